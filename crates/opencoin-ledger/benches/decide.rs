@@ -1,7 +1,7 @@
-//! What the ledger does with one redeem of 64 coins before the database: identity, what it touches, decision.
-//! And the bytes in which 64 blinds are kept.
+//! The cost of a redeem of 64 coins without the database: its identity, its touches and its decision. Also
+//! the encoding of 64 blinds.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark's preparation")]
+#![expect(clippy::unwrap_used, reason = "the setup of a benchmark may panic")]
 
 use std::hint::black_box;
 
@@ -26,7 +26,7 @@ fn redeem() -> Command {
         mint_key: MINT_KEY,
         payload_hash: PayloadHash::new(&[seed; 32]).unwrap(),
     };
-    // Not in order, as coins come.
+    // Not in order, like the coins of a real request.
     Command::Redeem {
         account: ACCOUNT,
         coins: (0..ITEMS).map(|index| coin(index.wrapping_mul(37))).collect(),
@@ -34,7 +34,7 @@ fn redeem() -> Command {
     }
 }
 
-/// What a store loads for it.
+/// The view that a store loads for the redeem.
 fn view() -> View {
     let mut view = View::default();
     let name = "alice".parse().unwrap();
@@ -76,7 +76,7 @@ fn touches_of_redeem_of_64(bencher: Bencher<'_, '_>) {
 fn decide_redeem_of_64(bencher: Bencher<'_, '_>) {
     let commands = [redeem()];
     let prepared = Prepared::batch(&commands);
-    // The view is given back, so that dropping it is not measured.
+    // The view is returned, so that dropping it is not measured.
     bencher.with_inputs(view).bench_values(|mut view| {
         decide(&mut view, black_box(&prepared[0])).unwrap();
         (view.take_changes(), view)

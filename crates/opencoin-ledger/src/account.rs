@@ -1,31 +1,32 @@
-//! Accounts: who holds money with the issuer that is not in coins.
+//! Accounts: balances in the books that belong to holders, and the system accounts.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Amount;
 
-/// The most mints of one account that wait for money.
+/// The maximum number of waiting mints of one account.
 pub const WAITING_MINTS_PER_ACCOUNT_MAX: usize = 16;
-/// The longest account name, in characters.
+/// The maximum length of an account name, in characters.
 pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
 
 /// The number of an account in the books.
+///
+/// The balances of system accounts are computed from the journal and not stored, so that payments do not wait
+/// for each other at one row.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(i64);
 
 impl AccountId {
-    /// Money on its way out: holders have asked for it to be paid out, and the operator has not said yet what
-    /// came of it. Derived as well.
+    /// System account: the payouts that the operator has not settled.
     pub const PAYOUTS: Self = Self(-1);
-    /// What the issuer pays out of its own pocket for honest coins of a stopped mint key. Derived as well.
+    /// System account: what the issuer pays for recouped coins.
     pub const RECOUPED: Self = Self(0);
-    /// The world outside: what was paid in comes from here, what is paid out goes here. Its balance is
-    /// derived from the journal and never stored, so that no payment waits for another at one row.
+    /// System account: the world outside. Money paid in comes from it, money paid out goes to it.
     pub const OUTSIDE: Self = Self(1);
-    /// All coins outstanding. Its balance is derived as well.
+    /// System account: all outstanding coins.
     pub const COINS: Self = Self(2);
-    /// The first number that a holder can have.
+    /// The lowest number of a holder's account.
     pub const FIRST_HOLDER: Self = Self(3);
 
     /// The account with this number.
@@ -34,7 +35,7 @@ impl AccountId {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as it is stored.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
@@ -47,8 +48,8 @@ impl fmt::Debug for AccountId {
     }
 }
 
-/// The name under which an operator knows an account: 1 to [`ACCOUNT_NAME_CHARS_MAX`] characters of `a-z 0-9
-/// . _ -`, the first of `a-z 0-9 _`: `..` and `.` cannot stand in a URL, and `-x` is an option of a command.
+/// The name of an account: 1 to [`ACCOUNT_NAME_CHARS_MAX`] characters of `a-z 0-9 . _ -`. The first is one of
+/// `a-z 0-9 _`, because `.` and `..` have a meaning in a URL and `-x` is an option of a command.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountName(String);
 
@@ -87,7 +88,7 @@ impl fmt::Display for AccountName {
     }
 }
 
-/// The hash of an account's token. The token itself is shown once and never stored.
+/// The hash of the token of an account or session, or of a service's key. The books store only the hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenHash([u8; 32]);
 
@@ -98,7 +99,7 @@ impl TokenHash {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -111,14 +112,14 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// What a store answers about one account.
+/// An account as a store returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its number in the books.
+    /// The number in the books.
     pub id: AccountId,
-    /// Its name.
+    /// Chosen when the account is opened; unique.
     pub name: AccountName,
-    /// What the holder can mint or be paid out.
+    /// The money that can be minted, transferred or paid out.
     pub balance: Amount,
 }
 
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_short_and_plain() {
+    fn names_are_limited_in_length_and_characters() {
         for good in ["a", "alice", "shop-1_b.eu", &"x".repeat(ACCOUNT_NAME_CHARS_MAX)] {
             assert_eq!(good.parse::<AccountName>().unwrap().as_str(), good);
         }

@@ -1,8 +1,8 @@
-//! What a store knows of accounts beside their money: who may act for them, what happened on them, what
-//! waits.
+//! The data of accounts other than money: credentials, sessions, services, entries, payouts and waiting
+//! mints.
 //!
-//! Nothing here moves money: that is what commands are for ([`Command`](crate::Command)). Secrets come in as
-//! hashes.
+//! Nothing here moves money; only a [`Command`](crate::Command) does. Secrets are passed as hashes. Every
+//! failure is a [`LedgerError`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,29 +14,30 @@ use crate::{
     PayoutNo, Reference, Settlement, TokenHash, TransactionNo, TransactionReference,
 };
 
-/// The most services of one account.
+/// The maximum number of services of one account.
 pub const SERVICES_PER_ACCOUNT_MAX: usize = 100;
-/// The most open sessions of one account or service; one more ends the oldest.
+/// The maximum number of open sessions of one account or service. One more ends the oldest.
 pub const SESSIONS_MAX: usize = 100;
-/// How long wrong guesses at a password are remembered after the last one.
+/// How many hours failed logins are kept after the last one.
 pub const FAILED_LOGINS_KEPT_HOURS: i64 = 24;
 
-/// The store of accounts. Every method is one transaction, all or nothing; any number of processes may use
-/// one store.
+/// The store of accounts. Unless stated otherwise, every method is one transaction. Any number of processes
+/// may use one store.
 ///
-/// Every method fails with a [`LedgerError`] when the store cannot be read or written.
+/// Every method fails with a [`LedgerError`] if the store cannot be read or written.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Who may act with this token now: the account's own, or that of a session that has not ended.
+    /// The owner of this token: an account, or a session that has not expired at `now`; `None` if there is
+    /// none.
     async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError>;
 
-    /// The account of this name with what its holder has chosen.
+    /// The profile of the account with this name.
     async fn profile(&self, name: &AccountName) -> Result<Option<Profile>, LedgerError>;
 
-    /// The account with this number with what its holder has chosen.
+    /// The profile of the account with this number.
     async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError>;
 
-    /// Accounts in the order of their names, beginning after a name.
+    /// The profiles of up to `limit` accounts, in the order of their names, beginning after a name.
     async fn profiles(
         &self,
         filter: ProfileFilter,
@@ -44,14 +45,14 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Profile>, LedgerError>;
 
-    /// Gives the account another token of its own. The one before ends.
+    /// Replaces the account token. The old token is no longer accepted.
     async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError>;
 
-    /// Chooses whether the account stands in the directory.
+    /// Sets whether the account is listed in the directory.
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError>;
 
-    /// Sets the password and ends every session of the account (not those of its services) but the one of who
-    /// sets it. `false`, and nothing is changed, when who sets it may no more.
+    /// Sets the password and ends every session of the account except the setter's and those of its services.
+    /// Returns `false` and changes nothing if the password or the setter's session has changed meanwhile.
     async fn set_password(
         &self,
         account: AccountId,
@@ -59,36 +60,35 @@ pub trait Accounts: Send + Sync {
         setter: PasswordSetter,
     ) -> Result<bool, LedgerError>;
 
-    /// How often a password was guessed wrongly for this name since it was last right, whether or not there
-    /// is such an account.
+    /// The failed logins with this name since the last successful one. The account need not exist.
     async fn failed_logins(&self, name: &AccountName) -> Result<FailedLogins, LedgerError>;
 
-    /// Counts a wrong guess, *before* the password is looked at, so that guesses at the same time count, too.
-    /// Returns what was counted, this one included.
+    /// Counts a failed login *before* the password is checked, so that simultaneous guesses are counted too.
+    /// Returns the count including this one.
     async fn count_login(&self, name: &AccountName, now: LedgerTime) -> Result<FailedLogins, LedgerError>;
 
-    /// Forgets the wrong guesses for this name.
+    /// Forgets the failed logins with this name, after a successful one.
     async fn clear_failed_logins(&self, name: &AccountName) -> Result<(), LedgerError>;
 
-    /// Opens a session. Those of the same account or service that have expired go; one more than
-    /// [`SESSIONS_MAX`] ends the oldest. `false`, and nothing is opened, when what it was opened with counts
-    /// no more.
+    /// Opens a session. Removes expired sessions of the same account or service, and the oldest if there
+    /// would be more than [`SESSIONS_MAX`]. Returns `false` and opens nothing if the password or service key
+    /// has changed meanwhile.
     async fn open_session(&self, session: &NewSession) -> Result<bool, LedgerError>;
 
-    /// Ends a session; whether there was one, be it expired.
+    /// Ends a session. Returns whether there was one, even if it had expired.
     async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError>;
 
-    /// Declares a service.
+    /// Adds a service to an account.
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError>;
 
-    /// A service by its id; the caller checks whose it is.
+    /// The service with this id. The caller checks which account it belongs to.
     async fn service(&self, id: &ServiceId) -> Result<Option<Service>, LedgerError>;
 
-    /// The services of an account, by name.
+    /// The services of an account, in the order of their names.
     async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError>;
 
-    /// Gives a service of this account another key and ends its sessions; `false` when the account has no
-    /// such service.
+    /// Replaces the key of a service of this account and ends its sessions. Returns `false` if the account
+    /// has no such service.
     async fn rotate_service(
         &self,
         account: AccountId,
@@ -97,13 +97,14 @@ pub trait Accounts: Send + Sync {
         now: LedgerTime,
     ) -> Result<bool, LedgerError>;
 
-    /// Removes a service of this account and its sessions; `false` when the account has no such service.
+    /// Removes a service of this account and its sessions. Returns `false` if the account has no such
+    /// service.
     async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError>;
 
-    /// Notes that a service was heard of.
+    /// Records that a service made a request at this time.
     async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError>;
 
-    /// Entries of an account: what moved its money, in the order in which its balance changed.
+    /// Up to `limit` entries of an account, in the order in which its balance changed or the reverse.
     async fn entries(
         &self,
         account: AccountId,
@@ -111,14 +112,15 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<AccountEntry>, LedgerError>;
 
-    /// The entry that a holder's transfer or payout made.
+    /// The entry of the transfer or payout with this idempotency key.
     async fn entry_of(
         &self,
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<AccountEntry>, LedgerError>;
 
-    /// Payouts with numbers above `after`, ascending. None ever appears below one that was seen.
+    /// Up to `limit` payouts with numbers above `after`, ascending. A new payout never has a number below one
+    /// that was returned.
     async fn payouts(
         &self,
         filter: PayoutFilter,
@@ -126,21 +128,21 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Payout>, LedgerError>;
 
-    /// A payout by its number.
+    /// The payout with this number.
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError>;
 
-    /// The payout that a holder asked for under this key.
+    /// The payout that a holder requested with this idempotency key.
     async fn payout_of(
         &self,
         account: AccountId,
         key: &IdempotencyKey,
     ) -> Result<Option<Payout>, LedgerError>;
 
-    /// The mint that waits for money under this reference.
+    /// The waiting mint with this reference.
     async fn waiting(&self, reference: &TransactionReference) -> Result<Option<WaitingMint>, LedgerError>;
 
-    /// Waiting mints that are to be decided again, because their account now holds enough or their time is
-    /// over: those that come after `after`, oldest first.
+    /// Up to `limit` waiting mints that must be decided again, because their account holds enough or they
+    /// have expired: those after `after`, oldest first.
     async fn due(
         &self,
         now: LedgerTime,
@@ -148,56 +150,57 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<DueMint>, LedgerError>;
 
-    /// How much waits now. It costs no more than what waits, however long the journal is.
+    /// The numbers of waiting mints and payouts. The cost depends on these numbers and not on the length of
+    /// the journal.
     async fn backlog(&self) -> Result<Backlog, LedgerError>;
 
-    /// Deletes what is over, in portions that are a transaction each: sessions that have expired, and wrong
-    /// guesses of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old.
+    /// Deletes expired sessions, and failed logins of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old.
+    /// Each portion is a transaction of its own.
     async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError>;
 }
 
-/// A store of books that has accounts as well.
+/// A store of books that is also a store of accounts.
 pub trait HasAccounts {
-    /// Its accounts.
+    /// The store of accounts.
     fn accounts(&self) -> Arc<dyn Accounts>;
 }
 
-/// Who acts with a token.
+/// The owner of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
-    /// For which account.
+    /// The account for which the bearer acts.
     pub account: AccountId,
-    /// With what.
+    /// The kind of the token.
     pub means: Credential,
 }
 
-/// With what somebody acts for an account.
+/// The kind of a token, with the rights of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
     /// The account's own token.
     AccountToken,
-    /// A session that a password opened.
+    /// A holder's session, opened with the password.
     PasswordSession,
     /// A session of a service.
     ServiceSession {
-        /// Which.
+        /// The id of the service.
         service: ServiceId,
-        /// What it may do.
+        /// What the service may do.
         scopes: BTreeSet<Scope>,
-        /// When it was last heard of.
+        /// The time of its last recorded request, if any.
         last_seen: Option<LedgerTime>,
     },
 }
 
-/// What a service may do. The numbers are stored, as bits of a set.
+/// A right of a service. The numbers are stored, as bits of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
 pub enum Scope {
-    /// Mint.
+    /// Mint coins from the account.
     Mint = 1,
-    /// Redeem.
+    /// Redeem coins into the account.
     Redeem = 2,
-    /// Read the account.
+    /// Read the account and its entries.
     Read = 4,
 }
 
@@ -211,7 +214,7 @@ impl Scope {
         scopes.iter().fold(0, |bits, scope| bits | *scope as i16)
     }
 
-    /// The set with this stored number; `None` where a bit stands for nothing.
+    /// The set with this stored number; `None` if a bit is unknown.
     #[must_use]
     pub fn from_bits(bits: i16) -> Option<BTreeSet<Self>> {
         let scopes: BTreeSet<Self> = Self::ALL
@@ -222,75 +225,75 @@ impl Scope {
     }
 }
 
-/// An account with what its holder has chosen.
+/// An account and its holder's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// Number, name and balance.
     pub account: Account,
-    /// Its password, if it has one.
+    /// The hash of the password; `None` if none was set.
     pub password: Option<PasswordHash>,
-    /// Whether it stands in the directory.
+    /// Whether the holder chose to be listed in the directory.
     pub listed: bool,
 }
 
-/// Which accounts.
+/// Which accounts [`Accounts::profiles`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProfileFilter {
-    /// All.
+    /// All accounts.
     All,
-    /// Those that chose to be listed.
+    /// Accounts that are listed in the directory.
     Listed,
 }
 
-/// Wrong guesses at a password since it was last right.
+/// Failed logins with one name since the last successful one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FailedLogins {
-    /// How many.
+    /// The number of failed logins.
     pub count: u32,
-    /// The last one.
+    /// The time of the last one; `None` if there is none.
     pub last: Option<LedgerTime>,
 }
 
 /// A session to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSession {
-    /// For which account.
+    /// The account that logged in, or the account of the service.
     pub account: AccountId,
-    /// With what somebody logged in.
+    /// The credential that was checked.
     pub login: Login,
-    /// The hash of its token.
+    /// The hash of the session's token.
     pub token: TokenHash,
-    /// When it was opened.
+    /// The time of the login.
     pub at: LedgerTime,
-    /// When it ends by itself: at this time it is over.
+    /// The time from which the token is no longer accepted.
     pub expires: LedgerTime,
 }
 
-/// With what somebody logged in. Looking at a password takes a while; what was changed in that while opens no
-/// session.
+/// The credential of a login. Checking a password takes time. If the credential is changed meanwhile, no
+/// session is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// A password, and its hash that was looked at.
+    /// The stored hash against which the password was checked.
     Password(PasswordHash),
-    /// A service and its key.
+    /// A service and the hash of its key.
     Service(ServiceId, TokenHash),
 }
 
-/// Who sets a password. Hashes take a while; what was changed in that while counts.
+/// Who sets a password. Hashing takes time, so the store checks again what may have changed meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSetter {
-    /// The operator, whatever the password was.
+    /// The operator, who need not know the old password.
     Operator,
-    /// The holder, who has shown the password before, where there was one.
+    /// The holder, who has shown the old password if there was one.
     Holder {
-        /// Its hash, that was looked at.
+        /// The stored hash against which the old password was checked.
         before: Option<PasswordHash>,
-        /// With which session, if not with the account's own token.
+        /// The token hash of the session; `None` if the holder used the account token.
         session: Option<TokenHash>,
     },
 }
 
-/// The id of a service: 32 hexadecimal digits, made at random.
+/// The id of a service: 32 random hexadecimal digits, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId(String);
 
@@ -303,7 +306,7 @@ impl ServiceId {
     /// The id with this text.
     ///
     /// # Errors
-    /// It is not one.
+    /// The text does not have 32 digits of `0-9` and `a-f`.
     pub fn new(text: impl Into<String>) -> Result<Self, ServiceIdError> {
         let text = text.into();
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -321,75 +324,75 @@ impl ServiceId {
     }
 }
 
-/// A service to declare.
+/// A service to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewService {
-    /// Its id.
+    /// Chosen at random by the issuer.
     pub id: ServiceId,
-    /// Whose.
+    /// The account for which the service may act.
     pub account: AccountId,
-    /// Unique within the account; the characters of an account name.
+    /// Unique within the account, with the characters of an account name.
     pub name: AccountName,
-    /// What it may do.
+    /// What the service may do.
     pub scopes: BTreeSet<Scope>,
     /// The hash of its key.
     pub key: TokenHash,
-    /// When.
+    /// The issuer's time.
     pub at: LedgerTime,
 }
 
-/// Why a service is not declared.
+/// Why a service is not added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceRefusal {
-    /// The account has one of this name.
-    #[error("the account has a service of this name already")]
+    /// The account has a service with this name.
+    #[error("the account has a service with this name already; choose another name")]
     Exists,
-    /// The account has as many as it may.
-    #[error("an account has at most {SERVICES_PER_ACCOUNT_MAX} services")]
+    /// The account has the maximum number of services.
+    #[error("an account has at most {SERVICES_PER_ACCOUNT_MAX} services; remove one first")]
     TooMany,
 }
 
-/// A service.
+/// A program that may act for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// Its id.
+    /// Chosen at random by the issuer.
     pub id: ServiceId,
-    /// Whose.
+    /// The account for which the service may act.
     pub account: AccountId,
-    /// Its name.
+    /// Unique within the account; chosen by the holder.
     pub name: AccountName,
-    /// What it may do.
+    /// What the service may do.
     pub scopes: BTreeSet<Scope>,
     /// The hash of its key.
     pub key: TokenHash,
-    /// When the key was made.
+    /// The time at which the key was created.
     pub key_at: LedgerTime,
-    /// When it was last heard of.
+    /// The time of its last recorded request, if any.
     pub last_seen: Option<LedgerTime>,
 }
 
-/// Which entries.
+/// Which entries [`Accounts::entries`] returns, and in which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryPage {
-    /// The newest first, beginning below a number.
+    /// Entries below this number, or all, the newest first.
     Before(Option<TransactionNo>),
-    /// The oldest first, beginning above a number.
+    /// Entries above this number, the oldest first.
     After(TransactionNo),
 }
 
-/// One entry of an account.
+/// A journal record as the holder of one account sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountEntry {
-    /// The transaction. Among those of one account the numbers ascend in the order in which its balance
-    /// changed: they are given while the account's row is locked.
+    /// The number of the record. For one account the numbers ascend in the order in which its balance
+    /// changed, because they are assigned while the account's row is locked.
     pub no: TransactionNo,
-    /// The issuer's time.
+    /// The issuer's time of the command.
     pub at: LedgerTime,
-    /// Of what kind of command.
+    /// The kind of the record.
     pub kind: crate::journal::Kind,
-    /// How much.
+    /// The amount that moved, in the smallest unit.
     pub amount: Amount,
-    /// Whether the account got it; otherwise it paid.
+    /// Whether the account received the amount; otherwise it paid it.
     pub received: bool,
     /// The other account of a transfer.
     pub counterparty: Option<AccountName>,
@@ -397,69 +400,69 @@ pub struct AccountEntry {
     pub label: Option<String>,
 }
 
-/// Which payouts.
+/// Which payouts [`Accounts::payouts`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayoutFilter {
-    /// All.
+    /// All payouts.
     All,
-    /// Those of one account.
+    /// The payouts of one account.
     Of(AccountId),
-    /// Those that wait for the operator.
+    /// The payouts that wait for the operator.
     Requested,
 }
 
-/// Money on its way out, or that has gone, or came back.
+/// A payout, waiting or settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payout {
-    /// Its number.
+    /// Assigned when it is requested.
     pub no: PayoutNo,
-    /// Who pays.
+    /// The account that pays.
     pub account: AccountId,
     /// The name of the account.
     pub name: AccountName,
-    /// How much.
+    /// In the smallest unit.
     pub amount: Amount,
-    /// Where to.
+    /// Where the money goes, from the holder.
     pub destination: Reference,
-    /// When it was asked for.
+    /// The time of the request.
     pub requested: LedgerTime,
-    /// What came of it, and when.
+    /// The operator's settlement and its time; `None` while the payout waits.
     pub settled: Option<(Settlement, LedgerTime)>,
 }
 
-/// A mint that was asked for without enough money. Nothing is taken while it waits.
+/// A mint that waits until its account holds enough. Nothing is taken while it waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingMint {
-    /// Who is to pay.
+    /// The account that will pay.
     pub account: AccountId,
     /// The wallet's reference.
     pub transaction_reference: TransactionReference,
-    /// What to sign.
+    /// The blinds to sign.
     pub blinds: Vec<Blind>,
-    /// What the account must hold.
+    /// The balance that the account needs.
     pub amount: Amount,
-    /// When it was asked for.
+    /// The time of the first request.
     pub asked: LedgerTime,
-    /// Until when it waits: at this time it is over.
+    /// The time at which the mint is given up.
     pub expires: LedgerTime,
 }
 
-/// A waiting mint that is to be decided again. The order is that in which they were asked for.
+/// A waiting mint that must be decided again. Ordered by the time of the first request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueMint {
-    /// When it was asked for.
+    /// The time of the first request.
     pub asked: LedgerTime,
-    /// Its reference.
+    /// The wallet's reference.
     pub reference: TransactionReference,
 }
 
-/// What waits: mints for money, and payouts for the operator.
+/// Mints that wait for money and payouts that wait for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// Mints that wait for money.
+    /// The number of waiting mints.
     pub waiting_mints: u64,
-    /// Payouts that are not settled.
+    /// The number of payouts that are not settled.
     pub payouts_requested: u64,
-    /// When the payout of the lowest number among them was asked for.
+    /// The time of the request of the payout with the lowest number among them; `None` if there are none.
     pub oldest_payout: Option<LedgerTime>,
 }

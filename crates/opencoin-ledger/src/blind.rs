@@ -1,23 +1,22 @@
-//! Blinds: numbers that a wallet wants signed, and what a transaction keeps of them.
+//! Blinds: numbers that a wallet wants signed, and how a transaction stores them.
 //!
-//! A blind is stored when it is accepted and signed after that, as often as the wallet asks. While the mint
-//! key's private half is there nothing else need be stored. Before it is destroyed the signature takes the
-//! blind's place: the blinded number is the signature to the power of the public exponent, so nothing is
-//! lost.
+//! A blind is stored when it is accepted, and signed afterwards as often as the wallet asks. Before the mint
+//! key's private half is destroyed, the signature replaces the stored blind. Nothing is lost: the blinded
+//! number is the signature to the power of the public exponent.
 
 use std::fmt;
 
 use crate::MintKeyId;
 
-/// The longest reference of a blind, in bytes. The books keep it for ever, and give it back whenever they are asked.
+/// The maximum length of a blind's reference, in bytes. The books store references for good.
 pub const BLIND_REFERENCE_BYTES_MAX: usize = 64;
 
-/// One number to sign: what a wallet sends as `blind`.
+/// One number to sign, sent by a wallet as `blind`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Blind {
-    /// The wallet's name for it, unique in its request; at most [`BLIND_REFERENCE_BYTES_MAX`] bytes.
+    /// The wallet's name for it, unique in its request, at most [`BLIND_REFERENCE_BYTES_MAX`] bytes.
     pub reference: String,
-    /// Which key is to sign.
+    /// The key that must sign it.
     pub mint_key: MintKeyId,
     /// The blinded payload hash, a big-endian number.
     pub blinded: Vec<u8>,
@@ -31,23 +30,23 @@ impl fmt::Debug for Blind {
     }
 }
 
-/// A blind as its transaction keeps it.
+/// A blind as its transaction stores it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StoredBlind {
     /// The wallet's name for it, unique in its request.
     pub reference: String,
-    /// Which key signs, or has signed.
+    /// The key that signs it or has signed it.
     pub mint_key: MintKeyId,
     /// The number to sign, or its signature.
     pub number: StoredNumber,
 }
 
-/// What is kept of a blind's number.
+/// The stored number of a blind.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum StoredNumber {
     /// The blinded payload hash as the wallet sent it, a big-endian number.
     Blinded(Vec<u8>),
-    /// Its signature, a big-endian number. Whoever kept it has verified it.
+    /// Its signature, a big-endian number. The caller verified it before it was stored.
     Signature(Vec<u8>),
 }
 
@@ -67,7 +66,7 @@ impl From<Blind> for StoredBlind {
 }
 
 impl StoredBlind {
-    /// The blind, where its signature has not taken its place.
+    /// The blind, or `None` if its signature has replaced it.
     #[must_use]
     pub fn blinded(self) -> Option<Blind> {
         let Self {

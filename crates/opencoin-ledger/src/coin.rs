@@ -1,17 +1,17 @@
-//! Coins that come back, as the books know them: a mint key and a payload hash, nothing else.
+//! Returned coins, which the books identify by mint key and payload hash.
 //!
-//! A coin is known by its payload hash and not by its serial: two spellings of one serial are one coin, and
-//! whatever verifies as the same signed message counts once.
+//! The payload hash and not the serial identifies a coin, because a serial can be spelled in two ways.
+//! Everything that verifies as the same signed message counts as one coin.
 
 use opencoin_schema::PayloadHash;
 
 use crate::MintKeyId;
 
-/// A coin that its owner hands in. The caller has verified its signature.
+/// A coin to renew or redeem. The caller has verified its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CoinIn {
-    /// The key that signed it, and so its value.
+    /// The key that signed it. It determines the value.
     pub mint_key: MintKeyId,
-    /// What the signature covers.
+    /// The hash that the signature covers.
     pub payload_hash: PayloadHash,
 }

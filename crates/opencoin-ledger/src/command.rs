@@ -1,8 +1,7 @@
-//! Everything that can happen to money, and the answers.
+//! The commands that change the books, and their outcomes.
 //!
-//! A [`Command`] is the one door: what is not a command cannot change the books. Each is all or nothing, and
-//! each can be sent again when its answer was lost: the second time it is answered as `repeated` and moves
-//! nothing.
+//! Only a [`Command`] changes the books. Each is applied completely or not at all. A caller that lost the
+//! answer sends the command again: the second time it is answered as `repeated` and moves nothing.
 
 use crate::{
     AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms,
@@ -10,223 +9,227 @@ use crate::{
     TransactionReference,
 };
 
-/// One request to change the books. `at` is the issuer's time; it is recorded and not part of what makes two
-/// commands the same.
+/// One request to change the books.
+///
+/// `at` is the issuer's time. It is recorded, and ignored when two commands are compared. "Repeated" means
+/// that the command is answered with [`Applied::repeated`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Opens an account with a balance of zero. Again with the same name and token: repeated, and the
-    /// password stays as it is.
+    /// Opens an account with a balance of zero. Sent again with the same name and token, it is repeated and
+    /// the password does not change.
     OpenAccount {
-        /// Its name, unique.
+        /// The name; unique.
         name: AccountName,
-        /// The hash of its token, unique.
+        /// The hash of the account token; unique.
         token_hash: TokenHash,
-        /// The password that the account begins with, if any.
+        /// The initial password, if any.
         password: Option<PasswordHash>,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// Money was paid in for an account.
+    /// Credits an account with money that was paid in.
     Credit {
-        /// Who gets it.
+        /// The account that receives it.
         account: AccountId,
-        /// How much; not zero.
+        /// Not zero.
         amount: Amount,
-        /// One reference moves money once; credits and debits share the references.
+        /// One reference moves money once. Credits and debits share the references.
         reference: Reference,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// Money is paid out from an account.
+    /// Debits an account with money that is paid out.
     Debit {
-        /// Who pays.
+        /// The account that pays.
         account: AccountId,
-        /// How much; not zero.
+        /// Not zero.
         amount: Amount,
         /// As in [`Command::Credit`].
         reference: Reference,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// A holder pays another.
+    /// Moves money from one holder's account to another's.
     Transfer {
-        /// Who pays.
+        /// The account that pays.
         from: AccountId,
-        /// Who gets it.
+        /// The account that receives it.
         to: AccountId,
-        /// How much; not zero.
+        /// Not zero.
         amount: Amount,
-        /// One key of the account that pays moves money once; its transfers and payouts share the keys.
+        /// One key of the paying account moves money once. Its transfers and payouts share the keys.
         key: IdempotencyKey,
-        /// What it is for, for both to read.
+        /// What the transfer is for. Both holders can read it.
         label: Option<Reference>,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// A holder asks to be paid out: the money leaves the account, and waits for the operator with a number
-    /// of its own.
+    /// Requests a payout: the money leaves the account at once. The payout gets a number and waits for the
+    /// operator.
     RequestPayout {
-        /// Who is paid out.
+        /// The account that pays.
         account: AccountId,
-        /// How much; not zero.
+        /// Not zero.
         amount: Amount,
-        /// Where to, as the operator agreed with the holders (the number of a bank account, say).
+        /// Where the money goes, in the form that the operator asks of holders, for example a bank account
+        /// number.
         destination: Reference,
         /// As in [`Command::Transfer`].
         key: IdempotencyKey,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// The operator says what came of a payout, once: it was paid, or the money goes back to the holder. The
-    /// same again: repeated.
-    SettlePayout {
-        /// Which.
-        payout: PayoutNo,
-        /// What came of it.
-        settlement: Settlement,
-        /// When.
-        at: LedgerTime,
-    },
-    /// Makes a mint key known. Again with the same terms: repeated.
-    RegisterMintKey {
-        /// Its id.
-        id: MintKeyId,
-        /// Its terms, for good.
-        terms: MintKeyTerms,
-        /// When.
-        at: LedgerTime,
-    },
-    /// Ends a mint key for good: it signs nothing and none of its coins come back. Stopping it again:
+    /// Settles a payout once: it was paid, or the money goes back to the holder. The same settlement again is
     /// repeated.
+    SettlePayout {
+        /// The number of the payout.
+        payout: PayoutNo,
+        /// The operator's decision.
+        settlement: Settlement,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Registers a mint key. Sent again with the same terms, it is repeated.
+    RegisterMintKey {
+        /// The id; unique.
+        id: MintKeyId,
+        /// The denomination and dates, which never change.
+        terms: MintKeyTerms,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Stops a mint key for good: it signs nothing more and its coins are refused, except in a recoup.
+    /// Stopping it again is repeated.
     StopMintKey {
-        /// Which key.
+        /// The id of the key.
         id: MintKeyId,
-        /// Why.
+        /// The operator's reason.
         reason: StopReason,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// Ends the signing of a mint key for good, whatever the clock of any process says later, so that its
-    /// private half can be destroyed. Its coins come back as before. Retiring it again: repeated.
+    /// Retires a mint key: it signs nothing more, whatever any clock says later, so its private half can be
+    /// destroyed. Its coins are still taken. Retiring it again is repeated.
     RetireMintKey {
-        /// Which key.
+        /// The id of the key.
         id: MintKeyId,
-        /// When; after the key's signing window, or at any time where the key is stopped.
+        /// The issuer's time. It must be after the signing window, unless the key is stopped.
         at: LedgerTime,
     },
-    /// Forgets the spent coins of a mint key whose coins have expired, for good: from then on the key signs
-    /// nothing and none of its coins come back, whatever `at` says later. Its counters stay. Pruning it
-    /// again: repeated.
+    /// Forgets the spent coins of a mint key whose coins have expired. From then on the key signs nothing and
+    /// its coins are refused, whatever `at` says later. Its counters stay. Pruning it again is repeated.
     PruneMintKey {
-        /// Which key.
+        /// The id of the key.
         id: MintKeyId,
-        /// When; after the key's coins have expired.
+        /// The issuer's time. It must be after the expiry of the coins.
         at: LedgerTime,
     },
-    /// Pauses signing or takes it up again. The ledger remembers it and goes on accepting; the issuer obeys
-    /// it.
+    /// Pauses or resumes signing. The ledger stores the state and goes on accepting; the issuer does not sign
+    /// while it is paused.
     SetSigningPaused {
-        /// Whether signing pauses.
+        /// Whether signing is paused.
         paused: bool,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// Money of an account becomes coins: accepted here, signed after.
+    /// Turns money of an account into coins. The command accepts the blinds; they are signed afterwards.
     ///
-    /// A mint that may wait is kept while its account holds too little; nothing is taken. Sent again, it is
-    /// decided again: carried out when the account can pay, given up for good once its time is over or one of
-    /// its mint keys can no longer sign.
+    /// A mint that may wait is stored while its account holds too little, and nothing is taken. Each time it
+    /// is sent again it is decided again: applied if the account can pay, given up for good if its time is
+    /// over or one of its mint keys can no longer sign.
     Mint {
-        /// Who pays.
+        /// The account that pays.
         account: AccountId,
-        /// The wallet's reference; mint, renew and recoup share the references.
+        /// The wallet's reference. Mints, renews and recoups share the references.
         transaction_reference: TransactionReference,
-        /// What to sign.
+        /// The blinds to sign; not empty.
         blinds: Vec<Blind>,
-        /// Until when it waits if the account holds too little; `None`: it is refused, unless it waits already.
-        /// Not part of what makes two commands the same. A mint that waits keeps the later of two times.
+        /// How long the mint waits if the account holds too little. With `None` it is refused, unless it
+        /// waits already. Ignored when two commands are compared. A waiting mint keeps the later of two
+        /// times.
         wait_until: Option<LedgerTime>,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// Coins become coins of the same value: accepted here, signed after.
+    /// Exchanges coins for fresh coins of the same total value, which are signed afterwards.
     Renew {
         /// As in [`Command::Mint`].
         transaction_reference: TransactionReference,
-        /// Verified coins that come back.
+        /// The coins to spend; not empty. The caller has verified them.
         coins: Vec<CoinIn>,
-        /// What to sign.
+        /// The blinds to sign; not empty.
         blinds: Vec<Blind>,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// Coins become money of an account. The same set of coins by the same account, in any order: repeated.
+    /// Turns coins into money of an account. The same set of coins for the same account, in any order, is
+    /// repeated.
     Redeem {
-        /// Who gets it.
+        /// The account that receives it.
         account: AccountId,
-        /// Verified coins that come back.
+        /// The coins to spend; not empty. The caller has verified them.
         coins: Vec<CoinIn>,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
-    /// Honest coins of stopped mint keys become coins of other keys, at the issuer's expense: they do not
-    /// count as returned, because forged coins may have used that count up. Accepted here, signed after.
+    /// Exchanges honest coins of stopped mint keys for coins of other keys, at the issuer's expense. The
+    /// blinds are signed afterwards. The coins do not count as returned, because forged coins may have used
+    /// up that count.
     Recoup {
         /// As in [`Command::Mint`].
         transaction_reference: TransactionReference,
-        /// Accepted blinds and the coins that came of them. The caller has verified both.
+        /// Accepted blinds with their coins; not empty. The caller has verified both.
         revoked: Vec<RevokedBlind>,
-        /// What to sign.
+        /// The blinds to sign; not empty.
         blinds: Vec<Blind>,
-        /// When.
+        /// The issuer's time.
         at: LedgerTime,
     },
 }
 
-/// What came of one command.
+/// The result of one command.
 pub type Outcome = Result<Applied, Refusal>;
 
-/// The command holds, now or since before.
+/// A command that is in the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Applied {
-    /// True when the books already held it and nothing was changed this time.
+    /// Whether an earlier command had done it already. Then nothing was changed this time.
     pub repeated: bool,
-    /// What it did.
+    /// The effect, whether this or the earlier command caused it.
     pub effect: Effect,
 }
 
-/// What an applied command did.
+/// The effect of an applied command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// [`Command::OpenAccount`]: the account has this number.
+    /// An account was opened and has this number.
     AccountOpened(AccountId),
-    /// A payment, transfer, payout or redeem: this much moved.
+    /// A payment, transfer, payout or redeem moved this amount.
     Moved(Amount),
-    /// A mint, renew or recoup: this much became coins. What was accepted is signed now, unless signing
-    /// pauses.
+    /// A mint, renew or recoup was accepted. Its blinds can be signed, unless signing is paused.
     Accepted {
-        /// How much moved.
+        /// The total value of the blinds.
         amount: Amount,
         /// Whether an operator has paused signing.
         signing_paused: bool,
     },
-    /// A mint waits for money of its account. Nothing was taken.
+    /// A mint waits until its account holds enough. Nothing was taken.
     Waiting,
-    /// A mint waited in vain, and will never be carried out. Nothing was taken.
+    /// A waiting mint was given up and will never be applied. Nothing was taken.
     GivenUp,
-    /// [`Command::RegisterMintKey`].
+    /// The result of [`Command::RegisterMintKey`].
     MintKeyRegistered,
-    /// [`Command::StopMintKey`].
+    /// The result of [`Command::StopMintKey`].
     MintKeyStopped,
-    /// [`Command::RetireMintKey`].
+    /// The result of [`Command::RetireMintKey`].
     MintKeyRetired,
-    /// [`Command::PruneMintKey`]: what the key leaves behind, the second time as the first.
+    /// The result of [`Command::PruneMintKey`], with the same numbers when it is repeated.
     MintKeyPruned {
-        /// Coins that came back and that the books have forgotten one by one; they stay counted.
+        /// The number of spent coins whose rows are forgotten. They stay counted as returned.
         forgotten: u64,
-        /// Coins that were signed and never come back: they stay outstanding.
+        /// The number of coins that were signed and not returned. They stay outstanding.
         outstanding: u64,
     },
-    /// [`Command::SetSigningPaused`].
+    /// The result of [`Command::SetSigningPaused`].
     SigningSet,
 }

@@ -1,9 +1,9 @@
-//! The one decision function: what a command does to the books.
+//! The decision function: what a command does to the books.
 //!
-//! Every command is checked to the end before anything is changed, so a refused one leaves no trace. The
-//! order is fixed: repetition first (a command that was applied is answered as before, whatever has happened
-//! to its key or account since), then the shape of the request, accounts, mint keys, double spending,
-//! over-redemption, and sums last.
+//! All checks of a command come before its first change, so a refused command changes nothing. The order of
+//! the checks is fixed. Repetition is first: an applied command gets the same answer as before, whatever has
+//! happened to its key or account since. Then come the form of the request, accounts, mint keys, double
+//! spending, over-redemption and sums.
 
 mod accounts;
 mod coins;
@@ -14,13 +14,13 @@ mod recoup;
 use crate::journal::{ContentDigest, Kind, Record, Recorded, ReferenceKey, ReferenceScope};
 use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Refusal, View};
 
-/// Carries out one command on the view.
+/// Applies one command to the view, or refuses it.
 ///
 /// # Errors
-/// The command is refused and the view is unchanged, but for the key that [`Refusal::OverRedemption`] stops.
+/// The command is refused and the view is unchanged, except that [`Refusal::OverRedemption`] stops the key.
 ///
 /// # Panics
-/// When an invariant of the books would break: a bug, and better no answer than a wrong balance.
+/// An invariant of the books would break. That is a bug; no answer is better than a wrong balance.
 pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
     if let Some(outcome) = repetition(view, prepared) {
         return outcome;
@@ -80,7 +80,7 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
     }
 }
 
-/// The answer to a command whose reference is in the journal.
+/// The outcome of a command whose reference is in the journal; `None` for a new one.
 fn repetition(view: &mut View, prepared: &Prepared<'_>) -> Option<Outcome> {
     let key = prepared.key.as_ref()?;
     let &Recorded {
@@ -91,8 +91,8 @@ fn repetition(view: &mut View, prepared: &Prepared<'_>) -> Option<Outcome> {
     if content != prepared.content {
         return Some(Err(Refusal::ReferenceConflict));
     }
-    // Two processes may decide the same mint at the same time, one that it waits and one that it is carried
-    // out. The record counts.
+    // Two processes may decide the same mint at once, one that it waits and one that it is applied. The
+    // record decides.
     view.end_waiting(key);
     Some(repeated(if kind == Kind::GiveUpMint {
         Effect::GivenUp
@@ -112,7 +112,7 @@ fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at
     applied(Effect::SigningSet)
 }
 
-/// The effect of a command that moved money, now or before.
+/// The effect of a command that moves this amount, now or before.
 fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
     match command {
         Command::Mint { .. } | Command::Renew { .. } | Command::Recoup { .. } => Effect::Accepted {
@@ -163,7 +163,7 @@ fn note(kind: Kind, reference: ReferenceKey, content: ContentDigest, at: LedgerT
     }
 }
 
-/// The key of a command that moves money.
+/// The reference key of a command that moves money.
 fn money_key(prepared: &Prepared<'_>) -> ReferenceKey {
     prepared
         .key
@@ -177,9 +177,9 @@ mod tests {
     use crate::view::WaitingState;
     use crate::{AccountId, Blind, MintKeyId, TransactionReference};
 
-    /// A store that decides optimistically does not see a mint that begins to wait at the same moment.
+    /// An optimistic decision does not see a mint that begins to wait at the same moment.
     #[test]
-    fn a_mint_that_waits_although_it_was_carried_out_waits_no_more() {
+    fn a_repeated_mint_waits_no_more() {
         let at = LedgerTime::from_unix_micros(1);
         let command = Command::Mint {
             account: AccountId::FIRST_HOLDER,

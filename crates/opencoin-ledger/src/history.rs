@@ -1,11 +1,10 @@
-//! Which books these are, and how far they have come: what tells books that were restored to an older state,
-//! or other books, from those of a moment ago.
+//! Detects books that were restored to an older state, and other books in their place.
 //!
-//! In an older state spent coins are unspent again, so whoever serves books keeps a [`Mark`] of them outside
-//! the database: the id of their history and the newest entry of the journal. Entries are never deleted and
-//! do not change in what [`EntryDigest`] covers, so books that have come further hold that entry still, and
-//! books that were set back do not: they have none with that number, or one that was written at another time.
-//! An operator who has decided to go on with an older state gives the books a new history.
+//! In an older state, spent coins can be spent again. So each server keeps a [`Mark`] outside the database:
+//! the id of the books' history and their newest journal entry. Entries are never deleted, and what
+//! [`EntryDigest`] covers never changes. Books that have only grown still have that entry. Books that were
+//! set back have no entry with that number, or one that was written at another time. An operator who accepts
+//! an older state gives the books a new history.
 
 use std::fmt;
 
@@ -14,55 +13,55 @@ use sha2::{Digest, Sha256};
 
 use crate::{LedgerError, LedgerTime, TransactionNo};
 
-/// The length of a [`HistoryId`].
+/// The length of a [`HistoryId`] in bytes.
 pub const HISTORY_ID_BYTES: usize = 16;
 
-/// What the digest of an entry begins with, so that it is the digest of nothing else.
+/// The prefix of the hashed text. It separates this digest from all others.
 const DIGEST_DOMAIN: &[u8] = b"OpenCoin journal entry\0";
 
-/// The id of a history of books: random.
+/// The id of a history of books, chosen at random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryId([u8; HISTORY_ID_BYTES]);
 
-/// SHA-256 over what never changes in an entry of the journal.
+/// SHA-256 over the columns of a journal entry that never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryDigest([u8; 32]);
 
-/// An entry of the journal, by its number and what it says.
+/// An entry of the journal, identified by its number and digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number.
+    /// The number of its row.
     pub no: TransactionNo,
-    /// What it says.
+    /// The digest of its unchanging columns.
     pub digest: EntryDigest,
 }
 
-/// A place in a history.
+/// A point in a history of books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
-    /// The history.
+    /// The id of the history.
     pub history: HistoryId,
-    /// The newest entry; `None` in books in which nothing has happened.
+    /// The newest entry; `None` if the journal is empty.
     pub newest: Option<Entry>,
 }
 
-/// What books say of themselves, all at one moment.
+/// The history and journal of books, read in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BooksPosition {
-    /// Where they are.
+    /// The current history and newest entry.
     pub mark: Mark,
-    /// Whether an operator has accepted this history; false in books that were restored a moment ago.
+    /// Whether the books may be served; false after a restore until an operator accepts it.
     pub is_confirmed: bool,
-    /// The histories before, which operators ended by accepting an older state.
+    /// Earlier histories, which ended when an operator accepted an older state.
     pub earlier: Vec<HistoryId>,
-    /// The entry that was asked for, if there is one with its number.
+    /// The digest of the entry with the number that was asked for; `None` if there is none.
     pub asked: Option<EntryDigest>,
 }
 
-/// How books stand to an earlier [`Mark`] of them.
+/// How books continue an earlier [`Mark`] of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuation {
-    /// They hold all that the mark has seen.
+    /// They have everything up to the mark.
     Ahead,
     /// An operator has accepted an older state since.
     Accepted,
@@ -71,19 +70,19 @@ pub enum Continuation {
 /// Why books must not be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RollbackDetected {
-    /// They were restored from a backup, and nobody has said that this is meant.
+    /// They were restored from a backup, and no operator has accepted that.
     #[error(
-        "the books were restored from a backup, and no operator has accepted that yet: coins that were spent since it was made can be spent again"
+        "the books were restored from a backup, and no operator has accepted that yet: coins that were spent since the backup can be spent again"
     )]
     Unconfirmed,
-    /// They have lost what was in them.
+    /// They have lost entries.
     #[error("the books are older than they were: entry {} of the journal is gone, so coins that were spent can be spent again", .missing.get())]
     Older {
         /// The newest entry that was there.
         missing: TransactionNo,
     },
-    /// They are not the books of before.
-    #[error("these are other books: their history is {found}, and that of before was {expected}")]
+    /// They have a history that does not continue the known one.
+    #[error("these are other books: their history is {found}, and not {expected} as before")]
     Other {
         /// The history of the mark.
         expected: HistoryId,
@@ -92,23 +91,24 @@ pub enum RollbackDetected {
     },
 }
 
-/// Books that tell their history.
+/// A store whose history can be read and continued.
 #[async_trait]
 pub trait History: Send + Sync {
-    /// What the books say of themselves, in one snapshot, and of the entry with this number.
+    /// Reads the position of the books and the entry with the number `asked`, in one snapshot.
     ///
     /// # Errors
     /// The store cannot be read.
     async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError>;
 
-    /// Goes on with the books as they are: confirms the history of books that were restored, or begins the
-    /// one with this id. Numbers of transactions and payouts go on above this one, and above all that the
-    /// books hold: the first record is of this
-    /// ([`journal::Record::of_accepted_state`](crate::journal::Record::of_accepted_state)). Sessions end, since
-    /// some that had ended are back.
+    /// Accepts the books as they are: confirms the history of restored books, or begins the history `new`.
+    /// Numbers of transactions and payouts continue above `above` and above all in the books. The first new
+    /// record is [`Record::of_accepted_state`]. All sessions end, because sessions that had ended may be
+    /// back.
+    ///
+    /// [`Record::of_accepted_state`]: crate::journal::Record::of_accepted_state
     ///
     /// # Errors
-    /// The store cannot be written. After [`LedgerError::Unavailable`] it may have been done.
+    /// The store cannot be written. After [`LedgerError::Unavailable`] the state may have been accepted.
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError>;
 
     /// Waits for statements in progress and closes the store.
@@ -116,7 +116,7 @@ pub trait History: Send + Sync {
 }
 
 impl BooksPosition {
-    /// Compares with what was seen before; [`BooksPosition::asked`] must be the answer for the mark's entry.
+    /// Compares the books with an earlier mark. [`BooksPosition::asked`] must be of the mark's entry.
     ///
     /// # Errors
     /// The books must not be served.
@@ -142,22 +142,22 @@ impl BooksPosition {
 }
 
 impl HistoryId {
-    /// The id of these bytes.
+    /// The id with these bytes.
     #[must_use]
     pub const fn new(bytes: [u8; HISTORY_ID_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; HISTORY_ID_BYTES] {
         &self.0
     }
 
-    /// The id in a row.
+    /// The id from a row of `histories`.
     ///
     /// # Errors
-    /// It has another length.
+    /// The bytes have another length than [`HISTORY_ID_BYTES`].
     pub fn from_row(bytes: &[u8]) -> Result<Self, LedgerError> {
         bytes
             .try_into()
@@ -192,13 +192,13 @@ impl EntryDigest {
         )
     }
 
-    /// The digest of these bytes.
+    /// The digest with these bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn books_go_on_while_they_hold_the_entry_of_the_mark() {
+    fn books_continue_while_they_have_the_entry_of_the_mark() {
         let before = position(1, &[], Some(entry(7, 100))).mark;
         assert_eq!(
             position(1, &[], Some(entry(7, 100))).since(&before),
@@ -242,7 +242,7 @@ mod tests {
             missing: TransactionNo::new(7),
         });
         assert_eq!(position(1, &[], None).since(&before), older);
-        // The same request, sent again to restored books, has the same number by chance.
+        // The same request, sent again to restored books, may get the same number by chance.
         assert_eq!(position(1, &[], Some(entry(7, 101))).since(&before), older);
         let nothing_happened = Mark {
             newest: None,
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn another_history_needs_the_word_of_an_operator() {
+    fn another_history_must_be_accepted_by_an_operator() {
         let before = position(1, &[], Some(entry(7, 100))).mark;
         assert_eq!(position(2, &[1], None).since(&before), Ok(Continuation::Accepted));
         assert!(matches!(

@@ -1,18 +1,18 @@
-//! The key that makes a transfer or payout happen once.
+//! The key that makes a transfer or payout happen only once.
 
-/// What a holder's client made up to name a transfer or payout: 1 to 64 visible ASCII characters, unique
-/// within the account.
+/// A holder's value that identifies a transfer or payout: 1 to 64 visible ASCII characters, unique within the
+/// account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The most characters.
+    /// The maximum length, in characters.
     pub const CHARS_MAX: usize = 64;
 
     /// The key with this text.
     ///
     /// # Errors
-    /// It is not one.
+    /// The text is empty, too long, or has characters other than visible ASCII.
     pub fn new(text: impl Into<String>) -> Result<Self, IdempotencyKeyError> {
         let text = text.into();
         let fits = (1..=Self::CHARS_MAX).contains(&text.len());

@@ -1,8 +1,9 @@
-//! When two commands are the same: the key and the content digest of each.
+//! The identity of a command: its reference key and content digest. The same key with another digest is a
+//! conflict.
 //!
-//! The digest is SHA-256 over a canonical encoding in which every part has its length before it, so that no
-//! two contents share an encoding. Times are left out: a command that is sent again later is the same
-//! command.
+//! The digest is SHA-256 over a canonical encoding. Every part of variable length has its length before it,
+//! so different contents have different encodings. Times are left out, so a command that is sent again later
+//! is the same command.
 
 use sha2::{Digest, Sha256};
 
@@ -11,11 +12,11 @@ use crate::{
     AccountId, Amount, Blind, CoinIn, Command, HistoryId, LedgerTime, Reference, RevokedBlind, Settlement,
 };
 
-/// A command with its identity, computed once for loading, deciding and saving.
+/// A command with its identity, computed once and used to load, decide and save.
 #[derive(Debug)]
 pub struct Prepared<'a> {
     pub(crate) command: &'a Command,
-    /// The key of the record that answers a repetition; `None` where the state itself answers it.
+    /// The key of the record that reveals a repetition; `None` if the state itself reveals it.
     pub(crate) key: Option<ReferenceKey>,
     pub(crate) content: ContentDigest,
 }
@@ -74,7 +75,7 @@ fn payment_key(reference: &Reference) -> ReferenceKey {
 
 fn content(command: &Command) -> ContentDigest {
     match command {
-        // A password is not part of it: it changes, and the account stays the same.
+        // The password is not part of it, because it can change later.
         Command::OpenAccount { name, token_hash, .. } => Encoder::new(Kind::OpenAccount)
             .bytes(name.as_str().as_bytes())
             .bytes(token_hash.as_bytes()),
@@ -131,7 +132,7 @@ fn content(command: &Command) -> ContentDigest {
         Command::Renew { coins, blinds, .. } => Encoder::new(Kind::Renew).coins(coins).blinds(blinds),
         Command::Redeem { account, coins, .. } => {
             let mut set = coins.clone();
-            set.sort_unstable(); // a set: the order in which coins are handed in makes no difference
+            set.sort_unstable(); // the order of the coins makes no difference
             Encoder::new(Kind::Redeem).number(account.get()).coins(&set)
         }
         Command::Recoup { revoked, blinds, .. } => Encoder::new(Kind::Recoup).revoked(revoked).blinds(blinds),
@@ -139,7 +140,8 @@ fn content(command: &Command) -> ContentDigest {
     .finish()
 }
 
-/// The digest of a mint: of its account and blinds. Both are in its record, so an audit can compute it again.
+/// The content digest of a mint, over its account and blinds. Both are in its record, so an audit can
+/// recompute it.
 #[must_use]
 pub fn mint_content(account: AccountId, blinds: &[Blind]) -> ContentDigest {
     Encoder::new(Kind::Mint)
@@ -148,14 +150,14 @@ pub fn mint_content(account: AccountId, blinds: &[Blind]) -> ContentDigest {
         .finish()
 }
 
-/// The digest of the beginning of a history.
+/// The content digest of the record with which a history begins.
 fn history_content(history: HistoryId) -> ContentDigest {
     Encoder::new(Kind::AcceptState).bytes(history.as_bytes()).finish()
 }
 
 impl Record {
-    /// The record with which this history begins, of books that an operator goes on with although they are
-    /// older than they were. It is the first with a number that the lost state cannot have given.
+    /// The first record of this history, after an operator accepted an older state of the books. Its number
+    /// is above all that the lost state can have assigned.
     #[must_use]
     pub fn of_accepted_state(history: HistoryId, at: LedgerTime) -> Self {
         Self {
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redeem_is_known_by_its_set_of_coins_at_any_time() {
+    fn a_redeem_is_identified_by_its_set_of_coins() {
         let [first, second] = [redeem(&[coin(1), coin(2)], 5), redeem(&[coin(2), coin(1)], 9)];
         assert_eq!(Prepared::new(&first).key, Prepared::new(&second).key);
         let third = redeem(&[coin(1)], 5);
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn moving_bytes_between_parts_makes_another_content() {
+    fn moving_bytes_between_parts_changes_the_content() {
         let [first, second] = [mint(&[("ab", b"c")]), mint(&[("a", b"bc")])];
         assert_ne!(Prepared::new(&first).content, Prepared::new(&second).content);
         let [first, second] = [

@@ -1,18 +1,18 @@
-//! The journal: one record of every command that was applied, in double entry.
+//! The journal: one record for each applied command, in double entry. A mint that waits has no record yet.
 //!
-//! A record moves `amount` from its debit account to its credit account. Commands that move no money leave a
-//! record of zero without accounts, so that the journal tells the whole story. No record names a coin. The
-//! one thing that changes in a record is that blinds become their signatures
+//! A record moves `amount` from its debit account to its credit account. A command that moves no money writes
+//! a record with amount zero and without accounts, so that the journal is complete. No record names a coin.
+//! Records never change, except that signatures replace blinds
 //! ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)).
 
 use std::fmt;
 
 use crate::{AccountId, Amount, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference};
 
-/// Bytes of a content digest: SHA-256.
+/// The length of a content digest in bytes: SHA-256.
 pub const CONTENT_DIGEST_BYTES: usize = 32;
 
-/// What kind of command a record is of. The numbers are stored.
+/// The kind of a record. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i16)]
 pub enum Kind {
@@ -22,40 +22,40 @@ pub enum Kind {
     Credit = 2,
     /// Money was paid out.
     Debit = 3,
-    /// Money moved between accounts.
+    /// Money moved between two holders' accounts.
     Transfer = 4,
     /// A mint key was registered.
     RegisterMintKey = 5,
     /// A mint key was stopped.
     StopMintKey = 6,
-    /// Signing was paused or taken up again.
+    /// Signing was paused or resumed.
     SetSigningPaused = 7,
-    /// Money became coins.
+    /// An account paid for coins.
     Mint = 8,
-    /// Coins became other coins.
+    /// Coins were exchanged for fresh coins.
     Renew = 9,
-    /// Coins became money.
+    /// Coins were credited to an account.
     Redeem = 10,
     /// The spent coins of a mint key were forgotten.
     PruneMintKey = 11,
     /// A mint key was retired.
     RetireMintKey = 12,
-    /// Honest coins of stopped mint keys became other coins.
+    /// Honest coins of stopped mint keys were exchanged for coins of other keys.
     Recoup = 13,
-    /// A holder asked for a payout.
+    /// A holder requested a payout.
     RequestPayout = 14,
     /// A payout was paid.
     PayPayout = 15,
-    /// A payout could not be paid, and its money went back.
+    /// A payout failed, and its money went back to the account.
     ReturnPayout = 16,
-    /// An operator went on with an older state of the books.
+    /// An operator accepted an older state of the books.
     AcceptState = 17,
-    /// A mint that waited for money was given up.
+    /// A waiting mint was given up.
     GiveUpMint = 18,
 }
 
 impl Kind {
-    /// Every kind.
+    /// Every kind, in the order of the stored numbers.
     pub const ALL: [Self; 18] = [
         Self::OpenAccount,
         Self::Credit,
@@ -83,7 +83,7 @@ impl Kind {
         self as i16
     }
 
-    /// The kind with this stored number.
+    /// The kind with this stored number; `None` if there is none.
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
@@ -114,13 +114,13 @@ impl Kind {
         }
     }
 
-    /// Whether records of this kind hold blinds to sign.
+    /// Whether records of this kind have blinds to sign.
     #[must_use]
     pub const fn holds_blinds(self) -> bool {
         matches!(self, Self::Mint | Self::Renew | Self::Recoup)
     }
 
-    /// Whether a record of this kind may move money between these accounts.
+    /// Whether a record of this kind can have these accounts.
     #[must_use]
     pub fn fits(self, debit: Option<AccountId>, credit: Option<AccountId>) -> bool {
         let holder = |account: AccountId| account >= AccountId::FIRST_HOLDER;
@@ -141,39 +141,39 @@ impl Kind {
     }
 }
 
-/// The key under which a record is unique: one byte that says of what, then the bytes of that.
+/// The unique key of a record: one byte for its scope, then bytes that are unique in the scope.
 ///
-/// It makes every command idempotent: the second insert of a key is the first command again, or a conflict.
+/// It makes every command idempotent: a key that exists already means a repeated command or a conflict.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReferenceKey(Box<[u8]>);
 
-/// What a reference key is of. The numbers are stored.
+/// The scope of a reference key: what its other bytes are. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum ReferenceScope {
-    /// A wallet's transaction reference: mint, given up or not, renew and recoup.
+    /// A wallet's transaction reference: of a mint (applied or given up), renew or recoup.
     Transaction = 1,
-    /// A redeem: the digest of its account and set of coins.
+    /// The digest of a redeem's account and set of coins.
     Redeem = 2,
-    /// An operator's payment reference: credit and debit.
+    /// An operator's payment reference: of a credit or debit.
     Payment = 3,
-    /// The name of an account that was opened.
+    /// The name of an opened account.
     Account = 4,
-    /// The id of a mint key that was registered.
+    /// The id of a registered mint key.
     MintKey = 5,
-    /// The id of a mint key that was stopped.
+    /// The id of a stopped mint key.
     MintKeyStop = 6,
     /// The sequence number of a pause or resumption of signing.
     Signing = 7,
-    /// The id of a mint key that was pruned.
+    /// The id of a pruned mint key.
     MintKeyPrune = 8,
-    /// The id of a mint key that was retired.
+    /// The id of a retired mint key.
     MintKeyRetire = 9,
-    /// A holder's idempotency key: the account's number in eight bytes, then the key; transfer and payout.
+    /// The account's number in eight bytes, then the holder's idempotency key: of a transfer or payout.
     Holder = 10,
-    /// The number of a payout that was settled.
+    /// The number of a settled payout.
     Settlement = 11,
-    /// The id of a history that began with an older state.
+    /// The id of a history that began with an accepted older state.
     History = 12,
 }
 
@@ -193,13 +193,14 @@ impl ReferenceKey {
         )
     }
 
-    /// The key of the settlement of this payout.
+    /// The key of this payout's settlement.
     #[must_use]
     pub fn of_settlement(payout: PayoutNo) -> Self {
         Self::new(ReferenceScope::Settlement, &payout.get().to_be_bytes())
     }
 
-    /// The stored key. Any bytes: whoever reads a meaning back has to do with bytes that have none.
+    /// A stored key. Any bytes are taken; the methods that interpret them return `None` if they make no
+    /// sense.
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>) -> Self {
         Self(bytes.into())
@@ -211,7 +212,7 @@ impl ReferenceKey {
         &self.0
     }
 
-    /// The wallet's reference that this is the key of; `None` for the key of something else.
+    /// The wallet's reference in this key; `None` in a key of another scope.
     pub(crate) fn transaction(&self) -> Option<TransactionReference> {
         let (scope, reference) = self.0.split_first()?;
         (*scope == ReferenceScope::Transaction as u8)
@@ -219,7 +220,7 @@ impl ReferenceKey {
             .flatten()
     }
 
-    /// The operator's reference that this is the key of; `None` for the key of something else.
+    /// The operator's reference in this key; `None` in a key of another scope.
     pub(crate) fn payment(&self) -> Option<&str> {
         let (scope, reference) = self.0.split_first()?;
         (*scope == ReferenceScope::Payment as u8)
@@ -238,7 +239,7 @@ impl fmt::Debug for ReferenceKey {
     }
 }
 
-/// SHA-256 over the canonical encoding of a command's content: the same reference with another digest is a
+/// SHA-256 over the canonical encoding of a command's content. The same reference with another digest is a
 /// conflict.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentDigest([u8; CONTENT_DIGEST_BYTES]);
@@ -250,7 +251,7 @@ impl ContentDigest {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; CONTENT_DIGEST_BYTES] {
         &self.0
@@ -266,17 +267,17 @@ impl fmt::Debug for ContentDigest {
 /// One record, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Of what kind of command.
+    /// The kind of its command, and how that was decided.
     pub kind: Kind,
     /// Unique in the journal.
     pub reference: ReferenceKey,
-    /// What the reference stands for.
+    /// The digest of the command's content.
     pub content: ContentDigest,
-    /// Who gives `amount`.
+    /// The account that gives `amount`; `None` for kinds that move no money.
     pub debit: Option<AccountId>,
-    /// Who gets `amount`.
+    /// The account that receives `amount`; `None` for kinds that move no money.
     pub credit: Option<AccountId>,
-    /// How much moves; zero for kinds that move no money.
+    /// The amount that moves; zero for kinds that move no money.
     pub amount: Amount,
     /// The issuer's time of the command.
     pub at: LedgerTime,
@@ -286,14 +287,14 @@ pub struct Record {
     pub label: Option<Reference>,
 }
 
-/// What a decision needs to know of a record.
+/// The part of a record that a decision needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
-    /// Of what kind of command.
+    /// The kind of its command, and how that was decided.
     pub kind: Kind,
-    /// What the reference stands for.
+    /// The digest of the command's content.
     pub content: ContentDigest,
-    /// How much moved.
+    /// The amount that moved; zero for kinds that move no money.
     pub amount: Amount,
 }
 
@@ -318,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_fit_their_kind() {
+    fn each_kind_has_its_accounts() {
         let [outside, coins] = [Some(AccountId::OUTSIDE), Some(AccountId::COINS)];
         let [alice, bob] = [Some(AccountId::new(3)), Some(AccountId::new(4))];
         assert!(Kind::Credit.fits(outside, alice) && !Kind::Credit.fits(alice, outside));

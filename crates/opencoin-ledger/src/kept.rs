@@ -1,37 +1,37 @@
-//! Signatures that take the place of accepted blinds, so that they can be given out after the mint key's
-//! private half is gone.
+//! Stored signatures, which replace accepted blinds so that wallets can fetch them after the private mint key
+//! is destroyed.
 //!
-//! Who is about to destroy a private half retires the key first
-//! ([`Command::RetireMintKey`](crate::Command::RetireMintKey)), reads what it was asked to sign
-//! ([`Ledger::unsigned`](crate::Ledger::unsigned)), signs that a last time, and keeps the signatures
-//! ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)) until nothing is left unsigned.
+//! Before a private mint key is destroyed, the key is retired
+//! ([`Command::RetireMintKey`](crate::Command::RetireMintKey)), its unsigned blinds are read
+//! ([`Ledger::unsigned`](crate::Ledger::unsigned)) and signed, and the signatures are stored
+//! ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)), until nothing is left unsigned.
 
 use std::fmt;
 
 use crate::stored_blinds::encode_stored_blinds;
 use crate::{StoredBlind, StoredNumber, TransactionNo, TransactionReference};
 
-/// A transaction of which a key has blinds to sign still.
+/// A transaction with blinds of a key that have no stored signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsignedTransaction {
-    /// Its number.
+    /// The number of its record.
     pub no: TransactionNo,
-    /// The wallet's reference, under which a signer finds it.
+    /// The wallet's reference, by which a signer finds it.
     pub reference: TransactionReference,
-    /// All of its blinds, also those of other keys, in the order of the request.
+    /// All of its blinds, including those of other keys, in the order of the request.
     pub blinds: Vec<StoredBlind>,
 }
 
-/// A piece of the journal, searched for blinds of one key.
+/// The result of searching a part of the journal for blinds of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsignedPage {
-    /// What was found, ascending; it can be empty though there is more to come.
+    /// The transactions found, with ascending numbers. Can be empty even if there are more.
     pub transactions: Vec<UnsignedTransaction>,
-    /// After which number to go on; `None` when the journal was read to its end.
+    /// The number after which to continue; `None` at the end of the journal.
     pub next: Option<TransactionNo>,
 }
 
-/// Signatures to keep in place of a transaction's blinds.
+/// Signatures to store in place of a transaction's blinds.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeptSignatures {
     transaction: TransactionNo,
@@ -40,17 +40,16 @@ pub struct KeptSignatures {
 }
 
 impl KeptSignatures {
-    /// Replaces `before`, what the transaction held when it was read, by `after`. The caller has verified
-    /// every signature: from the moment that the ledger keeps it, the number that it belongs to is known
-    /// through it alone.
+    /// Replaces `before`, the stored blinds when they were read, with `after`. The caller has verified every
+    /// signature: once it is stored, the blinded number can only be computed from it.
     ///
     /// # Panics
-    /// Something else differs than that blinded numbers have become signatures, or nothing does.
+    /// `after` differs in anything but blinded numbers that became signatures, or does not differ.
     #[must_use]
     pub fn new(transaction: TransactionNo, before: &[StoredBlind], after: &[StoredBlind]) -> Self {
-        assert_eq!(before.len(), after.len(), "no blind comes or goes");
+        assert_eq!(before.len(), after.len(), "no blind is added or removed");
         let becomes = |(before, after): (&StoredBlind, &StoredBlind)| {
-            assert_eq!(before.mint_key, after.mint_key, "a blind stays with its key");
+            assert_eq!(before.mint_key, after.mint_key, "a blind keeps its mint key");
             assert!(
                 before.reference == after.reference,
                 "a blind keeps its reference and its place"
@@ -58,7 +57,7 @@ impl KeptSignatures {
             match (&before.number, &after.number) {
                 (StoredNumber::Blinded(_), StoredNumber::Signature(_)) => true,
                 (before, after) => {
-                    assert!(before == after, "a number stays, or becomes its signature");
+                    assert!(before == after, "a number stays or becomes its signature");
                     false
                 }
             }
@@ -69,7 +68,7 @@ impl KeptSignatures {
             .map(becomes)
             .filter(|is_new| *is_new)
             .count();
-        assert!(signed > 0, "there is a signature to keep");
+        assert!(signed > 0, "there is a signature to store");
         Self {
             transaction,
             before: encode_stored_blinds(before),
@@ -77,26 +76,26 @@ impl KeptSignatures {
         }
     }
 
-    /// Of which transaction.
+    /// The number of the transaction.
     #[must_use]
     pub const fn transaction(&self) -> TransactionNo {
         self.transaction
     }
 
-    /// The bytes that must be stored.
+    /// The bytes that must be in the database now, otherwise nothing is replaced.
     #[must_use]
     pub fn before(&self) -> &[u8] {
         &self.before
     }
 
-    /// The bytes to store.
+    /// The bytes that replace them.
     #[must_use]
     pub fn after(&self) -> &[u8] {
         &self.after
     }
 }
 
-/// Neither blinds nor signatures are printed.
+/// Prints neither blinds nor signatures.
 impl fmt::Debug for KeptSignatures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeptSignatures")

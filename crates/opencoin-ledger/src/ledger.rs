@@ -1,4 +1,4 @@
-//! The interface of every store of the books.
+//! The interface that every store of the books implements, and its errors.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -9,32 +9,32 @@ use crate::{
     StoredBlind, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
 };
 
-/// The most commands that one [`Ledger::apply`] takes, and the most transactions of one
+/// The maximum number of commands in a call of [`Ledger::apply`], and of transactions in a call of
 /// [`Ledger::keep_signatures`].
 pub const BATCH_COMMANDS_MAX: usize = 1000;
 
-/// How often a store tries one batch while other processes win the races for its rows.
+/// The maximum number of attempts at one batch while other processes change or lock its rows.
 pub const APPLY_ATTEMPTS_MAX: u32 = 10;
 
-/// The books. Every implementation means the same; [`MemoryLedger`](crate::MemoryLedger) is the definition.
+/// The books. [`MemoryLedger`](crate::MemoryLedger) is the reference for every implementation.
 ///
-/// Any number of ledgers, in any number of processes, may work on one database.
+/// Any number of ledgers, in any number of processes, may use one database.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Carries out commands in order and answers each. A command sees the effects of those before it. Each is
-    /// all or nothing, and a refused one does not hinder the others. When this returns, what was applied is
-    /// durable, and so is what the outcomes of repeated and refused commands rest on.
+    /// Decides the commands in order and returns an outcome for each. A command sees the effects of those
+    /// before it. Each is applied completely or not at all, and a refused command does not affect the others.
+    /// When this returns, all changes are durable, and so is everything that the outcomes of repeated and
+    /// refused commands depend on.
     ///
-    /// Dropping the future leaves either the whole batch or nothing of it.
+    /// If the future is dropped, the batch is applied as a whole or not at all.
     ///
     /// # Errors
-    /// Nothing is known about the whole batch after [`LedgerError::Unavailable`]: it may have been applied.
-    /// Send the same commands again; those that were applied are answered as repeated. After any other error
-    /// nothing was applied.
+    /// After [`LedgerError::Unavailable`] the batch may or may not have been applied. Send the same commands
+    /// again: those that were applied are answered as repeated. After any other error nothing was applied.
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError>;
 
-    /// The same for commands that find the books as usual: accounts can pay, coins are unspent, references are
-    /// new. A store can do that in one round trip. Where a command is not of this kind nothing is applied.
+    /// Applies commands that are expected to succeed: accounts can pay, coins are unspent, references are
+    /// new. A store can do that in one round trip. If a command does not meet this, nothing is applied.
     ///
     /// # Errors
     /// As [`Self::apply`].
@@ -42,18 +42,18 @@ pub trait Ledger: Send + Sync {
         self.apply(batch).await.map(Routine::Applied)
     }
 
-    /// What became of a transaction reference; `None` when nothing was decided under it.
+    /// The decision on a transaction reference; `None` if there is none.
     ///
-    /// This is a read. What it returns can still be lost with the machine that it was read from: before
-    /// anybody outside hears of it, [`Ledger::make_durable`] must have succeeded.
+    /// This is a read. Its result may not be durable yet: call [`Ledger::make_durable`] before you tell a
+    /// client.
     ///
     /// # Errors
     /// The store cannot be read.
     async fn transaction(&self, reference: &TransactionReference)
     -> Result<Option<Transaction>, LedgerError>;
 
-    /// What was accepted under a reference and is to be signed, now or again; `None` when nothing was. A read
-    /// as [`Ledger::transaction`].
+    /// The mint, renew or recoup accepted under a reference, to sign its blinds; `None` if there is none. A
+    /// read like [`Ledger::transaction`].
     ///
     /// # Errors
     /// The store cannot be read.
@@ -64,28 +64,28 @@ pub trait Ledger: Send + Sync {
         })
     }
 
-    /// Returns when everything that anybody could read before the call is durable, on a synchronous standby
-    /// as well.
+    /// Returns when everything that could be read before the call is durable, on a synchronous standby as
+    /// well.
     ///
-    /// A commit that waits for a standby that is away becomes readable when the primary restarts, and is lost
-    /// when the standby is promoted. Concurrent callers share one commit.
+    /// Reads alone do not ensure this: a commit that waits for an unreachable standby becomes readable when
+    /// the primary restarts, and is lost when the standby is promoted. Concurrent callers share one commit.
     ///
     /// # Errors
-    /// Nothing is known about durability.
+    /// It is unknown whether the data are durable.
     async fn make_durable(&self) -> Result<(), LedgerError> {
         Ok(())
     }
 
-    /// Searches the journal for blinds that wait for this key: at most `transactions_max` transactions of its
-    /// signing window, beginning after the one with the number `after`. What it finds and has to hold in
-    /// memory is as large as those were.
+    /// Searches the journal for blinds of this key that have no stored signature. Reads at most
+    /// `transactions_max` transactions of the key's signing window, with numbers above `after`, and holds
+    /// them in memory.
     ///
-    /// All of it is found only once the key is retired or stopped. Before that, a transaction of another
-    /// process may appear under a number that was passed already.
+    /// The result is complete only if the key is retired or stopped. Before that, another process may add a
+    /// transaction with a number that was passed already.
     ///
     /// # Errors
-    /// The store cannot be read, or blinds in the window make no sense: then nobody knows whether they were
-    /// all signed.
+    /// The store cannot be read, or blinds in the window cannot be decoded. Then it is unknown whether all
+    /// were signed.
     ///
     /// # Panics
     /// `transactions_max` is 0.
@@ -96,35 +96,32 @@ pub trait Ledger: Send + Sync {
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError>;
 
-    /// Puts signatures in place of blinds, durably, and says for each transaction whether that was done.
-    /// `false`: it does not hold what it held when it was read, because somebody else has kept signatures
-    /// there since, or because this was done by an earlier call whose answer was lost. [`Ledger::unsigned`]
-    /// says what is left.
+    /// Replaces stored blinds with their signatures, durably. Returns for each transaction whether that was
+    /// done. `false` means that the stored blinds have changed since they were read: another process stored
+    /// signatures, or an earlier call did whose answer was lost. [`Ledger::unsigned`] finds what is left.
     ///
     /// The ledger does no cryptography: the caller has verified every signature.
     ///
     /// # Errors
-    /// Nothing is known about the whole batch after [`LedgerError::Unavailable`]: all of it may have been
-    /// kept. After any other error nothing was. More than [`BATCH_COMMANDS_MAX`] transactions are too many
-    /// for one call.
+    /// After [`LedgerError::Unavailable`] either all signatures were stored or none. After any other error
+    /// none were. More than [`BATCH_COMMANDS_MAX`] transactions are an error.
     ///
     /// # Panics
     /// A transaction is named twice.
     async fn keep_signatures(&self, kept: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError>;
 
-    /// Compares the spent and recouped coins that are stored of a mint key with those that it counts, in one
-    /// snapshot and without a lock. A pruned key passes: it may hold fewer.
+    /// Compares the stored spent and recouped coins of a mint key with its counters, in one snapshot and
+    /// without a lock. A pruned key passes, because it can have fewer rows.
     ///
     /// # Errors
     /// They differ ([`LedgerError::Corrupt`]), or the store cannot be read.
     async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError>;
 
-    /// Deletes up to `coins_max` spent or recouped coins that are stored of a pruned mint key, in a short
-    /// transaction that locks no mint key. Gives their number: 0 when none is left, or the key is not
-    /// pruned.
+    /// Deletes up to `coins_max` stored spent or recouped coins of a pruned mint key, in a short transaction
+    /// that locks no mint key. Returns the number deleted: 0 if none is left or the key is not pruned.
     ///
     /// # Errors
-    /// As [`Self::keep_signatures`]: to call it again is safe.
+    /// As [`Self::keep_signatures`]. Calling it again is safe.
     async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError>;
 
     /// The account that a token belongs to.
@@ -133,7 +130,7 @@ pub trait Ledger: Send + Sync {
     /// The store cannot be read.
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError>;
 
-    /// The account of this name.
+    /// The account with this name.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -145,14 +142,16 @@ pub trait Ledger: Send + Sync {
     /// The store cannot be read.
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError>;
 
-    /// Whether an operator has paused signing. Who is about to sign has it from
-    /// [`Effect::Accepted`](crate::Effect::Accepted) or [`Accepted`] already.
+    /// Whether an operator has paused signing. A signer does not need this: [`Effect::Accepted`] and
+    /// [`Accepted`] say it too.
+    ///
+    /// [`Effect::Accepted`]: crate::Effect::Accepted
     ///
     /// # Errors
     /// The store cannot be read.
     async fn signing_paused(&self) -> Result<bool, LedgerError>;
 
-    /// Moments that the clock of a process can be compared with.
+    /// Times with which a process can compare its clock.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -160,48 +159,48 @@ pub trait Ledger: Send + Sync {
         Ok(Moments::default())
     }
 
-    /// Whether the store answers, for a health check.
+    /// Checks that the store answers, for a health check.
     ///
     /// # Errors
-    /// It does not.
+    /// The store does not answer.
     async fn ready(&self) -> Result<(), LedgerError>;
 }
 
-/// What became of a batch of which every command was expected to find the books as usual.
+/// The result of a batch of commands that were expected to succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Routine {
-    /// All was carried out.
+    /// All commands were applied.
     Applied(Vec<Outcome>),
-    /// Nothing was carried out. These commands, by their ascending places in the batch, need [`Ledger::apply`].
+    /// Nothing was applied. The commands at these indices, ascending, need [`Ledger::apply`].
     Odd(Vec<usize>),
 }
 
-/// What a store knows of the time.
+/// Times that a store knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Moments {
-    /// When the last command of the journal was applied, by the clock of the process that applied it.
+    /// The time of the last journal record, by the clock of the process that wrote it.
     pub last_applied: Option<LedgerTime>,
-    /// What time it is by the clock of the database's machine, where that has one of its own.
+    /// The current time on the database's machine; `None` if the database has no clock of its own.
     pub database_now: Option<LedgerTime>,
 }
 
-/// What became of a transaction reference.
+/// The decision on a transaction reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transaction {
     /// A mint, renew or recoup was accepted.
     Accepted(Accepted),
-    /// A mint waited for money in vain, and will never be carried out.
+    /// A waiting mint was given up and will never be applied.
     GivenUp,
 }
 
-/// A mint, renew or recoup that was accepted.
+/// An accepted mint, renew or recoup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// Which of them.
+    /// Which of the three commands it was.
     pub kind: AcceptedKind,
-    /// What to sign, or its signature where that was kept, in the order of the request.
+    /// The blinds to sign, or their stored signatures, in the order of the request.
     pub blinds: Vec<StoredBlind>,
-    /// Which of its keys were stopped since. An issuer signs with them no more.
+    /// Its mint keys that are stopped now. They must not sign.
     pub stopped: BTreeSet<MintKeyId>,
     /// When it was accepted.
     pub at: LedgerTime,
@@ -210,8 +209,8 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// What is still to be signed, in the order of the request: blinds of keys that were not stopped, without
-    /// those whose signatures are kept.
+    /// The blinds that must still be signed, in the order of the request: those without a stored signature
+    /// whose keys are not stopped.
     #[must_use]
     pub fn to_sign(&self) -> Vec<Blind> {
         let open = self
@@ -222,22 +221,22 @@ impl Accepted {
     }
 }
 
-/// How signatures were paid for.
+/// The command that was accepted, and so who paid for the signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AcceptedKind {
-    /// By an account.
+    /// Paid by an account.
     Mint,
-    /// By coins.
+    /// Paid with coins.
     Renew,
-    /// By the issuer, for honest coins of stopped mint keys.
+    /// Paid by the issuer, for honest coins of stopped mint keys.
     Recoup,
 }
 
 impl KeptSignatures {
-    /// What every store checks of a call of [`Ledger::keep_signatures`](crate::Ledger::keep_signatures).
+    /// The checks of [`Ledger::keep_signatures`] that every store makes.
     ///
     /// # Errors
-    /// There are more than [`BATCH_COMMANDS_MAX`].
+    /// There are more than [`BATCH_COMMANDS_MAX`] transactions.
     ///
     /// # Panics
     /// A transaction is named twice.
@@ -251,29 +250,29 @@ impl KeptSignatures {
     }
 }
 
-/// Why the books could not be read or written. No text here holds row contents.
+/// Why the books could not be read or written. The texts contain no contents of rows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    /// The database is away, or went away before it confirmed: what was sent may have been applied or not.
+    /// The database cannot be reached, or the connection failed before it confirmed. The batch may or may not
+    /// have been applied.
     #[error("the ledger's database is not available: {0}")]
     Unavailable(String),
-    /// Other processes won the races for the batch's rows, or kept them locked. Nothing was applied.
-    #[error("the ledger's database is too busy: gave up after {attempts} attempts")]
+    /// Other processes kept changing or locking the batch's rows. Nothing was applied.
+    #[error("the ledger's database is too busy: gave up after {attempts} attempts; try again later")]
     Contended {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// The batch has more than [`BATCH_COMMANDS_MAX`] commands, or transactions to keep signatures of.
-    /// Nothing was done.
+    /// The batch has more than [`BATCH_COMMANDS_MAX`] commands or transactions. Nothing was done.
     #[error("a batch has at most {BATCH_COMMANDS_MAX} commands or transactions, not {0}")]
     BatchTooLarge(usize),
     /// The database refused a statement. Nothing was applied.
     #[error("the ledger's database refused a statement: {0}")]
     Database(String),
-    /// A stored row makes no sense.
+    /// A stored row cannot be what the ledger wrote.
     #[error("the ledger's {row} makes no sense: {reason}")]
     Corrupt {
-        /// Table and key of the row.
+        /// The table and key of the row.
         row: String,
         /// What is wrong with it.
         reason: String,
@@ -293,8 +292,8 @@ pub enum LedgerError {
         /// The version that the program was written for.
         known: i64,
     },
-    /// Somebody else uses the books, and what was asked needs them alone; or somebody has them alone now.
-    /// Nothing was done.
+    /// The operation needs the books exclusively and another process uses them, or another process has them
+    /// exclusively. Nothing was done.
     #[error("{0}")]
     InUse(String),
     /// Creating or updating the tables failed.
@@ -305,19 +304,19 @@ pub enum LedgerError {
     Address(String),
 }
 
-/// Whom a failed batch is to be blamed on, and so what to do about it.
+/// The cause of a failed batch, which decides whether to retry it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// One command: its neighbours would succeed without it. Nothing was applied.
+    /// One command. The others would succeed without it. Nothing was applied.
     Command,
-    /// Other processes: the same batch may succeed later. Nothing was applied.
+    /// Other processes. The same batch may succeed later. Nothing was applied.
     Contention,
-    /// The database: every other command would fail as well, and whether this batch was applied is unknown.
+    /// The database. Every other command would fail as well, and this batch may have been applied.
     Database,
 }
 
 impl LedgerError {
-    /// Whom the error is to be blamed on.
+    /// The cause of the error.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
@@ -332,7 +331,7 @@ impl LedgerError {
         }
     }
 
-    /// The error of a row that cannot be what the ledger wrote.
+    /// The error for a stored row that cannot be what the ledger wrote.
     #[must_use]
     pub fn corrupt(row: impl Into<String>, reason: impl ToString) -> Self {
         Self::Corrupt {

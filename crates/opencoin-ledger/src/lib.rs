@@ -1,14 +1,14 @@
-//! What may happen to money.
+//! The rules for the books of an OpenCoin issuer: accounts, mint keys, returned coins and a journal in double
+//! entry.
 //!
-//! The books of an OpenCoin issuer: accounts, mint keys, coins that came back, and a journal in double entry.
-//! This crate says what each [`Command`] does to them, in [`decide`], a pure function on a [`View`] of the
-//! state. A store only loads the part of the state that a batch touches, lets `decide` change it, and saves
-//! the [`Changes`]; so the meaning of money is written once. [`MemoryLedger`] holds the whole state and is
-//! the definition that every store is tested against.
+//! [`decide`] is a pure function that applies a [`Command`] to a [`View`] of the state. A store loads the
+//! part of the state that a batch touches, lets `decide` change it, and saves the [`Changes`], so the rules
+//! are written once. [`MemoryLedger`] holds the whole state. It is the reference that every store is tested
+//! against.
 //!
-//! No clock, no randomness, no cryptography, no I/O: coins come in verified, commands carry their time,
-//! signing happens after a command is accepted. Wrong input is a [`Refusal`], a store that fails is a
-//! [`LedgerError`].
+//! The crate has no clock, randomness, cryptography or I/O: the caller has verified the coins, commands carry
+//! their time, and blinds are signed after a command is accepted. Wrong input gives a [`Refusal`], a failing
+//! store a [`LedgerError`].
 
 mod account;
 mod accounts;

@@ -1,6 +1,6 @@
-//! The in-memory model: the definition of what a ledger is, and a store for tests and demonstrations.
+//! The in-memory ledger: the reference for all stores, and a store for tests and demonstrations.
 //!
-//! It keeps the whole state in one [`View`]. Nothing survives the process.
+//! It keeps the whole state in one [`View`]. The state is lost when the process ends.
 
 mod accounts;
 
@@ -18,7 +18,7 @@ use crate::{
     UnsignedPage, View, decide,
 };
 
-/// Books in memory. A clone is another handle on the same books.
+/// Books in memory. A clone is another handle to the same books.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryLedger {
     state: Arc<Mutex<State>>,
@@ -30,19 +30,19 @@ struct State {
     holders: accounts::Holders,
     journal: Vec<Record>,
     journal_by_reference: HashMap<ReferenceKey, usize>,
-    /// Of the waiting mints in the view, as they are stored.
+    /// The encoded blinds of the waiting mints in the view.
     waiting_blinds: HashMap<ReferenceKey, Vec<u8>>,
 }
 
 impl MemoryLedger {
-    /// Empty state.
+    /// Empty books.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets `reader` see everything at one moment: the state, the journal in the order of its numbers, which
-    /// begin at 1, and the stored blinds of each waiting mint. What an audit reads.
+    /// Gives `reader`, for example an audit, one snapshot of everything: the state, the journal in the order
+    /// of its numbers from 1, and the encoded blinds of each waiting mint.
     pub fn read<T>(&self, reader: impl FnOnce(&View, &[Record], &HashMap<ReferenceKey, Vec<u8>>) -> T) -> T {
         let state = self.state();
         reader(&state.view, &state.journal, &state.waiting_blinds)
@@ -51,7 +51,7 @@ impl MemoryLedger {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()
-            .expect("a panic in a decision has left the state in an unknown state")
+            .expect("no decision has panicked and left a broken state")
     }
 }
 
@@ -94,7 +94,7 @@ impl Ledger for MemoryLedger {
         after: TransactionNo,
         transactions_max: usize,
     ) -> Result<UnsignedPage, LedgerError> {
-        assert!(transactions_max > 0, "a page has room for something");
+        assert!(transactions_max > 0, "a page has room for a transaction");
         let state = self.state();
         let in_window = |(index, entry): &(usize, &Record)| {
             number(*index) > after.get() && entry.kind.holds_blinds() && key.terms.signs_at(entry.at)
@@ -122,11 +122,11 @@ impl Ledger for MemoryLedger {
     }
 
     async fn check_coins(&self, _id: MintKeyId) -> Result<(), LedgerError> {
-        Ok(()) // they are counted and kept in one place
+        Ok(()) // the view keeps counters and coins together
     }
 
     async fn forget_coins(&self, _id: MintKeyId, _coins_max: u32) -> Result<u64, LedgerError> {
-        Ok(0) // the command has forgotten them
+        Ok(0) // the prune has removed them already
     }
 
     async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
@@ -166,7 +166,7 @@ impl Ledger for MemoryLedger {
     }
 }
 
-/// The number of the record at this place of the journal.
+/// The number of the record at this index of the journal.
 fn number(index: usize) -> i64 {
     index as i64 + 1
 }

@@ -1,19 +1,19 @@
-//! Mint keys as the books know them: what a coin is worth, when a key signs, how many coins it made.
+//! Mint keys in the books: the value of a coin, the signing window, and counts of signatures and coins.
 
 use std::fmt;
 
 use crate::{Amount, LedgerTime, StopReason};
 
-/// Bytes of a mint key's id: a SHA-1.
+/// The length of a mint key's id in bytes: a SHA-1 digest.
 pub const MINT_KEY_ID_BYTES: usize = 20;
 
-/// The id of a mint key: the SHA-1 of its public key, a number.
+/// The id of a mint key: the SHA-1 of its public key, as a number.
 ///
-/// Kept at full width, so that `"00ab"` and `"ab"` are one key.
+/// It is kept at full width, so `"00ab"` and `"ab"` are the same key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MintKeyId([u8; MINT_KEY_ID_BYTES]);
 
-/// The number is wider than a SHA-1.
+/// The number is longer than a SHA-1 digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a mint key id has at most {MINT_KEY_ID_BYTES} bytes")]
 pub struct MintKeyIdError;
@@ -25,7 +25,7 @@ impl MintKeyId {
         Self(bytes)
     }
 
-    /// The id that is this big-endian number; leading zeros make no difference.
+    /// The id with this big-endian number. Leading zeros are ignored.
     ///
     /// # Errors
     /// The number needs more than [`MINT_KEY_ID_BYTES`] bytes.
@@ -61,7 +61,7 @@ impl fmt::Debug for MintKeyId {
     }
 }
 
-/// What a mint key's certificate promises: fixed once registered.
+/// The denomination and dates from a mint key's certificate. They never change after registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MintKeyTerms {
     denomination: Amount,
@@ -70,10 +70,10 @@ pub struct MintKeyTerms {
     coins_expiry: LedgerTime,
 }
 
-/// The terms contradict themselves.
+/// Why values are not valid terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MintKeyTermsError {
-    /// Coins worth nothing.
+    /// The denomination is zero.
     #[error("the denomination of a mint key is at least 1")]
     ZeroDenomination,
     /// The signing window ends before it begins, or coins expire before it ends.
@@ -84,7 +84,7 @@ pub enum MintKeyTermsError {
 }
 
 impl MintKeyTerms {
-    /// Terms in which coins are worth something and dates are in order.
+    /// Checks and returns the terms.
     ///
     /// # Errors
     /// The denomination is zero or the dates are not in order.
@@ -108,7 +108,7 @@ impl MintKeyTerms {
         })
     }
 
-    /// What each of its coins is worth.
+    /// The value of each of its coins.
     #[must_use]
     pub const fn denomination(&self) -> Amount {
         self.denomination
@@ -126,7 +126,7 @@ impl MintKeyTerms {
         self.sign_not_after
     }
 
-    /// The last moment at which its coins are taken back.
+    /// The last moment at which its coins are taken.
     #[must_use]
     pub const fn coins_expiry(&self) -> LedgerTime {
         self.coins_expiry
@@ -138,33 +138,33 @@ impl MintKeyTerms {
         (self.sign_not_before..=self.sign_not_after).contains(&at)
     }
 
-    /// Whether its coins are taken back at this time.
+    /// Whether its coins are taken at this time.
     #[must_use]
     pub fn accepts_coins_at(&self, at: LedgerTime) -> bool {
         at <= self.coins_expiry
     }
 }
 
-/// What a store answers about one mint key.
+/// A mint key and its counts, as a store returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MintKeyStatus {
-    /// Its id.
+    /// The SHA-1 of its public key.
     pub id: MintKeyId,
-    /// Its terms.
+    /// Its denomination and dates.
     pub terms: MintKeyTerms,
-    /// Signatures given, counted when the mint or renew was accepted.
+    /// The number of blinds accepted for signing by a mint, renew or recoup.
     pub issued: u64,
-    /// Coins that came back.
+    /// The number of coins that were renewed or redeemed.
     pub returned: u64,
-    /// Why it neither signs nor takes coins back any more, if so.
+    /// The reason if the key was stopped. A stopped key signs nothing and its coins are refused.
     pub stopped: Option<StopReason>,
-    /// Coins that were recouped after the key was stopped; they do not count as returned.
+    /// The number of coins recouped after the key was stopped. They do not count as returned.
     pub recouped: u64,
-    /// Whether it signs nothing any more, for good, so that its private half can be destroyed. Its coins come
-    /// back as before.
+    /// Whether the key signs nothing more, so that its private half can be destroyed. Its coins are still
+    /// taken.
     pub retired: bool,
-    /// Whether its coins expired and the books have forgotten which of them were spent; then it is out of use
-    /// for good, too.
+    /// Whether its coins have expired and the books no longer know which of them were spent. The key is then
+    /// out of use for good.
     pub pruned: bool,
 }
 
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_a_number() {
+    fn leading_zeros_of_an_id_make_no_difference() {
         let padded = MintKeyId::from_be_bytes(&[0, 0, 0xab]).unwrap();
         assert_eq!(padded, MintKeyId::from_be_bytes(&[0xab]).unwrap());
         assert_eq!(padded.to_string(), format!("{}ab", "00".repeat(19)));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_in_order() {
+    fn terms_have_a_value_and_ordered_dates() {
         let time = LedgerTime::from_unix_micros;
         let one = Amount::new(1).unwrap();
         let terms = MintKeyTerms::new(one, time(10), time(20), time(30)).unwrap();

@@ -1,14 +1,13 @@
-//! Optimistic decisions: a batch is decided before its rows are read, because each read of a store is a round
-//! trip.
+//! Optimistic decisions: a batch is decided without reading its rows, which saves round trips to the
+//! database.
 //!
-//! Nearly every command finds the state in which it succeeds: the account exists and can pay, no coin is
-//! spent, the reference is new, signing is not paused. [`decide_optimistically`] decides a batch on a view in
-//! which all of that is so, and returns the [`Postings`] that follow. A store writes them under the conditions
-//! that they name, in one transaction. If a condition fails, nothing is written, and [`decide`] decides the
-//! batch on the stored rows.
+//! Nearly every command succeeds: the account exists and can pay, no coin is spent, the reference is new,
+//! signing is not paused. [`decide_optimistically`] decides a batch on a view in which all of that is true,
+//! and returns the resulting [`Postings`]. A store writes them in one transaction, under the conditions that
+//! they name. If a condition fails, nothing is written, and [`decide`] decides the batch on the stored rows.
 //!
-//! The conditions are stricter than the rules: money and signatures that come in with a batch do not pay for
-//! anything in the same batch. So where the conditions hold, any order of the commands has the same outcomes.
+//! The conditions are stricter than the rules: money and signatures that a batch adds do not pay for anything
+//! in the same batch. So if the conditions hold, the commands have the same outcomes in any order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
@@ -20,57 +19,58 @@ use crate::{
     Touches, View, decide,
 };
 
-/// What an optimistic account holds and an optimistic mint key has signed: room in both directions.
+/// The balance of every account and the count of signatures of every mint key in the optimistic view: far
+/// from both limits.
 const PLENTY: u64 = i64::MAX as u64 / 2;
 
-/// What a batch does if every command succeeds: rows to insert, and sums to add under conditions.
+/// The changes of a batch in which every command succeeds: rows to insert and sums to add, with conditions.
 #[derive(Debug)]
 pub struct Postings {
-    /// Records to append. Conditions: none of their references is stored, and no mint among them waits for money.
+    /// Records to append. Conditions: none of their references is stored, and none of their mints is waiting.
     pub journal: Vec<Record>,
-    /// Coins to insert, sorted. Condition: none of them is there.
+    /// Coins to insert, sorted. Condition: none of them is spent.
     pub spent: Vec<(MintKeyNo, PayloadHash)>,
-    /// Accounts to change, sorted.
+    /// Accounts to change, sorted by id.
     pub accounts: Vec<AccountPosting>,
     /// Mint keys to change, sorted by id.
     pub mint_keys: Vec<MintKeyPosting>,
-    /// Condition: signing is not paused.
+    /// Whether the batch signs. Condition if it does: signing is not paused.
     pub signs: bool,
 }
 
-/// Condition: the account exists, holds at least what it pays, and could hold what it receives before it
-/// pays.
+/// The change of an account. Condition: the account exists, holds at least `paid`, and its balance plus
+/// `received` does not overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountPosting {
-    /// Which.
+    /// The account; never a system account.
     pub id: AccountId,
-    /// To subtract.
+    /// The sum to subtract.
     pub paid: Amount,
-    /// To add.
+    /// The sum to add.
     pub received: Amount,
 }
 
-/// Condition: the key exists under this number and id, is neither stopped nor pruned, is not retired where it
-/// signs, had signed enough before this batch for the coins that come back, and can count that many
-/// signatures more.
+/// The change of a mint key. Condition: the key exists with this number and id, is neither stopped nor
+/// pruned, is not retired if it signs, signed enough before this batch for the returned coins, and its count
+/// of signatures does not overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MintKeyPosting {
-    /// Its short number.
+    /// The short number of the key.
     pub no: MintKeyNo,
-    /// Its id.
+    /// The id of the key.
     pub id: MintKeyId,
-    /// Signatures to count.
+    /// The number of new signatures.
     pub issued: u64,
-    /// Coins to count.
+    /// The number of returned coins.
     pub returned: u64,
 }
 
-/// What never changes of the mint keys that a store has met.
+/// A cache of the unchanging columns of mint keys that a store has read.
 #[derive(Debug, Clone, Default)]
 pub struct KnownMintKeys(Arc<RwLock<HashMap<MintKeyId, (MintKeyNo, MintKeyTerms)>>>);
 
 impl Postings {
-    /// The references of the mints: those that must not wait for money.
+    /// The reference keys of the mints, none of which may be waiting.
     pub fn mints(&self) -> impl Iterator<Item = &ReferenceKey> {
         let mints = self.journal.iter().filter(|record| record.kind == Kind::Mint);
         mints.map(|record| &record.reference)
@@ -78,7 +78,7 @@ impl Postings {
 }
 
 impl KnownMintKeys {
-    /// Remembers the keys of a batch, from a view of what is stored, before it is decided.
+    /// Caches the mint keys of a batch from a view of the stored rows, before the batch is decided.
     ///
     /// # Panics
     /// Never: nothing panics while the lock is held.
@@ -97,12 +97,12 @@ impl KnownMintKeys {
     }
 }
 
-/// Decides a batch before its rows are read.
+/// Decides a batch without reading its rows.
 ///
 /// # Errors
-/// The places, ascending, of the commands for which that cannot be done: a command does more than move money and
-/// coins, is not known to be new in its batch, would be refused whatever is there, or names a key that is not
-/// known.
+/// The indices, ascending, of the commands for which this is not possible: a command changes more than money
+/// and coins, repeats another of the batch, would be refused in any state, or names a mint key that is not
+/// cached.
 pub fn decide_optimistically(
     batch: &[Prepared<'_>],
     touches: &Touches,
@@ -137,13 +137,13 @@ pub fn decide_optimistically(
     Ok((outcomes, postings))
 }
 
-/// The places of all commands.
+/// The indices of all commands.
 fn all(batch: &[Prepared<'_>]) -> Vec<usize> {
     (0..batch.len()).collect()
 }
 
-/// Whether a command moves money and coins and does nothing else. Recoups and payouts do, but are too rare to
-/// be worth a place in the short way.
+/// Whether a command only moves money and coins and is frequent. Recoups and payouts are too rare to
+/// optimise.
 fn is_move(command: &Command) -> bool {
     match command {
         Command::Credit { .. }
@@ -170,14 +170,15 @@ fn sorted_by_id(postings: impl Iterator<Item = MintKeyPosting>) -> Vec<MintKeyPo
     postings
 }
 
-/// Mint keys that are not known are not there: what names them is refused.
+/// The view in which a batch is expected to succeed. Mint keys that are not cached are missing, so commands
+/// that name them are refused.
 fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
     let mut view = View::default();
     // System accounts have no row.
     for &id in touches.accounts.range(AccountId::FIRST_HOLDER..) {
-        let name = "optimistic".parse().expect("a name");
+        let name = "optimistic".parse().expect("a valid name");
         let token_hash = TokenHash::new([0; 32]);
-        let balance = Amount::new(PLENTY).expect("half of what an amount can be");
+        let balance = Amount::new(PLENTY).expect("half of the largest amount");
         view.load_account(AccountState {
             id,
             name,
@@ -206,7 +207,7 @@ fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
     view
 }
 
-/// Both sums of each account, by the double entries; `None` where a sum is no amount.
+/// What each account pays and receives according to the records; `None` if a sum overflows.
 fn account_postings(journal: &[Record]) -> Option<Vec<AccountPosting>> {
     let mut sums = BTreeMap::<AccountId, [Amount; 2]>::new();
     for entry in journal {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A password's hash with its salt and parameters, as a PHC string. The ledger does not look into it.
+/// A password's hash with its salt and parameters, as a PHC string. The ledger does not parse it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 

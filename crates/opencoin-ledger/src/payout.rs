@@ -1,13 +1,13 @@
-//! How a payout is named, and what comes of it.
+//! The number of a payout and its settlement.
 
 use crate::Reference;
 
-/// The number of a payout: ascending without a gap, from 1.
+/// The number of a payout: ascending from 1, without a gap except where a new history begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PayoutNo(i64);
 
 impl PayoutNo {
-    /// Below the number of every payout: where reading begins.
+    /// A number below that of every payout, to read from the beginning.
     pub const BEFORE_ALL: Self = Self(0);
 
     /// The payout with this number.
@@ -16,18 +16,18 @@ impl PayoutNo {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as it is stored.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
     }
 }
 
-/// What came of a payout.
+/// How the operator settled a payout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// The bank has paid; its reference.
+    /// The money was paid, with the reference of the payment.
     Paid(Reference),
-    /// It could not be paid; why.
+    /// The payout failed, with the reason. The money goes back to the account.
     Failed(Reference),
 }

@@ -1,8 +1,8 @@
-//! Recoup: the holders of a stopped mint key's honest coins are made whole.
+//! Recoup: compensation for the holders of honest coins of a stopped mint key.
 //!
-//! A stolen key signs coins that the issuer never accepted a blind for, and on the coin nobody sees the
-//! difference. But whoever made a coin knows how it was blinded and can show which accepted blind it came
-//! from. The issuer verifies that; the books count each blind and each coin once.
+//! A thief who has a mint key can sign coins without an accepted blind, and such a coin looks like any other.
+//! But the wallet that minted an honest coin knows how it was blinded and can show which accepted blind it
+//! came from. The issuer verifies that. The books take each blind and each coin only once.
 
 use std::fmt;
 
@@ -11,35 +11,35 @@ use sha2::{Digest, Sha256};
 use crate::mint_key::MINT_KEY_ID_BYTES;
 use crate::{MintKeyId, PayloadHash};
 
-/// Bytes of a blind's digest: SHA-256.
+/// The length of a blind's digest in bytes: SHA-256.
 pub const BLIND_DIGEST_BYTES: usize = 32;
 
-/// What is hashed before the key and the number, so that no other digest has the same preimage.
+/// The prefix of the hashed text. It separates this digest from all others.
 const DOMAIN: &[u8] = b"opencoin recouped blind 1";
 
-/// A blind that was signed by a stopped key, with the coin that came of it. The caller has verified that it
-/// did, and that the blind was accepted.
+/// A blind that a stopped key signed, and the coin made from it. The caller has verified that the coin came
+/// from the blind and that the blind was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RevokedBlind {
     /// The stopped key that signed it.
     pub mint_key: MintKeyId,
-    /// Which blind.
+    /// The digest of the blind.
     pub blind: BlindDigest,
-    /// What the signature of the coin covers.
+    /// The hash that the coin's signature covers.
     pub payload_hash: PayloadHash,
 }
 
-/// The name of a blind in the books: SHA-256 over a fixed text, the mint key's id and the blinded number.
+/// Identifies a blind in the books: SHA-256 over a fixed text, the mint key's id and the blinded number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlindDigest([u8; BLIND_DIGEST_BYTES]);
 
 impl BlindDigest {
-    /// The digest of a blinded number, big-endian, for this key; leading zeros make no difference.
+    /// The digest of a big-endian blinded number for this key. Leading zeros are ignored.
     #[must_use]
     pub fn of(mint_key: MintKeyId, blinded: &[u8]) -> Self {
         const _: () = assert!(
             MINT_KEY_ID_BYTES == 20,
-            "the id has one width, so it needs no length before it"
+            "the id has a fixed width and needs no length prefix"
         );
         let significant = blinded
             .iter()
@@ -52,7 +52,7 @@ impl BlindDigest {
         Self(digest.finalize().into())
     }
 
-    /// The stored digest.
+    /// A digest that was stored.
     #[must_use]
     pub const fn new(bytes: [u8; BLIND_DIGEST_BYTES]) -> Self {
         Self(bytes)
@@ -65,7 +65,7 @@ impl BlindDigest {
     }
 }
 
-/// Who has the database can find the blind's transaction with it.
+/// Not printed, because it links to the blind's transaction in the database.
 impl fmt::Debug for BlindDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BlindDigest(..)")
@@ -77,12 +77,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_of_a_number_under_a_key() {
+    fn a_digest_covers_the_number_and_the_key() {
         let [one, two] = [1, 2].map(|key| MintKeyId::new([key; 20]));
         assert_eq!(BlindDigest::of(one, &[0, 0, 5, 0]), BlindDigest::of(one, &[5, 0]));
         assert_ne!(BlindDigest::of(one, &[5, 0]), BlindDigest::of(one, &[5]));
         assert_ne!(BlindDigest::of(one, &[5]), BlindDigest::of(two, &[5]));
-        // Computed once with another program: stored digests must be found again by every later version.
+        // Computed with another program. Digests are stored, so they must never change.
         let hex: String = BlindDigest::of(one, &[5])
             .as_bytes()
             .iter()

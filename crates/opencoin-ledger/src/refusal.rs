@@ -1,149 +1,148 @@
-//! Why a command cannot be: wrong input, a key or coin whose time is over, money that is not there.
+//! Why a command is refused: wrong input, an expired key or coin, or too little money.
 
 use crate::{Amount, MintKeyId, WAITING_MINTS_PER_ACCOUNT_MAX};
 
-/// Why a command was refused. The books are as before, with one exception: [`Refusal::OverRedemption`] stops
-/// the key.
+/// Why a command was refused. A refused command changes nothing, with one exception:
+/// [`Refusal::OverRedemption`] stops the mint key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No account has this number.
     #[error("there is no such account")]
     UnknownAccount,
-    /// The name is taken, by an account with another token.
-    #[error("an account of this name exists already")]
+    /// The name is taken by an account with another token.
+    #[error("an account with this name exists already; choose another name")]
     AccountExists,
-    /// The token is that of an account with another name.
+    /// An account with another name has this token.
     #[error("the token belongs to another account")]
     TokenExists,
-    /// A transfer from an account to itself.
-    #[error("the money would move from an account to itself")]
+    /// A transfer names the same account twice.
+    #[error("an account cannot transfer money to itself")]
     SameAccount,
     /// The account holds too little.
-    #[error("the account holds {balance}, needed are {needed}")]
+    #[error("the account holds {balance}, but {needed} are needed")]
     InsufficientFunds {
-        /// What it holds.
+        /// The balance of the account.
         balance: Amount,
-        /// What the command takes.
+        /// The amount that the command takes.
         needed: Amount,
     },
-    /// The account holds too little, and has as many waiting mints as it may.
+    /// The account holds too little and has the maximum number of waiting mints.
     #[error(
-        "the account holds too little, and no more than {WAITING_MINTS_PER_ACCOUNT_MAX} of its mints wait for money"
+        "the account holds too little, and {WAITING_MINTS_PER_ACCOUNT_MAX} of its mints wait for money already; try again later"
     )]
     TooManyWaitingMints,
-    /// The reference stands for something else already; for a mint key: it is registered with other terms.
-    #[error("the reference was used before, with other content")]
+    /// The reference was used for another command, or the mint key is registered with other terms.
+    #[error("the reference was used before with other content; use a new reference")]
     ReferenceConflict,
     /// No key with this id was registered.
     #[error("{mint_key:?} is unknown")]
     UnknownMintKey {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
-    /// The key does not sign yet, or not any more, or it was retired or pruned.
+    /// The signing window has not begun or has ended, or the key was retired or pruned.
     #[error("{mint_key:?} is outside its signing window")]
     SigningWindowClosed {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
-    /// The key may sign still, so its private half is needed.
+    /// The key can still sign, so it must not be retired.
     #[error("the signing window of {mint_key:?} has not ended yet")]
     SigningWindowOpen {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
-    /// The key's coins do not come back any more: their time is over, or the key was pruned.
+    /// The key's coins are no longer taken: they have expired, or the key was pruned.
     #[error("the coins of {mint_key:?} have expired")]
     CoinsExpired {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
-    /// The key's coins still come back, so its spent coins must stay known.
+    /// The key's coins are still taken, so its spent coins must not be forgotten.
     #[error("the coins of {mint_key:?} have not expired yet")]
     CoinsNotExpired {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
-    /// The key was ended for good.
+    /// The key was stopped, by an operator or because of an over-redemption.
     #[error("{mint_key:?} was stopped")]
     MintKeyStopped {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
-    /// The key's coins come back as ever: they are renewed and not recouped.
-    #[error("{mint_key:?} was not stopped")]
+    /// A recoup names a key that was not stopped. Its coins can be renewed.
+    #[error("{mint_key:?} was not stopped; renew its coins instead")]
     MintKeyNotStopped {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
-    /// Coins came back before.
+    /// Coins were renewed or redeemed before.
     #[error("coins were spent before: {indices:?}")]
     DoubleSpend {
-        /// Which of the command's coins or revoked blinds, from 0, ascending.
+        /// The indices of the command's coins or revoked blinds, from 0, ascending.
         indices: Vec<usize>,
     },
-    /// Blinds, or the coins that they are said to have become, were recouped before.
+    /// Blinds, or the coins named with them, were recouped before.
     #[error("blinds were recouped before: {indices:?}")]
     RecoupedBefore {
-        /// Which of the command's revoked blinds, from 0, ascending.
+        /// The indices of the command's revoked blinds, from 0, ascending.
         indices: Vec<usize>,
     },
-    /// The same blind or the same coin twice in one recoup.
+    /// A recoup has the same blind or the same coin twice.
     #[error("revoked blind {index} repeats an earlier one")]
     RepeatedRevokedBlind {
-        /// The second of the two, from 0.
+        /// The index of the second one, from 0.
         index: usize,
     },
-    /// The same coin twice in one command.
+    /// A command has the same coin twice.
     #[error("coin {index} repeats an earlier one")]
     RepeatedCoin {
-        /// The second of the two, from 0.
+        /// The index of the second one, from 0.
         index: usize,
     },
-    /// The same blind reference twice in one command.
+    /// A command has the same blind reference twice.
     #[error("blind {index} repeats the reference of an earlier one")]
     RepeatedBlindReference {
-        /// The second of the two, from 0.
+        /// The index of the second one, from 0.
         index: usize,
     },
-    /// No coins, or no blinds.
+    /// The command has no coins or no blinds.
     #[error("there are no coins or no blinds")]
     Empty,
-    /// A renew or recoup whose coins are not worth what its blinds would be.
-    #[error("the coins are worth {coins}, the blinds {blinds}")]
+    /// The coins of a renew or recoup and its blinds have different values.
+    #[error("the coins are worth {coins}, but the blinds {blinds}; the values must be equal")]
     ValueMismatch {
-        /// The sum of the coins.
+        /// The total value of the coins.
         coins: Amount,
-        /// The sum of the blinds.
+        /// The total value of the blinds.
         blinds: Amount,
     },
     /// A sum or balance would be above [`Amount::MAX`].
     #[error("the sum is too large")]
     Overflow,
-    /// More coins of the key would have come back than it signed: forged coins or a stolen key. The key is
-    /// stopped.
+    /// More coins of the key would come back than it signed, so coins were forged or the key was stolen. The
+    /// key is stopped.
     #[error("more coins of {mint_key:?} would come back than it signed; the key is stopped")]
     OverRedemption {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
-    /// More blinds of the key would be recouped than it was ever given: not all of them can have been
-    /// accepted.
+    /// More blinds of the key would be recouped than it signed, so some of them were never accepted.
     #[error("more blinds of {mint_key:?} would be recouped than it signed")]
     OverRecoup {
-        /// Which.
+        /// The id of the key.
         mint_key: MintKeyId,
     },
     /// No payout has this number.
     #[error("there is no such payout")]
     UnknownPayout,
-    /// A payment, transfer or payout of nothing.
-    #[error("the amount is zero")]
+    /// The amount of a payment, transfer or payout is zero.
+    #[error("the amount must be at least 1")]
     ZeroAmount,
 }
 
 impl Refusal {
-    /// The mint key whose coins are not taken, where the refusal is about a mint key as a whole.
+    /// The mint key whose coins are refused, if all coins of the key are.
     #[must_use]
     pub fn mint_key_of_coins(&self) -> Option<MintKeyId> {
         match self {

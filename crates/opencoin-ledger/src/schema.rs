@@ -1,28 +1,27 @@
-//! Which programs may work with which tables.
+//! Which versions of the program may use which versions of the tables.
 //!
-//! A migration changes the tables from one version to the next, and runs when an operator says so (`opencoin
-//! issuer migrate`), so that a program that was started by mistake changes nothing. During a rolling upgrade
-//! programs of the version before meet newer tables: they go on, and start, where the migrations have
-//! declared that.
+//! A migration runs only when an operator says so (`opencoin issuer migrate`), so a program that is started
+//! by mistake changes nothing. During a rolling upgrade older programs meet newer tables. They may start and
+//! go on if the newer tables say that they are compatible.
 
 use crate::LedgerError;
 
-/// The tables of books, and what this program knows of them.
+/// The versions of the tables and of this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaState {
-    /// The version of the tables; `None` where there are none.
+    /// The version of the tables; `None` if there are none.
     pub version: Option<i64>,
     /// The version that this program was written for.
     pub known: i64,
-    /// The migrations between the two: version and name.
+    /// The migrations between the two, with version and name.
     pub pending: Vec<(i64, String)>,
 }
 
-/// Whether a program that knows the schema up to `known` may work with tables of `version`. A migration that
-/// is newer has left in them which version a program must know at least.
+/// Checks that a program written for schema version `known` may use tables of `version`. If the tables are
+/// newer, they state the lowest version that a program must know, `oldest_program`.
 ///
 /// # Errors
-/// It may not.
+/// The tables are older than the program, or newer and not compatible with it.
 pub fn admit(version: i64, known: i64, oldest_program: Option<i64>) -> Result<(), LedgerError> {
     if version < known {
         return Err(LedgerError::SchemaOlder { version, known });
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn older_tables_are_migrated_first_and_newer_ones_must_say_that_they_are_compatible() {
+    fn older_tables_must_be_migrated_and_newer_tables_must_be_compatible() {
         assert_eq!(admit(5, 5, None), Ok(()));
         assert_eq!(
             admit(4, 5, None),

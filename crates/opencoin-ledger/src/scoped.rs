@@ -1,14 +1,14 @@
-//! The future of a closure that is lent something, such as a connection with an open transaction.
+//! The future of a closure that borrows its argument, such as a connection with an open transaction.
 //!
 //! `for<'c> Fn(&'c mut Connection) -> Scoped<'a, 'c, T>` is a closure whose future may borrow the connection
-//! (`'c`) and what the closure has captured (`'a`). An `AsyncFn` says the same, but nothing can demand that its
+//! (`'c`) and the closure's captures (`'a`). An `AsyncFn` means the same, but a bound cannot require that its
 //! future is [`Send`].
 
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A boxed future that may borrow for `'c` and, because `'a` is longer, for `'a`.
+/// A boxed future that may borrow for `'c` and for the longer `'a`.
 pub struct Scoped<'a, 'c, T> {
     future: Pin<Box<dyn Future<Output = T> + Send + 'c>>,
     /// Tells the compiler that `'a` outlives `'c`.
@@ -31,7 +31,7 @@ impl<T> Future for Scoped<'_, '_, T> {
     }
 }
 
-/// It says nothing of the future: what that holds may be secret.
+/// Prints nothing of the future, which may hold secrets.
 impl<T> std::fmt::Debug for Scoped<'_, '_, T> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Scoped").finish_non_exhaustive()

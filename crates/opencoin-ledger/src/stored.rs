@@ -1,8 +1,7 @@
-//! Stored rows on their way back into the books. A store reads the columns; whether they make sense is judged
-//! here, once.
+//! Conversion of stored rows. A store reads the columns; the checks are here, once for all stores.
 //!
-//! A row that makes no sense is [`LedgerError::Corrupt`], named by table and key. It is never repaired or
-//! skipped.
+//! A row that makes no sense is a [`LedgerError::Corrupt`] that names its table and key. It is never repaired
+//! or skipped.
 
 mod holders;
 
@@ -65,12 +64,12 @@ impl TryFrom<StoredAccount> for AccountState {
             |reason: &dyn ToString| LedgerError::corrupt(format!("account {}", row.id), reason.to_string());
         let id = AccountId::new(row.id);
         if id < AccountId::FIRST_HOLDER {
-            return Err(corrupt(&"the number is reserved"));
+            return Err(corrupt(&"the number is reserved for system accounts"));
         }
         let token_hash = row
             .token_hash
             .try_into()
-            .map_err(|_| corrupt(&"the token hash has not 32 bytes"))?;
+            .map_err(|_| corrupt(&"the token hash does not have 32 bytes"))?;
         Ok(Self {
             id,
             name: row.name.parse().map_err(|error| corrupt(&error))?,
@@ -104,7 +103,7 @@ impl TryFrom<StoredMintKey> for MintKeyState {
         let id = row
             .id
             .try_into()
-            .map_err(|_| corrupt(&"the id has not 20 bytes"))?;
+            .map_err(|_| corrupt(&"the id does not have 20 bytes"))?;
         let terms = MintKeyTerms::new(denomination, not_before, not_after, expiry)
             .map_err(|error| corrupt(&error))?;
         let issued = u64::try_from(row.issued).map_err(|error| corrupt(&error))?;
@@ -141,7 +140,7 @@ impl TryFrom<StoredMintKey> for MintKeyState {
     }
 }
 
-/// A row of `spent`.
+/// Converts a row of `spent`.
 ///
 /// # Errors
 /// The hash has no bytes or too many.
@@ -153,10 +152,10 @@ pub fn spent(mint_key_no: i32, payload_hash: &[u8]) -> Result<(MintKeyNo, Payloa
     ))
 }
 
-/// A row of `recouped`.
+/// Converts a row of `recouped`.
 ///
 /// # Errors
-/// The digest has another length, or the hash has no bytes or too many.
+/// The digest does not have 32 bytes, or the hash has no bytes or too many.
 pub fn recouped(
     mint_key_no: i32,
     blind_digest: Vec<u8>,
@@ -170,7 +169,7 @@ pub fn recouped(
     };
     let blind = blind_digest
         .try_into()
-        .map_err(|_| corrupt(&"the digest has not 32 bytes"))?;
+        .map_err(|_| corrupt(&"the digest does not have 32 bytes"))?;
     let payload_hash = PayloadHash::new(payload_hash).map_err(|error| corrupt(&error))?;
     Ok(Recouped {
         mint_key: MintKeyNo::new(mint_key_no),
@@ -179,10 +178,11 @@ pub fn recouped(
     })
 }
 
-/// Judges what the tables `spent` and `recouped` hold of a mint key, beside what the key counts.
+/// Compares the counters of a mint key, `[returned, recouped]`, with its numbers of rows in the tables
+/// `spent` and `recouped`.
 ///
 /// # Errors
-/// They differ: the table is damaged, and a prune would hide that.
+/// They differ, so the table is damaged. A prune would hide that.
 pub fn check_coins(id: MintKeyId, counted: [i64; 2], rows: [i64; 2]) -> Result<(), LedgerError> {
     for (table, (counted, rows)) in ["spent", "recouped"]
         .into_iter()
@@ -191,26 +191,24 @@ pub fn check_coins(id: MintKeyId, counted: [i64; 2], rows: [i64; 2]) -> Result<(
         if rows != counted {
             return Err(LedgerError::corrupt(
                 format!("table {table} of mint key {id}"),
-                format!(
-                    "it holds {rows} coins, counted are {counted}; nothing was deleted, an audit says more"
-                ),
+                format!("it has {rows} coins, not {counted} as counted; nothing was deleted; run an audit"),
             ));
         }
     }
     Ok(())
 }
 
-/// What a decision needs of a row of `transactions`.
+/// Converts the columns of `transactions` that a decision needs.
 ///
 /// # Errors
-/// The kind is unknown, the digest has another length, or the amount is below zero.
+/// The kind is unknown, the digest does not have 32 bytes, or the amount is negative.
 pub fn recorded(id: i64, kind: i16, content: Vec<u8>, amount: i64) -> Result<Recorded, LedgerError> {
     let row = || format!("transaction {id}");
     let kind =
         Kind::from_code(kind).ok_or_else(|| LedgerError::corrupt(row(), format!("unknown kind {kind}")))?;
     let content = content
         .try_into()
-        .map_err(|_| LedgerError::corrupt(row(), "the digest has not 32 bytes"))?;
+        .map_err(|_| LedgerError::corrupt(row(), "the digest does not have 32 bytes"))?;
     let amount = Amount::try_from(amount).map_err(|error| LedgerError::corrupt(row(), error))?;
     Ok(Recorded {
         kind,
@@ -219,11 +217,11 @@ pub fn recorded(id: i64, kind: i16, content: Vec<u8>, amount: i64) -> Result<Rec
     })
 }
 
-/// What became of a transaction reference, by its row of `transactions`, that of `signing`, and the ids of all
-/// mint keys that were stopped.
+/// The decision on a transaction reference, from its row of `transactions`, the row of `signing` and the ids
+/// of all stopped mint keys.
 ///
 /// # Errors
-/// The row is of another kind, or its blinds cannot be read.
+/// The row has a kind without a transaction reference, or its blinds cannot be decoded.
 pub fn transaction(
     id: i64,
     kind: i16,
@@ -239,7 +237,7 @@ pub fn transaction(
         Some(Kind::Renew) => AcceptedKind::Renew,
         Some(Kind::Recoup) => AcceptedKind::Recoup,
         Some(Kind::GiveUpMint) => return Ok(Transaction::GivenUp),
-        _ => return Err(corrupt(&format!("a transaction reference with kind {kind}"))),
+        _ => return Err(corrupt(&format!("kind {kind} has no transaction reference"))),
     };
     let blinds = stored_blinds(id, blinds)?;
     let is_stopped = |key: &MintKeyId| stopped.iter().any(|stopped| stopped[..] == key.as_bytes()[..]);
@@ -257,7 +255,7 @@ pub fn transaction(
     }))
 }
 
-/// A row of `transactions`, as far as it says what a key has to sign.
+/// The columns of `transactions` that say what a key has to sign.
 #[derive(Debug)]
 pub struct StoredUnsigned {
     /// `id`
@@ -268,11 +266,11 @@ pub struct StoredUnsigned {
     pub blinds: Option<Vec<u8>>,
 }
 
-/// What waits for this key in rows of `transactions`: all that come next in the key's window, ascending, but
-/// no more than `rows_max`.
+/// The transactions with unsigned blinds of this key. `rows` are the next rows of `transactions` in the key's
+/// signing window, ascending, at most `rows_max`.
 ///
 /// # Errors
-/// A row is none of a mint, renew or recoup, or its blinds cannot be read.
+/// A row has no transaction reference, or its blinds cannot be decoded.
 pub fn unsigned(
     key: MintKeyId,
     rows_max: usize,
@@ -293,7 +291,7 @@ pub fn unsigned(
         if blinds.iter().any(waits) {
             let reference = ReferenceKey::from_bytes(reference).transaction();
             let strange =
-                || LedgerError::corrupt(format!("transaction {id}"), "its reference is none of a wallet");
+                || LedgerError::corrupt(format!("transaction {id}"), "it has no transaction reference");
             transactions.push(UnsignedTransaction {
                 no: TransactionNo::new(id),
                 reference: reference.ok_or_else(strange)?,
@@ -310,10 +308,10 @@ fn stored_blinds(id: i64, blinds: Option<&[u8]>) -> Result<Vec<StoredBlind>, Led
     decode_blinds(blinds.ok_or_else(|| corrupt(&"it has no blinds"))?).map_err(|error| corrupt(&error))
 }
 
-/// The row of `signing`.
+/// Converts the row of `signing`.
 ///
 /// # Errors
-/// The count of changes is below zero.
+/// The number of changes is negative.
 pub fn signing(paused: bool, changes: i64) -> Result<Signing, LedgerError> {
     let changes = u64::try_from(changes).map_err(|error| LedgerError::corrupt("row of signing", error))?;
     Ok(Signing { paused, changes })

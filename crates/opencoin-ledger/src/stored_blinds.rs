@@ -1,11 +1,15 @@
-//! The bytes in which a transaction keeps its blinds.
+//! The encoding of a transaction's stored blinds.
 //!
-//! The version, the number of mint keys and their ids, the number of blinds, then for each blind the index of
-//! its key, its reference and its number, lengths before contents. Integers are big-endian. A mint key is
-//! written once, whatever the number of blinds, because a large request uses few keys. That is version 1,
-//! which holds blinded numbers alone and is what a fresh transaction is written in. In version 2 a byte
-//! before each number says whether it is a blinded number (0) or a signature (1), of which there is at least
-//! one. So there is one way to write what was read, and stored bytes can be compared.
+//! Version 1, for fresh transactions, has only blinded numbers:
+//!
+//! - the version, in one byte
+//! - the number of mint keys, and their ids; each key is written once, because a large request uses few keys
+//! - the number of blinds, and for each the index of its key, the length of its reference, the reference,
+//!   the length of its number and the number
+//!
+//! Counts, indices and lengths are 4 bytes, big-endian. Version 2 has a byte before the length of each
+//! number: 0 for a blinded number, 1 for a signature. It has at least one signature, so blinds have only one
+//! encoding, and stored bytes can be compared.
 
 use std::collections::HashMap;
 
@@ -18,21 +22,21 @@ const WITH_SIGNATURES: u8 = 2;
 const BLINDED: u8 = 0;
 const SIGNATURE: u8 = 1;
 
-/// Stored blinds that cannot be read: written by a newer version, or damaged.
+/// Why stored blinds cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoredBlindsError {
-    /// Another version of the format.
-    #[error("stored blinds have version {0}, known are {BLINDED_ALONE} and {WITH_SIGNATURES}")]
+    /// They have another version, probably from a newer program.
+    #[error("stored blinds have the unknown version {0}; update the program")]
     Version(u8),
-    /// The bytes end early, go on too long, or contradict themselves.
+    /// The bytes are too short or too long, or a value is not valid.
     #[error("stored blinds are damaged")]
     Damaged,
 }
 
-/// Writes the blinds of a fresh transaction.
+/// Encodes the blinds of a fresh transaction, in version 1.
 ///
 /// # Panics
-/// When a count or length is above 2^32: such a request cannot have been read.
+/// A count or length is 2^32 or more. No request is that large.
 #[must_use]
 pub fn encode_blinds(blinds: &[Blind]) -> Vec<u8> {
     let item = |blind: &Blind| (blind.mint_key, BLINDED);
@@ -41,8 +45,7 @@ pub fn encode_blinds(blinds: &[Blind]) -> Vec<u8> {
     })
 }
 
-/// Writes blinds of which some may have been replaced by their signatures: exactly what [`decode_blinds`]
-/// read.
+/// Encodes blinds, some of which may be replaced by signatures. The inverse of [`decode_blinds`].
 ///
 /// # Panics
 /// As [`encode_blinds`].
@@ -60,10 +63,10 @@ pub fn encode_stored_blinds(blinds: &[StoredBlind]) -> Vec<u8> {
     })
 }
 
-/// Reads stored blinds.
+/// Decodes stored blinds.
 ///
 /// # Errors
-/// The bytes are of another version or damaged; every byte must be accounted for.
+/// The bytes have another version or are damaged. No bytes may follow the last blind.
 pub fn decode_blinds(bytes: &[u8]) -> Result<Vec<StoredBlind>, StoredBlindsError> {
     let mut blinds = Vec::new();
     for_each_blind(bytes, |mint_key, reference, is_signed, number| {
@@ -81,8 +84,8 @@ pub fn decode_blinds(bytes: &[u8]) -> Result<Vec<StoredBlind>, StoredBlindsError
     Ok(blinds)
 }
 
-/// Counts stored blinds by mint key, signed or not, without keeping them: what an audit compares with the
-/// counters of the keys.
+/// Counts stored blinds by mint key, signed or not, without copying them. An audit compares the counts with
+/// the counters of the keys.
 ///
 /// # Errors
 /// As [`decode_blinds`].
@@ -97,7 +100,7 @@ pub fn count_blinds(bytes: &[u8]) -> Result<Vec<(MintKeyId, u64)>, StoredBlindsE
     Ok(counts)
 }
 
-/// `key_and_tag` and `reference_and_number` take a blind apart.
+/// Encodes blinds of any type. `key_and_tag` and `reference_and_number` return the parts of a blind.
 fn encode<B>(
     version: u8,
     blinds: &[B],
@@ -136,7 +139,8 @@ fn encode<B>(
     bytes
 }
 
-/// `visit` is given key, reference, whether the number is a signature, and the number.
+/// Calls `visit` for each blind with its mint key, reference, whether its number is a signature, and the
+/// number.
 fn for_each_blind(
     mut bytes: &[u8],
     mut visit: impl FnMut(MintKeyId, &str, bool, &[u8]),
@@ -192,7 +196,7 @@ fn take_count(rest: &mut &[u8]) -> Result<usize, StoredBlindsError> {
     usize::try_from(u32::from_be_bytes(*count)).map_err(|_| StoredBlindsError::Damaged)
 }
 
-/// Whether a signature follows.
+/// Reads a tag and returns whether a signature follows.
 fn take_tag(rest: &mut &[u8]) -> Result<bool, StoredBlindsError> {
     match take(rest, 1)? {
         [BLINDED] => Ok(false),
@@ -224,7 +228,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn fresh_blinds_are_read_and_written_as_before(blinds in vec(blind(), 0..20)) {
+        fn fresh_blinds_are_decoded_and_encoded_again(blinds in vec(blind(), 0..20)) {
             let bytes = encode_blinds(&blinds);
             prop_assert_eq!(bytes[0], 1);
             let stored: Vec<_> = blinds.into_iter().map(StoredBlind::from).collect();
@@ -233,7 +237,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_written_is_read(blinds in vec(stored(), 0..20)) {
+        fn stored_blinds_are_decoded_and_counted(blinds in vec(stored(), 0..20)) {
             let bytes = encode_stored_blinds(&blinds);
             prop_assert_eq!(&decode_blinds(&bytes).unwrap(), &blinds);
             for (key, count) in count_blinds(&bytes).unwrap() {
@@ -242,7 +246,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_or_lengthened_text_is_refused(blinds in vec(stored(), 0..6), cut in any::<prop::sample::Index>()) {
+        fn missing_or_extra_bytes_are_refused(blinds in vec(stored(), 0..6), cut in any::<prop::sample::Index>()) {
             let mut bytes = encode_stored_blinds(&blinds);
             prop_assert!(decode_blinds(&bytes[..cut.index(bytes.len())]).is_err());
             bytes.push(0);
@@ -250,7 +254,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_and_written_or_refused(version in 0_u8..4, bytes in vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_decoded_or_refused(version in 0_u8..4, bytes in vec(any::<u8>(), 0..200)) {
             let mut versioned = vec![version];
             versioned.extend(bytes);
             if let Ok(blinds) = decode_blinds(&versioned) {
@@ -260,13 +264,13 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_named() {
+    fn an_unknown_version_is_an_error() {
         assert_eq!(decode_blinds(&[9, 0]), Err(StoredBlindsError::Version(9)));
         assert_eq!(decode_blinds(&[]), Err(StoredBlindsError::Damaged));
     }
 
     #[test]
-    fn the_second_version_without_a_signature_or_with_another_tag_is_damaged() {
+    fn version_2_without_a_signature_or_with_an_unknown_tag_is_damaged() {
         let signed = StoredBlind {
             reference: "a".into(),
             mint_key: MintKeyId::new([1; MINT_KEY_ID_BYTES]),

@@ -1,11 +1,11 @@
-//! Short human text in the books: payment references and the reason why a mint key was stopped.
+//! Short text written by people: payment references, and why a mint key was stopped.
 
 use opencoin_text::is_misleading;
 
-/// The longest payment reference or stop reason, in characters.
+/// The maximum length of a payment reference or stop reason, in characters.
 pub const TEXT_CHARS_MAX: usize = 200;
 
-/// The text is empty, longer than [`TEXT_CHARS_MAX`] characters, or holds a character that controls a terminal
+/// The text is empty, longer than [`TEXT_CHARS_MAX`] characters, or has a character that controls a terminal
 /// or the direction of text ([`is_misleading`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must have 1 to {TEXT_CHARS_MAX} characters, without control characters and changes of direction")]
@@ -18,10 +18,10 @@ macro_rules! short_text {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the text as it is.
+            /// Checks the text and keeps it unchanged.
             ///
             /// # Errors
-            /// The text is empty, too long, or holds a misleading character.
+            /// The text is empty, too long, or has a misleading character.
             pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
                 let text = text.into();
                 let chars = text.chars().count();
@@ -55,19 +55,19 @@ macro_rules! short_text {
 }
 
 short_text! {
-    /// The operator's own reference of a payment in or out (the number of a bank statement, say): one
-    /// reference moves money once. Also what people write beside money: the label of a transfer, where a
-    /// payout goes, what came of it.
+    /// The operator's reference of a payment in or out, for example the number of a bank statement. One
+    /// reference moves money once. The type also holds the label of a transfer, and the destination and
+    /// settlement of a payout.
     Reference
 }
 
 short_text! {
-    /// Why a mint key was stopped, for the operator and the auditor.
+    /// Why a mint key was stopped. Operators and auditors read it.
     StopReason
 }
 
 impl StopReason {
-    /// The reason of a key that the ledger itself stops: a forged coin, or a stolen key.
+    /// The reason when the ledger itself stops a key: a coin was forged or the key was stolen.
     #[must_use]
     pub fn over_redemption() -> Self {
         Self("more coins came back than were signed".to_owned())
@@ -87,11 +87,11 @@ mod tests {
         assert!(Reference::new("two\nlines").is_err());
         assert!(
             Reference::new("invoice \u{202e}fdp.exe").is_err(),
-            "an override hides what is written"
+            "a direction override hides the real text"
         );
         assert!(
             Reference::new("نامه\u{200c}ها").is_ok(),
-            "a joiner belongs to the script"
+            "some scripts need a joiner"
         );
         assert!(StopReason::new(StopReason::over_redemption().as_str()).is_ok());
     }

@@ -1,6 +1,6 @@
 //! Points in time as the ledger stores them.
 //!
-//! The ledger reads no clock: every command carries the time at which the issuer decided to carry it out.
+//! The ledger reads no clock: every command carries the issuer's time.
 
 /// Microseconds since 1970-01-01T00:00:00 UTC; negative before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,12 +1,12 @@
-//! The numbers of the journal.
+//! The numbers of journal records.
 
-/// The number of a transaction in the journal. It names a row; among those of one account the numbers ascend
-/// as its balance changed, and the order of any other two says nothing about time.
+/// The number of a record in the journal. For one account the numbers ascend in the order in which its
+/// balance changed. Between other records the order says nothing about time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionNo(i64);
 
 impl TransactionNo {
-    /// Below the number of every transaction: where reading begins.
+    /// A number below that of every record, to read from the beginning.
     pub const BEFORE_ALL: Self = Self(0);
 
     /// The transaction with this number.
@@ -15,7 +15,7 @@ impl TransactionNo {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as it is stored.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0

@@ -1,13 +1,13 @@
-//! The reference of a mint or renew, chosen at random by the wallet.
+//! The reference of a mint, renew or recoup, which the wallet chooses at random.
 //!
 //! Whoever knows it can fetch the signatures (`request resume`), so it is never printed.
 
 use std::fmt;
 
-/// The longest transaction reference, in bytes.
+/// The maximum length of a transaction reference, in bytes.
 pub const TRANSACTION_REFERENCE_BYTES_MAX: usize = 256;
 
-/// A wallet's reference of one mint or renew: its `transaction_reference` as big-endian bytes.
+/// A wallet's reference of one mint, renew or recoup: its `transaction_reference` as big-endian bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionReference(Box<[u8]>);
 
@@ -17,8 +17,8 @@ pub struct TransactionReference(Box<[u8]>);
 pub struct TransactionReferenceError;
 
 impl TransactionReference {
-    /// The reference with these bytes. The caller passes the one canonical form of the number, without
-    /// leading zeros.
+    /// The reference with these bytes. The caller passes the canonical form of the number, without leading
+    /// zeros.
     ///
     /// # Errors
     /// There are no bytes, or more than [`TRANSACTION_REFERENCE_BYTES_MAX`].
@@ -30,7 +30,7 @@ impl TransactionReference {
         Ok(Self(bytes))
     }
 
-    /// The bytes.
+    /// The bytes to store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_has_bounds_and_is_not_printed() {
+    fn a_reference_is_limited_in_length_and_not_printed() {
         assert!(TransactionReference::new([1; TRANSACTION_REFERENCE_BYTES_MAX]).is_ok());
         assert_eq!(TransactionReference::new([]), Err(TransactionReferenceError));
         let long = TransactionReference::new([1; TRANSACTION_REFERENCE_BYTES_MAX + 1]);

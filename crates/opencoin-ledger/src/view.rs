@@ -1,9 +1,9 @@
 //! The state that a decision reads and changes.
 //!
-//! A store asks [`Touches`] what a batch can read, loads just that into a [`View`], lets
-//! [`decide`](crate::decide) change it, and saves the [`Changes`]. The in-memory model keeps everything in
-//! one view for good. A part that a batch touches and that was not loaded would look as if it did not exist;
-//! hence loading is by `Touches` alone.
+//! A store gets from [`Touches`] what a batch can read, loads exactly that into a [`View`], lets
+//! [`decide`](crate::decide) change it, and saves the [`Changes`]. The in-memory ledger keeps everything in
+//! one view. A decision takes rows that are not loaded as missing, so a store must load everything that
+//! `Touches` names.
 
 mod changes;
 mod state;
@@ -21,7 +21,7 @@ use crate::{
     PayloadHash, PayoutNo, RevokedBlind, Settlement, StopReason, TokenHash,
 };
 
-/// A slice of the books, or all of them.
+/// A part of the books, or all of them.
 #[derive(Debug, Default)]
 pub struct View {
     accounts: HashMap<AccountId, AccountState>,
@@ -41,7 +41,7 @@ pub struct View {
     dirty: Dirty,
 }
 
-/// What was changed since the last [`View::take_changes`].
+/// The changes since the last [`View::take_changes`].
 #[derive(Debug, Default)]
 struct Dirty {
     journal: Vec<Record>,
@@ -51,10 +51,11 @@ struct Dirty {
     balances: BTreeSet<AccountId>,
     requested: BTreeSet<PayoutNo>,
     settled: BTreeSet<PayoutNo>,
-    /// New ones and their blinds.
+    /// New waiting mints and their encoded blinds.
     waiting: BTreeMap<ReferenceKey, Vec<u8>>,
-    /// Stored ones whose time has changed, and those that are to be deleted.
+    /// Stored waiting mints whose expiry has changed.
     extended: BTreeSet<ReferenceKey>,
+    /// Stored waiting mints to delete.
     waited: BTreeSet<ReferenceKey>,
     registered: BTreeSet<MintKeyId>,
     mint_keys: BTreeSet<MintKeyId>,
@@ -82,7 +83,7 @@ impl View {
         self.spent.insert((mint_key, payload_hash));
     }
 
-    /// Adds a blind that was recouped, and the coin that it had become.
+    /// Adds a recouped blind and its coin.
     pub fn load_recouped(&mut self, recouped: Recouped) {
         self.recouped_blinds.insert((recouped.mint_key, recouped.blind));
         self.recouped_coins
@@ -95,7 +96,7 @@ impl View {
         self.payouts.insert(payout.no, payout);
     }
 
-    /// Adds a mint that waits for money.
+    /// Adds a waiting mint.
     pub fn load_waiting(&mut self, waiting: WaitingState) {
         self.waiting.insert(waiting.reference.clone(), waiting);
     }
@@ -110,7 +111,7 @@ impl View {
         self.signing = signing;
     }
 
-    /// Says which numbers were given last, of all accounts, of all mint keys and of all payouts.
+    /// Sets the numbers that were assigned last in the whole store; `None` if there is none.
     pub fn load_last_numbers(
         &mut self,
         account: Option<AccountId>,
@@ -133,7 +134,7 @@ impl View {
         self.accounts_by_name.get(name).map(|id| &self.accounts[id])
     }
 
-    /// Gives an account that is there another token.
+    /// Replaces the token of an account; `None` if there is no such account.
     pub(crate) fn replace_token(&mut self, id: AccountId, token_hash: TokenHash) -> Option<()> {
         let account = self.accounts.get_mut(&id)?;
         self.accounts_by_token.remove(&account.token_hash);
@@ -153,7 +154,7 @@ impl View {
         self.accounts.values()
     }
 
-    /// The key with this id. A store needs it to name the rows of spent coins.
+    /// The loaded key with this id. A store needs its number for the rows of spent coins.
     #[must_use]
     pub fn mint_key(&self, id: MintKeyId) -> Option<&MintKeyState> {
         self.mint_keys.get(&id)
@@ -173,7 +174,7 @@ impl View {
         self.spent.iter().map(|(mint_key, _)| *mint_key)
     }
 
-    /// Whether the blind was recouped, or the coin.
+    /// Whether the blind or its coin was recouped.
     pub(crate) fn is_recouped(&self, mint_key: MintKeyNo, revoked: &RevokedBlind) -> bool {
         self.recouped_blinds.contains(&(mint_key, revoked.blind))
             || self.recouped_coins.contains(&(mint_key, revoked.payload_hash))
@@ -188,7 +189,7 @@ impl View {
         self.payouts.get(&no)
     }
 
-    /// All payouts that were loaded. A store needs them to load their accounts.
+    /// All loaded payouts, in no order. A store needs them to load their accounts.
     pub fn payouts(&self) -> impl Iterator<Item = &PayoutState> + Clone {
         self.payouts.values()
     }
@@ -197,7 +198,7 @@ impl View {
         self.waiting.get(reference)
     }
 
-    /// All mints that wait for money, of those that were loaded.
+    /// All loaded waiting mints, in no order.
     pub fn all_waiting(&self) -> impl Iterator<Item = &WaitingState> {
         self.waiting.values()
     }
@@ -216,7 +217,7 @@ impl View {
     }
 }
 
-/// Changing. Callers have checked that the change is allowed; what is asserted here would be a bug of theirs.
+/// Changing. The callers have checked that the change is allowed. A failed assertion is a bug in a caller.
 impl View {
     pub(crate) fn open_account(
         &mut self,
@@ -228,7 +229,7 @@ impl View {
             .last_account
             .map_or(AccountId::FIRST_HOLDER.get(), |last| last.get() + 1);
         let id = AccountId::new(next);
-        assert!(id >= AccountId::FIRST_HOLDER, "system accounts are not opened");
+        assert!(id >= AccountId::FIRST_HOLDER, "a system account is never opened");
         self.load_account(AccountState {
             id,
             name,
@@ -251,7 +252,7 @@ impl View {
     pub(crate) fn request_payout(&mut self, payout: PayoutState) {
         assert!(
             payout.no == self.next_payout() && payout.settled.is_none(),
-            "payouts are numbered without a gap"
+            "a new payout has the next number and is not settled"
         );
         self.dirty.requested.insert(payout.no);
         self.load_payout(payout);
@@ -273,7 +274,7 @@ impl View {
         assert!(before.is_none(), "a mint begins to wait once");
         assert!(
             !self.dirty.waited.contains(&reference),
-            "a mint that has waited has a record and does not wait again"
+            "a mint that has waited does not wait again"
         );
         self.dirty.waiting.insert(reference, blinds);
     }
@@ -283,14 +284,17 @@ impl View {
             .waiting
             .get_mut(reference)
             .expect("the caller has read this mint");
-        assert!(waiting.expires < expires, "the time of a waiting mint only grows");
+        assert!(
+            waiting.expires < expires,
+            "the expiry of a waiting mint only grows"
+        );
         waiting.expires = expires;
         if !self.dirty.waiting.contains_key(reference) {
             self.dirty.extended.insert(reference.clone());
         }
     }
 
-    /// Ends the waiting of a mint, if it waits: it was carried out or given up.
+    /// Removes a waiting mint, if there is one: it was applied or given up.
     pub(crate) fn end_waiting(&mut self, reference: &ReferenceKey) {
         if self.waiting.remove(reference).is_none() {
             return;
@@ -332,7 +336,7 @@ impl View {
         key.retired = true;
     }
 
-    /// Marks the key as pruned and forgets its spent and recouped coins. Those that are stored stay until
+    /// Marks the key as pruned and forgets its spent and recouped coins. Stored rows are deleted later by
     /// [`Ledger::forget_coins`](crate::Ledger::forget_coins).
     pub(crate) fn prune_mint_key(&mut self, id: MintKeyId) {
         let key = self.touch_mint_key(id);
@@ -357,7 +361,7 @@ impl View {
 
     pub(crate) fn spend(&mut self, id: MintKeyId, payload_hash: PayloadHash) {
         let key = self.touch_mint_key(id);
-        assert!(!key.pruned, "the coins of a pruned key stay out");
+        assert!(!key.pruned, "the coins of a pruned key are refused");
         key.returned += 1;
         assert!(key.returned <= key.issued, "over-redemption was ruled out");
         let coin = (key.no, payload_hash);
@@ -374,7 +378,7 @@ impl View {
         let key = self.touch_mint_key(mint_key);
         assert!(
             key.stopped.is_some() && !key.pruned,
-            "coins of a stopped key are recouped while it remembers them"
+            "only a key that is stopped and not pruned has a recoup"
         );
         key.recouped += 1;
         assert!(key.recouped <= key.issued, "no more is recouped than was signed");
@@ -402,12 +406,12 @@ impl View {
     pub(crate) fn write(&mut self, record: Record) {
         assert!(
             record.kind.fits(record.debit, record.credit),
-            "money moves between accounts of the kind"
+            "the accounts fit the kind of the record"
         );
         assert_eq!(
             record.kind.moves_money(),
             !record.amount.is_zero(),
-            "a record of money moves some"
+            "the amount is zero exactly if the kind moves no money"
         );
         let recorded = Recorded {
             kind: record.kind,
@@ -416,7 +420,7 @@ impl View {
         };
         assert!(
             record.label.is_none() || record.kind == Kind::Transfer,
-            "a transfer has a label, and nothing else has"
+            "only a transfer has a label"
         );
         let before = self.records.insert(record.reference.clone(), recorded);
         assert!(before.is_none(), "a reference is written once");

@@ -1,4 +1,4 @@
-//! Accounts and payments.
+//! Decisions on accounts, payments and transfers.
 
 use super::{applied, money_key, note, repeated};
 use crate::journal::{Kind, Record, ReferenceKey, ReferenceScope};
@@ -96,7 +96,7 @@ pub(super) fn transfer(
     applied(Effect::Moved(amount))
 }
 
-/// What the account would hold after it has paid.
+/// The balance of the account after it pays this amount.
 pub(super) fn balance_after_payment(
     view: &View,
     account: AccountId,
@@ -108,7 +108,7 @@ pub(super) fn balance_after_payment(
         .ok_or(Refusal::InsufficientFunds { balance, needed })
 }
 
-/// What the account would hold after it has been paid.
+/// The balance of the account after it receives this amount.
 pub(super) fn balance_after_receipt(
     view: &View,
     account: AccountId,
@@ -126,7 +126,7 @@ pub(super) fn require_nonzero(amount: Amount) -> Result<(), Refusal> {
     }
 }
 
-/// The record of money that moves between two accounts without coins.
+/// The record of money that moves between two accounts, without coins.
 pub(super) fn payment(
     kind: Kind,
     prepared: &Prepared<'_>,

@@ -1,8 +1,8 @@
-//! Coins: minted from an account, renewed into other coins, redeemed into an account.
+//! Decisions on mints, renews and redeems.
 //!
-//! A mint may wait for money of its account. Nothing is set aside for it, and nobody but [`mint`] decides what
-//! becomes of it, on a view in which its account is locked: it is carried out, or given up for good, and both
-//! leave a record under its reference, so that only one of them can ever be.
+//! A mint may wait until its account holds enough. No money is reserved for it. Only [`mint`] decides it
+//! again, on a view in which its account is locked: the mint is applied or given up for good. Both write a
+//! record under its reference, so only one of them can happen.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -165,7 +165,7 @@ pub(super) fn redeem(
     )
 }
 
-/// How many coins or blinds of each mint key.
+/// The number of coins or blinds of each mint key.
 pub(super) type Counts = BTreeMap<MintKeyId, u64>;
 
 pub(super) fn count(keys: impl Iterator<Item = MintKeyId>) -> Counts {
@@ -197,7 +197,7 @@ pub(super) fn check_blinds(blinds: &[Blind]) -> Result<(), Refusal> {
     }
 }
 
-/// The keys take coins back. The first coin that offends decides the answer.
+/// Checks that the keys take coins back. The first refused coin decides the refusal.
 fn check_returning(view: &View, coins: &[CoinIn], at: LedgerTime) -> Result<(), Refusal> {
     coins.iter().try_for_each(|coin| {
         let mint_key = coin.mint_key;
@@ -210,7 +210,7 @@ fn check_returning(view: &View, coins: &[CoinIn], at: LedgerTime) -> Result<(), 
     })
 }
 
-/// The keys sign. The first blind that offends decides the answer.
+/// Checks that the keys sign. The first refused blind decides the refusal.
 pub(super) fn check_signing(
     view: &View,
     asked: &Counts,
@@ -231,7 +231,7 @@ pub(super) fn check_signing(
     })
 }
 
-/// Whether one of the keys was stopped or retired, or its signing window has ended.
+/// Whether one of the keys was stopped, retired or pruned, or its signing window has ended.
 fn signs_never_again(view: &View, asked: &Counts, at: LedgerTime) -> bool {
     let has_ended = |key: &MintKeyState| {
         key.stopped.is_some() || key.retired || key.pruned || at > key.terms.sign_not_after()
@@ -266,8 +266,9 @@ fn check_unspent(view: &View, coins: &[CoinIn]) -> Result<(), Refusal> {
     }
 }
 
-/// Unspent coins with good signatures, and more of them than were signed: somebody else signs with this key,
-/// or can forge. Stopping it is the one thing that a refused command does.
+/// Refuses and stops keys of which more coins would come back than were signed. All coins here are unspent
+/// and have valid signatures, so the key was stolen or its signatures can be forged. This is the only change
+/// that a refused command makes.
 fn check_over_redemption(view: &mut View, returned: &Counts, at: LedgerTime) -> Result<(), Refusal> {
     let too_many = |(id, coins): &(&MintKeyId, &u64)| {
         view.mint_key(**id)
@@ -283,7 +284,7 @@ fn check_over_redemption(view: &mut View, returned: &Counts, at: LedgerTime) -> 
     Err(Refusal::OverRedemption { mint_key })
 }
 
-/// What so many coins are worth, in the denominations of their mint keys.
+/// The total value of these coins or blinds.
 pub(super) fn value(view: &View, counts: &Counts) -> Result<Amount, Refusal> {
     counts.iter().try_fold(Amount::ZERO, |sum, (&mint_key, &count)| {
         let key = view

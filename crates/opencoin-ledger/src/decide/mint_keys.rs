@@ -1,4 +1,4 @@
-//! Mint keys: made known once, stopped once, retired once, pruned once.
+//! Decisions on mint keys: each is registered, stopped, retired and pruned at most once.
 
 use super::{applied, note, repeated};
 use crate::journal::{Kind, ReferenceKey, ReferenceScope};
@@ -27,7 +27,7 @@ pub(super) fn register(
     applied(Effect::MintKeyRegistered)
 }
 
-/// Stops a key, by an operator's command or because too many of its coins came back.
+/// Stops a key, by an operator's command or because of an over-redemption.
 pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: LedgerTime) -> Outcome {
     let key = view
         .mint_key(id)
@@ -35,7 +35,7 @@ pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: Ledge
     if key.stopped.is_some() {
         return repeated(Effect::MintKeyStopped);
     }
-    // The record is that of the operator's command in either case.
+    // The record is the same in both cases.
     let command = Command::StopMintKey {
         id,
         reason: reason.clone(),
@@ -52,8 +52,7 @@ pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: Ledge
     applied(Effect::MintKeyStopped)
 }
 
-/// Ends the signing of a key for good. The mark stays, so that no clock that is set back makes it sign when
-/// its private half is gone.
+/// Retires a key for good: even if a clock is set back, it does not sign once its private half is destroyed.
 pub(super) fn retire(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at: LedgerTime) -> Outcome {
     let key = view
         .mint_key(id)
@@ -70,8 +69,8 @@ pub(super) fn retire(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at
     applied(Effect::MintKeyRetired)
 }
 
-/// Forgets the spent coins of a key whose coins have expired. The mark stays, so that a clock set back later
-/// does not make forgotten coins good again.
+/// Forgets the spent coins of a key whose coins have expired, for good: even if a clock is set back,
+/// forgotten coins cannot be spent again.
 pub(super) fn prune(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at: LedgerTime) -> Outcome {
     let key = view
         .mint_key(id)

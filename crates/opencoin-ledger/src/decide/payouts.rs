@@ -1,7 +1,7 @@
-//! Payouts: money that a holder wants outside, and what came of it.
+//! Decisions on payouts.
 //!
-//! It leaves the holder when it is asked for, so that it is not spent twice, and waits in
-//! [`AccountId::PAYOUTS`].
+//! The money leaves the account with the request, so that it cannot be spent twice. Until the payout is
+//! settled it is in [`AccountId::PAYOUTS`].
 
 use super::accounts::{balance_after_payment, balance_after_receipt, payment, require_nonzero};
 use super::{applied, money_key};
@@ -43,8 +43,8 @@ pub(super) fn request(
     applied(Effect::Moved(amount))
 }
 
-/// That it was settled before is found by its record: the same settlement is a repetition, another one a
-/// conflict.
+/// Settles a payout that is not settled. A second settlement does not get here: its record makes it a
+/// repetition or a conflict.
 pub(super) fn settle(
     view: &mut View,
     prepared: &Prepared<'_>,

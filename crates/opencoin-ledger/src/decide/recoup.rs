@@ -1,8 +1,8 @@
-//! Recoup: honest coins of stopped mint keys become coins of other keys.
+//! Decisions on recoups: honest coins of stopped mint keys are exchanged for coins of other keys.
 //!
-//! Neither the count of returned coins nor the table of spent ones takes part: forged coins of the stolen key
-//! may have used the count up, and honest holders are made whole beyond it. What bounds the issuer's loss is
-//! that each accepted blind is recouped once, and no more of them than the key was given.
+//! Recouped coins do not count as returned, because forged coins of a stolen key may have used up that count,
+//! and honest holders are compensated even then. The issuer's loss is limited: each accepted blind is
+//! recouped only once, never more blinds than the key signed, and no coin that was spent.
 
 use std::collections::HashSet;
 
@@ -56,7 +56,7 @@ pub(super) fn recoup(
     )
 }
 
-/// No blind twice, and no coin.
+/// Checks that no blind and no coin appears twice.
 fn check_revoked(revoked: &[RevokedBlind]) -> Result<(), Refusal> {
     if revoked.is_empty() {
         return Err(Refusal::Empty);
@@ -75,8 +75,8 @@ fn check_revoked(revoked: &[RevokedBlind]) -> Result<(), Refusal> {
     }
 }
 
-/// The keys were stopped, and their coins would come back otherwise. The first that offends decides the
-/// answer.
+/// Checks that the keys are stopped and that their coins have not expired. The first refused blind decides
+/// the refusal.
 fn check_stopped(view: &View, revoked: &[RevokedBlind], at: LedgerTime) -> Result<(), Refusal> {
     revoked.iter().try_for_each(|revoked| {
         let mint_key = revoked.mint_key;
@@ -94,7 +94,7 @@ fn check_stopped(view: &View, revoked: &[RevokedBlind], at: LedgerTime) -> Resul
     })
 }
 
-/// The indices of the blinds that `is` holds for.
+/// The indices of the blinds for which `is` returns true.
 fn offending_indices(
     view: &View,
     revoked: &[RevokedBlind],
@@ -112,9 +112,8 @@ fn offending_indices(
         .collect()
 }
 
-/// Blinds that were accepted are not more than were counted. That is refused and not asserted because a hole
-/// in the proofs, whatever a client could send through it, must neither stop the issuer nor cost more than
-/// was issued.
+/// Checks that no more blinds of a key are recouped than it signed. A refusal and not an assertion: if a
+/// client finds a way to forge proofs, that must neither crash the issuer nor cost more than was issued.
 fn check_over_recoup(view: &View, lost: &Counts) -> Result<(), Refusal> {
     let fits = |key: &MintKeyState, blinds: u64| {
         key.recouped

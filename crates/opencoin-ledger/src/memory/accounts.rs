@@ -1,4 +1,4 @@
-//! What the model knows of accounts beside their money.
+//! Accounts of the in-memory ledger: profiles, sessions, services, entries, payouts and waiting mints.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::{
     TransactionReference, WaitingMint,
 };
 
-/// Everything but the books.
+/// Profiles, sessions and services, which are not in the books.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     choices: HashMap<AccountId, Choices>,
@@ -78,7 +78,7 @@ impl Holders {
             .retain(|_, session| session.service.as_ref() != Some(service));
     }
 
-    /// Ends what has expired, and as many of the oldest as make room for one more.
+    /// Removes expired sessions of this account or service, and the oldest ones, so that one more fits.
     fn make_room(&mut self, account: AccountId, service: Option<&ServiceId>, now: LedgerTime) {
         let is_of = |session: &Session| session.account == account && session.service.as_ref() == service;
         self.sessions
@@ -121,7 +121,7 @@ impl State {
         let account = self
             .view
             .account(payout.account)
-            .expect("a payout is one of an account");
+            .expect("the account of a payout exists");
         payout.clone().named(account.name.clone())
     }
 }

@@ -1,5 +1,4 @@
-//! Rows of what a store knows of accounts beside their money, and the few rules that every store keeps by
-//! them.
+//! Rows of sessions, services, entries, payouts and waiting mints, and rules that all stores share.
 
 use sha2::{Digest, Sha256};
 
@@ -41,12 +40,12 @@ impl TryFrom<StoredService> for Service {
             id: ServiceId::new(&*row.id).map_err(|error| corrupt(&error))?,
             account: AccountId::new(row.account),
             name: row.name.parse().map_err(|error| corrupt(&error))?,
-            scopes: Scope::from_bits(row.scopes).ok_or_else(|| corrupt(&"it has scopes that are none"))?,
+            scopes: Scope::from_bits(row.scopes).ok_or_else(|| corrupt(&"it has unknown scopes"))?,
             key: TokenHash::new(
                 row.key
                     .as_slice()
                     .try_into()
-                    .map_err(|_| corrupt(&"the key's hash has not 32 bytes"))?,
+                    .map_err(|_| corrupt(&"the key's hash does not have 32 bytes"))?,
             ),
             key_at: LedgerTime::from_unix_micros(row.key_at),
             last_seen: row.last_seen.map(LedgerTime::from_unix_micros),
@@ -54,18 +53,18 @@ impl TryFrom<StoredService> for Service {
     }
 }
 
-/// What a token was found to be: a row of `accounts`, or one of `sessions` with its row of `services`.
+/// The owner of a token: a row of `accounts`, or a row of `sessions` with its row of `services`, if any.
 #[derive(Debug)]
 pub struct StoredBearer {
-    /// The account.
+    /// `id` of the account, or `account` of the session.
     pub account: i64,
-    /// Whether it is the token of a session.
+    /// Whether the token is a session's.
     pub is_session: bool,
-    /// `service` of a session.
+    /// `service` of the session.
     pub service: Option<String>,
-    /// `scopes` of that service.
+    /// `scopes` of the service.
     pub scopes: Option<i16>,
-    /// `last_seen` of that service.
+    /// `last_seen` of the service.
     pub last_seen: Option<i64>,
 }
 
@@ -85,10 +84,11 @@ impl TryFrom<StoredBearer> for Bearer {
             (false, _) => Credential::AccountToken,
             (true, None) => Credential::PasswordSession,
             (true, Some(service)) => Credential::ServiceSession {
-                service: ServiceId::new(service).map_err(|_| corrupt("the id of its service is none"))?,
+                service: ServiceId::new(service)
+                    .map_err(|_| corrupt("the id of its service is not valid"))?,
                 scopes: scopes
                     .and_then(Scope::from_bits)
-                    .ok_or_else(|| corrupt("its service has no scopes"))?,
+                    .ok_or_else(|| corrupt("its service has no known scopes"))?,
                 last_seen: last_seen.map(LedgerTime::from_unix_micros),
             },
         };
@@ -99,7 +99,7 @@ impl TryFrom<StoredBearer> for Bearer {
     }
 }
 
-/// A row of `transactions`, seen from one of its accounts.
+/// A row of `transactions` for one of its accounts.
 #[derive(Debug)]
 pub struct StoredEntry {
     /// `id`
@@ -116,15 +116,15 @@ pub struct StoredEntry {
     pub at: i64,
     /// `label`
     pub label: Option<String>,
-    /// The name of the account on the other side, if that is a holder's.
+    /// `name` of the other account, if that is a holder's.
     pub counterparty: Option<String>,
 }
 
 impl StoredEntry {
-    /// As an entry of this account.
+    /// The row as an entry of this account.
     ///
     /// # Errors
-    /// The kind is unknown, the amount below zero, or the name none of an account.
+    /// The kind is unknown, the amount is negative, or the name is not valid.
     pub fn of(self, account: AccountId) -> Result<AccountEntry, LedgerError> {
         let id = self.id;
         let corrupt =
@@ -190,7 +190,7 @@ impl TryFrom<StoredPayout> for PayoutState {
                 };
                 Some((settlement, LedgerTime::from_unix_micros(at)))
             }
-            _ => return Err(corrupt(&"it is settled in part")),
+            _ => return Err(corrupt(&"only a part of its settlement is set")),
         };
         Ok(Self {
             no: PayoutNo::new(row.no),
@@ -205,7 +205,7 @@ impl TryFrom<StoredPayout> for PayoutState {
 }
 
 impl PayoutState {
-    /// With the name of its account.
+    /// Adds the name of the payout's account.
     #[must_use]
     pub fn named(self, name: AccountName) -> Payout {
         let Self {
@@ -229,7 +229,7 @@ impl PayoutState {
     }
 }
 
-/// A row of `payouts` with `name` of its row of `accounts`.
+/// Converts a row of `payouts` with `name` from `accounts`.
 ///
 /// # Errors
 /// A column makes no sense.
@@ -258,19 +258,19 @@ pub struct StoredWaiting {
 }
 
 impl StoredWaiting {
-    /// References can be confirmed from elsewhere and are not for logs: the account is named instead.
+    /// Names the account and not the reference, which is secret and must not be logged.
     fn corrupt(&self, reason: impl ToString) -> LedgerError {
         LedgerError::corrupt(format!("waiting mint of account {}", self.account), reason)
     }
 
-    /// The mint, with the column `blinds`.
+    /// Converts the row, with the column `blinds`.
     ///
     /// # Errors
     /// The row makes no sense.
     pub fn mint(self, blinds: &[u8]) -> Result<WaitingMint, LedgerError> {
         let blinds = decode_blinds(blinds).map_err(|error| self.corrupt(error))?;
         let blinds: Option<Vec<Blind>> = blinds.into_iter().map(StoredBlind::blinded).collect();
-        let blinds = blinds.ok_or_else(|| self.corrupt("it is signed"))?;
+        let blinds = blinds.ok_or_else(|| self.corrupt("it has signatures"))?;
         let state = waiting_state(self)?;
         let due = due_mint(state.reference.as_bytes(), state.asked.unix_micros())?;
         Ok(WaitingMint {
@@ -284,12 +284,12 @@ impl StoredWaiting {
     }
 }
 
-/// The columns `reference` and `asked_at` of a row of `waiting_mints`.
+/// Converts the columns `reference` and `asked_at` of `waiting_mints`.
 ///
 /// # Errors
-/// The reference is not one of a transaction.
+/// The reference is not a transaction reference.
 pub fn due_mint(reference: &[u8], asked_at: i64) -> Result<DueMint, LedgerError> {
-    let strange = || LedgerError::corrupt("waiting mint", "its reference is not that of a transaction");
+    let strange = || LedgerError::corrupt("waiting mint", "it has no transaction reference");
     let reference = ReferenceKey::from_bytes(reference).transaction();
     Ok(DueMint {
         asked: LedgerTime::from_unix_micros(asked_at),
@@ -297,13 +297,13 @@ pub fn due_mint(reference: &[u8], asked_at: i64) -> Result<DueMint, LedgerError>
     })
 }
 
-/// What a decision needs of a row of `waiting_mints`.
+/// Converts the columns of `waiting_mints` that a decision needs.
 ///
 /// # Errors
 /// The row makes no sense.
 pub fn waiting_state(row: StoredWaiting) -> Result<WaitingState, LedgerError> {
     let content = <[u8; CONTENT_DIGEST_BYTES]>::try_from(&row.content[..])
-        .map_err(|_| row.corrupt("the digest has another length"))?;
+        .map_err(|_| row.corrupt("the digest does not have 32 bytes"))?;
     Ok(WaitingState {
         account: AccountId::new(row.account),
         content: ContentDigest::new(content),
@@ -314,7 +314,7 @@ pub fn waiting_state(row: StoredWaiting) -> Result<WaitingState, LedgerError> {
     })
 }
 
-/// An account of the books, with the columns `password_hash` and `listed`.
+/// The profile of an account, with the columns `password_hash` and `listed`.
 #[must_use]
 pub fn profile(account: AccountState, password: Option<String>, listed: bool) -> Profile {
     Profile {
@@ -324,10 +324,10 @@ pub fn profile(account: AccountState, password: Option<String>, listed: bool) ->
     }
 }
 
-/// A row of `failed_logins`.
+/// Converts a row of `failed_logins`.
 ///
 /// # Errors
-/// The count is below zero.
+/// The count is negative.
 pub fn failed_logins(count: i32, last: i64) -> Result<FailedLogins, LedgerError> {
     let count = u32::try_from(count).map_err(|error| LedgerError::corrupt("row of failed_logins", error))?;
     Ok(FailedLogins {
@@ -336,7 +336,7 @@ pub fn failed_logins(count: i32, last: i64) -> Result<FailedLogins, LedgerError>
     })
 }
 
-/// Failed logins are forgotten when the last one was at this time, or before.
+/// The time limit for failed logins: they are forgotten if the last one was at this time or before.
 #[must_use]
 pub fn failed_logins_over(now: LedgerTime) -> LedgerTime {
     const HOUR_MICROS: i64 = 3_600_000_000;
@@ -346,17 +346,17 @@ pub fn failed_logins_over(now: LedgerTime) -> LedgerTime {
     )
 }
 
-/// The key of a row of `failed_logins`. Names that nobody has are counted as well, and whatever people type
-/// there by mistake is not stored.
+/// The key of a row of `failed_logins`. It is a hash because unknown names are counted as well, and people
+/// may type a password there by mistake.
 #[must_use]
 pub fn login_key(name: &AccountName) -> [u8; 32] {
     Sha256::digest(name.as_str()).into()
 }
 
-/// The error of who names an account that is not there: accounts are never deleted.
+/// The error for an account that is not stored. Accounts are never deleted, so its row was lost.
 #[must_use]
 pub fn missing_account(account: AccountId) -> LedgerError {
-    LedgerError::corrupt(format!("{account:?}"), "it is not there")
+    LedgerError::corrupt(format!("{account:?}"), "its row is missing")
 }
 
 #[cfg(test)]
@@ -398,7 +398,7 @@ mod tests {
         for scopes in [None, Some(8), Some(-1)] {
             assert!(
                 Bearer::try_from(bearer(scopes)).is_err(),
-                "a session whose service is unknown stands for nobody"
+                "a session without the scopes of its service is of no use"
             );
         }
     }

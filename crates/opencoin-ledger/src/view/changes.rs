@@ -1,4 +1,4 @@
-//! What a batch changed: exactly what a store has to save.
+//! The changes of a batch, which a store has to save.
 
 use std::mem;
 
@@ -6,7 +6,7 @@ use super::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, View, W
 use crate::journal::{Record, ReferenceKey};
 use crate::{AccountId, Amount, BlindDigest, LedgerTime, PasswordHash, PayloadHash};
 
-/// The rows to write, each list sorted by key, but for the journal, which is in the order of the commands.
+/// The rows to write. Each list is sorted by key, except the journal, which is in the order of the commands.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Records to append.
@@ -17,43 +17,43 @@ pub struct Changes {
     pub recouped: Vec<Recouped>,
     /// Accounts to insert.
     pub opened: Vec<Opened>,
-    /// Accounts that were there, and their new balances.
+    /// Existing accounts and their new balances.
     pub balances: Vec<(AccountId, Amount)>,
-    /// Payouts to insert. One that was settled in the same batch is so already.
+    /// Payouts to insert. If the same batch settled one, it is inserted as settled.
     pub requested: Vec<PayoutState>,
-    /// Payouts that were there, settled.
+    /// Existing payouts that were settled.
     pub settled: Vec<PayoutState>,
     /// Waiting mints to insert, and their blinds as [`encode_blinds`](crate::encode_blinds) writes them.
     pub waiting: Vec<(WaitingState, Vec<u8>)>,
-    /// Waiting mints that were there, and when their time is over now.
+    /// Existing waiting mints and their new expiry.
     pub extended: Vec<(ReferenceKey, LedgerTime)>,
-    /// Waiting mints that were there, to delete.
+    /// Waiting mints to delete.
     pub waited: Vec<ReferenceKey>,
     /// Mint keys to insert.
     pub registered: Vec<MintKeyState>,
-    /// Mint keys that were there, with new counters, stopped, retired or pruned.
+    /// Existing mint keys with new counters, or stopped, retired or pruned.
     pub mint_keys: Vec<MintKeyState>,
-    /// The new state of signing, where it changed.
+    /// The new state of signing, if it changed.
     pub signing: Option<Signing>,
 }
 
 /// An account to insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// The account.
+    /// The new account, with the balance after the batch.
     pub account: AccountState,
-    /// The password that it begins with.
+    /// The initial password, if any.
     pub password: Option<PasswordHash>,
 }
 
-/// A row of recouped blinds.
+/// A row of the table of recouped blinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Recouped {
-    /// The stopped key.
+    /// The short number of the stopped key.
     pub mint_key: MintKeyNo,
-    /// Which blind.
+    /// The digest of the blind.
     pub blind: BlindDigest,
-    /// The coin that it had become.
+    /// The payload hash of its coin.
     pub payload_hash: PayloadHash,
 }
 
@@ -61,7 +61,7 @@ impl Changes {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        // Every other change leaves a record.
+        // Every other change writes a record.
         self.journal.is_empty()
             && self.waiting.is_empty()
             && self.extended.is_empty()
@@ -70,7 +70,10 @@ impl Changes {
 }
 
 impl View {
-    /// What changed since the view was loaded, or since this was last asked.
+    /// Returns the changes since the view was loaded or since the last call.
+    ///
+    /// # Panics
+    /// A mint key has more returned or recouped coins than it signed.
     #[must_use]
     pub fn take_changes(&mut self) -> Changes {
         let dirty = mem::take(&mut self.dirty);
@@ -86,7 +89,7 @@ impl View {
         registered.sort_unstable_by_key(|key| key.no);
         mint_keys.sort_unstable_by_key(|key| key.no);
         let mut spent = dirty.spent;
-        spent.sort_unstable(); // neighbours in the table are written together
+        spent.sort_unstable(); // neighbouring rows are written together
         let mut recouped = dirty.recouped;
         recouped.sort_unstable();
         let changes = Changes {
@@ -129,7 +132,7 @@ impl View {
         let counted = |key: &MintKeyState| key.returned <= key.issued && key.recouped <= key.issued;
         assert!(
             changes.registered.iter().chain(&changes.mint_keys).all(counted),
-            "no coin comes back or is recouped unsigned"
+            "no more coins are returned or recouped than were signed"
         );
         changes
     }

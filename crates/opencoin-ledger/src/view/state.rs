@@ -6,7 +6,7 @@ use crate::{
     StopReason, TokenHash,
 };
 
-/// The short number of a mint key in the rows of spent coins.
+/// The short number of a mint key, which rows of spent coins use instead of its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct MintKeyNo(i32);
 
@@ -17,7 +17,7 @@ impl MintKeyNo {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as it is stored.
     #[must_use]
     pub const fn get(self) -> i32 {
         self.0
@@ -27,80 +27,80 @@ impl MintKeyNo {
 /// A holder's account in the view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountState {
-    /// Its number.
+    /// Assigned in ascending order from [`AccountId::FIRST_HOLDER`].
     pub id: AccountId,
-    /// Its name.
+    /// Unique.
     pub name: AccountName,
-    /// The hash of its token.
+    /// The hash of the account token; unique.
     pub token_hash: TokenHash,
-    /// What it holds.
+    /// In the smallest unit.
     pub balance: Amount,
 }
 
 /// A payout in the view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PayoutState {
-    /// Its number.
+    /// Assigned when it is requested.
     pub no: PayoutNo,
-    /// Who asked for it.
+    /// The account that pays.
     pub account: AccountId,
-    /// How much.
+    /// In the smallest unit.
     pub amount: Amount,
-    /// Where to.
+    /// Where the money goes, from the holder.
     pub destination: Reference,
-    /// The reference of the record of its request.
+    /// The reference key of its request in the journal.
     pub request: ReferenceKey,
-    /// When it was asked for.
+    /// The time of the request.
     pub requested: LedgerTime,
-    /// What came of it, and when.
+    /// The operator's settlement and its time; `None` while the payout waits.
     pub settled: Option<(Settlement, LedgerTime)>,
 }
 
-/// A mint that waits for money, in the view: without its blinds, which only its row holds.
+/// A waiting mint in the view, without its blinds, which only the stored row has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingState {
-    /// The reference of the mint.
+    /// The reference key of the mint.
     pub reference: ReferenceKey,
-    /// Who is to pay.
+    /// The account that will pay.
     pub account: AccountId,
-    /// What the reference stands for.
+    /// The digest of the command's content.
     pub content: ContentDigest,
-    /// What the account must hold.
+    /// The balance that the account needs.
     pub amount: Amount,
-    /// When it was asked for.
+    /// The time of the first request.
     pub asked: LedgerTime,
-    /// When its time is over.
+    /// The time at which the mint is given up.
     pub expires: LedgerTime,
 }
 
 /// A mint key in the view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MintKeyState {
-    /// Its short number.
+    /// Assigned in ascending order at registration.
     pub no: MintKeyNo,
-    /// Its id.
+    /// The SHA-1 of its public key.
     pub id: MintKeyId,
-    /// Its terms.
+    /// Its denomination and dates.
     pub terms: MintKeyTerms,
-    /// Signatures given.
+    /// The number of blinds accepted for signing.
     pub issued: u64,
-    /// Coins that came back.
+    /// The number of coins that were renewed or redeemed; at most `issued`.
     pub returned: u64,
-    /// Coins that were recouped after it was stopped.
+    /// The number of coins that were recouped after the key was stopped; at most `issued`.
     pub recouped: u64,
-    /// Why it was stopped, if it was.
+    /// The reason if the key was stopped.
     pub stopped: Option<StopReason>,
-    /// Whether it signs nothing any more.
+    /// Whether the key signs nothing more.
     pub retired: bool,
     /// Whether its spent coins were forgotten.
     pub pruned: bool,
 }
 
-/// Whether signing pauses, and how often that changed.
+/// The state of signing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Signing {
-    /// Whether it pauses.
+    /// Whether an operator has paused signing.
     pub paused: bool,
-    /// How often that changed: the reference of the next record about it.
+    /// The number of changes so far. It is the reference of the next record of a change.
     pub changes: u64,
 }

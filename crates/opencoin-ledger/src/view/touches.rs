@@ -1,4 +1,4 @@
-//! What a batch can read: exactly what a store has to load.
+//! The rows that a batch can read, which a store has to load.
 
 use std::collections::BTreeSet;
 
@@ -7,43 +7,43 @@ use crate::{
     AccountId, AccountName, CoinIn, Command, MintKeyId, PayoutNo, Prepared, RevokedBlind, TokenHash, View,
 };
 
-/// The keys of all rows that a batch can read, each set sorted: the order in which a store locks.
+/// The keys of all rows that a batch can read. A store locks the rows of each set in ascending order.
 #[derive(Debug, Default)]
 pub struct Touches {
-    /// Payouts that may be settled. Their accounts are touched as well: [`Touches::accounts_and_payees`].
+    /// Payouts to settle. Their accounts are read too: see [`Touches::accounts_and_payees`].
     pub payouts: BTreeSet<PayoutNo>,
     /// Accounts by number.
     pub accounts: BTreeSet<AccountId>,
-    /// Accounts by name, for accounts to open.
+    /// The names of accounts to open.
     pub names: BTreeSet<AccountName>,
-    /// Accounts by token, for accounts to open.
+    /// The token hashes of accounts to open.
     pub token_hashes: BTreeSet<TokenHash>,
     /// Mint keys.
     pub mint_keys: BTreeSet<MintKeyId>,
-    /// Coins that may be spent.
+    /// Coins whose spent rows are read.
     pub coins: BTreeSet<CoinIn>,
-    /// Blinds that may be recouped, and the coins that they became.
+    /// Blinds to recoup and their coins.
     pub revoked: BTreeSet<RevokedBlind>,
     /// Records of the journal.
     pub references: BTreeSet<ReferenceKey>,
-    /// Accounts whose waiting mints are read, those of [`Touches::mints`] besides.
+    /// Accounts whose waiting mints are all read, in addition to [`Touches::mints`].
     pub minting: BTreeSet<AccountId>,
-    /// Mints that may wait for money.
+    /// The reference keys of mints, which may be waiting.
     pub mints: BTreeSet<ReferenceKey>,
-    /// The state of signing, to read.
+    /// Whether the state of signing is read.
     pub signing: bool,
-    /// The state of signing, to change: a store locks it.
+    /// Whether the state of signing is changed. A store then locks its row.
     pub changes_signing: bool,
-    /// The last number of an account.
+    /// Whether the last assigned account number is read.
     pub last_account: bool,
-    /// The last number of a mint key.
+    /// Whether the last assigned mint key number is read.
     pub last_mint_key: bool,
-    /// The last number of a payout.
+    /// Whether the last assigned payout number is read.
     pub last_payout: bool,
 }
 
 impl Touches {
-    /// What these commands can read.
+    /// The rows that these commands can read.
     #[must_use]
     pub fn of(batch: &[Prepared<'_>]) -> Self {
         let mut touches = Self::default();
@@ -58,8 +58,7 @@ impl Touches {
         touches
     }
 
-    /// The accounts of this batch, and those of the payouts that were loaded for it: their money may come
-    /// back.
+    /// The accounts of this batch and those of its loaded payouts, which receive the money if a payout fails.
     #[must_use]
     pub fn accounts_and_payees(&self, view: &View) -> BTreeSet<AccountId> {
         self.accounts
