@@ -1,5 +1,5 @@
-//! The SQL that makes the tables, compiled into the program. A list instead of sqlx's macro: the macro builds all
-//! of sqlx a second time, for the compiler.
+//! The SQL that makes the tables, compiled into the program. A list instead of sqlx's macro: the macro builds
+//! all of sqlx a second time, for the compiler.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

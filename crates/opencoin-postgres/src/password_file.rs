@@ -1,6 +1,6 @@
 //! The password of a database in the file that `PGPASSFILE` names, as libpq reads it (PostgreSQL manual, "The
-//! Password File"): lines of `host:port:database:user:password`, where `*` is anything and `\` escapes `:` and
-//! `\`. sqlx reads the file as well, but neither unescapes it nor says why it ignores it.
+//! Password File"): lines of `host:port:database:user:password`, where `*` is anything and `\` escapes `:`
+//! and `\`. sqlx reads the file as well, but neither unescapes it nor says why it ignores it.
 
 use std::path::Path;
 use std::{env, fs};

@@ -41,8 +41,8 @@ pub(crate) async fn moments(connection: &mut PgConnection) -> Result<Moments, Le
     })
 }
 
-/// Whether batches can be written: a standby, or a server that is read only because its disk is full, answers every
-/// question and takes none.
+/// Whether batches can be written: a standby, or a server that is read only because its disk is full, answers
+/// every question and takes none.
 pub(crate) async fn ready(connection: &mut PgConnection) -> Result<(), LedgerError> {
     let query =
         sqlx::query_scalar("SELECT current_setting('transaction_read_only') FROM signing WHERE id = 1");

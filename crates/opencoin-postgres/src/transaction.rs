@@ -1,8 +1,8 @@
-//! The one place that runs transactions and reads: it gives each a name, limits its time, repeats it where that
-//! helps, and logs what became of it.
+//! The one place that runs transactions and reads: it gives each a name, limits its time, repeats it where
+//! that helps, and logs what became of it.
 //!
-//! A [`Task`] names the work and its limits. [`run`] writes, [`read`] reads. Both hand the work a connection, and
-//! the connection is used again only when the work came to its end; in doubt it is closed.
+//! A [`Task`] names the work and its limits. [`run`] writes, [`read`] reads. Both hand the work a connection,
+//! and the connection is used again only when the work came to its end; in doubt it is closed.
 
 use std::time::{Duration, Instant};
 
@@ -85,8 +85,8 @@ impl Task {
 /// Dropped before the commit is sent, it leaves nothing. `work` may run several times.
 ///
 /// # Errors
-/// [`LedgerError::Contended`] after the last attempt; nothing was done then. [`LedgerError::Unavailable`] where the
-/// outcome is unknown.
+/// [`LedgerError::Contended`] after the last attempt; nothing was done then. [`LedgerError::Unavailable`]
+/// where the outcome is unknown.
 pub(crate) async fn run<'a, T>(
     writer: &Writer,
     task: Task,
@@ -176,8 +176,8 @@ fn log(task: Task, attempts: u32, begun: Instant, error: Option<&LedgerError>) {
     }
 }
 
-/// A connection in use. Dropped without [`Reading::done`] it leaves the pool and is closed: the pool would hand it
-/// to the next reader, who would wait for the answer to a question of somebody else.
+/// A connection in use. Dropped without [`Reading::done`] it leaves the pool and is closed: the pool would
+/// hand it to the next reader, who would wait for the answer to a question of somebody else.
 struct Reading(Option<PoolConnection<Postgres>>);
 
 impl Reading {

@@ -1,10 +1,10 @@
-//! The connections that write. Nearly always one is in use, because batches follow one another; another one is
-//! opened when a batch hangs. (And some more for what is known of accounts beside their money.)
+//! The connections that write. Nearly always one is in use, because batches follow one another; another one
+//! is opened when a batch hangs. (And some more for what is known of accounts beside their money.)
 //!
 //! A connection is used again only when what was done on it came to its end. A future that is dropped in the
-//! middle, or a fault that leaves doubts, closes it: on a connection of which nobody knows whether a transaction
-//! is open, a statement that commits by itself might not commit. (A pool gives such a connection to the next one
-//! who asks.)
+//! middle, or a fault that leaves doubts, closes it: on a connection of which nobody knows whether a
+//! transaction is open, a statement that commits by itself might not commit. (A pool gives such a connection
+//! to the next one who asks.)
 //!
 //! A new connection may lead to another server than the one before: to a standby that took over and was
 //! behind. So nothing is written on it before the books there hold what was seen of them.

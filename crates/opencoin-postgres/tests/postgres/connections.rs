@@ -101,7 +101,7 @@ async fn over_tls_the_server_must_be_the_one_that_was_meant() {
         .unwrap();
     assert_eq!(
         preferred.to_string(),
-        "on this machine, over TLSv1.3 (sslmode=prefer, the default there)"
+        "on this machine, over TLSv1.3 (sslmode=prefer by default)"
     );
     let socket = PostgresLedger::protection(&database.url()).await.unwrap();
     assert_eq!(socket.to_string(), "over a Unix socket");
