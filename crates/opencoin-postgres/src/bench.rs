@@ -35,8 +35,8 @@ const ROWS_PER_ROW_AFTER_CHECKPOINT: u64 = 10;
 
 impl PostgresLedger {
     /// Measures how many rows a second the database can insert: durable transactions of 64 rows over four
-    /// connections for about `duration`, into a temporary copy of the table `spent` without its rows.
-    /// `hashes` makes the rows. Returns the number of rows and the time that they took.
+    /// connections for about `duration`, into a scratch table shaped like `spent`. `hashes` makes the
+    /// rows. Returns the number of rows and the time that they took.
     ///
     /// # Errors
     /// The database fails.

@@ -586,7 +586,7 @@ async fn books_say_which_they_are() {
         .unwrap_err();
     assert_eq!(
         missing,
-        LedgerError::Address("there are no books in this database".to_owned())
+        LedgerError::Address("there are no books in this database; check its address".to_owned())
     );
     books_tell_their_history(PostgresLedger::connect(&database.url()).await.unwrap()).await;
 }
