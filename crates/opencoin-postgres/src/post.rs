@@ -11,9 +11,9 @@ use sqlx::PgConnection;
 use crate::fault::{Fault, is_contradiction};
 use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, column, counters};
 
-/// The conditions at the end run in this order, cheap ones first. If one fails, casting the text to a number
-/// fails, and the server's log shows the text. The text contains a subquery, so that the planner cannot
-/// evaluate it in advance.
+/// The parts run in the order of the conditions at the end, cheap ones first. If one fails, casting the text
+/// to a number fails, and the server's log shows the text. The text contains a subquery, so that the planner
+/// cannot evaluate it in advance.
 ///
 /// A record gets its number when it is inserted, and the numbers of one account must ascend in the order of
 /// its balances. `record` therefore reads `account` first, which locks the rows of the accounts. A
