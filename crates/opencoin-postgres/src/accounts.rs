@@ -1,4 +1,5 @@
-//! What is known of accounts beside their money: the SQL is shared, the way to a connection is this store's.
+//! Account data other than balances. The SQL is shared with the other store; this module runs it on
+//! connections to PostgreSQL.
 
 use std::sync::Arc;
 
@@ -11,13 +12,12 @@ use crate::sql::{Sql, read_error};
 use crate::transaction::{self, Task};
 use crate::writer::Writer;
 
-/// How many changes may be in hand or wait for the connection. More are turned away.
+/// The most changes that run or wait for a connection in this process. Further ones are refused.
 const CHANGES_MAX: usize = 1024;
 
 static CHANGES: Semaphore = Semaphore::const_new(CHANGES_MAX);
 
-/// What is known of accounts beside their money. Changes go over connections of their own, so that
-/// neither batches wait for them nor they for batches.
+/// Changes use connections of their own, so that they and batches do not wait for each other.
 impl Runner for PostgresLedger {
     async fn read<A: Send + Sync + 'static, T: Send + 'static>(
         &self,
@@ -54,22 +54,22 @@ async fn change<A: Send + Sync, T: Send>(
     .await
 }
 
-/// Runs a change to completion even if the caller is dropped: a client that hangs up must not cost the
-/// connection.
+/// Runs a change to completion even if the caller is dropped: otherwise each client that hangs up would close
+/// a connection.
 pub(crate) async fn finished<T: Send + 'static>(
     change: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
 ) -> Result<T, LedgerError> {
     let unavailable = |text: &str| LedgerError::Unavailable(text.to_owned());
     let place = CHANGES
         .try_acquire()
-        .map_err(|_| unavailable("too many changes of accounts wait"))?;
+        .map_err(|_| unavailable("too many changes of accounts are waiting; try again later"))?;
     let change = async move {
         let _place = place;
         change.await
     };
     tokio::spawn(change)
         .await
-        .map_err(|_| unavailable("a change of an account came to no end"))?
+        .map_err(|_| unavailable("a change of an account did not finish"))?
 }
 
 impl HasAccounts for PostgresLedger {

@@ -1,9 +1,9 @@
-//! The address of a database, and how far the connections to it are protected on their way.
+//! The address of a database, and the protection of connections to it.
 //!
-//! Where the address (or `PGSSLMODE`) names no `sslmode`, it depends on where the server is: a Unix socket or this
-//! machine itself needs no protection, and gets TLS where the server offers it (`prefer`, as in libpq). Any other
-//! host must prove with its certificate that it is the one that was meant (`verify-full`): passwords, balances and
-//! spent coins travel there. Whoever trusts the network may say so with an explicit `sslmode`.
+//! If neither the address nor `PGSSLMODE` sets `sslmode`, the default depends on the host. A Unix socket or
+//! this machine needs no protection and uses TLS if the server offers it (`prefer`, as in libpq). Any other
+//! host must prove its identity with a certificate (`verify-full`), because passwords, balances and spent
+//! coins are sent to it. An operator who trusts the network can set another `sslmode`.
 
 use std::env;
 use std::fmt;
@@ -19,28 +19,29 @@ use url::Url;
 use crate::password_file::with_password;
 
 const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
-const FORM: &str = "the address of a PostgreSQL database is postgres://USER:PASSWORD@HOST/DATABASE";
+const FORM: &str = "the address of a PostgreSQL database has the form postgres://USER:PASSWORD@HOST/DATABASE";
 const MODE_PARAMETERS: [&str; 2] = ["sslmode", "ssl-mode"];
 const FILE_PARAMETERS: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
-/// What this PEM text begins with may stand in an address in place of a file's name.
+/// An address may contain PEM text, which begins with this, in place of a file name.
 const INLINE_PEM: &str = "-----BEGIN";
 const LOCAL_HOST: &str = "localhost";
 
-/// Where a database is, and what its address asks for.
+/// A parsed address.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
     pub(crate) options: PgConnectOptions,
+    /// Whether the address or `PGSSLMODE` sets `sslmode`.
     is_explicit: bool,
 }
 
-/// How the connections to a database are protected.
+/// How connections to a database are protected. `Display` describes it for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protection {
     place: Place,
-    /// As in the address.
+    /// The `sslmode`, spelled as in an address.
     mode: &'static str,
     is_explicit: bool,
-    /// The version of TLS, where the connection uses it and the server says so.
+    /// The TLS version, or `TLS` if the server does not report it. `None` without TLS.
     tls: Option<String>,
 }
 
@@ -101,7 +102,7 @@ impl Address {
         let version: Option<Option<String>> = sqlx::query_scalar(query)
             .fetch_optional(connection)
             .await
-            // An engine that does not say so.
+            // Other engines may not have this view.
             .unwrap_or_default();
         let is_certain = matches!(
             mode,
@@ -115,28 +116,28 @@ impl Address {
         }
     }
 
-    /// What to do where TLS is the reason that there is no connection.
+    /// What the operator can do when connecting fails because of TLS.
     pub(crate) fn tls_hint(&self) -> String {
         let origin = if self.is_explicit {
             ""
         } else {
-            ", as always for other hosts"
+            ", the default for other hosts"
         };
         format!(
-            "sslmode={}{origin}: the server needs `ssl = on` and a certificate for this host, whose issuer is a public one or in \
-             the file that sslrootcert=FILE names; an address that ends in ?sslmode=disable sends all in the clear",
+            "sslmode={}{origin}: the server needs `ssl = on` and a certificate for this host from a public authority, or from one \
+             in the file that sslrootcert=FILE names; ?sslmode=disable at the end of the address turns encryption off",
             mode_name(self.options.get_ssl_mode())
         )
     }
 }
 
 impl Protection {
-    /// Whether nobody on the way can read or change what is sent.
+    /// Whether nobody on the network can read or change the data.
     #[must_use]
     pub fn is_enough(&self) -> bool {
         match self.place {
             Place::Socket | Place::ThisMachine => true,
-            // Any other mode takes the certificate of somebody else.
+            // Every other mode accepts a certificate for another host, or none.
             Place::Host(_) => self.mode == mode_name(PgSslMode::VerifyFull),
         }
     }
@@ -151,13 +152,9 @@ impl fmt::Display for Protection {
         }
         match &self.tls {
             Some(version) => write!(formatter, ", over {version}")?,
-            None => formatter.write_str(", in the clear")?,
+            None => formatter.write_str(", unencrypted")?,
         }
-        let origin = if self.is_explicit {
-            ""
-        } else {
-            ", the default there"
-        };
+        let origin = if self.is_explicit { "" } else { " by default" };
         write!(formatter, " (sslmode={}{origin})", self.mode)
     }
 }
@@ -182,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn other_hosts_must_prove_who_they_are_unless_the_address_says_otherwise() {
+    fn other_hosts_need_verify_full_unless_the_address_sets_another_mode() {
         for (address, expected) in [
             ("postgres://u@db.example/oc", "verify-full"),
             ("postgres://u@localhost.example/oc", "verify-full"),
@@ -201,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_being_repeated() {
+    fn a_malformed_address_is_refused_and_not_quoted() {
         for address in [
             "mysql://u:secret@h/d",
             "postgres//secret",

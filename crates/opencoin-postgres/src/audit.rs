@@ -1,7 +1,7 @@
-//! The snapshot in which an audit reads, while commands go on.
+//! Reads the books for an audit in one snapshot, while commands continue.
 //!
-//! A hot standby does as well; where it must choose between following the primary and a long reading, it may
-//! cancel the reading, which can be repeated.
+//! An audit can read a hot standby as well. The standby may cancel a long read that conflicts with
+//! replication; the audit can then be repeated.
 
 use async_trait::async_trait;
 use opencoin_audit::{AuditSource, Pass, StoredAcceptance, Wanted};
@@ -47,11 +47,12 @@ async fn snapshot(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), 
     Ok(snapshot.rollback().await?)
 }
 
-/// Microseconds since the epoch: now, or the time of the primary up to which a standby has followed it.
+/// The time up to which this server knows the books, in microseconds since the epoch: now, or on a standby
+/// the commit time of the last replayed transaction.
 async fn time(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let sql = "SELECT CAST(extract(epoch FROM
         CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE clock_timestamp() END) * 1000000 AS int8)";
-    // A standby that has followed nothing yet has settled nothing.
+    // NULL on a standby that has replayed nothing yet.
     Ok(sqlx::query_scalar::<_, Option<i64>>(sql)
         .fetch_one(connection)
         .await?

@@ -1,5 +1,4 @@
-//! For measuring alone: what the database does without an issuer, and how it is when many coins have been
-//! spent.
+//! For benchmarks only: the insert rate of the database without an issuer, and a table of many spent coins.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +9,18 @@ use tokio::task::JoinSet;
 use crate::PostgresLedger;
 use crate::fault::ledger_error;
 
-/// Rows in one transaction of bare inserts.
+/// Rows in one transaction of the bare inserts.
 const BARE_INSERT_ROWS: usize = 64;
 
-/// How many connections insert at once.
+/// Connections that insert at the same time.
 const BARE_INSERT_CONNECTIONS: usize = 4;
 
-/// Spent coins are made in as many pieces, to be able to say how far it is.
+/// Spent coins are inserted in this many pieces, so that progress can be reported.
 const PIECES: u64 = 256;
 
-/// Without its index a table fills several times as fast. The index is made afterwards and left as full as
-/// one becomes that grew row by row in random order (70 %): fuller it would split page after page at first,
-/// emptier it would be too large.
+/// A table without its index fills several times as fast. The index is created afterwards with the fill (70
+/// %) that an index reaches by random inserts. A fuller one would split pages at first, an emptier one would
+/// be too large.
 const DROP_INDEX: &str = "ALTER TABLE spent DROP CONSTRAINT spent_pkey";
 const MAKE_INDEX: &str = "
     SET LOCAL maintenance_work_mem = '512MB';
@@ -29,16 +28,15 @@ const MAKE_INDEX: &str = "
     ALTER INDEX spent_pkey RESET (fillfactor);
 ";
 
-/// One row in so many comes after the index and a checkpoint, in random order like any coin. The first change
-/// of a page after a checkpoint writes the whole page to the log, which at the rates that are measured is
-/// over within seconds; so many rows touch nearly every page, and what is measured then is the long time
-/// between two checkpoints.
+/// One row in this many is inserted after the index was created and a checkpoint. The first change of a page
+/// after a checkpoint writes the whole page to the log. These rows touch nearly every page, so that the
+/// benchmark measures the usual state between two checkpoints.
 const ROWS_PER_ROW_AFTER_CHECKPOINT: u64 = 10;
 
 impl PostgresLedger {
-    /// How many rows a second the database takes at best: inserts 64 rows a durable transaction, over four
-    /// connections, into a table of the shape of `spent`, for about `duration`. `hashes` makes the rows. The
-    /// table is one of its own and is dropped. Gives the number of rows and the time that they took.
+    /// Measures how many rows a second the database can insert: durable transactions of 64 rows over four
+    /// connections for about `duration`, into a scratch table shaped like `spent`. `hashes` makes the
+    /// rows. Returns the number of rows and the time that they took.
     ///
     /// # Errors
     /// The database fails.
@@ -71,9 +69,8 @@ impl PostgresLedger {
         Ok((rows, elapsed))
     }
 
-    /// Adds `rows` coins to `spent` that nobody ever had, and lets the server tidy up as it would have in the
-    /// years that so many coins take. **The books do not balance afterwards.** `progress` is told how many
-    /// rows there are so far.
+    /// Adds `rows` invented coins to `spent` and runs `VACUUM (ANALYZE)`. **The books do not balance
+    /// afterwards.** Calls `progress` with the number of rows so far.
     ///
     /// # Errors
     /// The database fails, or the mint key is unknown.
@@ -117,7 +114,7 @@ async fn fill(
     rows: u64,
     mut progress: impl FnMut(u64),
 ) -> Result<(), sqlx::Error> {
-    // Outside of the pool, whose connections give up where this one has to be patient.
+    // Detached from the pool, because this connection is in use for a long time.
     let mut connection = pool.acquire().await?.detach();
     let query = sqlx::query("SELECT no FROM mint_keys WHERE id = $1").bind(mint_key.as_bytes());
     let mint_key_no: i32 = query.fetch_one(&mut connection).await?.try_get("no")?;
@@ -137,8 +134,7 @@ async fn fill(
     transaction.execute(sqlx::raw_sql(MAKE_INDEX)).await?;
     transaction.commit().await?;
     connection.execute("VACUUM (ANALYZE) spent").await?;
-    // Through the index, as sessions of the ledger do: a server that has run for long has in its cache what
-    // fits into it.
+    // Reads the index into the cache, as in a server that has run for long.
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM spent")
         .fetch_one(&mut connection)
         .await?;
@@ -175,7 +171,7 @@ async fn insert_random(
         .map(|_| ())
 }
 
-/// Not everybody may order one; then the server makes its own when it is due.
+/// A role without the right to run `CHECKPOINT` leaves it to the server's schedule.
 async fn checkpoint(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     match connection.execute("CHECKPOINT").await {
@@ -197,7 +193,7 @@ mod tests {
 
     const DURATION: Duration = Duration::from_millis(50);
 
-    /// Hashes that are different each time.
+    /// Returns hashes that no earlier call returned.
     fn hashes(count: usize) -> Vec<[u8; 32]> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let hash = |_| {
@@ -209,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bare_inserts_are_counted_and_leave_nothing() {
+    async fn bare_inserts_are_counted_and_leave_no_table() {
         let database = TestDatabase::create();
         let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
         let (rows, elapsed) = ledger.measure_bare_inserts(DURATION, hashes).await.unwrap();
@@ -225,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_filled_table_has_so_many_rows_over_the_whole_range() {
+    async fn filled_rows_are_spread_over_the_whole_range() {
         let database = TestDatabase::create();
         let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
         let id = MintKeyId::new([7; 20]);

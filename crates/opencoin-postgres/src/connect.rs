@@ -1,4 +1,4 @@
-//! Opening the database: its address, the settings that durability rests on, the tables.
+//! Opens the database: connects, checks encoding, durability settings and schema version, and creates tables.
 
 use std::time::Duration;
 
@@ -16,32 +16,31 @@ use crate::transaction::{self, Task};
 use crate::writer::Writer;
 use crate::{durable, schema};
 
-/// Connections of one process for reads, beside those that write.
+/// The most connections of one process that read. Connections that write are not counted.
 const READERS_MAX: u32 = 4;
 
 impl PostgresLedger {
-    /// Connects to the database at `url` (`postgres://user:password@host/database`), and makes the tables
-    /// that are missing in books in which nothing has happened.
+    /// Connects to the database at `url` (`postgres://user:password@host/database`). Creates missing tables
+    /// if the books have no transaction yet.
     ///
     /// # Errors
-    /// The address is not one, the database does not answer, or its tables are of a version that this program
-    /// does not work with.
+    /// The address is malformed, the database does not answer, or this program cannot work with the version
+    /// of its tables.
     pub async fn connect(url: &str) -> Result<Self, LedgerError> {
         let ledger = Self::open(Address::parse(url)?).await?;
         schema::make(&ledger.pool).await?;
         ledger.admitted().await
     }
 
-    /// Connects to books that are there.
+    /// Connects to existing books.
     ///
     /// # Errors
-    /// As [`Self::connect`]; also when there are no tables.
+    /// As [`Self::connect`]; also if there are no tables.
     pub async fn connect_to_existing(url: &str) -> Result<Self, LedgerError> {
         Self::open(Address::parse(url)?).await?.admitted().await
     }
 
-    /// Connects to read: every transaction is read-only, and a role that may do no more than `SELECT` is
-    /// enough.
+    /// Connects for reading: every transaction is read-only. A role that may only `SELECT` is enough.
     ///
     /// # Errors
     /// As [`Self::connect_to_existing`].
@@ -53,10 +52,10 @@ impl PostgresLedger {
         Ok(ledger)
     }
 
-    /// The version of the tables at `url`.
+    /// Returns the version of the tables at `url`, and the migrations that they lack.
     ///
     /// # Errors
-    /// The address is not one, or the database does not answer.
+    /// The address is malformed, or the database does not answer.
     pub async fn schema_state(url: &str) -> Result<SchemaState, LedgerError> {
         let ledger = Self::open(Address::parse(url)?).await?;
         let state = schema::state(&ledger.pool).await;
@@ -64,13 +63,13 @@ impl PostgresLedger {
         state
     }
 
-    /// Brings the tables at `url` up to date, and says what they were; does nothing where they are, or where
-    /// they are newer. Two who do it at once wait for each other. Servers may go on all the while, as far as
-    /// the migrations let them.
+    /// Brings the tables at `url` up to date and returns their previous state. Does nothing if they are
+    /// current or newer. Concurrent migrations wait for each other. Servers may stay running if the
+    /// migrations allow it.
     ///
     /// # Errors
-    /// As [`Self::schema_state`]; also where there are no tables, and when a migration failed: then its
-    /// tables are as before it.
+    /// As [`Self::schema_state`]; also if there are no tables or a migration fails. A migration that fails
+    /// changes nothing.
     pub async fn migrate(url: &str) -> Result<SchemaState, LedgerError> {
         let ledger = Self::open(Address::parse(url)?).await?;
         let before = schema::state(&ledger.pool).await?;
@@ -82,15 +81,15 @@ impl PostgresLedger {
         Ok(before)
     }
 
-    /// How connections to the database at `url` are protected on their way.
+    /// Returns how connections to the database at `url` are protected.
     ///
     /// # Errors
-    /// The address is not one, or the database does not answer.
+    /// The address is malformed, or the database does not answer.
     pub async fn protection(url: &str) -> Result<Protection, LedgerError> {
         let address = Address::parse(url)?;
         let mut connection = first_connection(&address).await?;
         let protection = address.protection(&mut connection).await;
-        // It is closed one way or another.
+        // The connection is closed even if this fails.
         let _ = connection.close().await;
         Ok(protection)
     }
@@ -116,7 +115,7 @@ impl PostgresLedger {
             tracing::info!("the database is {protection}");
         } else {
             tracing::warn!(
-                "the database is {protection}: others may read or change what is sent; use sslmode=verify-full"
+                "the database is {protection}: others may read or change the data; use sslmode=verify-full"
             );
         }
         let options = address.options;
@@ -124,17 +123,17 @@ impl PostgresLedger {
             .max_connections(READERS_MAX)
             .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
             .idle_timeout(IDLE_DURATION_MAX)
-            // In place of a test without a limit of time.
+            // `before_acquire` tests instead, with a time limit.
             .test_before_acquire(false)
             .before_acquire(|connection, about| {
                 Box::pin(async move {
                     let is_alive = about.idle_for < UNPINGED_DURATION_MAX || is_alive(connection).await;
-                    // An error closes it without a word to a server that does not listen.
+                    // After an error the pool closes the connection without waiting for the server.
                     if is_alive {
                         Ok(true)
                     } else {
                         Err(sqlx::Error::Protocol(
-                            "the server has ended an idle connection".to_owned(),
+                            "the server closed an idle connection".to_owned(),
                         ))
                     }
                 })
@@ -158,8 +157,8 @@ impl PostgresLedger {
         })
     }
 
-    /// The id of a server process that serves this ledger: how somebody on the same machine who measures the
-    /// server finds its processes.
+    /// Returns the id of one of the server's processes. A benchmark on the same machine finds the server by
+    /// it.
     ///
     /// # Errors
     /// The database does not answer.
@@ -180,7 +179,7 @@ impl PostgresLedger {
     }
 }
 
-/// One connection, to learn why there can be none: a pool would try until its time is over and not say.
+/// Opens one connection to learn the reason of a failure. A pool would retry until its timeout and hide it.
 async fn first_connection(address: &Address) -> Result<PgConnection, LedgerError> {
     let connecting = address.options.connect();
     match timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX), connecting).await {
@@ -191,12 +190,12 @@ async fn first_connection(address: &Address) -> Result<PgConnection, LedgerError
         ))),
         Ok(Err(error)) => Err(ledger_error(&error)),
         Err(_) => Err(LedgerError::Unavailable(format!(
-            "the server does not take a connection within {ACQUIRE_SECONDS_MAX} s"
+            "the server did not accept a connection within {ACQUIRE_SECONDS_MAX} s"
         ))),
     }
 }
 
-/// Whether there is no connection because of TLS. A certificate that is not believed comes as invalid data.
+/// Whether TLS is the reason of the error. A certificate that fails verification is reported as invalid data.
 fn is_about_tls(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Tls(_) => true,
@@ -205,7 +204,8 @@ fn is_about_tls(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Labels and references are any text; another encoding cannot hold all of it, and would refuse it one by one.
+/// Labels and references are arbitrary Unicode text. Another encoding would refuse some of it when it is
+/// stored.
 async fn check_encoding(connection: &mut PgConnection) -> Result<(), LedgerError> {
     let query = "SELECT current_setting('server_encoding')";
     let encoding: String = sqlx::query_scalar(query)
@@ -216,12 +216,12 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<(), LedgerError
         return Ok(());
     }
     Err(LedgerError::Address(format!(
-        "the database has the encoding {encoding}, and the books need UTF8: make it with `createdb --encoding UTF8 --template template0`"
+        "the database has the encoding {encoding}, but the books need UTF8: create it with `createdb --encoding UTF8 --template template0`"
     )))
 }
 
-/// A server without `fsync` loses confirmed money in a crash. Only its operator can change that. An engine that does
-/// not know the setting says nothing.
+/// A server without `fsync` loses committed transactions in a crash. Only its operator can change that. The
+/// setting is NULL on engines that do not have it.
 async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
     let fsync: Option<String> = transaction::read(pool, Task::read("fsync"), |connection| {
         scoped(async move {
@@ -235,7 +235,7 @@ async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
     .await?;
     if let Some(fsync) = fsync.filter(|fsync| fsync != "on") {
         tracing::warn!(
-            "the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money"
+            "the PostgreSQL server runs with fsync={fsync}: a crash of its machine can lose money; set fsync=on"
         );
     }
     Ok(())
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reading_needs_no_more_than_a_role_that_can_read() {
+    async fn a_role_that_may_only_select_is_enough_for_reading() {
         let database = TestDatabase::create();
         let missing = PostgresLedger::connect_to_read(&database.url()).await;
         assert!(missing.is_err(), "there are no tables yet");
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn commits_are_durable_whatever_the_default_of_the_server() {
+    async fn commits_are_durable_with_any_server_default() {
         assert_eq!(synchronous_commit("off").await, "on");
         assert_eq!(synchronous_commit("local").await, "on");
         assert_eq!(synchronous_commit("remote_apply").await, "remote_apply");

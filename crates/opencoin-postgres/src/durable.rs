@@ -1,17 +1,17 @@
-//! Commits that make durable what others have written.
+//! Commits that make the rows of other transactions durable before an answer relies on them.
 //!
-//! A commit waits until a synchronous standby has it, and only then does anybody see its rows. Where that wait
-//! is broken off, by a crash of the primary or by an operator, the rows are seen although no standby has them,
-//! and are lost when a standby is promoted. So whoever answers from rows that they did not write themselves
-//! ends with a commit of their own that writes to the write-ahead log and waits for the standby: it is durable
-//! only when all of the log before it is, and with it the commits of all rows that were seen.
+//! A commit waits until a synchronous standby has it, and its rows become visible only then. If a crash of
+//! the primary or an operator interrupts this wait, the rows become visible although no standby has them, and
+//! promoting a standby loses them. An answer that relies on rows of other transactions is therefore preceded
+//! by a commit that writes to the write-ahead log and waits for the standby. It is durable only when the
+//! whole log before it is, and with it the commits of all rows that were read.
 //!
 //! A batch that changes nothing ends with [`write`]. Reads that lead to signatures share commits
-//! ([`Barrier`]). And each connection of the pool begins with one ([`SETTLE`]): after a crash of the primary all
-//! connections are new, so no read answers from rows that can still be lost.
+//! ([`Barrier`]). Each connection of the pool begins with one ([`SETTLE`]): after a crash of the primary all
+//! connections are new, so no read returns rows that can still be lost.
 //!
-//! Engines without such a function replicate each row before anybody sees it (CockroachDB, YugabyteDB), and
-//! need none of this.
+//! Engines without this function (CockroachDB, YugabyteDB) replicate each row before it becomes visible and
+//! do not need these commits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,24 +26,24 @@ use crate::fault::Fault;
 use crate::transaction::{Task, run};
 use crate::writer::Writer;
 
-/// An empty record of the write-ahead log, which nothing reads. Its transaction has a number, so its commit is
-/// written and waited for as any other. PostgreSQL 9.6 and later.
+/// Writes an empty record to the write-ahead log, which nothing reads. Its transaction gets an id, so its
+/// commit is written and waits like any other. Available since PostgreSQL 9.6.
 const WRITE: &str = "SELECT pg_logical_emit_message(true, 'opencoin', '')::text";
 
-/// The same in a transaction of its own, where the connection may write.
+/// As [`WRITE`], but does nothing on a read-only connection.
 const SETTLE: &str = "SELECT CASE WHEN current_setting('transaction_read_only') = 'off'
     THEN pg_logical_emit_message(true, 'opencoin', '')::text END";
 
-/// How long a caller waits for a commit that makes durable what they have read, the commits before it included.
+/// How long a caller waits for a durable commit, including the commits before it in the queue.
 const BARRIER_DURATION_MAX: Duration = Duration::from_secs(60);
 
-/// Lets the commit of a transaction that has written nothing wait as if it had. Where the engine has no such
-/// function, the transaction ends without a commit, which is as good.
+/// Makes the commit of a transaction that has written nothing wait as if it had. Engines without the function
+/// do not need it (see above); on them this does nothing.
 pub(crate) async fn write(connection: &mut PgConnection) -> Result<(), Fault> {
     execute(connection, WRITE).await.map_err(Fault::from)
 }
 
-/// Makes durable what this connection can see.
+/// Makes everything durable that this connection can see.
 pub(crate) async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     execute(connection, SETTLE).await
 }
@@ -64,7 +64,7 @@ fn is_unknown_function(error: &sqlx::Error) -> bool {
         .is_some_and(|code| [FEATURE_NOT_SUPPORTED, UNDEFINED_FUNCTION].contains(&code.as_ref()))
 }
 
-/// Durable commits, one after another; callers that wait at the same time share the next one.
+/// Makes durable commits one at a time. Callers that wait at the same time share the next one.
 #[derive(Debug, Clone)]
 pub(crate) struct Barrier {
     writer: Writer,
@@ -74,9 +74,9 @@ pub(crate) struct Barrier {
 #[derive(Debug, Default)]
 struct Commits {
     turn: Mutex<()>,
-    /// How many have begun.
+    /// Number of commits that have begun.
     begun: AtomicU64,
-    /// The number of the last one that succeeded.
+    /// Number of the newest commit that succeeded.
     done: AtomicU64,
 }
 
@@ -88,12 +88,16 @@ impl Barrier {
         }
     }
 
-    /// Returns when a commit is durable that began after the call.
+    /// Returns when a commit that began after the call is durable.
     ///
     /// # Errors
-    /// The commit failed, or did not succeed in time.
+    /// The commit failed, or took longer than [`BARRIER_DURATION_MAX`].
     pub(crate) async fn pass(&self) -> Result<(), LedgerError> {
-        let no_answer = |_| LedgerError::Unavailable("no commit is durable in time".to_owned());
+        let no_answer = |_| {
+            LedgerError::Unavailable(
+                "no commit became durable in time; check the synchronous standby".to_owned(),
+            )
+        };
         timeout(BARRIER_DURATION_MAX, self.commit())
             .await
             .map_err(no_answer)?

@@ -1,4 +1,4 @@
-//! What a failed statement means: a race to run again, a fault of one command, or a fault of the database.
+//! Classifies failed statements: a lost race to retry, a fault of one command, or a fault of the database.
 //!
 //! Only the code and the message of a database error are kept. Its detail may quote a row, and rows hold
 //! secrets.
@@ -10,21 +10,21 @@ use crate::session::ACQUIRE_SECONDS_MAX;
 /// Why an attempt at a transaction failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// Another process was faster; a new attempt will see its work.
+    /// Another process changed the same rows first. A new attempt sees its changes.
     LostRace,
-    /// Another process has kept a row locked for as long as `lock_timeout` lets us wait.
+    /// Another process kept a row locked for longer than `lock_timeout`.
     Locked,
-    /// Trying again now would not help.
+    /// A new attempt would fail as well.
     Failed(LedgerError),
 }
 
 impl Fault {
-    /// Whether it says nothing about the command that met it.
+    /// Whether the database is at fault and not the command.
     pub(crate) fn is_of_database(&self) -> bool {
         matches!(self, Self::Failed(error) if error.class() == ErrorClass::Database)
     }
 
-    /// The error of work that is not repeated.
+    /// Converts the fault of work that is not retried.
     pub(crate) fn into_error(self) -> LedgerError {
         match self {
             Self::LostRace | Self::Locked => LedgerError::Contended { attempts: 1 },
@@ -50,7 +50,7 @@ impl From<LedgerError> for Fault {
     }
 }
 
-/// The error of a statement that is not repeated.
+/// Converts the error of a statement that is not retried.
 pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
     match error {
         sqlx::Error::Database(database) => {
@@ -67,36 +67,35 @@ pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
         sqlx::Error::Decode(source) => LedgerError::corrupt("row", source),
         sqlx::Error::RowNotFound => LedgerError::corrupt("database", "a row that is always there is missing"),
         sqlx::Error::PoolTimedOut => LedgerError::Unavailable(format!(
-            "no connection within {ACQUIRE_SECONDS_MAX} s: the server takes none, or all are in use"
+            "no connection within {ACQUIRE_SECONDS_MAX} s: the server accepts none, or all are in use"
         )),
         other => LedgerError::Unavailable(other.to_string()),
     }
 }
 
-/// What an SQLSTATE says.
+/// The class of an SQLSTATE code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     LostRace,
     Locked,
-    /// The values of one command: another command would succeed.
+    /// The values of one command are at fault; another command would succeed.
     Command,
-    /// The server, its state, our rights or our tables: every command would fail.
+    /// The server, its state, our rights or our tables are at fault; every command would fail.
     Database,
 }
 
 impl Meaning {
     fn of(code: &str) -> Self {
         match code {
-            // Serialization failure, deadlock; a unique violation is a row that another process inserted at the
-            // same moment.
+            // Serialization failure; deadlock; unique violation (another process inserted the row first).
             "40001" | "40P01" | "23505" => return Self::LostRace,
             "55P03" => return Self::Locked, // lock_timeout
             _ => {}
         }
         match code.get(..2).unwrap_or_default() {
-            // Connection; feature; transaction state, as on a read-only standby; statement name; login; catalogue;
-            // unknown completion; undefined table or missing right; resources; object state; operator
-            // intervention and statement_timeout; system; configuration.
+            // Connection; feature not supported; transaction state, such as read-only; statement name; login;
+            // database name; schema name; unknown completion; undefined table or missing right; resources;
+            // object state; operator intervention and statement_timeout; system; configuration.
             "08" | "0A" | "25" | "26" | "28" | "3D" | "3F" | "40" | "42" | "53" | "55" | "57" | "58"
             | "F0" => Self::Database,
             _ => Self::Command,
@@ -104,8 +103,7 @@ impl Meaning {
     }
 }
 
-/// Whether the database holds something else than an optimistic batch expects: its statement says so by a cast
-/// that fails.
+/// Whether a condition of an optimistic batch does not hold. Its statement reports this by a cast that fails.
 pub(crate) fn is_contradiction(error: &sqlx::Error) -> bool {
     const INVALID_TEXT_REPRESENTATION: &str = "22P02";
     error
@@ -119,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_error_is_in_its_class() {
+    fn error_codes_are_classified() {
         let classes = [
             (Meaning::LostRace, &["40001", "40P01", "23505"][..]),
             (Meaning::Locked, &["55P03"]),

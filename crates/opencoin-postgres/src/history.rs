@@ -1,4 +1,4 @@
-//! Which books these are, and how far they have come.
+//! The identity of the books (their history) and their newest record, and accepting a restored state.
 
 use async_trait::async_trait;
 use opencoin_ledger::{
@@ -52,7 +52,7 @@ async fn accept(
             .execute(&mut *connection)
             .await?;
     }
-    // A number that is drawn is never lower than those that the books hold.
+    // `nextval` returns a number above all numbers in the books.
     let sql = "UPDATE histories SET numbers_above = setval(sequence, greatest($1, nextval(sequence)))
         FROM (SELECT pg_get_serial_sequence('transactions', 'id')::regclass AS sequence) AS numbers
         WHERE no = (SELECT max(no) FROM histories) RETURNING id";

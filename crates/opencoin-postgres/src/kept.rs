@@ -1,4 +1,4 @@
-//! Signatures that take the place of blinds.
+//! Replaces stored blinds by their signatures.
 
 use std::collections::HashSet;
 
@@ -8,8 +8,7 @@ use sqlx::PgConnection;
 use crate::fault::Fault;
 use crate::save::{column, statements};
 
-/// Rows are locked in the order of their numbers, whatever the order of
-/// `kept`.
+/// Locks rows in the order of their numbers, whatever the order of `kept`, to avoid deadlocks.
 pub(crate) async fn keep(connection: &mut PgConnection, kept: &[KeptSignatures]) -> Result<Vec<bool>, Fault> {
     let mut sorted: Vec<&KeptSignatures> = kept.iter().collect();
     sorted.sort_unstable_by_key(|kept| kept.transaction());
@@ -20,7 +19,7 @@ pub(crate) async fn keep(connection: &mut PgConnection, kept: &[KeptSignatures])
         .collect())
 }
 
-/// The numbers of those that held what was expected.
+/// Returns the numbers of the rows that held the expected blinds and were replaced.
 async fn replace(connection: &mut PgConnection, kept: &[&KeptSignatures]) -> Result<HashSet<i64>, Fault> {
     let sql = "UPDATE transactions SET blinds = new.after
         FROM unnest($1::int8[], $2::bytea[], $3::bytea[]) AS new (id, before, after)

@@ -1,20 +1,20 @@
-//! The ledger on PostgreSQL: many issuer processes on one database.
+//! The ledger on PostgreSQL. Several issuer processes can share one database.
 //!
-//! A batch is one transaction, and nearly always one statement: [`opencoin_ledger::decide_optimistically`] decides it
-//! before its rows are read, and `post.rs` writes the result if its conditions hold, commit included, in one round
-//! trip.
+//! A batch is one transaction, and usually one statement: [`opencoin_ledger::decide_optimistically`] decides
+//! it without reading its rows. `post.rs` writes the result and commits it in one round trip if its
+//! conditions hold.
 //!
-//! Otherwise nothing was written, and the batch takes the longer way: lock and load what it touches, let
-//! [`opencoin_ledger::decide`] decide, write what changed in bulk, commit. A dozen statements, whatever the
-//! size of the batch. Rows of accounts and mint keys are locked in the order of their keys. Where another
-//! process was faster after all (a coin or a reference is there that was not when it was looked for, a
-//! serialization failure, a deadlock), the transaction is undone and the batch decided again on what is there
-//! now, [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
+//! If they do not, nothing is written, and the batch takes the longer way: lock and load the rows that it
+//! touches, let [`opencoin_ledger::decide`] decide, write the changes in bulk, commit. That takes about a
+//! dozen statements for a batch of any size. Rows of accounts and mint keys are locked in the order of their
+//! keys. On a conflict with another process (it inserted the same coin or reference, a serialization failure,
+//! a deadlock) the transaction is rolled back and the batch is decided again on the current rows, up to
+//! [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
 //!
-//! Statements use the primary keys and unique indexes, and no advisory locks, `LISTEN` or triggers. That is meant to
-//! keep the way open to engines that speak PostgreSQL's protocol, but only PostgreSQL is tested, and Citus is known
-//! not to work: several unique keys in one table cannot be distributed. A lost connection is
-//! [`LedgerError::Unavailable`]: the outcome is unknown, and sending the same commands again is safe.
+//! Statements use primary keys and unique indexes, but no advisory locks, `LISTEN` or triggers. This may help
+//! with engines that speak PostgreSQL's protocol, but only PostgreSQL is tested. Citus does not work: it
+//! cannot distribute a table with several unique keys. A lost connection is [`LedgerError::Unavailable`]: the
+//! outcome is unknown, and it is safe to send the same commands again.
 
 mod accounts;
 mod address;
@@ -193,7 +193,7 @@ impl Ledger for PostgresLedger {
 }
 
 impl PostgresLedger {
-    /// A read that a client waits for.
+    /// Runs a read that a client waits for.
     async fn read<'a, T>(
         &self,
         name: &'static str,
@@ -202,7 +202,7 @@ impl PostgresLedger {
         transaction::read(&self.pool, Task::read(name), work).await
     }
 
-    /// The short way: one statement, which applies the whole batch or nothing.
+    /// Tries to apply a batch with one statement, completely or not at all.
     async fn post(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Routine, LedgerError> {
         let (outcomes, postings) = match decide_optimistically(batch, touches, &self.known_mint_keys) {
             Ok(decided) => decided,

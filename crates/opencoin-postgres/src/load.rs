@@ -1,8 +1,8 @@
-//! Locking and loading what a batch touches.
+//! Locks and loads the rows that a batch touches.
 //!
-//! Locks come first and in one order: the state of signing, payouts by number, accounts by number, mint keys
-//! by id. Coins and references are looked for after that, by statements that see what was committed while we
-//! waited for the locks.
+//! Rows are locked first, and always in the same order, to avoid deadlocks: the state of signing, payouts by
+//! number, accounts by number, mint keys by id. Coins and references are read after that, by statements that
+//! see what was committed while the transaction waited for the locks.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
@@ -49,7 +49,8 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     Ok(view)
 }
 
-/// A reader takes no lock: a mint that runs at the same time as a pause may be ordered before or after it.
+/// A batch that only reads the state takes no lock: a mint concurrent to a pause may count as before or after
+/// it.
 async fn load_signing(
     connection: &mut PgConnection,
     touches: &Touches,
@@ -63,8 +64,8 @@ async fn load_signing(
     Ok(())
 }
 
-/// These rows need no lock: names do not change, and an account that is opened meanwhile, or given one of these
-/// tokens, violates a unique index and is found in the next attempt.
+/// These rows need no lock. Names do not change. If another process opens an account of this name or sets one
+/// of these tokens meanwhile, the insert violates a unique index, and the next attempt finds that account.
 async fn load_accounts_to_open(
     connection: &mut PgConnection,
     touches: &Touches,
@@ -169,7 +170,8 @@ async fn load_records(
     Ok(())
 }
 
-/// Mints of one account change while its row is locked. One of another account is only compared.
+/// Waiting mints change only under the lock of their account's row. Those of other accounts are only
+/// compared.
 async fn load_waiting(
     connection: &mut PgConnection,
     touches: &Touches,
@@ -197,7 +199,7 @@ async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut
         ))
     });
     let (keys, hashes): (Vec<i32>, Vec<&[u8]>) = known.unzip();
-    // A look-up for each coin, also for a planner that knows only the empty table of a fresh start.
+    // Forces one index look-up for each coin, even if the planner's statistics are those of an empty table.
     let sql = "SELECT coin.mint_key_no, coin.payload_hash
         FROM unnest($1::int4[], $2::bytea[]) AS coin (mint_key_no, payload_hash)
         CROSS JOIN LATERAL (
@@ -234,7 +236,7 @@ async fn load_recouped(
         .iter()
         .map(|revoked| revoked.payload_hash.as_bytes())
         .collect();
-    // Look-ups for each: by the blind in one index, by the coin in the other.
+    // Two index look-ups for each: by blind and by coin.
     let sql = "SELECT found.mint_key_no, found.blind_digest, found.payload_hash
         FROM unnest($1::int4[], $2::bytea[], $3::bytea[]) AS revoked (mint_key_no, blind_digest, payload_hash)
         CROSS JOIN LATERAL (

@@ -1,6 +1,6 @@
-//! The password of a database in the file that `PGPASSFILE` names, as libpq reads it (PostgreSQL manual, "The
-//! Password File"): lines of `host:port:database:user:password`, where `*` is anything and `\` escapes `:` and
-//! `\`. sqlx reads the file as well, but neither unescapes it nor says why it ignores it.
+//! Reads passwords from the file that `PGPASSFILE` names, as libpq does (PostgreSQL manual, "The Password
+//! File"). A line is `host:port:database:user:password`, where `*` matches anything and `\` escapes `:` and
+//! `\`. sqlx also reads the file, but does not unescape passwords and does not say why it ignores a file.
 
 use std::path::Path;
 use std::{env, fs};
@@ -11,12 +11,13 @@ use sqlx::postgres::PgConnectOptions;
 const VARIABLE: &str = "PGPASSFILE";
 /// Host, port, database, user, password.
 const FIELDS: usize = 5;
-/// What nobody but the owner may have of the file.
+/// Permission bits that the file must not have: those of group and others.
 const OTHERS: u32 = 0o077;
-/// The name under which the file knows connections over a Unix socket.
+/// The host name that matches connections over a Unix socket.
 const SOCKET_HOST: &str = "localhost";
 
-/// The options with the password of the file, where the variable names one that has a line for them.
+/// Adds the password of the file to the options. Does nothing if `PGPASSFILE` is not set, `PGPASSWORD` is
+/// set, or no line matches.
 ///
 /// # Errors
 /// The file cannot be read, or others can read it.
@@ -40,12 +41,13 @@ pub(crate) fn with_password(options: PgConnectOptions) -> Result<PgConnectOption
 }
 
 fn read(path: &Path) -> Result<String, LedgerError> {
-    let said = |reason: &str| LedgerError::Address(format!("{VARIABLE} names {}: {reason}", path.display()));
+    let refused =
+        |reason: &str| LedgerError::Address(format!("{VARIABLE} names {}: {reason}", path.display()));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = fs::metadata(path)
-            .map_err(|error| said(&error.to_string()))?
+            .map_err(|error| refused(&error.to_string()))?
             .permissions()
             .mode();
         if mode & OTHERS != 0 {
@@ -53,13 +55,13 @@ fn read(path: &Path) -> Result<String, LedgerError> {
                 "others can read it (mode {:04o}): run `chmod 600` on it",
                 mode & 0o7777
             );
-            return Err(said(&reason));
+            return Err(refused(&reason));
         }
     }
-    fs::read_to_string(path).map_err(|error| said(&error.to_string()))
+    fs::read_to_string(path).map_err(|error| refused(&error.to_string()))
 }
 
-/// The password of the first line for this host, port, database and user.
+/// Returns the password of the first line that matches this host, port, database and user.
 fn find(text: &str, wanted: [&str; 4]) -> Option<String> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
@@ -71,12 +73,13 @@ fn find(text: &str, wanted: [&str; 4]) -> Option<String> {
             let matches = |(field, wanted): (&&(String, bool), &str)| {
                 field.0 == wanted || **field == ("*".to_owned(), false)
             };
-            let is_meant = [host, port, database, user].iter().zip(wanted).all(matches);
-            is_meant.then(|| password.0.clone())
+            let is_match = [host, port, database, user].iter().zip(wanted).all(matches);
+            is_match.then(|| password.0.clone())
         })
 }
 
-/// The fields of a line, each with whether something in it was escaped. The last one has the rest.
+/// Splits a line into fields, each with whether it contains an escape. The last field is the rest of the
+/// line.
 fn fields(line: &str) -> Vec<(String, bool)> {
     let (mut fields, mut field, mut characters) = (Vec::new(), (String::new(), false), line.chars());
     while let Some(character) = characters.next() {
@@ -100,7 +103,7 @@ mod tests {
     const WANTED: [&str; 4] = ["db.example", "5432", "books", "opencoin"];
 
     #[test]
-    fn the_first_line_that_matches_has_the_password() {
+    fn the_first_line_that_matches_is_used() {
         let find = |text: &str| find(text, WANTED);
         assert_eq!(
             find("db.example:5432:books:opencoin:secret").as_deref(),
@@ -114,7 +117,7 @@ mod tests {
         assert_eq!(
             find("*:*:*:*:a:b").as_deref(),
             Some("a:b"),
-            "the last field has the rest"
+            "the last field is the rest of the line"
         );
         assert_eq!(find(r"\*:*:*:*:a"), None, "an escaped star is a name");
         assert_eq!(find("*:*:*:postgres:a"), None);

@@ -1,11 +1,11 @@
-//! Which books these are and how far they have come, in one look.
+//! Reads the history of the books and their newest record in one snapshot.
 
 use opencoin_ledger::{BooksPosition, Entry, EntryDigest, HistoryId, LedgerError, Mark, TransactionNo};
 use sqlx::PgConnection;
 
 use crate::fault::ledger_error;
 
-/// One statement is one snapshot. Every part is a look-up in a primary key.
+/// One statement, so that it is one snapshot. Every part is a look-up by primary key.
 const POSITION: &str = "
     SELECT ARRAY(SELECT id FROM histories ORDER BY no), ARRAY(SELECT confirmed FROM histories ORDER BY no),
         newest.id, newest.reference, newest.content, newest.applied_at, asked.reference, asked.content, asked.applied_at

@@ -1,8 +1,8 @@
-//! Writing a batch that was decided optimistically: one statement, one round trip, one commit.
+//! Writes a batch that was decided optimistically: one statement, one round trip, one commit.
 //!
-//! The statement commits by itself. What [`Postings`] name as conditions stands in its `WHERE`s, and every
-//! row that is missing at the end makes it fail, which undoes all of it. Rows are locked in the order in
-//! which [`crate::load`] locks them: accounts, mint keys by id, then records and coins.
+//! The statement commits by itself. Its `WHERE` clauses contain the conditions of the [`Postings`]. If a row
+//! was not written, the statement fails and changes nothing. Rows are locked in the same order as in
+//! [`crate::load`]: accounts, mint keys by id, then records and coins.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{AccountId, Amount, Postings};
@@ -11,13 +11,13 @@ use sqlx::PgConnection;
 use crate::fault::{Fault, is_contradiction};
 use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, column, counters};
 
-/// The order of the conditions at the end is the order of the work, cheap ones first. The text of the cast is
-/// what the server's log shows when a batch is decided again; it has a subquery so that no planner can
-/// compute it beforehand, and is never NULL.
+/// The parts run in the order of the conditions at the end, cheap ones first. If one fails, casting the text
+/// to a number fails, and the server's log shows the text. The text contains a subquery, so that the planner
+/// cannot evaluate it in advance.
 ///
-/// The numbers of records are drawn as they are inserted. Those of one account must ascend as its balance
-/// changes, so `record` asks `account` first: then the accounts' rows are locked before a number is drawn,
-/// and whoever waits for one of them draws later.
+/// A record gets its number when it is inserted, and the numbers of one account must ascend in the order of
+/// its balances. `record` therefore reads `account` first, which locks the rows of the accounts. A
+/// transaction that waits for one of these locks gets a higher number.
 const POST: &str = "
     WITH account AS (
         UPDATE accounts SET balance = accounts.balance - posting.paid + posting.received
@@ -57,11 +57,11 @@ const POST: &str = "
         ELSE CAST(concat('a batch found another state than usual and is decided again', (SELECT '' FROM signing)) AS int4)
     END";
 
-/// Writes and commits.
+/// Writes the batch and commits.
 ///
 /// # Errors
-/// [`Fault::LostRace`] when a condition does not hold, or another process was faster; nothing is written
-/// then.
+/// [`Fault::LostRace`] if a condition does not hold or another process changed the same rows first. Nothing
+/// is written then.
 pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings) -> Result<(), Fault> {
     let Postings {
         journal,
@@ -94,8 +94,8 @@ pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings)
             record.label.as_ref().map(|label| label.as_str())
         }))
         .bind(postings.mints().map(ReferenceKey::as_bytes).collect::<Vec<_>>());
-    // The server completes the command first and commits after it: `execute` reads on until the server is
-    // ready for the next one, and so hears of a commit that failed.
+    // The server commits after it has reported the result. `execute` reads until the server is ready for the
+    // next command, and so notices a commit that fails.
     match query.execute(connection).await {
         Ok(_) => Ok(()),
         Err(error) if is_contradiction(&error) => Err(Fault::LostRace),
@@ -103,7 +103,7 @@ pub(crate) async fn postings(connection: &mut PgConnection, postings: &Postings)
     }
 }
 
-/// Whether one statement takes so many bytes.
+/// Whether the blinds of the batch fit into one statement.
 pub(crate) fn fits_one_statement(postings: &Postings) -> bool {
     let blinds_bytes = postings
         .journal

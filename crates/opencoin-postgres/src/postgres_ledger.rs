@@ -1,4 +1,4 @@
-//! The store: its connections.
+//! The store and its connections.
 
 use opencoin_ledger::KnownMintKeys;
 use sqlx::PgPool;
@@ -11,7 +11,7 @@ use crate::writer::Writer;
 pub struct PostgresLedger {
     pub(crate) pool: PgPool,
     pub(crate) writer: Writer,
-    /// Another connection, for what is known of accounts beside their money.
+    /// Connections for changes of account data other than balances.
     pub(crate) holders: Writer,
     pub(crate) barrier: Barrier,
     pub(crate) known_mint_keys: KnownMintKeys,

@@ -1,4 +1,4 @@
-//! Reads of the books that each engine has its own way for.
+//! Reads of the books whose SQL differs between the engines.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored;
@@ -41,8 +41,8 @@ pub(crate) async fn moments(connection: &mut PgConnection) -> Result<Moments, Le
     })
 }
 
-/// Whether batches can be written: a standby, or a server that is read only because its disk is full, answers every
-/// question and takes none.
+/// Checks that batches can be written. A standby, or a server that is read-only because its disk is full,
+/// answers reads only.
 pub(crate) async fn ready(connection: &mut PgConnection) -> Result<(), LedgerError> {
     let query =
         sqlx::query_scalar("SELECT current_setting('transaction_read_only') FROM signing WHERE id = 1");
@@ -53,6 +53,8 @@ pub(crate) async fn ready(connection: &mut PgConnection) -> Result<(), LedgerErr
     if read_only == "off" {
         Ok(())
     } else {
-        Err(LedgerError::Unavailable("it is read only".to_owned()))
+        Err(LedgerError::Unavailable(
+            "it is read-only: check whether it is a standby or its disk is full".to_owned(),
+        ))
     }
 }

@@ -1,4 +1,4 @@
-//! Writing what a batch changed: one statement for each table, rows as arrays.
+//! Writes the changes of a batch: one statement for each table, with rows as arrays.
 
 use opencoin_ledger::journal::{Record, ReferenceKey};
 use opencoin_ledger::view::{
@@ -10,7 +10,8 @@ use sqlx::postgres::PgQueryResult;
 
 use crate::fault::Fault;
 
-/// Blinds in one insert. PostgreSQL takes a parameter of at most 1 GiB, and a full batch can hold more.
+/// The most bytes of blinds in one statement. PostgreSQL limits a parameter to 1 GiB; a full batch can hold
+/// more.
 pub(crate) const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
 
 pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> Result<(), Fault> {
@@ -111,7 +112,7 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
     Ok(())
 }
 
-/// A record that is there already was written by another process since we looked.
+/// A record that already exists was written by another process after this transaction looked for it.
 pub(crate) async fn insert_transactions(
     connection: &mut PgConnection,
     records: &[Record],
@@ -136,7 +137,8 @@ pub(crate) async fn insert_transactions(
     all_or_lost(&query.execute(connection).await?, records.len())
 }
 
-/// A number that another process has given meanwhile violates the primary key, and the batch is tried again.
+/// If another process used one of the numbers meanwhile, the insert violates the primary key and the batch is
+/// retried.
 async fn insert_payouts(connection: &mut PgConnection, payouts: &[PayoutState]) -> Result<(), Fault> {
     let sql = "INSERT INTO payouts (no, account, amount, destination, reference, requested_at, paid, settlement, settled_at)
         SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::text[], $5::bytea[], $6::int8[], $7::bool[], $8::text[],
@@ -184,7 +186,8 @@ fn settled_at(payout: &PayoutState) -> Option<i64> {
     payout.settled.as_ref().map(|(_, at)| at.unix_micros())
 }
 
-/// A reference that is there already began to wait in another process since we looked, for another account.
+/// A reference that already exists was stored for another account, by another process, after this transaction
+/// looked for it.
 async fn insert_waiting(
     connection: &mut PgConnection,
     rows: &[(WaitingState, Vec<u8>)],
@@ -226,7 +229,7 @@ async fn delete_waiting(connection: &mut PgConnection, references: &[ReferenceKe
     )
 }
 
-/// A coin that is there already was spent by another process since we looked.
+/// A coin that already exists was spent by another process after this transaction looked for it.
 async fn insert_spent(
     connection: &mut PgConnection,
     coins: &[(MintKeyNo, PayloadHash)],
@@ -240,8 +243,7 @@ async fn insert_spent(
     all_or_lost(&query.execute(connection).await?, coins.len())
 }
 
-/// Whoever names the key has locked it, so a row that is there already is as strange as one that is not
-/// found.
+/// The transaction holds the lock of the mint key's row, so no other process can have inserted these rows.
 async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Result<(), Fault> {
     let sql = "INSERT INTO recouped (mint_key_no, blind_digest, payload_hash)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::bytea[])";
@@ -290,7 +292,7 @@ async fn update_signing(connection: &mut PgConnection, signing: Signing) -> Resu
     all_or_vanished(&query.execute(connection).await?, 1, "signing")
 }
 
-/// Cuts rows where a statement would carry too many bytes of blinds.
+/// Splits rows so that no statement exceeds [`BLINDS_BYTES_PER_STATEMENT_MAX`], unless one row alone does.
 pub(crate) fn statements<T>(
     mut rows: &[T],
     blinds_bytes: impl Fn(&T) -> usize,
@@ -313,6 +315,7 @@ pub(crate) fn statements<T>(
     })
 }
 
+/// The values of one column, for a parameter that is an array.
 pub(crate) fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
     rows.iter().map(value).collect()
 }
@@ -325,6 +328,7 @@ fn counter(value: u64) -> Result<i64, LedgerError> {
     i64::try_from(value).map_err(|error| LedgerError::corrupt("counter", error))
 }
 
+/// Fails with [`Fault::LostRace`] unless all rows were written.
 fn all_or_lost(result: &PgQueryResult, rows: usize) -> Result<(), Fault> {
     if result.rows_affected() == rows as u64 {
         Ok(())
@@ -333,13 +337,14 @@ fn all_or_lost(result: &PgQueryResult, rows: usize) -> Result<(), Fault> {
     }
 }
 
+/// Fails unless all rows were changed. The transaction holds their locks, so a missing row is corruption.
 fn all_or_vanished(result: &PgQueryResult, rows: usize, table: &str) -> Result<(), Fault> {
     if result.rows_affected() == rows as u64 {
         return Ok(());
     }
     Err(LedgerError::corrupt(
         format!("table {table}"),
-        "a row that this transaction has locked is not there",
+        "a row that this transaction locked is missing",
     )
     .into())
 }

@@ -1,4 +1,4 @@
-//! The versions of the tables.
+//! The schema version of the tables: reads it, checks it and migrates.
 
 use opencoin_ledger::{LedgerError, SchemaState, Scoped, admit, scoped};
 use sqlx::migrate::MigrateError;
@@ -8,7 +8,7 @@ use crate::fault::ledger_error;
 use crate::migrations::MIGRATIONS;
 use crate::transaction::{self, Task};
 
-/// The tables and what this program knows of them.
+/// Returns the version of the tables and the migrations that they lack.
 pub(crate) async fn state(pool: &PgPool) -> Result<SchemaState, LedgerError> {
     let version = read(pool, |connection| scoped(version(connection))).await?;
     let newer = MIGRATIONS
@@ -24,7 +24,7 @@ pub(crate) async fn state(pool: &PgPool) -> Result<SchemaState, LedgerError> {
     })
 }
 
-/// Reads the version within the time limit of every read.
+/// Runs a read of the version with the usual time limit.
 async fn read<'a, T>(
     pool: &PgPool,
     work: impl for<'c> FnOnce(&'c mut PgConnection) -> Scoped<'a, 'c, Result<T, LedgerError>>,
@@ -32,7 +32,7 @@ async fn read<'a, T>(
     transaction::read(pool, Task::read("schema version"), work).await
 }
 
-/// Refuses tables that this program does not work with.
+/// Returns an error if this program cannot work with the tables.
 pub(crate) async fn check(pool: &PgPool) -> Result<(), LedgerError> {
     read(pool, |connection| {
         scoped(async move {
@@ -43,7 +43,7 @@ pub(crate) async fn check(pool: &PgPool) -> Result<(), LedgerError> {
     .await
 }
 
-/// The version of the tables; `None` in a database without any.
+/// Returns the version of the tables, or `None` if there are no tables.
 async fn version(connection: &mut PgConnection) -> Result<Option<i64>, LedgerError> {
     if !has_table(&mut *connection, "_sqlx_migrations").await? {
         return Ok(None);
@@ -66,10 +66,10 @@ pub(crate) async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
     })
 }
 
-/// Makes the tables that are missing in books in which nothing has happened: there are none yet, or whoever
-/// began to make them was interrupted, or is at it.
+/// Creates missing tables if the books have no transaction yet: there are no tables, or another process was
+/// interrupted while it created them, or is creating them now.
 pub(crate) async fn make(pool: &PgPool) -> Result<(), LedgerError> {
-    let is_to_be_made = read(pool, |connection| {
+    let is_incomplete = read(pool, |connection| {
         scoped(async move {
             Ok(match version(&mut *connection).await? {
                 None => true,
@@ -78,7 +78,7 @@ pub(crate) async fn make(pool: &PgPool) -> Result<(), LedgerError> {
         })
     })
     .await?;
-    if is_to_be_made {
+    if is_incomplete {
         migrate(pool).await
     } else {
         Ok(())
@@ -94,7 +94,7 @@ async fn is_unused(connection: &mut PgConnection) -> Result<bool, LedgerError> {
 }
 
 pub(crate) fn no_books() -> LedgerError {
-    LedgerError::Address("there are no books in this database".to_owned())
+    LedgerError::Address("there are no books in this database; check its address".to_owned())
 }
 
 fn known() -> i64 {
@@ -105,7 +105,7 @@ fn known() -> i64 {
         .unwrap_or(0)
 }
 
-/// Which version a program must know at least, where the tables say so.
+/// Returns the oldest version that a program must know to work with the tables, if they state one.
 async fn oldest_program(connection: &mut PgConnection) -> Result<Option<i64>, LedgerError> {
     if !has_table(&mut *connection, "schema_compatibility").await? {
         return Ok(None);
@@ -117,7 +117,7 @@ async fn oldest_program(connection: &mut PgConnection) -> Result<Option<i64>, Le
         .map_err(|error| ledger_error(&error))
 }
 
-/// Whether a name in the search path is a table's.
+/// Whether the search path contains a table of this name.
 async fn has_table(connection: &mut PgConnection, name: &str) -> Result<bool, LedgerError> {
     let query = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(name);
     query

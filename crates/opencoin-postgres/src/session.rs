@@ -1,33 +1,32 @@
-//! What every connection is set to, and how long one is waited for.
+//! Settings and time limits of all connections.
 
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-/// How long a read or a batch waits for a connection that lives before the database counts as unavailable.
+/// How long a read or a batch waits for a working connection before the database counts as unavailable.
 pub(crate) const ACQUIRE_SECONDS_MAX: u64 = 5;
 
-/// How long a connection may have been idle to be used without asking whether it lives: that would be a round trip
-/// for each batch.
+/// A connection that was idle for less is used without a ping, which would cost each batch a round trip.
 pub(crate) const UNPINGED_DURATION_MAX: Duration = Duration::from_secs(1);
 
-/// How long a server may take to say that a connection lives. One that was dropped on the way never answers, and a
-/// new connection must fit into the rest of [`ACQUIRE_SECONDS_MAX`].
+/// How long the server may take to answer a ping. It never answers on a connection that a firewall has
+/// dropped, and the rest of [`ACQUIRE_SECONDS_MAX`] must suffice for a new connection.
 const PING_DURATION_MAX: Duration = Duration::from_secs(1);
 
-/// A connection that was idle for longer is not used again: firewalls forget connections after some minutes, and
-/// what is sent over one that was forgotten is lost.
+/// A connection that was idle for longer is closed. Firewalls drop idle connections after some minutes, and
+/// lose what is sent over them.
 pub(crate) const IDLE_DURATION_MAX: Duration = Duration::from_secs(60);
 
-/// Settings of each session.
+/// Settings of each session. A setting that an engine lacks is left out.
 ///
-/// - A commit is confirmed only when it is durable, whatever the server's default; stronger settings are
-///   kept.
-/// - A process that hangs in a transaction frees its rows, and nobody waits for them for ever.
-/// - Every query is a look-up by key. The planner must not believe the statistics of a table that was empty a
-///   moment ago and scan it; reading whole tables, as the audit does, still works. Nor need it plan a
-///   statement anew each time. Engines that lack a setting are not asked for it.
+/// - `synchronous_commit`: a commit returns only when it is durable. A stronger server default is kept.
+/// - `idle_in_transaction_session_timeout`, `lock_timeout`: a process that hangs in a transaction loses its
+///   locks, and nobody waits for a lock without limit.
+/// - `enable_*`, `jit`, `plan_cache_mode`: every query is a look-up by key. The planner must not scan a table
+///   because its statistics say that it is empty, and need not plan a statement again each time. Reads of
+///   whole tables, as in an audit, still work.
 pub(crate) const SESSION: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
     SELECT set_config(name, '30s', false) FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout';
@@ -37,8 +36,7 @@ pub(crate) const SESSION: &str = "
     SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode';
 ";
 
-/// Whether somebody answers at the other end: the server, or a firewall on the way, may have ended a connection that
-/// was idle, without a word.
+/// Whether the server answers a ping. The server or a firewall may have ended an idle connection silently.
 pub(crate) async fn is_alive(connection: &mut PgConnection) -> bool {
     matches!(timeout(PING_DURATION_MAX, connection.ping()).await, Ok(Ok(())))
 }

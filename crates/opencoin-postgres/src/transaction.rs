@@ -1,8 +1,7 @@
-//! The one place that runs transactions and reads: it gives each a name, limits its time, repeats it where that
-//! helps, and logs what became of it.
+//! Runs all transactions and reads, with a name, a time limit, retries and a log entry for each.
 //!
-//! A [`Task`] names the work and its limits. [`run`] writes, [`read`] reads. Both hand the work a connection, and
-//! the connection is used again only when the work came to its end; in doubt it is closed.
+//! A [`Task`] holds the name and the limits. [`run`] is for writes, [`read`] for reads. Both give the work a
+//! connection, which is reused only if the work ended normally. Otherwise it is closed.
 
 use std::time::{Duration, Instant};
 
@@ -17,31 +16,31 @@ use crate::writer::Writer;
 /// How long one attempt at a transaction may take before the database counts as unavailable.
 const ATTEMPT_DURATION_MAX: Duration = Duration::from_secs(60);
 
-/// The same for a read that a client waits for, the wait for a connection included.
+/// As [`ATTEMPT_DURATION_MAX`], for a read that a client waits for; includes the wait for a connection.
 const READ_DURATION_MAX: Duration = Duration::from_secs(20);
 
-/// The same for a read of whole tables.
+/// As [`ATTEMPT_DURATION_MAX`], for a read of whole tables.
 const LONG_READ_DURATION_MAX: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// How often a transaction is tried whose rows stay locked: each attempt has waited for `lock_timeout`.
+/// The most attempts at a transaction whose rows stay locked. Each attempt has waited for `lock_timeout`.
 const LOCKED_ATTEMPTS_MAX: u32 = 2;
 
-/// The pause before the second attempt; each further pause is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// The pause after attempt `n` is this times 2^n.
+const PAUSE_UNIT: Duration = Duration::from_millis(1);
 
 /// The name and the limits of a transaction or a read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task {
-    /// What the log calls it.
+    /// The name in the log.
     name: &'static str,
     duration_max: Duration,
     attempts_max: u32,
-    /// `false` for a single statement that commits by itself.
+    /// Whether to send `BEGIN` and `COMMIT`; `false` for a single statement that commits by itself.
     has_frame: bool,
 }
 
 impl Task {
-    /// A transaction that is tried again after a lost race.
+    /// A transaction that is retried after a lost race.
     pub(crate) const fn transaction(name: &'static str) -> Self {
         Self {
             name,
@@ -61,7 +60,7 @@ impl Task {
         }
     }
 
-    /// A read that somebody waits for.
+    /// A read that a client waits for.
     pub(crate) const fn read(name: &'static str) -> Self {
         Self {
             name,
@@ -80,13 +79,13 @@ impl Task {
     }
 }
 
-/// Runs a transaction, commits it, and repeats it while other processes win the races for its rows.
+/// Runs a transaction, commits it, and retries it while it loses races for its rows to other processes.
 ///
-/// Dropped before the commit is sent, it leaves nothing. `work` may run several times.
+/// If the future is dropped before the commit is sent, nothing changes. `work` may run several times.
 ///
 /// # Errors
-/// [`LedgerError::Contended`] after the last attempt; nothing was done then. [`LedgerError::Unavailable`] where the
-/// outcome is unknown.
+/// [`LedgerError::Contended`] after the last attempt; nothing was changed then. [`LedgerError::Unavailable`]
+/// if the outcome is unknown.
 pub(crate) async fn run<'a, T>(
     writer: &Writer,
     task: Task,
@@ -105,7 +104,7 @@ pub(crate) async fn run<'a, T>(
         if attempts >= task.attempts_max || locked >= LOCKED_ATTEMPTS_MAX {
             break Err(LedgerError::Contended { attempts });
         }
-        tokio::time::sleep(FIRST_PAUSE * (1 << attempts)).await;
+        tokio::time::sleep(PAUSE_UNIT * (1 << attempts)).await;
     };
     log(task, attempts, begun, result.as_ref().err());
     result
@@ -114,7 +113,7 @@ pub(crate) async fn run<'a, T>(
 /// Runs a read on a connection of the pool.
 ///
 /// # Errors
-/// The database does not answer in time, or a row makes no sense.
+/// The database does not answer in time, or a row is invalid.
 pub(crate) async fn read<'a, T>(
     pool: &PgPool,
     task: Task,
@@ -147,7 +146,7 @@ async fn attempt<'a, T>(
             writing.execute("COMMIT").await?;
         }
         Ok(_) => {}
-        // The connection may be broken: it is closed.
+        // The connection may be broken, so it is closed.
         Err(fault) if fault.is_of_database() => return result,
         Err(_) if task.has_frame && writing.execute("ROLLBACK").await.is_err() => return result,
         Err(_) => {}
@@ -156,7 +155,7 @@ async fn attempt<'a, T>(
     result
 }
 
-/// A database that does not answer counts as unavailable after a while.
+/// Limits the time of the work. After that the database counts as unavailable.
 async fn in_time<T>(task: Task, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let no_answer = |_| {
         LedgerError::Unavailable(format!(
@@ -171,18 +170,18 @@ async fn in_time<T>(task: Task, work: impl Future<Output = Result<T, Fault>>) ->
 fn log(task: Task, attempts: u32, begun: Instant, error: Option<&LedgerError>) {
     let millis = begun.elapsed().as_millis();
     match error {
-        None => tracing::trace!(task = task.name, attempts, millis, "the database has answered"),
-        Some(error) => tracing::debug!(task = task.name, attempts, millis, %error, "the database has failed"),
+        None => tracing::trace!(task = task.name, attempts, millis, "the database answered"),
+        Some(error) => tracing::debug!(task = task.name, attempts, millis, %error, "the database failed"),
     }
 }
 
-/// A connection in use. Dropped without [`Reading::done`] it leaves the pool and is closed: the pool would hand it
-/// to the next reader, who would wait for the answer to a question of somebody else.
+/// A connection in use. If it is dropped without [`Reading::done`], it leaves the pool and is closed.
+/// Otherwise the next reader would first have to wait for the unfinished query.
 struct Reading(Option<PoolConnection<Postgres>>);
 
 impl Reading {
     fn connection(&mut self) -> &mut PgConnection {
-        self.0.as_mut().expect("it is there until it is dropped")
+        self.0.as_mut().expect("the connection is present until the drop")
     }
 
     fn done(mut self) {

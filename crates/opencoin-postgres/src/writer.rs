@@ -1,13 +1,13 @@
-//! The connections that write. Nearly always one is in use, because batches follow one another; another one is
-//! opened when a batch hangs. (And some more for what is known of accounts beside their money.)
+//! The connections that write. Usually one is in use, because batches run one after another. More are opened
+//! when a batch hangs. Changes of account data other than balances, and the durability barrier, have their
+//! own.
 //!
-//! A connection is used again only when what was done on it came to its end. A future that is dropped in the
-//! middle, or a fault that leaves doubts, closes it: on a connection of which nobody knows whether a transaction
-//! is open, a statement that commits by itself might not commit. (A pool gives such a connection to the next one
-//! who asks.)
+//! A connection is reused only if the work on it ended normally. It is closed if the future is dropped midway
+//! or a fault leaves its state unknown: if a transaction were still open, a statement that should commit by
+//! itself would not. sqlx's pool would reuse such a connection.
 //!
-//! A new connection may lead to another server than the one before: to a standby that took over and was
-//! behind. So nothing is written on it before the books there hold what was seen of them.
+//! A new connection may reach another server, such as a standby that was behind when it took over. Nothing is
+//! written on it unless the books there contain the newest record that was seen before.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -26,20 +26,21 @@ use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_D
 
 const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
 
-/// How many batches may be in hand at once: three in each lane of the committer.
+/// The most batches that run at the same time: three in each lane of the committer.
 const BATCH_CONNECTIONS_MAX: usize = 6;
 
-/// How many changes of accounts, beside their money, may be in hand at once.
+/// The most connections of a writer that is not for batches.
 const HOLDER_CONNECTIONS_MAX: usize = 2;
 
-/// The connections that wait for the next batch, and the right to use or open one.
+/// A pool of connections that write.
 #[derive(Clone)]
 pub(crate) struct Writer {
     options: Arc<PgConnectOptions>,
     idle: Arc<std::sync::Mutex<Vec<Idle>>>,
+    /// One permit is held for each connection in use.
     permits: Arc<Semaphore>,
     permits_max: usize,
-    /// What the books hold, as far as somebody has looked.
+    /// The newest position of the books that was seen.
     seen: Arc<std::sync::Mutex<Option<Mark>>>,
 }
 
@@ -48,7 +49,7 @@ struct Idle {
     since: Instant,
 }
 
-/// The connection in use. Dropped without [`Writing::done`], it is closed.
+/// A connection in use. It is closed if it is dropped without [`Writing::done`].
 pub(crate) struct Writing {
     connection: PgConnection,
     idle: Arc<std::sync::Mutex<Vec<Idle>>>,
@@ -66,7 +67,7 @@ impl Writer {
         }
     }
 
-    /// Other connections to the same books, which go by what was seen of them as well.
+    /// Makes a separate pool for the same books, which shares the position that was seen.
     pub(crate) fn another(&self) -> Self {
         Self {
             options: Arc::clone(&self.options),
@@ -77,12 +78,12 @@ impl Writer {
         }
     }
 
-    /// Waits for the right to use a connection, and connects where there is none that lives.
+    /// Waits for a permit, and opens a connection if none that works is idle.
     pub(crate) async fn begin(&self) -> Result<Writing, Fault> {
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
-            .map_err(|_| LedgerError::Unavailable("the ledger was closed".to_owned()))?;
+            .map_err(|_| LedgerError::Unavailable("the ledger is closed".to_owned()))?;
         let newest = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match newest {
             Some(idle) => still_alive(idle).await,
@@ -90,13 +91,14 @@ impl Writer {
         };
         let connection = match connection {
             Some(connection) => connection,
-            // Whatever stands in the way, nothing was sent.
+            // Nothing was sent yet, whatever the error is.
             None => match timeout(ACQUIRE_DURATION_MAX, self.connect()).await {
                 Ok(connected) => connected?,
                 Err(_) => {
-                    return Err(
-                        LedgerError::Unavailable("the server does not take connections".to_owned()).into(),
-                    );
+                    return Err(LedgerError::Unavailable(
+                        "the server did not accept a connection".to_owned(),
+                    )
+                    .into());
                 }
             },
         };
@@ -107,7 +109,7 @@ impl Writer {
         })
     }
 
-    /// What was seen of the books, where it goes on from what was seen before.
+    /// Records a position of the books if it continues the one that was seen before.
     pub(crate) fn saw(&self, position: &BooksPosition) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if position.is_confirmed
@@ -134,7 +136,7 @@ impl Writer {
                 Ok(Continuation::Ahead) => {}
                 Ok(Continuation::Accepted) => {
                     return refused(
-                        &"an operator has accepted an older state; this process knows the newer one",
+                        &"an operator has accepted an older state; restart this process, which knows the newer one",
                     );
                 }
                 Err(setback) => return refused(&setback),
@@ -143,13 +145,13 @@ impl Writer {
         Ok(connection)
     }
 
-    /// Waits for the batches in hand and closes the connections.
+    /// Waits for running batches and closes the connections.
     pub(crate) async fn close(&self) {
-        let all = u32::try_from(self.permits_max).expect("a small number");
+        let all = u32::try_from(self.permits_max).expect("the limit is a small number");
         let permits = self.permits.acquire_many(all).await;
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for idle in idle {
-            // A connection that is broken is closed as well.
+            // The connection is closed even if this fails.
             let _ = idle.connection.close().await;
         }
         drop(permits);
@@ -157,7 +159,7 @@ impl Writer {
 }
 
 impl Writing {
-    /// The work came to its end: the connection is there for the next batch.
+    /// Returns the connection to the pool after the work ended normally.
     pub(crate) fn done(self) {
         let idle = Idle {
             connection: self.connection,
@@ -170,7 +172,7 @@ impl Writing {
     }
 }
 
-/// The options hold a password.
+/// Shows no fields, because the options hold a password.
 impl fmt::Debug for Writer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Writer").finish_non_exhaustive()

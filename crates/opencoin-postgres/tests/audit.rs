@@ -1,6 +1,6 @@
-//! An auditor at PostgreSQL: it finds what somebody changes, needs little, and is not confused by rows that
-//! come late.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+//! Audits of books on PostgreSQL: they find tampering, need few privileges, and cope with rows that become
+//! visible late.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,11 +18,12 @@ use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_pair::PostgresPair;
 use sqlx::{Connection, Executor, PgConnection};
 
-/// How often something is looked for that happens in a moment.
-const LOOKS_MAX: u32 = 1000;
+/// The most times that a test polls.
+const POLLS_MAX: u32 = 1000;
+/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Books, and an auditor's view of them.
+/// Books, and a read-only connection to them for an auditor.
 async fn open() -> (Pair, PostgresLedger, TestDatabase) {
     let database = TestDatabase::create();
     let ledger: Arc<dyn Store> = Arc::new(PostgresLedger::connect(&database.url()).await.unwrap());
@@ -42,7 +43,7 @@ async fn all_tampering_is_found() {
 }
 
 #[tokio::test]
-async fn an_auditor_in_broken_books_says_what_is_new() {
+async fn an_auditor_of_broken_books_reports_new_faults() {
     let (ledgers, source, database) = open().await;
     an_auditor_goes_on_in_broken_books(&ledgers, &source, async |statements: &str| {
         database.execute(statements)
@@ -51,7 +52,7 @@ async fn an_auditor_in_broken_books_says_what_is_new() {
 }
 
 #[tokio::test]
-async fn an_auditor_goes_on_where_it_was() {
+async fn an_auditor_resumes_where_it_stopped() {
     let (ledgers, source, database) = open().await;
     an_auditor_resumes(&ledgers, &source, async |statements: &str| {
         database.execute(statements)
@@ -65,7 +66,7 @@ async fn stored_acceptances_are_read_page_by_page() {
     acceptances_are_read(&ledgers, &source).await;
 }
 
-/// The time of the database, microseconds since the epoch, so many seconds ago.
+/// The database's time `seconds` ago, in microseconds since the epoch.
 async fn ago(connection: &mut PgConnection, seconds: i64) -> i64 {
     let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS int8) - $1 * 1000000";
     sqlx::query_scalar(sql)
@@ -75,6 +76,7 @@ async fn ago(connection: &mut PgConnection, seconds: i64) -> i64 {
         .unwrap()
 }
 
+/// The names of the checks that fail.
 fn broken(audited: &Audited) -> Vec<&'static str> {
     audited
         .report
@@ -85,7 +87,7 @@ fn broken(audited: &Audited) -> Vec<&'static str> {
         .collect()
 }
 
-/// A transaction that has its number and has not committed while later ones do.
+/// Begins a transaction that gets its number now and commits after later ones.
 async fn begin_credit(connection: &mut PgConnection, at: i64) {
     let sql = format!(
         "BEGIN; INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at)
@@ -96,7 +98,7 @@ async fn begin_credit(connection: &mut PgConnection, at: i64) {
 }
 
 #[tokio::test]
-async fn a_row_that_appears_below_others_is_read() {
+async fn a_row_that_becomes_visible_below_newer_ones_is_read() {
     let (ledgers, source, database) = open().await;
     World::with_paid_in(&ledgers, 100).await;
     let mut auditor = Auditor::new();
@@ -121,12 +123,12 @@ async fn a_row_that_appears_below_others_is_read() {
         (Extent::New, vec![], 2)
     );
 
-    // What is older than any attempt may be has settled.
+    // A row older than the longest attempt has settled.
     credit_at(ledgers[0].as_ref(), ago(&mut other, 121).await, "old").await;
     assert_eq!(
         auditor.turn(&source).await.unwrap().settled,
         before.settled,
-        "those before it have not"
+        "earlier rows have not settled"
     );
     database.execute("UPDATE transactions SET applied_at = applied_at - 121000000 WHERE kind = 2");
     let mut auditor = Auditor::new();
@@ -137,9 +139,9 @@ async fn a_row_that_appears_below_others_is_read() {
     );
 }
 
-/// A prune takes as long as it takes; its record may appear below rows that have settled.
+/// The duration of a prune has no limit, so its record may become visible below rows that have settled.
 #[tokio::test]
-async fn a_prune_that_comes_late_is_no_alarm() {
+async fn a_prune_that_becomes_visible_late_is_no_fault() {
     let (ledgers, source, database) = open().await;
     World::with_paid_in(&ledgers, 100).await;
     let mut other = PgConnection::connect(&database.url()).await.unwrap();
@@ -157,7 +159,7 @@ async fn a_prune_that_comes_late_is_no_alarm() {
 
 /// The grants are those of docs/AUDIT.md.
 #[tokio::test]
-async fn a_role_that_reads_some_columns_is_enough() {
+async fn a_role_that_may_read_some_columns_is_enough() {
     let (ledgers, _source, database) = open().await;
     books_to_tamper_with(&ledgers).await;
     let role = format!("audits_{}", database.name());
@@ -189,15 +191,16 @@ async fn a_role_that_reads_some_columns_is_enough() {
     );
     assert!(
         source.account_by_name(&"alice".parse().unwrap()).await.is_err(),
-        "hashes of tokens are nothing for an auditor"
+        "an auditor may not read token hashes"
     );
     source.close().await;
     database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
-/// The books are audited at a standby while the primary works, and what is broken there is found here.
+/// The standby is audited while the primary changes the books, and the audit finds a fault made on the
+/// primary.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_is_audited_while_its_primary_works() {
+async fn a_standby_is_audited_while_its_primary_is_in_use() {
     let pair = tokio::task::spawn_blocking(|| {
         let pair = PostgresPair::start();
         pair.create_database("books");
@@ -222,8 +225,8 @@ async fn a_standby_is_audited_while_its_primary_works() {
     };
     let mut auditor = Auditor::new();
     let (mut positions, mut fulls) = (Vec::new(), 0);
-    for _ in 0..LOOKS_MAX {
-        // A standby that has replayed no table yet is as one that is away.
+    for _ in 0..POLLS_MAX {
+        // Fails until the standby has replayed the tables.
         let Ok(source) = PostgresLedger::connect_to_read(&pair.standby_url("books")).await else {
             tokio::time::sleep(PAUSE).await;
             continue;
@@ -259,7 +262,7 @@ async fn a_standby_is_audited_while_its_primary_works() {
         .await
         .unwrap();
     let mut found = Vec::new();
-    for _ in 0..LOOKS_MAX {
+    for _ in 0..POLLS_MAX {
         found = broken(&auditor.turn(&source).await.unwrap());
         if !found.is_empty() {
             break;

@@ -1,6 +1,6 @@
-//! PostgreSQL goes away at the worst moment: for every command just before its commit and just after it; and
-//! futures are dropped at every point.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+//! The connection to PostgreSQL breaks just before or just after the commit of each command, and futures are
+//! dropped at every await point.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use opencoin_postgres::PostgresLedger;
 use opencoin_testkit::postgres::TestDatabase;
 use opencoin_testkit::postgres_proxy::{Fault, PostgresProxy};
 
-/// A point for each poll that a batch takes, several times over.
+/// Several times the number of polls that a batch needs.
 const BATCHES_DROPPED: usize = 320;
 
-/// Makes the fault at the commit of every command; `check` then looks at the ledger through the same proxy.
+/// Causes the fault at the commit of every command. `check` then reads the ledger through the same proxy.
 async fn at_every_commit(fault: Fault, check: impl AsyncFn(&FaultCase, &dyn Store)) {
     for case in FaultCase::all().await {
         let database = TestDatabase::create();
@@ -46,7 +46,7 @@ async fn at_every_commit(fault: Fault, check: impl AsyncFn(&FaultCase, &dyn Stor
 }
 
 #[tokio::test]
-async fn every_command_that_failed_before_its_commit_is_not_stored() {
+async fn a_command_that_fails_before_its_commit_is_not_stored() {
     at_every_commit(Fault::BeforeCommit, async |case, ledger| {
         case.assert_not_stored(ledger).await
     })
@@ -54,7 +54,7 @@ async fn every_command_that_failed_before_its_commit_is_not_stored() {
 }
 
 #[tokio::test]
-async fn every_command_whose_confirmation_was_lost_is_stored_once() {
+async fn a_command_whose_confirmation_is_lost_is_stored_once() {
     at_every_commit(Fault::AfterCommit, async |case, ledger| {
         case.assert_stored(ledger).await
     })
@@ -62,7 +62,7 @@ async fn every_command_whose_confirmation_was_lost_is_stored_once() {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_dropped_is_there_as_a_whole_or_not_at_all() {
+async fn a_dropped_batch_is_stored_completely_or_not_at_all() {
     let database = TestDatabase::create();
     let first = PostgresLedger::connect(&database.url()).await.unwrap();
     let second = PostgresLedger::connect(&database.url()).await.unwrap();

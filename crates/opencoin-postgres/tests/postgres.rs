@@ -1,6 +1,6 @@
-//! PostgreSQL obeys the rules of the books, agrees with the model and with SQLite, and survives the loss of
-//! its server.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+//! The store on PostgreSQL passes the conformance tests, agrees with the model and with SQLite, and copes
+//! with conflicts, older books and the loss of its server.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "postgres/connections.rs"]
 mod connections;
@@ -60,9 +60,10 @@ fn debit(units: u64) -> Command {
     }
 }
 
-/// What makes a busy issuer fast: however many commands of whatever kind, nothing is asked for beforehand.
+/// A routine batch reads nothing in advance, however many commands it has. A busy issuer is fast because of
+/// this.
 #[tokio::test]
-async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
+async fn a_routine_batch_is_one_statement() {
     let server = EphemeralPostgres::start();
     let database = TestDatabase::create_on(&server.url());
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
@@ -98,7 +99,7 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
     assert!(outcomes.iter().all(Result::is_ok));
     assert_eq!(statements(), before + 1, "{}", server.log().unwrap());
 
-    // Coins of a retired key come back for a long time; only what it would sign takes the longer way.
+    // Coins of a retired key come back for a long time, so redeeming them must be one statement too.
     let (id, at) = (MintKeyId::new([1; 20]), LedgerTime::from_unix_micros(150));
     let blind = Blind {
         reference: "a".to_owned(),
@@ -144,7 +145,7 @@ async fn a_batch_that_finds_what_it_hopes_for_is_one_statement() {
 }
 
 #[tokio::test]
-async fn a_statement_that_fails_in_mid_batch_leaves_nothing() {
+async fn a_statement_that_fails_within_a_batch_changes_nothing() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     let before = ledgers[1].audit_facts().await.unwrap();
@@ -195,7 +196,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
 }
 
 #[tokio::test]
-async fn an_audit_finds_what_somebody_changed_in_the_tables() {
+async fn an_audit_finds_changes_made_directly_in_the_tables() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("INSERT INTO spent VALUES (1, '\\x07'), (77, '\\x07')");
@@ -223,7 +224,7 @@ fn prune(key: u8) -> Command {
 }
 
 #[tokio::test]
-async fn what_a_prune_would_hide_is_found_before_it() {
+async fn faults_that_a_prune_would_hide_are_found_before_it() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("INSERT INTO spent VALUES (1, '\\x07')");
@@ -241,10 +242,10 @@ async fn what_a_prune_would_hide_is_found_before_it() {
     );
 }
 
-/// A portion of a prune is open in another process: a coin of the key is refused and other coins come back,
-/// without a wait for a lock.
+/// While another process deletes a portion of a prune, coins of the key are refused and other coins are
+/// redeemed, without waiting for a lock.
 #[tokio::test]
-async fn a_portion_of_a_prune_locks_out_nobody() {
+async fn a_portion_of_a_prune_does_not_block_commands() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     let at = LedgerTime::from_unix_micros(150);
@@ -283,7 +284,7 @@ async fn a_portion_of_a_prune_locks_out_nobody() {
     assert_eq!(ledgers[1].forget_coins(MintKeyId::new([1; 20]), 1).await, Ok(0));
 }
 
-/// A row that somebody keeps locked costs a batch one short wait, not ten, and the rest of the books goes on.
+/// A batch gives up on a locked row after a few waits for the lock, not ten.
 #[tokio::test]
 async fn a_row_that_stays_locked_is_contention() {
     let (ledgers, database) = open().await;
@@ -302,7 +303,7 @@ async fn a_row_that_stays_locked_is_contention() {
     assert!(ledgers[0].apply(&[debit(30)]).await.unwrap()[0].is_ok());
 }
 
-/// The server cancels a statement, as `statement_timeout` does: that is no fault of a command.
+/// If the server cancels a statement, as by `statement_timeout`, the command is not at fault.
 #[tokio::test]
 async fn a_statement_that_takes_too_long_is_a_fault_of_the_database() {
     let (ledgers, database) = open().await;
@@ -322,9 +323,9 @@ async fn a_statement_that_takes_too_long_is_a_fault_of_the_database() {
     assert_eq!(error.class(), ErrorClass::Database, "{error}");
 }
 
-/// Only the commands that cannot be routine are named, without a question to the database.
+/// `apply_routine` names the commands that cannot be routine, without asking the database.
 #[tokio::test]
-async fn what_is_not_routine_is_split_off() {
+async fn commands_that_are_not_routine_are_named() {
     let (ledgers, _database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     let batch = [debit(1), prune(1), debit(2), debit(2)];
@@ -338,7 +339,7 @@ async fn what_is_not_routine_is_split_off() {
     ));
 }
 
-/// Books as an earlier version of the program has left them.
+/// Books as an earlier version of the program left them.
 async fn books_of_version(version: usize, rows: &str) -> TestDatabase {
     let database = TestDatabase::create();
     let mut connection = PgConnection::connect(&database.url()).await.unwrap();
@@ -419,7 +420,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
 }
 
 #[tokio::test]
-async fn a_row_that_makes_no_sense_is_named() {
+async fn an_invalid_row_is_named() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("UPDATE accounts SET name = 'Not A Name' WHERE id = 3");
@@ -431,10 +432,10 @@ async fn a_row_that_makes_no_sense_is_named() {
 }
 
 #[tokio::test]
-async fn a_batch_that_another_process_overtook_is_decided_again() {
+async fn a_batch_that_loses_a_race_is_decided_again() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
-    // Whoever inserts the record of a debit finds that another process wrote it a moment before.
+    // The first insert of a debit's record behaves as if another process had just written it.
     database.execute(
         "CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF NEW.kind = 3 AND nextval('overtaken') = 1 THEN RETURN NULL; END IF;
@@ -458,7 +459,7 @@ async fn a_batch_that_another_process_overtook_is_decided_again() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_always_overtaken_is_given_up() {
+async fn a_batch_that_always_loses_the_race_is_given_up() {
     let (ledgers, database) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     let before = ledgers[0].audit_facts().await.unwrap();
@@ -480,7 +481,7 @@ async fn a_row_that_is_always_overtaken_is_given_up() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_compatible() {
+async fn newer_tables_are_refused_unless_they_declare_compatibility() {
     let (ledgers, database) = open().await;
     drop(ledgers);
     database.execute(
@@ -504,13 +505,13 @@ async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_
 }
 
 #[tokio::test]
-async fn nothing_is_written_where_a_new_connection_finds_older_books() {
+async fn nothing_is_written_if_a_new_connection_finds_older_books() {
     let database = TestDatabase::create();
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
     let pair: Pair = [Arc::new(ledger.clone()), Arc::new(ledger.clone())];
     let _world = World::with_paid_in(&pair, 100).await;
     ledger.position(None).await.unwrap();
-    // As when a standby takes over that was behind.
+    // As if a standby that was behind had taken over.
     let gone = "CREATE TABLE gone AS SELECT * FROM transactions ORDER BY id DESC LIMIT 1;
         DELETE FROM transactions WHERE id IN (SELECT id FROM gone);";
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -524,7 +525,7 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
         .unwrap();
     let mut refusals = 0;
     while refusals < 3 {
-        // The first finds out that its connection is cut.
+        // The first attempt fails because its connection is cut.
         match ledger.apply(&[debit(30)]).await.unwrap_err() {
             LedgerError::Unavailable(text) if text.contains("the books are older than they were") => {
                 refusals += 1
@@ -542,10 +543,7 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
     database.execute(accept);
     let accepted = ledger.apply(&[debit(30)]).await;
     let is_refused = matches!(&accepted, Err(LedgerError::Unavailable(text)) if text.contains("has accepted an older state"));
-    assert!(
-        is_refused,
-        "what this process remembers may be wrong: {accepted:?}"
-    );
+    assert!(is_refused, "this process still refuses: {accepted:?}");
     assert_eq!(
         PostgresLedger::connect(&database.url())
             .await
@@ -559,12 +557,12 @@ async fn nothing_is_written_where_a_new_connection_finds_older_books() {
     database.execute("INSERT INTO transactions OVERRIDING SYSTEM VALUE SELECT * FROM gone");
     assert!(
         ledger.apply(&[debit(30)]).await.unwrap()[0].is_ok(),
-        "they are back"
+        "the missing record is back"
     );
 }
 
 #[tokio::test]
-async fn books_whose_making_was_interrupted_are_made_to_the_end() {
+async fn an_interrupted_creation_of_books_is_completed() {
     let database = books_of_version(1, "").await;
     let older = PostgresLedger::connect_to_existing(&database.url())
         .await
@@ -579,20 +577,20 @@ async fn books_whose_making_was_interrupted_are_made_to_the_end() {
 }
 
 #[tokio::test]
-async fn books_say_which_they_are() {
+async fn books_have_an_identity() {
     let database = TestDatabase::create();
     let missing = PostgresLedger::connect_to_existing(&database.url())
         .await
         .unwrap_err();
     assert_eq!(
         missing,
-        LedgerError::Address("there are no books in this database".to_owned())
+        LedgerError::Address("there are no books in this database; check its address".to_owned())
     );
     books_tell_their_history(PostgresLedger::connect(&database.url()).await.unwrap()).await;
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_refused_without_being_quoted() {
+async fn a_malformed_address_is_refused_and_not_quoted() {
     let error = PostgresLedger::connect("mysql://user:secret@host")
         .await
         .unwrap_err();
@@ -603,7 +601,7 @@ async fn an_address_that_is_none_is_refused_without_being_quoted() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_is_unavailable() {
+async fn a_server_that_stops_is_unavailable() {
     let server = EphemeralPostgres::start();
     let database = TestDatabase::create_on(&server.url());
     let ledger = PostgresLedger::connect(&database.url()).await.unwrap();

@@ -1,6 +1,6 @@
-//! A synchronous standby that is away, a primary that restarts, a promotion by hand: nobody hears of what can still
-//! be lost, and no coin is there twice.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+//! Replication with a synchronous standby that is away, a primary that restarts and a manual promotion: no
+//! answer relies on rows that can still be lost, and no coin is spent twice.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::Arc;
 
@@ -14,13 +14,14 @@ use opencoin_testkit::postgres_pair::PostgresPair;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 const DATABASE: &str = "books";
-/// At least as many connections as a ledger has for reads.
+/// At least the number of connections that a ledger uses for reads.
 const READERS_MAX: usize = 4;
-/// When the keys of the world sign.
+/// A time in the signing window of the world's keys, in microseconds.
 const NOW: i64 = 150;
 
-/// A pair of servers whose functions block, and a ledger at its primary in which Alice has money.
+/// A pair of servers, and a ledger on its primary with money in Alice's account.
 struct Replicated {
+    /// `None` while [`Self::servers`] uses it.
     pair: Option<PostgresPair>,
     ledger: PostgresLedger,
 }
@@ -41,7 +42,7 @@ impl Replicated {
         }
     }
 
-    /// Does something with the servers.
+    /// Runs a blocking action on the servers.
     async fn servers(&mut self, action: impl FnOnce(&mut PostgresPair) + Send + 'static) {
         let mut pair = self.pair.take().unwrap();
         let pair = spawn_blocking(move || {
@@ -96,7 +97,7 @@ fn mint(text: &str, wait_until: Option<i64>, at: i64) -> Command {
     }
 }
 
-/// Always of the same coin.
+/// Renews always the same coin.
 fn renew(text: &str) -> Command {
     Command::Renew {
         transaction_reference: reference(text),
@@ -124,7 +125,7 @@ fn accepted() -> Effect {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_hears_of_what_a_promotion_would_lose() {
+async fn no_answer_relies_on_rows_that_a_promotion_would_lose() {
     let mut replicated = Replicated::with_paid_in(100).await;
     replicated.one(mint("coin", None, NOW)).await.unwrap();
     replicated.servers(PostgresPair::detach_standby).await;
@@ -137,7 +138,7 @@ async fn nobody_hears_of_what_a_promotion_would_lose() {
         .await;
     assert!(matches!(first.await.unwrap(), Err(LedgerError::Unavailable(_))));
 
-    // The renewal is there now, and no standby has it. It is sent again, and resumed.
+    // The renew is visible now, but no standby has it. It is repeated and resumed.
     let resumed = replicated.ledger.clone();
     let answers = [
         begin(&replicated.ledger, renew("first")),
@@ -148,7 +149,7 @@ async fn nobody_hears_of_what_a_promotion_would_lose() {
     assert!(matches!(read, Err(LedgerError::Unavailable(_))), "{read:?}");
     assert!(answers.iter().all(|answer| !answer.is_finished()));
 
-    // The primary is lost, and the standby takes over, by hand.
+    // The primary is lost, and the standby is promoted manually.
     replicated
         .servers(|pair| {
             pair.kill_primary();
@@ -169,7 +170,7 @@ async fn nobody_hears_of_what_a_promotion_would_lose() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_waits_for_what_it_rests_on() {
+async fn a_refusal_waits_until_its_reason_is_durable() {
     let mut replicated = Replicated::with_paid_in(100).await;
     replicated.one(mint("coin", None, NOW)).await.unwrap();
     replicated.servers(PostgresPair::detach_standby).await;
@@ -190,7 +191,7 @@ async fn a_refusal_waits_for_what_it_rests_on() {
         .await;
     let spent = Refusal::DoubleSpend { indices: vec![0] };
     assert_eq!(refused.await.unwrap().unwrap(), [Err(spent)]);
-    // The crash has broken every connection for reading, and a read that meets one fails and throws it away.
+    // The crash broke every reading connection. The first read on each of them fails and closes it.
     for _ in 0..READERS_MAX {
         let _ = replicated.ledger.mint_keys().await;
     }
@@ -198,7 +199,7 @@ async fn a_refusal_waits_for_what_it_rests_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mint_is_not_given_up_while_it_may_be_carried_out() {
+async fn a_waiting_mint_is_not_given_up_while_its_commit_is_pending() {
     const UNTIL: i64 = NOW + 10;
     let mut replicated = Replicated::with_paid_in(0).await;
     assert_eq!(
@@ -216,7 +217,7 @@ async fn a_mint_is_not_given_up_while_it_may_be_carried_out() {
     replicated.servers(PostgresPair::detach_standby).await;
     let carried_out = begin(&replicated.ledger, mint("waits", None, UNTIL - 1));
     replicated.servers(|pair| pair.await_waiting_commits(1)).await;
-    // Its time is over, and nobody sees that it was carried out.
+    // Its time is over, and it is not yet visible that it was carried out.
     assert_eq!(other.transaction(&reference("waits")).await.unwrap(), None);
     assert!(
         other

@@ -1,4 +1,4 @@
-//! Who may act for an account: passwords and sessions.
+//! Who may act for an account: tokens, passwords and sessions.
 
 use opencoin_ledger::stored::{self, StoredBearer};
 use opencoin_ledger::{
@@ -9,10 +9,10 @@ use opencoin_ledger::{
 use crate::lock::lock;
 use crate::{Executor, Row, SqlError};
 
-/// The rows that are deleted in one transaction when tidying, so that others do not wait long for it.
+/// The most rows that one transaction of [`tidy`] deletes, so that others do not wait long for it.
 const TIDIED_AT_A_TIME_MAX: u32 = 1000;
 
-/// One look-up in each of two unique indexes, in one round trip: every request of a holder asks this.
+/// Runs for every request of a holder: one round trip with a look-up in each of two unique indexes.
 pub(crate) async fn bearer(
     sql: &mut dyn Executor,
     token: &TokenHash,
@@ -71,7 +71,7 @@ pub(crate) async fn set_password(
     Ok(true)
 }
 
-/// Whether the password is the one that was looked at, and the session is there still.
+/// Whether the password is still the one that the caller checked, and the session still exists.
 async fn may_set(
     sql: &mut dyn Executor,
     account: AccountId,
@@ -131,7 +131,7 @@ pub(crate) async fn clear_failed_logins(sql: &mut dyn Executor, name: &AccountNa
 
 pub(crate) async fn open_session(sql: &mut dyn Executor, session: &NewSession) -> Result<bool, SqlError> {
     lock(sql, session.account).await?;
-    if !counts(sql, session).await? {
+    if !is_valid(sql, session).await? {
         return Ok(false);
     }
     let service = match &session.login {
@@ -152,9 +152,9 @@ pub(crate) async fn open_session(sql: &mut dyn Executor, session: &NewSession) -
     Ok(true)
 }
 
-/// Whether what somebody logged in with is what counts now. The account's row is locked, and nothing of this
-/// changes without it.
-async fn counts(sql: &mut dyn Executor, session: &NewSession) -> Result<bool, SqlError> {
+/// Whether the password or service key of this login is still valid. It changes only under the lock of the
+/// account's row, which the caller holds.
+async fn is_valid(sql: &mut dyn Executor, session: &NewSession) -> Result<bool, SqlError> {
     let account = session.account.get().into();
     let rows = match &session.login {
         Login::Password(password) => {
@@ -170,7 +170,7 @@ async fn counts(sql: &mut dyn Executor, session: &NewSession) -> Result<bool, Sq
     Ok(rows == 1)
 }
 
-/// Ends what has expired, and as many of the oldest as make room for one more.
+/// Ends expired sessions, and the oldest ones until there is room for one more.
 async fn make_room(
     sql: &mut dyn Executor,
     session: &NewSession,
@@ -181,12 +181,12 @@ async fn make_room(
         "DELETE FROM sessions WHERE account = $1 AND service_id IS NOT DISTINCT FROM $2 AND expires_at <= $3";
     sql.execute(query, &[account, service, session.at.unix_micros().into()])
         .await?;
-    // SQLite takes no OFFSET without a LIMIT.
+    // SQLite requires a LIMIT before an OFFSET.
     let query = "DELETE FROM sessions WHERE token_hash IN (
             SELECT token_hash FROM sessions WHERE account = $1 AND service_id IS NOT DISTINCT FROM $2
             ORDER BY opened_at DESC, token_hash DESC LIMIT $3 OFFSET $4
         )";
-    let kept = i64::try_from(SESSIONS_MAX - 1).expect("it is a small number");
+    let kept = i64::try_from(SESSIONS_MAX - 1).expect("the limit is a small number");
     sql.execute(query, &[account, service, i64::MAX.into(), kept.into()])
         .await?;
     Ok(())
@@ -197,7 +197,7 @@ pub(crate) async fn end_session(sql: &mut dyn Executor, token: &TokenHash) -> Re
     Ok(sql.execute(query, &[token.as_bytes().into()]).await? == 1)
 }
 
-/// What is over, and how it is found.
+/// The statements that delete expired sessions and failed logins, each with the time that it compares with.
 pub(crate) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 2] {
     [
         (
@@ -213,7 +213,7 @@ pub(crate) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 2] {
     ]
 }
 
-/// Deletes one portion; whether there may be more.
+/// Deletes one portion of rows and returns whether there may be more.
 pub(crate) async fn tidy(sql: &mut dyn Executor, query: &str, time: LedgerTime) -> Result<bool, SqlError> {
     let values = [time.unix_micros().into(), i64::from(TIDIED_AT_A_TIME_MAX).into()];
     Ok(sql.execute(query, &values).await? >= u64::from(TIDIED_AT_A_TIME_MAX))

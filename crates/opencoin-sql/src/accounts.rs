@@ -1,6 +1,6 @@
-//! What is known of accounts beside their money.
+//! The interface [`Accounts`], for every store: account data other than balances.
 //!
-//! Each method is a read or a transaction of the [`Runner`]; what happens in it is in the other modules.
+//! Each method runs a function of another module as a read or a transaction of the [`Runner`].
 
 use async_trait::async_trait;
 use opencoin_ledger::{
@@ -13,7 +13,7 @@ use opencoin_ledger::{
 use crate::Runner;
 use crate::{access, entries, profiles, services, waiting};
 
-/// The accounts of a store.
+/// Implements [`Accounts`] on the reads and transactions of a store.
 #[derive(Debug, Clone)]
 pub struct SqlAccounts<R>(pub R);
 

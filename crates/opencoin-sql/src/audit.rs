@@ -1,6 +1,7 @@
-//! Reading for an audit: whole tables or what is new in them, row by row, in one snapshot of the caller's.
+//! The reads of an audit: whole tables, or only what is new in them, row by row.
+//! The caller opens the snapshot.
 //!
-//! Only these columns are read: a role that may read them and no others is enough (docs/AUDIT.md has the grants).
+//! A role that may read these columns and no others is enough (docs/AUDIT.md has the grants).
 
 use opencoin_audit::{
     ACCEPTANCES_PER_PAGE_MAX, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance, WaitingRow, Wanted,
@@ -9,7 +10,7 @@ use opencoin_audit::{
 use crate::rows::{MINT_KEY_COLUMNS, mint_key};
 use crate::{Executor, Row, SqlError};
 
-/// Reads what the pass asks for.
+/// Reads the tables that the pass asks for, and hands it their rows.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -104,7 +105,7 @@ async fn recouped(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlErro
     sql.stream(query, &[], &mut take).await
 }
 
-/// Those of one mint key, of all that the table holds for it.
+/// Counts the spent and recouped coins of one mint key.
 async fn coins_of(sql: &mut dyn Executor, pass: &mut Pass, no: i64) -> Result<(), SqlError> {
     let query = "SELECT count(*) FROM spent WHERE mint_key_no = $1";
     pass.spent(no, sql.count(query, &[no.into()]).await?);
@@ -137,7 +138,7 @@ async fn journal(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError
     sql.stream(query, &[from.into()], &mut take).await
 }
 
-/// Mints, renews and recoups as they are stored, by number.
+/// Reads stored mints, renews and recoups, at most [`ACCEPTANCES_PER_PAGE_MAX`].
 ///
 /// # Errors
 /// The database cannot be read.
@@ -149,7 +150,7 @@ pub async fn acceptances(
     match wanted {
         Wanted::After(no) => {
             let query = format!("{columns} WHERE id > $1 AND kind IN (8, 9, 13) ORDER BY id LIMIT $2");
-            let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("a small number");
+            let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("the limit is a small number");
             sql.all(&query, &[no.get().into(), limit.into()], acceptance)
                 .await
         }

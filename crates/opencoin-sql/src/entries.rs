@@ -1,4 +1,4 @@
-//! What happened on accounts: entries, and payouts with what came of them.
+//! Reads of accounts' entries and of payouts with their settlements.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored::{self, StoredEntry};
@@ -23,8 +23,8 @@ fn entry(account: AccountId, row: &mut Row) -> Result<AccountEntry, SqlError> {
     Ok(row.of(account)?)
 }
 
-/// Two walks along an index, one for each side. The partial indexes are found only where their condition is
-/// written out.
+/// Scans two partial indexes, one for debits and one for credits. The planner uses a partial index only if
+/// the statement repeats its condition (`>= 3`).
 pub(crate) async fn page(
     sql: &mut dyn Executor,
     account: AccountId,
@@ -85,7 +85,7 @@ pub(crate) async fn payouts(
     after: PayoutNo,
     limit: u32,
 ) -> Result<Vec<Payout>, SqlError> {
-    // All have the same parameters: the filters that are not by account compare `$2` with the 0 that is bound.
+    // Every filter has the same parameters: those that are not by account compare `$2` with 0.
     let (wanted, account) = match filter {
         PayoutFilter::All => ("$2 = 0", 0),
         PayoutFilter::Of(account) => ("account = $2", account.get()),

@@ -1,51 +1,52 @@
-//! What a statement needs of an engine.
+//! What the shared statements need from a database engine: a connection that runs them, and common types for
+//! parameters and columns.
 
 use async_trait::async_trait;
 use opencoin_ledger::LedgerError;
 
-/// An open connection, in a transaction or not.
+/// An open connection, inside or outside of a transaction.
 #[async_trait]
 pub trait Executor: Send {
-    /// The words in which the engine differs.
+    /// The engine's own syntax.
     fn dialect(&self) -> &'static Dialect;
 
     /// Runs a statement and returns how many rows it changed.
     ///
     /// # Errors
-    /// The database refuses it or does not answer.
+    /// The database refuses the statement or does not answer.
     async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, SqlError>;
 
     /// Runs a query and hands over its rows one by one, so that a whole table need not fit into memory.
     ///
     /// # Errors
-    /// The same, or an error of `take`, after which no more rows are read.
+    /// As [`Self::execute`], or an error of `take`, which ends the reading.
     async fn stream(&mut self, sql: &str, values: &[Value<'_>], take: TakeRow<'_>) -> Result<(), SqlError>;
 }
 
-/// What is done with each row of a stream.
+/// Called with each row of a stream.
 pub type TakeRow<'a> = &'a mut (dyn FnMut(Row) -> Result<(), SqlError> + Send);
 
-/// The words in which the engines differ.
+/// Syntax that differs between the engines.
 #[derive(Debug)]
 pub struct Dialect {
-    /// Follows a `SELECT` and locks the rows that it finds; nothing where a transaction locks the whole database.
+    /// Clause after a `SELECT` that locks its rows. Empty if a transaction locks the whole database.
     pub for_update: &'static str,
-    /// The function that returns the greatest of its arguments.
+    /// Name of the function that returns the greatest of its arguments.
     pub greatest: &'static str,
-    /// Follows a text column and compares it by its bytes.
+    /// Clause after a text column that orders and compares it by bytes.
     pub by_bytes: &'static str,
 }
 
 /// A parameter of a statement. `None` is `NULL`.
 #[derive(Clone, Copy)]
 pub enum Value<'a> {
-    /// A column of `bool`.
+    /// Boolean.
     Bool(bool),
-    /// A column of integers of any size.
+    /// Integer, for a column of any integer type.
     Int(Option<i64>),
-    /// A column of bytes.
+    /// Byte string.
     Bytes(Option<&'a [u8]>),
-    /// A column of text.
+    /// UTF-8 text.
     Text(Option<&'a str>),
 }
 
@@ -85,28 +86,28 @@ impl<'a> From<Option<&'a str>> for Value<'a> {
     }
 }
 
-/// A stored value, whatever the engine calls its type.
+/// A stored value, independent of the engine's name for its type.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Cell {
-    /// `NULL`
+    /// SQL `NULL`.
     Null,
-    /// SQLite stores truth values as [`Cell::Int`].
+    /// Boolean. SQLite stores these as [`Cell::Int`] 0 or 1.
     Bool(bool),
-    /// An integer of any size.
+    /// Integer of any SQL integer type.
     Int(i64),
-    /// Bytes.
+    /// Byte string.
     Bytes(Vec<u8>),
-    /// Text.
+    /// UTF-8 text.
     Text(String),
 }
 
-/// A row. Its columns are taken from left to right.
+/// A row of a result. [`Row::take`] reads its columns from left to right.
 pub struct Row {
     cells: std::vec::IntoIter<Cell>,
 }
 
 impl Row {
-    /// The row with these columns.
+    /// Makes a row of these columns.
     #[must_use]
     pub fn new(cells: Vec<Cell>) -> Self {
         Self {
@@ -117,10 +118,10 @@ impl Row {
     /// Takes the next column.
     ///
     /// # Errors
-    /// It is of another type.
+    /// The stored value is of another type, or does not fit into `T`.
     ///
     /// # Panics
-    /// The statement names fewer columns.
+    /// The row has no more columns.
     pub fn take<T: FromCell>(&mut self) -> Result<T, SqlError> {
         let cell = self.cells.next().expect("the statement names this column");
         T::from_cell(cell)
@@ -128,9 +129,9 @@ impl Row {
     }
 }
 
-/// What a column is read as.
+/// A type that a column can be read as.
 pub trait FromCell: Sized {
-    /// `None` where the stored value is of another type.
+    /// Returns `None` if the stored value is of another type or does not fit.
     fn from_cell(cell: Cell) -> Option<Self>;
 }
 
@@ -192,12 +193,12 @@ impl<T: FromCell> FromCell for Option<T> {
     }
 }
 
-/// Why a statement, or the reading of its rows, failed. The store decides what that means.
+/// Why a statement or the reading of its rows failed. The store turns it into its own error.
 #[derive(Debug)]
 pub enum SqlError {
-    /// The database's own error.
+    /// The database or the driver failed.
     Database(sqlx::Error),
-    /// A row makes no sense, or a value that is not there was named.
+    /// A stored row is invalid, or a row that the caller named does not exist.
     Ledger(LedgerError),
 }
 
@@ -214,7 +215,7 @@ impl From<LedgerError> for SqlError {
 }
 
 impl dyn Executor + '_ {
-    /// Every row of a query.
+    /// Returns all rows of a query.
     pub(crate) async fn all<T: Send>(
         &mut self,
         sql: &str,
@@ -230,7 +231,7 @@ impl dyn Executor + '_ {
         Ok(rows)
     }
 
-    /// The row of a query that finds one or none.
+    /// Returns the row of a query that finds at most one.
     pub(crate) async fn optional<T: Send>(
         &mut self,
         sql: &str,
@@ -242,7 +243,7 @@ impl dyn Executor + '_ {
         Ok(rows.pop())
     }
 
-    /// The row of a query that always finds one.
+    /// Returns the row of a query that always finds exactly one.
     pub(crate) async fn one<T: Send>(
         &mut self,
         sql: &str,
@@ -253,7 +254,7 @@ impl dyn Executor + '_ {
         row.ok_or_else(|| sqlx::Error::RowNotFound.into())
     }
 
-    /// The number that a query counts.
+    /// Returns the count that a `SELECT count(*)` finds.
     pub(crate) async fn count(&mut self, sql: &str, values: &[Value<'_>]) -> Result<i64, SqlError> {
         self.one(sql, values, Row::take).await
     }
@@ -264,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_is_read_as_what_it_holds_or_not_at_all() {
+    fn a_column_of_another_type_is_refused() {
         let mut row = Row::new(vec![
             Cell::Int(7),
             Cell::Null,

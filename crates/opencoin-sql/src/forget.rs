@@ -1,10 +1,10 @@
-//! Forgetting the spent and recouped coins of pruned mint keys, portion by portion.
+//! Deletes the spent and recouped rows of pruned mint keys, in portions so that other work is not held up.
 
 use opencoin_ledger::{MintKeyId, stored};
 
 use crate::{Executor, Row, SqlError};
 
-/// Compares what is stored of a key's coins with what the key counts. One statement is one snapshot.
+/// Compares the stored rows of a key's coins with the key's counters. One statement is one snapshot.
 ///
 /// # Errors
 /// They differ, or the database cannot be read.
@@ -17,10 +17,11 @@ pub async fn check_coins(sql: &mut dyn Executor, id: MintKeyId) -> Result<(), Sq
     Ok(counts.map_or(Ok(()), |(counted, rows)| stored::check_coins(id, counted, rows))?)
 }
 
-/// Deletes at most `coins_max` coins of a key. Only those of a pruned key are found, and nobody adds to those.
+/// Deletes at most `coins_max` rows of a pruned key, to which no new rows are added. Returns how many it
+/// deleted; 0 if none are left or the key is not pruned.
 ///
 /// # Errors
-/// The database refuses it or does not answer.
+/// The database refuses the statement or does not answer.
 pub async fn forget_coins(sql: &mut dyn Executor, id: MintKeyId, coins_max: u32) -> Result<u64, SqlError> {
     let statements = [
         "DELETE FROM spent WHERE (mint_key_no, payload_hash) IN (

@@ -1,11 +1,12 @@
-//! The SQL that PostgreSQL and SQLite share: everything but the path of commands.
+//! The SQL that the stores on PostgreSQL and SQLite share: everything except applying commands.
 //!
-//! A store implements [`Executor`] on its connection and [`Runner`] on its pools. It gets what is known of
-//! accounts beside their money ([`SqlAccounts`]), the reading of an audit ([`audit`]), a few reads of the books
-//! ([`read`]) and the forgetting of coins ([`forget`]). Loading, deciding and saving a batch stay in the stores: there every engine has its own fast way.
+//! A store implements [`Executor`] for its connection and [`Runner`] for its pools. In return it gets the
+//! account data other than balances ([`SqlAccounts`]), the reads of an audit ([`audit`]), some reads of the
+//! books ([`read`]) and the deletion of pruned coins ([`forget`]). Each store loads, decides and saves
+//! batches itself, because the fast way differs between the engines.
 //!
-//! Statements number their parameters `$1`, `$2`, ..., which both engines understand. Where the engines differ, a
-//! statement takes the words from the [`Dialect`].
+//! Parameters are written `$1`, `$2`, ..., which both engines accept. Where the syntax of the engines
+//! differs, a statement takes it from the [`Dialect`].
 
 mod access;
 mod accounts;

@@ -1,10 +1,10 @@
-//! Turns among changes of one account.
+//! The lock that makes concurrent changes of one account wait for each other.
 
 use opencoin_ledger::{AccountId, stored};
 
 use crate::{Executor, SqlError};
 
-/// Locks the row of an account, for changes that depend on others of this account: they take their turns.
+/// Locks the row of an account until the transaction ends, so that changes of this account run one at a time.
 pub(crate) async fn lock(sql: &mut dyn Executor, account: AccountId) -> Result<(), SqlError> {
     let for_update = sql.dialect().for_update;
     let query = format!("SELECT id FROM accounts WHERE id = $1 {for_update}");

@@ -1,4 +1,4 @@
-//! Accounts with what their holders have chosen.
+//! Accounts with the settings of their holders: password and listing.
 
 use opencoin_ledger::stored;
 use opencoin_ledger::view::AccountState;
@@ -27,7 +27,7 @@ pub(crate) async fn by_id(sql: &mut dyn Executor, id: AccountId) -> Result<Optio
         .await
 }
 
-/// In the order of bytes, whatever the database's own order of texts is.
+/// Orders names by bytes, whatever the collation of the database is.
 pub(crate) async fn page(
     sql: &mut dyn Executor,
     filter: ProfileFilter,

@@ -1,4 +1,4 @@
-//! Reads of the books outside a batch.
+//! Reads of the books that do not belong to a batch.
 
 use opencoin_ledger::stored::{self, StoredUnsigned};
 use opencoin_ledger::view::{AccountState, MintKeyState};
@@ -9,10 +9,10 @@ use opencoin_ledger::{
 use crate::rows::{ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, account, mint_key};
 use crate::{Executor, Row, SqlError, Value};
 
-/// The account with this token.
+/// The account whose own token has this hash.
 ///
 /// # Errors
-/// The database cannot be read, or the row makes no sense.
+/// The database cannot be read, or the row is invalid.
 pub async fn account_by_token(
     sql: &mut dyn Executor,
     token: &TokenHash,
@@ -20,10 +20,10 @@ pub async fn account_by_token(
     account_by(sql, "token_hash", token.as_bytes().into()).await
 }
 
-/// The account of this name.
+/// The account with this name.
 ///
 /// # Errors
-/// The database cannot be read, or the row makes no sense.
+/// The database cannot be read, or the row is invalid.
 pub async fn account_by_name(
     sql: &mut dyn Executor,
     name: &AccountName,
@@ -44,7 +44,7 @@ async fn account_by(
 /// Every mint key, in the order of registration.
 ///
 /// # Errors
-/// The database cannot be read, or a row makes no sense.
+/// The database cannot be read, or a row is invalid.
 pub async fn mint_keys(sql: &mut dyn Executor) -> Result<Vec<MintKeyStatus>, SqlError> {
     let query = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
     let keys = sql.all(&query, &[], mint_key).await?;
@@ -52,7 +52,7 @@ pub async fn mint_keys(sql: &mut dyn Executor) -> Result<Vec<MintKeyStatus>, Sql
     Ok(keys.into_iter().map(state).collect::<Result<_, LedgerError>>()?)
 }
 
-/// Whether signing pauses.
+/// Whether an operator has paused signing.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -61,18 +61,18 @@ pub async fn signing_paused(sql: &mut dyn Executor) -> Result<bool, SqlError> {
         .await
 }
 
-/// Blinds that wait for a key. The primary key leads from number to number; the blinds of rows outside the key's
-/// window are not read.
+/// A page of accepted blinds that a mint key has not signed yet, after transaction `after`. The query follows
+/// the primary key, and reads blinds only of transactions in the key's signing window.
 ///
 /// # Errors
-/// The database cannot be read, or a row makes no sense.
+/// The database cannot be read, or a row is invalid.
 pub async fn unsigned(
     sql: &mut dyn Executor,
     key: &MintKeyStatus,
     after: TransactionNo,
     transactions_max: usize,
 ) -> Result<UnsignedPage, SqlError> {
-    assert!(transactions_max > 0, "a page has room for something");
+    assert!(transactions_max > 0, "a page holds at least one transaction");
     let query = "SELECT id, reference, blinds FROM transactions
         WHERE id > $1 AND kind IN (8, 9, 13) AND applied_at BETWEEN $2 AND $3 ORDER BY id LIMIT $4";
     let values = [

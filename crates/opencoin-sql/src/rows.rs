@@ -1,27 +1,27 @@
-//! Columns that are read in several places, and how rows of them are read.
+//! Column lists that several queries share, and the functions that read rows of them.
 
 use opencoin_ledger::stored::{StoredAccount, StoredMintKey, StoredPayout, StoredWaiting};
 
 use crate::{Row, SqlError};
 
-/// Columns of `accounts`.
+/// Columns of `accounts` that [`account`] reads.
 pub const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance";
 
-/// Columns of `mint_keys`.
+/// Columns of `mint_keys` that [`mint_key`] reads.
 pub const MINT_KEY_COLUMNS: &str = "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, \
     returned, recouped, stopped_reason, retired, pruned";
 
-/// Columns of `payouts`.
+/// Columns of `payouts` that [`payout`] reads.
 pub const PAYOUT_COLUMNS: &str =
     "no, account, amount, destination, reference, requested_at, paid, settlement, settled_at";
 
-/// Columns of `waiting_mints`, without the blinds.
+/// Columns of `waiting_mints` that [`waiting`] reads: all except the blinds.
 pub const WAITING_COLUMNS: &str = "reference, account, content, amount, asked_at, expires_at";
 
-/// Reads [`WAITING_COLUMNS`].
+/// Reads a row of [`WAITING_COLUMNS`].
 ///
 /// # Errors
-/// A column is of another type.
+/// A column has an unexpected type.
 pub fn waiting(row: &mut Row) -> Result<StoredWaiting, SqlError> {
     Ok(StoredWaiting {
         reference: row.take()?,
@@ -33,10 +33,10 @@ pub fn waiting(row: &mut Row) -> Result<StoredWaiting, SqlError> {
     })
 }
 
-/// Reads [`ACCOUNT_COLUMNS`].
+/// Reads a row of [`ACCOUNT_COLUMNS`].
 ///
 /// # Errors
-/// A column is of another type.
+/// A column has an unexpected type.
 pub fn account(row: &mut Row) -> Result<StoredAccount, SqlError> {
     Ok(StoredAccount {
         id: row.take()?,
@@ -46,10 +46,10 @@ pub fn account(row: &mut Row) -> Result<StoredAccount, SqlError> {
     })
 }
 
-/// Reads [`MINT_KEY_COLUMNS`].
+/// Reads a row of [`MINT_KEY_COLUMNS`].
 ///
 /// # Errors
-/// A column is of another type.
+/// A column has an unexpected type.
 pub fn mint_key(row: &mut Row) -> Result<StoredMintKey, SqlError> {
     Ok(StoredMintKey {
         no: row.take()?,
@@ -65,10 +65,10 @@ pub fn mint_key(row: &mut Row) -> Result<StoredMintKey, SqlError> {
     })
 }
 
-/// Reads [`PAYOUT_COLUMNS`].
+/// Reads a row of [`PAYOUT_COLUMNS`].
 ///
 /// # Errors
-/// A column is of another type.
+/// A column has an unexpected type.
 pub fn payout(row: &mut Row) -> Result<StoredPayout, SqlError> {
     Ok(StoredPayout {
         no: row.take()?,

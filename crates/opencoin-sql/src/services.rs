@@ -109,7 +109,7 @@ async fn end_sessions(
     Ok(is_found)
 }
 
-/// The greatest of `NULL` and a number is `NULL` in SQLite, the number in PostgreSQL.
+/// `coalesce` is needed because the greatest of `NULL` and a number is `NULL` in SQLite.
 pub(crate) async fn saw(sql: &mut dyn Executor, id: &ServiceId, now: LedgerTime) -> Result<(), SqlError> {
     let greatest = sql.dialect().greatest;
     let query =

@@ -1,4 +1,4 @@
-//! Reading mints that wait for money. What becomes of them is decided by commands.
+//! Reads of waiting mints and pending payouts. Only commands change them.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored;
@@ -21,7 +21,7 @@ pub(crate) async fn by_reference(
     sql.optional(&query, &[key.as_bytes().into()], mint).await
 }
 
-/// Without the blinds, of which there may be many.
+/// Does not read the blinds, which can be large.
 pub(crate) async fn due(
     sql: &mut dyn Executor,
     now: LedgerTime,
@@ -49,7 +49,7 @@ pub(crate) async fn due(
     sql.all(query, &values, mint).await
 }
 
-/// One statement, each part over an index of what waits alone.
+/// One statement, whose parts read waiting rows only.
 pub(crate) async fn backlog(sql: &mut dyn Executor) -> Result<Backlog, SqlError> {
     let query =
         "SELECT (SELECT count(*) FROM waiting_mints), (SELECT count(*) FROM payouts WHERE paid IS NULL),

@@ -1,4 +1,5 @@
-//! What is known of accounts beside their money: the SQL is shared, the way to a connection is this store's.
+//! Account data other than balances. The SQL is shared with the other store; this module runs it on
+//! connections to SQLite.
 
 use std::sync::Arc;
 
@@ -9,8 +10,7 @@ use crate::SqliteLedger;
 use crate::sql::{Sql, read_error};
 use crate::transaction::{self, Task};
 
-/// What is known of accounts beside their money. Changes take their turns with batches at the connection that
-/// writes; SQLite has one write lock.
+/// Changes share the connection that writes with batches, because SQLite has one write lock.
 impl Runner for SqliteLedger {
     async fn read<A: Send + Sync + 'static, T: Send + 'static>(
         &self,

@@ -1,6 +1,6 @@
-//! The snapshot in which an audit reads, while commands go on.
+//! Reads the books for an audit in one snapshot, while commands continue.
 //!
-//! The file is not changed: one that was opened to be read only is enough.
+//! The file is not changed, so it may be opened read-only.
 
 use async_trait::async_trait;
 use opencoin_audit::{AuditSource, Pass, StoredAcceptance, Wanted};
@@ -38,7 +38,8 @@ impl AuditSource for SqliteLedger {
 }
 
 async fn snapshot(connection: &mut SqliteConnection, pass: &mut Pass) -> Result<(), SqlError> {
-    pass.settle_at_once(); // one writer at a time gives the numbers
+    // Only one writer at a time assigns numbers, so none appears late.
+    pass.settle_at_once();
     let mut snapshot = connection.begin_with("BEGIN").await?;
     audit::tables(&mut Sql(&mut snapshot), pass).await?;
     Ok(snapshot.rollback().await?)

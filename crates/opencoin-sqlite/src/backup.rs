@@ -1,8 +1,8 @@
-//! Copies of the books: made while they are in use, looked at, and put in place of others.
+//! Copies of the books: made while the books are in use, inspected, and put in place of other books.
 //!
-//! A copy is one consistent moment of the books (`VACUUM INTO`), checked, and on the disk when this says so.
-//! What is put in place of other books gets their name in one step, so whoever dies on the way leaves the old
-//! ones or the new ones, each whole.
+//! A copy is a consistent snapshot (`VACUUM INTO`). It is checked and synced to disk before the function
+//! returns. A copy replaces other books by one rename, so a crash leaves either the old or the new books
+//! complete.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,34 +15,34 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use crate::fault::ledger_error;
 use crate::{history, lock, open, schema};
 
-/// What a copy holds.
+/// The contents of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
-    /// The version of its tables.
+    /// The schema version of its tables.
     pub schema_version: i64,
-    /// Which books they are and how far they have come.
+    /// The history and the newest record of the books.
     pub position: BooksPosition,
 }
 
-/// What became of the books that were there.
+/// What [`replace`] did with the previous books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaced {
-    /// There were none.
+    /// There were no books before.
     Nothing,
-    /// They are kept under the other name.
+    /// The previous books are kept under the name `kept`.
     Kept,
 }
 
-/// Copies the books at `address` into a new file at `target`, for its owner alone to read, while they are in
-/// use.
+/// Copies the books at `address`, while they are in use, into a new file at `target` that only its owner can
+/// read.
 ///
 /// # Errors
-/// There are no books, the disk is full, the copy is damaged. Then what is at `target` is of no use.
+/// There are no books, the disk is full, or the copy is damaged. A file at `target` is unusable then.
 pub async fn copy_into(address: &str, target: &Path) -> Result<(), LedgerError> {
     let path = open::path(address)?;
     if !path.is_file() {
         return Err(LedgerError::Address(format!(
-            "there is no database at {}",
+            "there is no database at {}; check the path",
             path.display()
         )));
     }
@@ -55,12 +55,12 @@ pub async fn copy_into(address: &str, target: &Path) -> Result<(), LedgerError> 
     connection.close().await.map_err(|error| ledger_error(&error))
 }
 
-/// The same by a connection to the books.
+/// As [`copy_into`], with a connection to the books.
 pub(crate) async fn copy(books: &mut SqliteConnection, target: &Path) -> Result<(), LedgerError> {
     let name = target
         .to_str()
         .ok_or_else(|| LedgerError::Address("a path must be valid UTF-8".to_owned()))?;
-    // Made before SQLite does, which would let everybody read it; it takes a file that is empty.
+    // SQLite would create the file readable for all. It accepts an empty one.
     open::create(target)?;
     sqlx::query("VACUUM INTO ?")
         .bind(name)
@@ -76,17 +76,22 @@ pub(crate) async fn copy(books: &mut SqliteConnection, target: &Path) -> Result<
     sync(target).map_err(|error| LedgerError::Unavailable(format!("{}: {error}", target.display())))
 }
 
-/// Looks into a copy that nobody uses: whether it is whole, and which books it holds.
+/// Checks the integrity of a copy that is not in use, and returns its contents.
 ///
 /// # Errors
-/// It is damaged, or of a version that this program does not work with.
+/// The copy is damaged, or this program cannot work with its schema version.
 pub async fn inspect(copy: &Path) -> Result<Copied, LedgerError> {
     let mut connection = at_rest(copy)
         .connect()
         .await
         .map_err(|error| ledger_error(&error))?;
     check(&mut connection, copy).await?;
-    let none = || LedgerError::Address(format!("there are no books in {}", copy.display()));
+    let none = || {
+        LedgerError::Address(format!(
+            "there are no books in {}; check the path",
+            copy.display()
+        ))
+    };
     let schema_version = schema::version(&mut connection).await?.ok_or_else(none)?;
     admit(
         schema_version,
@@ -101,10 +106,10 @@ pub async fn inspect(copy: &Path) -> Result<Copied, LedgerError> {
     })
 }
 
-/// Writes into a copy that it was restored: no server serves it until an operator accepts that.
+/// Marks a copy as restored. Servers refuse to serve it until an operator accepts it.
 ///
 /// # Errors
-/// It cannot be written.
+/// The copy cannot be written.
 pub async fn mark_as_restored(copy: &Path, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError> {
     let options = SqliteConnectOptions::new()
         .filename(copy)
@@ -119,27 +124,27 @@ pub async fn mark_as_restored(copy: &Path, new: HistoryId, at: LedgerTime) -> Re
     sync(copy).map_err(|error| LedgerError::Unavailable(format!("{}: {error}", copy.display())))
 }
 
-/// Gives a copy the name of the books, and books that are there the name `kept`.
+/// Renames a copy to `books`. Existing books get the name `kept`.
 ///
 /// # Errors
-/// Somebody uses the books, or they cannot be read, so that their write-ahead log cannot be folded into them.
-/// Then they are there as before. Or the system refuses.
+/// Another process uses the books, or their write-ahead log cannot be merged because they cannot be read;
+/// they are unchanged then. Or a file operation fails.
 pub async fn replace(books: &Path, copy: &Path, kept: &Path) -> Result<Replaced, LedgerError> {
     let _alone = lock::alone(books)?;
     let is_there = books.is_file();
     if is_there {
-        fold(books).await?;
+        merge_log(books).await?;
     }
     let log = lock::beside(books, "-wal");
     if log.exists() {
         let log = log.display();
         return Err(LedgerError::Address(format!(
-            "{log} belongs to books that cannot be read; move it and them elsewhere first"
+            "{log} belongs to books that cannot be read; move it and the books elsewhere first"
         )));
     }
     let swap = || {
         if is_there {
-            // A second name first: at no moment is there no file under the books' own.
+            // A second name first, so that there is always a file under the books' own name.
             fs::hard_link(books, kept)?;
         }
         fs::rename(copy, books)?;
@@ -153,21 +158,21 @@ pub async fn replace(books: &Path, copy: &Path, kept: &Path) -> Result<Replaced,
     })
 }
 
-/// Puts the write-ahead log into the file and removes it: SQLite would apply it to whatever has that file's
-/// name later.
-async fn fold(books: &Path) -> Result<(), LedgerError> {
+/// Merges the write-ahead log into the file and removes it. Otherwise SQLite would apply it to the new file
+/// of the same name.
+async fn merge_log(books: &Path) -> Result<(), LedgerError> {
     let options = open::options(books).journal_mode(SqliteJournalMode::Delete);
-    let folded = async { options.connect().await?.close().await };
-    folded.await.map_err(|error| {
+    let merged = async { options.connect().await?.close().await };
+    merged.await.map_err(|error| {
         let text = format!(
-            "the books at {} cannot be closed ({error}); if they cannot be read, move them elsewhere",
+            "the write-ahead log of the books at {} cannot be merged ({error}); if the books are damaged, move them elsewhere",
             books.display()
         );
         LedgerError::InUse(text)
     })
 }
 
-/// A file that nobody writes: no lock is taken and no log beside it is looked for.
+/// Options for a file that nobody writes: SQLite takes no lock and looks for no write-ahead log.
 fn at_rest(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)

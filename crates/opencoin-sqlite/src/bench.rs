@@ -1,5 +1,4 @@
-//! For measuring alone: what the database does without an issuer, and how it is when many coins have been
-//! spent.
+//! For benchmarks only: the insert rate of the database without an issuer, and a table of many spent coins.
 
 use std::time::{Duration, Instant};
 
@@ -10,21 +9,20 @@ use crate::SqliteLedger;
 use crate::bulk::placeholders;
 use crate::fault::ledger_error;
 
-/// Rows in one transaction of bare inserts.
+/// Rows in one transaction of the bare inserts.
 const BARE_INSERT_ROWS: usize = 64;
 
-/// Spent coins are made in as many pieces, by the first byte of their hash. Inside of a piece they come in
-/// random order, so that pages become as full as those of a table that grew so.
+/// Spent coins are inserted in this many pieces, by the first byte of their hash. Within a piece their order
+/// is random, so that pages become as full as in a table that grew by random inserts.
 const PIECES: u64 = 256;
 
-/// Room for a piece of 20 million rows, a multiple of the default.
+/// Page cache that holds a piece of a table of 20 million rows.
 const FILL_CACHE: &str = "PRAGMA cache_size = -16384"; // KiB
 
 impl SqliteLedger {
-    /// How many rows a second the database takes at best: inserts 64 rows a durable transaction, over the one
-    /// connection that writes, into a table of the shape of `spent`, for about `duration`. `hashes` makes the
-    /// rows. The table is one of its own and is dropped. Gives the number of rows and the time that they
-    /// took.
+    /// Measures how many rows a second the database can insert: durable transactions of 64 rows over the one
+    /// connection that writes, for about `duration`, into a scratch table shaped like `spent`. `hashes` makes
+    /// the rows. Returns the number of rows and the time that they took.
     ///
     /// # Errors
     /// The database fails.
@@ -38,8 +36,8 @@ impl SqliteLedger {
             .map_err(|error| ledger_error(&error))
     }
 
-    /// Adds `rows` coins to `spent` that nobody ever had, and folds the write-ahead log into the file. **The
-    /// books do not balance afterwards.** `progress` is told how many rows there are so far.
+    /// Adds `rows` invented coins to `spent` and merges the write-ahead log into the file. **The books do not
+    /// balance afterwards.** Calls `progress` with the number of rows so far.
     ///
     /// # Errors
     /// The database fails, or the mint key is unknown.
@@ -121,7 +119,7 @@ mod tests {
 
     const DURATION: Duration = Duration::from_millis(50);
 
-    /// Hashes that are different each time.
+    /// Returns hashes that no earlier call returned.
     fn hashes(count: usize) -> Vec<[u8; 32]> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let hash = |_| {
@@ -133,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bare_inserts_are_counted_and_leave_nothing() {
+    async fn bare_inserts_are_counted_and_leave_no_table() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("books.sqlite");
         let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create)
@@ -152,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_filled_table_has_so_many_rows_over_the_whole_range() {
+    async fn filled_rows_are_spread_over_the_whole_range() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("books.sqlite");
         let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create)

@@ -1,12 +1,12 @@
-//! Many rows in one statement.
+//! Splits rows so that one statement writes or reads many of them.
 //!
-//! SQLite has no arrays, so a statement names each value. Rows are cut in pieces of few fixed sizes: each
-//! size is one statement text, prepared once and kept by its connection.
+//! SQLite has no array parameters, so a statement has a placeholder for each value. Rows are split into
+//! pieces of a few fixed sizes, so that each connection prepares only one statement a size.
 
-/// The most rows in one statement; with nine columns well below SQLite's limit of 32,766 parameters.
+/// The most rows in one statement. With nine columns this is well below SQLite's limit of 32,766 parameters.
 const ROWS_MAX: usize = 256;
 
-/// Cuts rows into pieces of 256, 64, 16, 4 and 1.
+/// Splits rows into pieces of 256, 64, 16, 4 and 1.
 pub(crate) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     let mut size = ROWS_MAX;
     std::iter::from_fn(move || {
@@ -19,9 +19,9 @@ pub(crate) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Cuts rows into pieces of at most 256, each also filled up with its last row to 1, 4, 16, 64 or 256: for
-/// statements to which a row that comes again is nothing. It costs less than the trips to SQLite's thread
-/// that exact pieces take.
+/// Splits rows into pieces of at most 256. Returns each piece also padded with its last row to 1, 4, 16, 64
+/// or 256 rows, for statements that ignore repeated rows. This costs less than exact pieces, which need more
+/// calls to SQLite's thread.
 pub(crate) fn padded_pieces<T>(rows: &[T]) -> impl Iterator<Item = (&[T], Vec<&T>)> {
     rows.chunks(ROWS_MAX).map(|piece| {
         let mut size = 1;
@@ -36,7 +36,7 @@ pub(crate) fn padded_pieces<T>(rows: &[T]) -> impl Iterator<Item = (&[T], Vec<&T
     })
 }
 
-/// `(?,?),(?,?),(?,?)`: placeholders of so many rows and columns.
+/// Placeholders for a number of rows and columns, such as `(?,?),(?,?),(?,?)`.
 pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(","));
     vec![row; rows].join(",")
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_rows() {
+    fn placeholders_are_grouped_by_row() {
         assert_eq!(placeholders(2, 3), "(?,?,?),(?,?,?)");
     }
 }

@@ -1,4 +1,4 @@
-//! What a failed statement means: the write lock is taken, a fault of one command, or a fault of the file.
+//! Classifies failed statements: the write lock is taken, a fault of one command, or a fault of the file.
 
 use opencoin_ledger::LedgerError;
 
@@ -7,14 +7,14 @@ use opencoin_ledger::LedgerError;
 pub(crate) enum Fault {
     /// Another process holds the write lock.
     Busy,
-    /// The file holds something else than an optimistic batch expects.
+    /// A condition of an optimistic batch does not hold.
     Contradiction,
-    /// Trying again now would not help.
+    /// A new attempt would fail as well.
     Failed(LedgerError),
 }
 
 impl Fault {
-    /// The error of work that is not repeated.
+    /// Converts the fault of work that is not retried.
     pub(crate) fn into_error(self) -> LedgerError {
         match self {
             Self::Busy | Self::Contradiction => LedgerError::Contended { attempts: 1 },
@@ -38,7 +38,7 @@ impl From<LedgerError> for Fault {
     }
 }
 
-/// The error of a statement that is not repeated.
+/// Converts the error of a statement that is not retried.
 pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
     match error {
         sqlx::Error::Database(database) => {
@@ -57,13 +57,13 @@ pub(crate) fn ledger_error(error: &sqlx::Error) -> LedgerError {
     }
 }
 
-/// What a result code says.
+/// The class of a result code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     Busy,
-    /// The values of one command, or the pages that it reads: another command would succeed.
+    /// The values of one command, or the pages that it reads, are at fault; another command would succeed.
     Command,
-    /// The disk, the file, our rights or our tables: every command would fail.
+    /// The disk, the file, our rights or our tables are at fault; every command would fail.
     Database,
 }
 
@@ -73,7 +73,7 @@ impl Meaning {
             5 | 6 | 15 => Self::Busy, // busy, locked, locking protocol
             // A damaged page; too large; constraint; type mismatch; misuse; parameter out of range.
             11 | 18 | 19 | 20 | 21 | 25 => Self::Command,
-            // Among them: no such table, no memory, read-only, interrupted, disk error, disk full, cannot open.
+            // Such as no such table, no memory, read-only, interrupted, disk error, disk full, cannot open.
             _ => Self::Database,
         }
     }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_error_is_in_its_class() {
+    fn error_codes_are_classified() {
         let classes = [
             (Meaning::Busy, &[5, 6, 15][..]),
             (Meaning::Command, &[11, 18, 19, 20]),

@@ -1,4 +1,4 @@
-//! Which books these are, and how far they have come.
+//! The identity of the books (their history) and their newest record, and accepting a restored state.
 
 use async_trait::async_trait;
 use opencoin_ledger::{
@@ -118,14 +118,14 @@ async fn accept(
         &[journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at)],
     )
     .await?;
-    // The next ones are numbered after it.
+    // Later records get numbers after this one.
     let sql = "UPDATE transactions SET id = ? WHERE id = (SELECT max(id) FROM transactions)";
     sqlx::query(sql).bind(above + 1).execute(&mut *connection).await?;
     sqlx::query("DELETE FROM sessions").execute(connection).await?;
     Ok(())
 }
 
-/// Begins a history.
+/// Adds a new history, which an operator must accept unless it is confirmed already.
 pub(crate) async fn begin(
     connection: &mut SqliteConnection,
     new: HistoryId,

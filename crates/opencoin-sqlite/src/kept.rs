@@ -1,10 +1,11 @@
-//! Signatures that take the place of blinds.
+//! Replaces stored blinds by their signatures.
 
 use opencoin_ledger::KeptSignatures;
 use sqlx::SqliteConnection;
 
 use crate::fault::Fault;
 
+/// Returns for each of `kept` whether its row held the expected blinds and was replaced.
 pub(crate) async fn keep(
     connection: &mut SqliteConnection,
     kept: &[KeptSignatures],

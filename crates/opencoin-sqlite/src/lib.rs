@@ -1,13 +1,15 @@
-//! The ledger on embedded SQLite: the default of a fresh start, one file and no server.
+//! The ledger on embedded SQLite, the default of a new currency: one file and no server.
 //!
-//! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load what the batch touches, let
-//! [`opencoin_ledger::decide`] decide, write what changed, commit. Nearly always loading can be left out,
-//! because [`opencoin_ledger::decide_optimistically`] decides on what it hopes to find, and `post.rs` notices where that is
-//! not so. One connection writes and a few read. Write-ahead log and `synchronous = FULL`: a commit that was
-//! confirmed survives loss of power. Other processes (the command line beside the server) may work on the
-//! same file; they wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
+//! A batch is one transaction: take the write lock (`BEGIN IMMEDIATE`), load the rows that the batch touches,
+//! let [`opencoin_ledger::decide`] decide, write the changes, commit. Usually nothing has to be loaded:
+//! [`opencoin_ledger::decide_optimistically`] decides on assumptions, and `post.rs` checks them while it
+//! writes.
 //!
-//! SQLite runs on a thread of its own behind each connection, so no async worker ever waits for the disk.
+//! One connection writes and a few read. With the write-ahead log and `synchronous = FULL`, a confirmed
+//! commit survives a power failure. Other processes, such as the command line beside the server, may use the
+//! same file. They wait for each other's write lock, [`BUSY_SECONDS_MAX`] seconds at a time.
+//!
+//! Each connection runs SQLite on its own thread, so no async worker waits for the disk.
 
 mod accounts;
 mod audit;
@@ -54,7 +56,7 @@ pub struct SqliteLedger {
     writer: SqlitePool,
     readers: SqlitePool,
     known_mint_keys: KnownMintKeys,
-    /// Held so that nobody puts other books in place of these meanwhile.
+    /// Keeps other processes from replacing or migrating the books. `None` if they were opened for reading.
     _lock: Option<Arc<File>>,
 }
 
@@ -190,7 +192,7 @@ impl Ledger for SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// A read that a client waits for.
+    /// Runs a read that a client waits for.
     async fn read<'a, T>(
         &self,
         name: &'static str,

@@ -1,4 +1,5 @@
-//! Loading what a batch touches. The write lock is held, so nothing changes meanwhile.
+//! Loads the rows that a batch touches. The transaction holds the write lock, so they do not change
+//! meanwhile.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
@@ -202,7 +203,7 @@ async fn load_spent(
         .filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no, coin.payload_hash)));
     let coins: Vec<_> = known.collect();
     for coins in pieces(&coins) {
-        // CROSS JOIN fixes the order: each coin is looked up, the table is never scanned.
+        // CROSS JOIN fixes the join order, so that each coin is looked up and the table is never scanned.
         let sql = format!(
             "WITH coin (mint_key_no, payload_hash) AS (VALUES {})
             SELECT spent.mint_key_no, spent.payload_hash FROM coin CROSS JOIN spent
@@ -221,7 +222,7 @@ async fn load_spent(
     Ok(())
 }
 
-/// One by one: a recoup is seldom.
+/// One query for each blind, because recoups are rare.
 async fn load_recouped(
     connection: &mut SqliteConnection,
     touches: &Touches,

@@ -1,8 +1,8 @@
-//! Who uses the file, and who has it alone.
+//! Shared and exclusive use of the file.
 //!
-//! SQLite's own locks say who writes now. They do not hinder that the file is replaced under a program that
-//! has it open, which would then write into a file without a name. So whoever opens books locks a file beside
-//! them, together with others; migrating and restoring lock it alone.
+//! SQLite's own locks only order the writers. They do not keep the file from being replaced while a program
+//! has it open, and that program would then write to a deleted file. So a program that writes or copies
+//! books takes a shared lock on a file beside them. Migrating and restoring take an exclusive lock.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use opencoin_ledger::LedgerError;
 
-/// The end of the name of the file that is locked.
+/// Suffix of the name of the lock file.
 const LOCK_SUFFIX: &str = ".lock";
 
-/// Uses the books beside others, until the file is dropped.
+/// Takes the shared lock, which is held until the file is dropped.
 pub(crate) fn shared(books: &Path) -> Result<File, LedgerError> {
     let file = open(books)?;
     let taken = file.try_lock_shared();
-    told(taken, || {
+    locked(taken, || {
         format!(
             "the books at {} are being migrated or restored; try again when that is done",
             books.display()
@@ -26,11 +26,11 @@ pub(crate) fn shared(books: &Path) -> Result<File, LedgerError> {
     Ok(file)
 }
 
-/// Has the books alone, until the file is dropped.
+/// Takes the exclusive lock, which is held until the file is dropped.
 pub(crate) fn alone(books: &Path) -> Result<File, LedgerError> {
     let file = open(books)?;
     let taken = file.try_lock();
-    told(taken, || {
+    locked(taken, || {
         format!(
             "another process uses the books at {}; stop the server, then try again",
             books.display()
@@ -39,7 +39,7 @@ pub(crate) fn alone(books: &Path) -> Result<File, LedgerError> {
     Ok(file)
 }
 
-/// A name beside the books that begins with theirs.
+/// The path of the books with a suffix.
 pub(crate) fn beside(books: &Path, suffix: &str) -> PathBuf {
     let mut name = books.file_name().map_or_else(OsString::new, OsString::from);
     name.push(suffix);
@@ -57,7 +57,8 @@ fn open(books: &Path) -> Result<File, LedgerError> {
         .map_err(|error| LedgerError::Address(format!("cannot lock {}: {error}", path.display())))
 }
 
-fn told(taken: Result<(), TryLockError>, in_use: impl Fn() -> String) -> Result<(), LedgerError> {
+/// Converts the result of a lock attempt.
+fn locked(taken: Result<(), TryLockError>, in_use: impl Fn() -> String) -> Result<(), LedgerError> {
     match taken {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(LedgerError::InUse(in_use())),

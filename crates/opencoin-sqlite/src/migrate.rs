@@ -1,4 +1,4 @@
-//! Bringing the tables of a file up to date, with a copy of what was there beside it.
+//! Brings the tables of a file up to date, after copying the file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,22 +10,22 @@ use crate::fault::ledger_error;
 use crate::lock::beside;
 use crate::{backup, lock, open, schema};
 
-/// The end of the name of a copy that is being written.
+/// Suffix of the name of a copy that is being written.
 const UNFINISHED: &str = ".unfinished";
 
-/// What a migration has done.
+/// The result of [`migrate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
-    /// The tables before it.
+    /// The state of the tables before the migration.
     pub before: SchemaState,
-    /// The copy of the books before it, where something was done.
+    /// The copy of the books before the migration; `None` if there was nothing to do.
     pub copy: Option<PathBuf>,
 }
 
-/// The version of the tables at `address`. Nothing changes there.
+/// Returns the version of the tables at `address` and the migrations that they lack. Changes nothing.
 ///
 /// # Errors
-/// There is no file, or it is no SQLite database.
+/// There is no file, or it is not a SQLite database.
 pub async fn schema_state(address: &str) -> Result<SchemaState, LedgerError> {
     let readers = open::connect_to_read(&existing(address)?).await?;
     let mut connection = readers.acquire().await.map_err(|error| ledger_error(&error))?;
@@ -39,11 +39,12 @@ pub async fn schema_state(address: &str) -> Result<SchemaState, LedgerError> {
     })
 }
 
-/// Brings the tables at `address` up to date; does nothing where they are, or where they are newer. What was
-/// there is copied to a file beside it first, named after the version.
+/// Brings the tables at `address` up to date. Does nothing if they are current or newer. Copies the books
+/// first, to a file beside them that is named after their version.
 ///
 /// # Errors
-/// Somebody uses the books, there are none, or a migration failed; then its tables are as before it.
+/// Another process uses the books, there are no books, or a migration fails. A migration that fails changes
+/// nothing.
 pub async fn migrate(address: &str) -> Result<Migrated, LedgerError> {
     let path = existing(address)?;
     let _alone = lock::alone(&path)?;
@@ -51,7 +52,12 @@ pub async fn migrate(address: &str) -> Result<Migrated, LedgerError> {
         .connect()
         .await
         .map_err(|error| ledger_error(&error))?;
-    let none = || LedgerError::Address(format!("there are no books in {}", path.display()));
+    let none = || {
+        LedgerError::Address(format!(
+            "there are no books in {}; check the path",
+            path.display()
+        ))
+    };
     let version = schema::version(&mut connection).await?.ok_or_else(none)?;
     let before = SchemaState {
         version: Some(version),
@@ -60,14 +66,14 @@ pub async fn migrate(address: &str) -> Result<Migrated, LedgerError> {
     };
     let mut copy = None;
     if version < before.known {
-        copy = Some(copied(&mut connection, &path, version).await?);
+        copy = Some(copy_beside(&mut connection, &path, version).await?);
         schema::migrate(&mut connection).await?;
     }
     connection.close().await.map_err(|error| ledger_error(&error))?;
     Ok(Migrated { before, copy })
 }
 
-async fn copied(
+async fn copy_beside(
     connection: &mut sqlx::SqliteConnection,
     path: &Path,
     version: i64,
@@ -90,7 +96,7 @@ fn existing(address: &str) -> Result<PathBuf, LedgerError> {
         Ok(path)
     } else {
         Err(LedgerError::Address(format!(
-            "there is no database at {}",
+            "there is no database at {}; check the path",
             path.display()
         )))
     }

@@ -1,12 +1,12 @@
-//! The SQL that makes the tables, compiled into the program. A list instead of sqlx's macro: the macro builds all
-//! of sqlx a second time, for the compiler.
+//! The migrations, compiled into the program. They are listed here because sqlx's `migrate!` macro would
+//! compile all of sqlx a second time.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-/// The files of `migrations/sqlite`, oldest first. The name begins with the version.
+/// The files of `migrations/sqlite`, oldest first. Each name begins with the version.
 macro_rules! files {
     ($($name:literal,)*) => {
         [$(($name, include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")))),*]
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_list_is_what_the_folder_holds() {
+    async fn the_list_matches_the_folder() {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite"));
         let fields = |migrator: &Migrator| -> Vec<_> {
             let migrations = migrator.iter();

@@ -1,4 +1,4 @@
-//! Opening the file: its address, the settings that durability rests on, the tables.
+//! Opens the file: its address, the settings for durability and speed, and the tables.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -12,51 +12,52 @@ use sqlx::{Connection, SqlitePool};
 use crate::fault::ledger_error;
 use crate::{SqliteLedger, lock, schema};
 
-/// How long a statement waits for the write lock of another process.
+/// Seconds that a statement waits for the write lock of another process.
 pub const BUSY_SECONDS_MAX: u64 = 5;
 
-/// How many pages of 4 KiB the write-ahead log gathers before they go into the file. Coins arrive in no
-/// order, so each commit changes pages all over the table; the longer the log, the more often a page is
-/// written once for several commits. 16 MiB.
+/// The write-ahead log is checkpointed at this many pages of 4 KiB (16 MiB). Coins arrive in random order, so
+/// each commit changes pages all over the table. With a longer log, more of these changes share one write of
+/// a page.
 const CHECKPOINT_PAGES: u32 = 4096;
 
-/// To what the log shrinks again after a long audit has kept it from being emptied.
+/// The size, in bytes, to which the log is cut after a long audit has kept it from being checkpointed.
 const LOG_BYTES_KEPT_MAX: u64 = 64 << 20;
 
-/// The writer's own cache of pages; beyond it the system's cache answers, at the price of a call. The default
-/// is 2 MiB, which the inner pages of a table of some million coins fill.
+/// The page cache of the connection that writes. A miss costs a system call. The inner pages of a table of
+/// some million coins fill the default of 2 MiB.
 ///
-/// Other settings are left as they are: memory mapping would turn a disk error into a signal that ends the
-/// process, and `synchronous` below `FULL` would lose confirmed money when power fails.
+/// Other settings keep their defaults. With memory mapping a disk error would end the process by a signal,
+/// and with `synchronous` below `FULL` a power failure would lose confirmed commits.
 const WRITER_CACHE_KIB: u32 = 16 * 1024;
 
+/// The most connections of one process that read.
 const READERS_MAX: u32 = 4;
 
-/// How long a command waits for a connection of this process before the database counts as unavailable.
+/// How long a command waits for a connection of this process, before the database counts as unavailable.
 const ACQUIRE_SECONDS_MAX: u64 = 30;
 
 /// What to do when there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Make it, for its owner alone to read.
+    /// Create it, readable only for its owner.
     Create,
-    /// Refuse: a mistyped path must not become an empty ledger.
+    /// Fail, so that a mistyped path does not become an empty ledger.
     Existing,
 }
 
 impl SqliteLedger {
-    /// Opens the file at `address`, a path or `sqlite:` and a path. Where `mode` says so, it makes the tables
-    /// that are missing in books in which nothing has happened.
+    /// Opens the file at `address`, a path or `sqlite:` and a path. With [`Mode::Create`], creates missing
+    /// tables if the books have no transaction yet.
     ///
     /// # Errors
-    /// There are no books and `mode` says not to make them, it is no SQLite database, its tables are of a
-    /// version that this program does not work with, or somebody has it alone.
+    /// There are no books and `mode` is [`Mode::Existing`], the file is not a SQLite database, this program
+    /// cannot work with the version of its tables, or the books are being migrated or restored.
     pub async fn open(address: &str, mode: Mode) -> Result<Self, LedgerError> {
         let path = path(address)?;
         if mode == Mode::Create {
             create(&path)?;
         } else {
-            must_be_there(&path)?;
+            check_exists(&path)?;
         }
         let lock = Some(Arc::new(lock::shared(&path)?));
         let options = options(&path);
@@ -71,7 +72,7 @@ impl SqliteLedger {
         let mut connection = writer.acquire().await.map_err(|error| ledger_error(&error))?;
         match schema::version(&mut connection).await? {
             None if mode == Mode::Create => schema::migrate(&mut connection).await?,
-            // Whoever began to make them was interrupted.
+            // Their creation was interrupted.
             Some(version)
                 if mode == Mode::Create
                     && version < schema::known()
@@ -81,8 +82,8 @@ impl SqliteLedger {
             }
             _ => schema::check(&mut connection, &path).await?,
         }
-        // A process that was killed may have left commits in the log that the system has not written to the disk.
-        // They can be read from now on, so they are written now.
+        // A killed process may have left commits in the log that are not on the disk yet. They are written
+        // before anybody reads them.
         sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
             .execute(&mut *connection)
             .await
@@ -99,14 +100,14 @@ impl SqliteLedger {
         })
     }
 
-    /// Opens the file to read it: nothing in the books changes. In a folder that may not be written either,
-    /// it can be read while an issuer has it open, or when none has left a write-ahead log there.
+    /// Opens the file for reading. Nothing in the books changes. In a read-only folder this works while an
+    /// issuer has the file open, or if there is no write-ahead log.
     ///
     /// # Errors
-    /// As [`Self::open`]; also when the tables are not up to date, which reading cannot change.
+    /// As [`Self::open`]; also if the tables are not up to date.
     pub async fn open_to_read(address: &str) -> Result<Self, LedgerError> {
         let path = path(address)?;
-        must_be_there(&path)?;
+        check_exists(&path)?;
         let readers = connect_to_read(&path).await?;
         let mut connection = readers.acquire().await.map_err(|error| ledger_error(&error))?;
         schema::check(&mut connection, &path).await?;
@@ -122,11 +123,11 @@ impl SqliteLedger {
     /// Waits for statements in progress and closes the file.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await; // last, so that it folds the write-ahead log into the file
+        self.writer.close().await; // last, so that it merges the write-ahead log into the file
     }
 }
 
-/// Connections that change nothing.
+/// Opens connections that cannot change the books.
 pub(crate) async fn connect_to_read(path: &Path) -> Result<SqlitePool, LedgerError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -135,17 +136,17 @@ pub(crate) async fn connect_to_read(path: &Path) -> Result<SqlitePool, LedgerErr
         .pragma("query_only", "ON");
     match readers(options.clone().read_only(true)).await {
         Ok(readers) => Ok(readers),
-        // Without a log nobody writes; what a log would need cannot be made here.
+        // Without a log nobody writes, and the files that a log needs cannot be created here.
         Err(_) if !lock::beside(path, "-wal").exists() => {
             readers(options.read_only(true).immutable(true)).await
         }
-        // The log of an issuer that was killed: it takes the right to write to find out what of it counts.
+        // The log of an issuer that was killed. Recovering it needs write access to the folder.
         Err(_) => readers(options).await,
     }
 }
 
-/// On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice and
-/// would refuse to begin another one on this connection for ever: such a connection is replaced.
+/// On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice this
+/// and could never begin another one on the connection, so the pool replaces it.
 fn pool() -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
@@ -153,7 +154,7 @@ fn pool() -> SqlitePoolOptions {
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
-/// Connections that have read something: opening alone does not show whether that is possible.
+/// Opens a pool and reads from it, because opening alone does not show whether reading works.
 async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, LedgerError> {
     let read = async {
         let pool = pool().max_connections(READERS_MAX).connect_with(options).await?;
@@ -165,12 +166,17 @@ async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, LedgerErro
     read.await.map_err(|error| ledger_error(&error))
 }
 
-fn must_be_there(path: &Path) -> Result<(), LedgerError> {
-    let missing = || LedgerError::Address(format!("there is no database at {}", path.display()));
+fn check_exists(path: &Path) -> Result<(), LedgerError> {
+    let missing = || {
+        LedgerError::Address(format!(
+            "there is no database at {}; check the path",
+            path.display()
+        ))
+    };
     if path.is_file() { Ok(()) } else { Err(missing()) }
 }
 
-/// How every connection that may write opens the file.
+/// Options of every connection that may write.
 pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -188,23 +194,26 @@ pub(crate) fn path(address: &str) -> Result<PathBuf, LedgerError> {
         .or_else(|| address.strip_prefix("sqlite:"))
         .unwrap_or(address);
     if path.is_empty() || path.contains(":memory:") || path.contains('?') {
-        let text = format!(
-            "{address:?} is not the address of a SQLite file: sqlite: and a path, without parameters"
-        );
+        let text =
+            format!("{address:?} is not the address of a SQLite file: use `sqlite:PATH`, without parameters");
         return Err(LedgerError::Address(text));
     }
     Ok(PathBuf::from(path))
 }
 
-/// Makes the file before SQLite does: it holds what wallets resume by, and SQLite's own file would be
-/// readable by all.
+/// Creates an empty file before SQLite does, which would make it readable for all. The books hold secrets of
+/// wallets: the transaction references with which they resume.
 pub(crate) fn create(path: &Path) -> Result<(), LedgerError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let error =
-        |error| LedgerError::Address(format!("cannot make the database at {}: {error}", path.display()));
+    let error = |error| {
+        LedgerError::Address(format!(
+            "cannot create the database at {}: {error}",
+            path.display()
+        ))
+    };
     options.open(path).map(|_| ()).map_err(error)
 }
 

@@ -1,5 +1,5 @@
-//! Writing a batch that was decided optimistically: what [`Postings`] name as conditions stands in the `WHERE`s, and no row is read
-//! beforehand.
+//! Writes a batch that was decided optimistically. No row is read in advance: the `WHERE` clauses contain the
+//! conditions of the [`Postings`].
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{Amount, Postings};
@@ -10,10 +10,10 @@ use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
 use crate::save::{counter, insert_transactions};
 
-/// Writes inside the caller's transaction.
+/// Writes in the caller's transaction, which must be rolled back after an error.
 ///
 /// # Errors
-/// [`Fault::Contradiction`] where a condition does not hold.
+/// [`Fault::Contradiction`] if a condition does not hold.
 pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<(), Fault> {
     let holds = (!postings.signs || can_mint_and_sign(connection, postings).await?)
         && update_accounts(connection, postings).await?
@@ -23,7 +23,7 @@ pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Posti
     if holds { Ok(()) } else { Err(Fault::Contradiction) }
 }
 
-/// Whether signing is not paused and none of the mints waits for money.
+/// Whether signing is not paused and none of the batch's mints is a waiting mint.
 async fn can_mint_and_sign(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
     let sql = "SELECT NOT paused, EXISTS (SELECT 1 FROM waiting_mints) FROM signing WHERE id = 1";
     let (signs, some_wait): (bool, bool) = sqlx::query_as(sql).fetch_one(&mut *connection).await?;

@@ -1,4 +1,4 @@
-//! Reads of the books that each engine has its own way for.
+//! Reads of the books whose SQL differs between the engines.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored;
@@ -24,7 +24,7 @@ pub(crate) async fn transaction(
     else {
         return Ok(None);
     };
-    // After it: a key that is stopped between the two is one that was stopped since.
+    // Read after the transaction, so that a key that is stopped between the two queries counts as stopped.
     let query = sqlx::query_scalar("SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL")
         .fetch_all(&mut *connection)
         .await;
@@ -32,7 +32,7 @@ pub(crate) async fn transaction(
     stored::transaction(id, kind, at, blinds.as_deref(), paused, &stopped).map(Some)
 }
 
-/// The database has no clock but this machine's.
+/// The database has no clock of its own.
 pub(crate) async fn moments(connection: &mut SqliteConnection) -> Result<Moments, LedgerError> {
     let query = sqlx::query_scalar("SELECT applied_at FROM transactions ORDER BY id DESC LIMIT 1")
         .fetch_optional(&mut *connection)

@@ -1,5 +1,5 @@
-//! Writing what a batch changed, many rows in one statement. The write lock is held, so a row that is there
-//! already or not there at all is an error and not a race.
+//! Writes the changes of a batch, many rows in one statement. The transaction holds the write lock, so a row
+//! that unexpectedly exists or is missing is an error and not a race.
 
 use opencoin_ledger::journal::{Record, ReferenceKey};
 use opencoin_ledger::view::{
@@ -31,7 +31,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
     if !insert_transactions(connection, &journal).await? {
-        let reason = "a reference is there that this transaction has looked for and not found";
+        let reason = "a reference exists that this transaction looked for and did not find";
         return Err(LedgerError::corrupt("table transactions", reason).into());
     }
     insert_payouts(connection, &requested).await?;
@@ -88,12 +88,12 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
     Ok(())
 }
 
-/// `false` where a record of one of the references is there already; what was written must then be undone.
+/// Returns `false` if a record with one of the references exists. The caller must roll back then.
 pub(crate) async fn insert_transactions(
     connection: &mut SqliteConnection,
     records: &[Record],
 ) -> Result<bool, Fault> {
-    // Exact pieces: blinds can be large.
+    // Not padded, because blinds can be large.
     for records in pieces(records) {
         let sql = format!(
             "INSERT INTO transactions
@@ -169,7 +169,7 @@ fn settled_columns(payout: &PayoutState) -> (Option<bool>, Option<&str>, Option<
     )
 }
 
-/// One by one, as the next ones: mints that wait are rare.
+/// One statement for each row, as in the next two functions, because waiting mints are rare.
 async fn insert_waiting(
     connection: &mut SqliteConnection,
     rows: &[(WaitingState, Vec<u8>)],
@@ -288,13 +288,14 @@ pub(crate) fn counter(value: u64) -> Result<i64, LedgerError> {
     i64::try_from(value).map_err(|error| LedgerError::corrupt("counter", error))
 }
 
+/// Fails unless all rows were changed. The transaction has read them, so a missing row is corruption.
 fn all_or_vanished(result: &SqliteQueryResult, rows: usize, table: &str) -> Result<(), Fault> {
     if result.rows_affected() == rows as u64 {
         return Ok(());
     }
     Err(LedgerError::corrupt(
         format!("table {table}"),
-        "a row that this transaction has read is not there",
+        "a row that this transaction read is missing",
     )
     .into())
 }

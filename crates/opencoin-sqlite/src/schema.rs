@@ -1,4 +1,4 @@
-//! The versions of the tables.
+//! The schema version of the tables: reads it, checks it and migrates.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use sqlx::migrate::MigrateError;
 use crate::fault::ledger_error;
 use crate::migrations::MIGRATIONS;
 
-/// The version that this program was written for.
+/// The newest version that this program knows.
 pub(crate) fn known() -> i64 {
     MIGRATIONS
         .iter()
@@ -18,7 +18,7 @@ pub(crate) fn known() -> i64 {
         .unwrap_or(0)
 }
 
-/// The version of the tables; `None` in a file without any.
+/// Returns the version of the tables, or `None` if there are no tables.
 pub(crate) async fn version(connection: &mut SqliteConnection) -> Result<Option<i64>, LedgerError> {
     if !has_table(connection, "_sqlx_migrations").await? {
         return Ok(None);
@@ -30,14 +30,19 @@ pub(crate) async fn version(connection: &mut SqliteConnection) -> Result<Option<
         .map_err(|error| ledger_error(&error))
 }
 
-/// Refuses tables that this program does not work with.
+/// Returns an error if this program cannot work with the tables.
 pub(crate) async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), LedgerError> {
-    let no_books = || LedgerError::Address(format!("there are no books in {}", path.display()));
+    let no_books = || {
+        LedgerError::Address(format!(
+            "there are no books in {}; check the path",
+            path.display()
+        ))
+    };
     let version = version(connection).await?.ok_or_else(no_books)?;
     admit(version, known(), oldest_program(connection).await?)
 }
 
-/// Which version a program must know at least, where the tables say so.
+/// Returns the oldest version that a program must know to work with the tables, if they state one.
 pub(crate) async fn oldest_program(connection: &mut SqliteConnection) -> Result<Option<i64>, LedgerError> {
     if !has_table(connection, "schema_compatibility").await? {
         return Ok(None);
@@ -49,7 +54,7 @@ pub(crate) async fn oldest_program(connection: &mut SqliteConnection) -> Result<
         .map_err(|error| ledger_error(&error))
 }
 
-/// Whether nothing has happened in books of any version.
+/// Whether the books have no transaction yet. Works on tables of every version.
 pub(crate) async fn is_unused(connection: &mut SqliteConnection) -> Result<bool, LedgerError> {
     let query = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM transactions)");
     query
@@ -58,7 +63,7 @@ pub(crate) async fn is_unused(connection: &mut SqliteConnection) -> Result<bool,
         .map_err(|error| ledger_error(&error))
 }
 
-/// The migrations after a version.
+/// The migrations after `version`: their versions and descriptions.
 pub(crate) fn pending(version: i64) -> Vec<(i64, String)> {
     let newer = MIGRATIONS.iter().filter(|migration| migration.version > version);
     newer

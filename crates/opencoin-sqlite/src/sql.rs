@@ -1,4 +1,4 @@
-//! SQLite as what the shared SQL runs on.
+//! Runs the shared SQL on SQLite.
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -16,7 +16,7 @@ static DIALECT: Dialect = Dialect {
     by_bytes: "COLLATE BINARY",
 };
 
-/// A connection on which the shared SQL runs.
+/// A connection that runs the shared SQL.
 pub(crate) struct Sql<'c>(pub(crate) &'c mut SqliteConnection);
 
 #[async_trait]
@@ -47,7 +47,7 @@ fn query<'q>(sql: &'q str, values: &[Value<'q>]) -> Query<'q, Sqlite, SqliteArgu
     })
 }
 
-/// A row as the shared SQL reads it.
+/// Converts a row to the type that the shared SQL reads.
 pub(crate) fn cells(row: &SqliteRow) -> Result<opencoin_sql::Row, sqlx::Error> {
     let mut cells = Vec::with_capacity(row.len());
     for index in 0..row.len() {
@@ -73,7 +73,7 @@ impl From<SqlError> for Fault {
     }
 }
 
-/// The error of a read.
+/// Converts the error of a read.
 pub(crate) fn read_error(error: SqlError) -> LedgerError {
     match error {
         SqlError::Database(error) => ledger_error(&error),

@@ -1,7 +1,6 @@
-//! The one place that runs transactions and reads: it gives each a name, limits its time, repeats it where that
-//! helps, and logs what became of it.
+//! Runs all transactions and reads, with a name, a time limit, retries and a log entry for each.
 //!
-//! A [`Task`] names the work and its limits. [`run`] writes, [`read`] reads.
+//! A [`Task`] holds the name and the limits. [`run`] is for writes, [`read`] for reads.
 
 use std::time::{Duration, Instant};
 
@@ -14,24 +13,24 @@ use crate::fault::Fault;
 /// How long one attempt at a transaction may take before the file counts as unavailable.
 const ATTEMPT_DURATION_MAX: Duration = Duration::from_secs(60);
 
-/// The same for a read that a client waits for, the wait for a connection included.
+/// As [`ATTEMPT_DURATION_MAX`], for a read that a client waits for; includes the wait for a connection.
 const READ_DURATION_MAX: Duration = Duration::from_secs(20);
 
-/// The same for a read of whole tables.
+/// As [`ATTEMPT_DURATION_MAX`], for a read of whole tables.
 const LONG_READ_DURATION_MAX: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// The name and the limits of a transaction or a read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task {
-    /// What the log calls it.
+    /// The name in the log.
     name: &'static str,
     duration_max: Duration,
     attempts_max: u32,
 }
 
 impl Task {
-    /// A transaction that is tried again while another process holds the write lock. Each attempt has waited
-    /// for it already.
+    /// A transaction that is retried while another process holds the write lock. Each attempt waits for the
+    /// lock.
     pub(crate) const fn transaction(name: &'static str) -> Self {
         Self {
             name,
@@ -48,7 +47,7 @@ impl Task {
         }
     }
 
-    /// A read that somebody waits for.
+    /// A read that a client waits for.
     pub(crate) const fn read(name: &'static str) -> Self {
         Self {
             duration_max: READ_DURATION_MAX,
@@ -65,13 +64,13 @@ impl Task {
     }
 }
 
-/// Takes the write lock, runs a transaction, commits it, and repeats it while the lock is taken.
+/// Takes the write lock, runs a transaction and commits it. Retries while another process holds the lock.
 ///
-/// Dropped before the commit is sent, it leaves nothing. `work` may run several times.
+/// If the future is dropped before the commit is sent, nothing changes. `work` may run several times.
 ///
 /// # Errors
-/// [`LedgerError::Contended`] after the last attempt; nothing was done then. [`LedgerError::Unavailable`] where the
-/// outcome is unknown.
+/// [`LedgerError::Contended`] after the last attempt; nothing was changed then. [`LedgerError::Unavailable`]
+/// if the outcome is unknown.
 pub(crate) async fn run<'a, T>(
     writer: &SqlitePool,
     task: Task,
@@ -97,7 +96,7 @@ pub(crate) async fn run<'a, T>(
 /// Runs a read on a connection of the pool.
 ///
 /// # Errors
-/// The file cannot be read in time, or a row makes no sense.
+/// The file cannot be read in time, or a row is invalid.
 pub(crate) async fn read<'a, T>(
     readers: &SqlitePool,
     task: Task,
@@ -119,14 +118,14 @@ async fn attempt<'a, T>(
 ) -> Result<T, Fault> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     let result = work(&mut transaction).await;
-    // Otherwise it is rolled back when it is dropped, unless SQLite has done so.
+    // After an error, dropping the transaction rolls it back, unless SQLite has done so.
     if result.is_ok() {
         transaction.commit().await?;
     }
     result
 }
 
-/// A file that does not answer counts as unavailable after a while.
+/// Limits the time of the work. After that the database counts as unavailable.
 async fn in_time<T>(task: Task, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let no_answer = |_| {
         LedgerError::Unavailable(format!(
@@ -141,7 +140,7 @@ async fn in_time<T>(task: Task, work: impl Future<Output = Result<T, Fault>>) ->
 fn log(task: Task, attempts: u32, begun: Instant, error: Option<&LedgerError>) {
     let millis = begun.elapsed().as_millis();
     match error {
-        None => tracing::trace!(task = task.name, attempts, millis, "the database has answered"),
-        Some(error) => tracing::debug!(task = task.name, attempts, millis, %error, "the database has failed"),
+        None => tracing::trace!(task = task.name, attempts, millis, "the database answered"),
+        Some(error) => tracing::debug!(task = task.name, attempts, millis, %error, "the database failed"),
     }
 }

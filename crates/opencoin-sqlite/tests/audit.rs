@@ -1,5 +1,5 @@
-//! An auditor at a SQLite file: it finds what somebody changes, goes on where it was, and changes nothing.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+//! Audits of a SQLite file: they find tampering, resume where they stopped, and do not change the file.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 
-/// Books, and an auditor's view of them.
+/// Books, and a read-only view of them for an auditor.
 async fn open() -> (Pair, SqliteLedger, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let first = SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap();
@@ -29,7 +29,7 @@ fn address(folder: &TempDir) -> String {
     folder.path().join("ledger.sqlite").to_str().unwrap().to_owned()
 }
 
-/// Runs statements as somebody who tampers with the file.
+/// Changes the file without the ledger.
 async fn tamper(folder: &TempDir, statements: &str) {
     let mut connection = SqliteConnectOptions::new()
         .filename(address(folder))
@@ -52,7 +52,7 @@ async fn all_tampering_is_found() {
 }
 
 #[tokio::test]
-async fn an_auditor_in_broken_books_says_what_is_new() {
+async fn an_auditor_of_broken_books_reports_new_faults() {
     let (ledgers, source, folder) = open().await;
     an_auditor_goes_on_in_broken_books(&ledgers, &source, async |statements: &str| {
         tamper(&folder, statements).await
@@ -61,7 +61,7 @@ async fn an_auditor_in_broken_books_says_what_is_new() {
 }
 
 #[tokio::test]
-async fn an_auditor_goes_on_where_it_was() {
+async fn an_auditor_resumes_where_it_stopped() {
     let (ledgers, source, folder) = open().await;
     an_auditor_resumes(&ledgers, &source, async |statements: &str| {
         tamper(&folder, statements).await
@@ -76,7 +76,7 @@ async fn stored_acceptances_are_read_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_sample_is_known_by_its_seed() {
+async fn a_seed_determines_the_sample() {
     let (ledgers, source, _folder) = open().await;
     books_to_tamper_with(&ledgers).await;
     let mut drawn = Vec::new();
@@ -100,15 +100,15 @@ async fn a_sample_is_known_by_its_seed() {
     for seed in 1..20 {
         other |= of_seed(seed).await != first;
     }
-    assert!(other, "another seed draws others");
+    assert!(other, "another seed draws another sample");
 }
 
 #[tokio::test]
-async fn reading_changes_nothing_and_needs_tables_of_this_version() {
+async fn an_audit_changes_nothing_and_needs_current_tables() {
     let (ledgers, source, folder) = open().await;
     books_to_tamper_with(&ledgers).await;
     drop((ledgers, source));
-    // What an issuer leaves when it ends.
+    // The file as an issuer leaves it when it stops.
     let issuer = SqliteLedger::open(&address(&folder), Mode::Existing)
         .await
         .unwrap();

@@ -1,6 +1,6 @@
-//! Every statement of every command fails once, and nothing is stored; and futures are dropped at every
+//! Each statement of each command fails once and nothing is stored, and futures are dropped at every await
 //! point.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use opencoin_sqlite::{Mode, SqliteLedger};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
-/// Every statement of a command that writes.
+/// All kinds of statements with which commands write.
 const STATEMENTS: [&str; 14] = [
     "INSERT ON accounts",
     "UPDATE ON accounts",
@@ -30,9 +30,10 @@ const STATEMENTS: [&str; 14] = [
     "DELETE ON waiting_mints",
 ];
 const FAULT: &str = "a fault of the test";
-/// A point for each poll that a batch takes, several times over.
+/// Several times the number of polls that a batch needs.
 const BATCHES_DROPPED: usize = 320;
 
+/// Changes the file without the ledger.
 async fn tamper(path: &Path, statements: &str) {
     let mut connection = SqliteConnectOptions::new()
         .filename(path)
@@ -44,7 +45,7 @@ async fn tamper(path: &Path, statements: &str) {
 }
 
 #[tokio::test]
-async fn every_command_of_which_a_statement_failed_is_not_stored() {
+async fn a_command_with_a_failed_statement_is_not_stored() {
     let (mut struck, mut faults) = (BTreeSet::new(), 0);
     for case in FaultCase::all().await {
         let faults_before = faults;
@@ -68,7 +69,7 @@ async fn every_command_of_which_a_statement_failed_is_not_stored() {
                     struck.insert(statement);
                     faults += 1;
                 }
-                Ok(_) => case.assert_stored(&ledger).await, // it does without this statement
+                Ok(_) => case.assert_stored(&ledger).await, // this command does not use the statement
             }
             ledger.close().await;
         }
@@ -79,7 +80,7 @@ async fn every_command_of_which_a_statement_failed_is_not_stored() {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_dropped_is_there_as_a_whole_or_not_at_all() {
+async fn a_dropped_batch_is_stored_completely_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
     let first = SqliteLedger::open(path.to_str().unwrap(), Mode::Create)

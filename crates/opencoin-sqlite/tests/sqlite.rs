@@ -1,5 +1,6 @@
-//! SQLite obeys the rules of the books, agrees with the model, and survives what happens to files.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
+//! The store on SQLite passes the conformance tests, agrees with the model, and copes with full disks,
+//! copies, replaced files and power failures.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ fn address(folder: &TempDir) -> String {
     folder.path().join("ledger.sqlite").to_str().unwrap().to_owned()
 }
 
-/// Runs statements as somebody who tampers with the file.
+/// Changes the file without the ledger.
 async fn tamper(folder: &TempDir, statements: &str) -> Result<(), sqlx::Error> {
     let mut connection = SqliteConnectOptions::new()
         .filename(address(folder))
@@ -50,10 +51,10 @@ async fn tamper(folder: &TempDir, statements: &str) -> Result<(), sqlx::Error> {
 opencoin_conformance::conformance_tests!(open);
 
 #[tokio::test]
-async fn a_renew_makes_the_books_grow_by_little() {
+async fn a_renew_stores_few_bytes() {
     const RENEWS: u64 = 2_000;
     let (ledgers, folder) = open().await;
-    // The log ahead of writing is used again and again, so only the file of the books counts.
+    // Only the main file counts, because the write-ahead log is reused.
     let size = async || {
         tamper(&folder, "PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
         std::fs::metadata(address(&folder)).unwrap().len()
@@ -85,7 +86,7 @@ fn debit(units: u64) -> Command {
 }
 
 #[tokio::test]
-async fn a_statement_that_fails_in_mid_batch_leaves_nothing() {
+async fn a_statement_that_fails_within_a_batch_changes_nothing() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     let before = ledgers[1].audit_facts().await.unwrap();
@@ -101,10 +102,10 @@ async fn a_statement_that_fails_in_mid_batch_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_sqlite_ends_by_itself_does_not_spoil_the_next() {
+async fn a_transaction_that_sqlite_rolls_back_does_not_break_the_next() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
-    // What SQLite does on a full disk: not the statement is undone, but the transaction.
+    // On a full disk SQLite rolls back the transaction, not only the statement.
     let full_disk =
         "CREATE TRIGGER full_disk BEFORE INSERT ON transactions BEGIN SELECT RAISE(ROLLBACK, 'no room'); END";
     tamper(&folder, full_disk).await.unwrap();
@@ -163,7 +164,7 @@ async fn the_tables_refuse_what_the_books_refuse() {
 }
 
 #[tokio::test]
-async fn an_audit_finds_what_somebody_changed_in_the_file() {
+async fn an_audit_finds_changes_made_directly_in_the_file() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     tamper(&folder, "UPDATE accounts SET balance = 1000 WHERE name = 'alice'")
@@ -193,7 +194,7 @@ fn prune(key: u8) -> Command {
 }
 
 #[tokio::test]
-async fn what_a_prune_would_hide_is_found_before_it() {
+async fn faults_that_a_prune_would_hide_are_found_before_it() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     tamper(&folder, "INSERT INTO spent VALUES (1, x'07')")
@@ -218,7 +219,7 @@ async fn what_a_prune_would_hide_is_found_before_it() {
     );
 }
 
-/// Books as an earlier version of the program has left them.
+/// Books as an earlier version of the program left them.
 async fn books_of_version(version: usize, folder: &TempDir, rows: &str) {
     let mut connection = SqliteConnectOptions::new()
         .filename(address(folder))
@@ -266,7 +267,7 @@ async fn books_of_the_second_version_keep_their_meaning() {
     assert_eq!(
         schema_state(copy.unwrap().to_str().unwrap()).await.unwrap(),
         before,
-        "the copy is of before"
+        "the copy is from before the migration"
     );
     assert_eq!(
         migrate(&address(&folder)).await.unwrap().copy,
@@ -320,7 +321,7 @@ async fn books_of_the_first_version_keep_their_meaning() {
 }
 
 #[tokio::test]
-async fn books_are_there_after_a_restart() {
+async fn books_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let first = SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap();
     let pair: Pair = [Arc::new(first.clone()), Arc::new(first.clone())];
@@ -335,19 +336,22 @@ async fn books_are_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_not_made_by_accident() {
+async fn a_missing_file_is_not_created_by_accident() {
     let folder = tempfile::tempdir().unwrap();
     let error = SqliteLedger::open(&address(&folder), Mode::Existing)
         .await
         .unwrap_err();
     assert_eq!(
         error,
-        LedgerError::Address(format!("there is no database at {}", address(&folder)))
+        LedgerError::Address(format!(
+            "there is no database at {}; check the path",
+            address(&folder)
+        ))
     );
 }
 
 #[tokio::test]
-async fn who_reads_changes_nothing() {
+async fn a_reader_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     books_of_version(1, &folder, "").await;
     let older = SqliteLedger::open_to_read(&address(&folder)).await.unwrap_err();
@@ -377,7 +381,7 @@ async fn who_reads_changes_nothing() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_file_is_for_its_owner_alone() {
+async fn only_the_owner_may_access_the_files() {
     use std::os::unix::fs::PermissionsExt;
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
@@ -393,7 +397,7 @@ async fn the_file_is_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_compatible() {
+async fn newer_tables_are_refused_unless_they_declare_compatibility() {
     let (ledgers, folder) = open().await;
     drop(ledgers);
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -419,7 +423,7 @@ async fn tables_of_a_newer_version_stop_the_start_unless_they_say_that_they_are_
 }
 
 #[tokio::test]
-async fn books_whose_making_was_interrupted_are_made_to_the_end() {
+async fn an_interrupted_creation_of_books_is_completed() {
     let folder = tempfile::tempdir().unwrap();
     books_of_version(1, &folder, "").await;
     let older = SqliteLedger::open(&address(&folder), Mode::Existing)
@@ -438,13 +442,13 @@ async fn books_whose_making_was_interrupted_are_made_to_the_end() {
 }
 
 #[tokio::test]
-async fn books_say_which_they_are() {
+async fn books_have_an_identity() {
     let folder = tempfile::tempdir().unwrap();
     books_tell_their_history(SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap()).await;
 }
 
 #[tokio::test]
-async fn nobody_replaces_or_migrates_books_that_are_open() {
+async fn open_books_are_not_replaced_or_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap();
     let (books, kept) = (folder.path().join("ledger.sqlite"), folder.path().join("kept"));
@@ -470,7 +474,7 @@ async fn nobody_replaces_or_migrates_books_that_are_open() {
 }
 
 #[tokio::test]
-async fn a_copy_holds_one_moment_and_damage_is_found() {
+async fn a_copy_is_consistent_and_damage_is_found() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
     let copy = folder.path().join("copy");
@@ -493,7 +497,7 @@ async fn a_copy_holds_one_moment_and_damage_is_found() {
     restored.close().await;
     assert!(
         !folder.path().join("copy-wal").exists(),
-        "nothing is left beside books that were closed"
+        "closing the books removes the log"
     );
 
     let mut bytes = std::fs::read(&copy).unwrap();
@@ -503,9 +507,9 @@ async fn a_copy_holds_one_moment_and_damage_is_found() {
     assert!(inspect(&copy).await.is_err());
 }
 
-/// What can be read could be lost with the power otherwise: the system may not have written the log.
+/// Otherwise a power failure could lose rows that were read, because the log may not be on the disk yet.
 #[tokio::test]
-async fn what_a_killed_process_has_left_in_the_log_is_written_when_the_books_are_opened() {
+async fn opening_writes_the_log_of_a_killed_process_to_the_file() {
     let (killed, [found, copied]) = (
         tempfile::tempdir().unwrap(),
         [(); 2].map(|()| tempfile::tempdir().unwrap()),

@@ -1,5 +1,5 @@
-//! Connections to a real server: over TLS, to the server that was meant, to a database that can hold the books, and
-//! after the server has ended idle ones.
+//! Connections to a real server: TLS and its verification, the encoding of the database, idle connections
+//! that the server has closed, and read-only servers.
 
 use std::path::PathBuf;
 use std::process::Command as Process;
@@ -14,10 +14,10 @@ use tempfile::TempDir;
 
 use super::{debit, open};
 
-/// Makes an authority and certificates of it, for a signer and its server: ours are those of a database.
+/// Script that makes an authority and certificates. It is for the signer; here the database uses them.
 const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/signer/certificates.sh");
-/// After this time of rest a connection is looked at before it is used.
-const REST: Duration = Duration::from_millis(1100);
+/// A connection that was idle for this long is pinged before it is used.
+const IDLE: Duration = Duration::from_millis(1100);
 
 /// A certificate for `localhost`, and the authority that signed it.
 struct Certificates(TempDir);
@@ -41,7 +41,7 @@ impl Certificates {
 }
 
 #[tokio::test]
-async fn over_tls_the_server_must_be_the_one_that_was_meant() {
+async fn the_server_must_have_a_certificate_for_its_name() {
     let (ours, others) = (Certificates::new(), Certificates::new());
     let server = EphemeralPostgres::start_with_tls(&ours.path("signer.pem"), &ours.path("signer.key"));
     let database = TestDatabase::create_on(&server.url());
@@ -77,7 +77,7 @@ async fn over_tls_the_server_must_be_the_one_that_was_meant() {
         ),
         (
             url("localhost", "sslmode=disable", None),
-            "the server takes TLS alone",
+            "the server requires TLS",
         ),
     ] {
         let refused = PostgresLedger::connect(&wrong).await;
@@ -95,20 +95,20 @@ async fn over_tls_the_server_must_be_the_one_that_was_meant() {
             "{why}: {text}"
         );
     }
-    // What may be used by who trusts the way there: TLS, and not who is at its end.
+    // Without verify-full the connection is encrypted, but the server is not verified.
     let preferred = PostgresLedger::protection(&url("localhost", "", None))
         .await
         .unwrap();
     assert_eq!(
         preferred.to_string(),
-        "on this machine, over TLSv1.3 (sslmode=prefer, the default there)"
+        "on this machine, over TLSv1.3 (sslmode=prefer by default)"
     );
     let socket = PostgresLedger::protection(&database.url()).await.unwrap();
     assert_eq!(socket.to_string(), "over a Unix socket");
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_hold_every_text_is_refused() {
+async fn a_database_with_another_encoding_is_refused() {
     let database = TestDatabase::create();
     let name = format!("{}_latin1", database.name());
     let drop = format!("DROP DATABASE IF EXISTS {name}");
@@ -134,10 +134,10 @@ async fn a_database_that_cannot_hold_every_text_is_refused() {
 fn drop_ledger(_: PostgresLedger) {}
 
 #[tokio::test]
-async fn connections_that_were_ended_while_idle_are_not_used_again() {
+async fn connections_that_the_server_closed_while_idle_are_replaced() {
     let ([ledger, _], database) = open().await;
     assert!(ledger.apply(&[debit(1)]).await.is_ok() && ledger.ready().await.is_ok());
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(IDLE).await;
     database.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
@@ -148,7 +148,7 @@ async fn connections_that_were_ended_while_idle_are_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_read_only_is_not_ready() {
+async fn a_read_only_database_is_not_ready() {
     let ([ledger, _], database) = open().await;
     assert_eq!(ledger.ready().await, Ok(()));
     let set = |value: &str| {
@@ -165,14 +165,14 @@ async fn a_database_that_is_read_only_is_not_ready() {
 }
 
 #[tokio::test]
-async fn why_there_is_no_connection_is_said() {
+async fn a_failed_connection_reports_its_cause() {
     let url = "postgres://nobody@localhost/none?host=/no/such/folder";
     let text = PostgresLedger::connect(url).await.unwrap_err().to_string();
     assert!(text.contains("No such file or directory"), "{text}");
 }
 
 #[tokio::test]
-async fn a_renew_makes_the_books_grow_by_little() {
+async fn a_renew_stores_few_bytes() {
     const RENEWS: u64 = 2_000;
     let (ledgers, database) = open().await;
     let size = async || {
