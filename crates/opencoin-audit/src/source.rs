@@ -30,7 +30,7 @@ pub trait AuditSource: Send + Sync {
         Ok(pass.facts())
     }
 
-    /// Reads at most [`ACCEPTANCES_PER_PAGE_MAX`] mints, renews and recoups, ordered by number.
+    /// Reads at most [`ACCEPTANCES_PER_PAGE_MAX`] mints, renews and recoups.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -40,9 +40,9 @@ pub trait AuditSource: Send + Sync {
 /// Selects acceptances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted<'a> {
-    /// The next ones with higher numbers than this.
+    /// The next ones with higher numbers than this, in ascending order.
     After(TransactionNo),
-    /// Those with these numbers. Numbers of no acceptance are skipped.
+    /// Those with these numbers, in any order. Numbers without an acceptance are skipped.
     Numbers(&'a [TransactionNo]),
 }
 

@@ -1,4 +1,5 @@
-//! The state file that an auditor keeps between two runs: sums and digests of the settled part of the journal.
+//! The state file that an auditor keeps between two runs: sums and digests of the settled part of the
+//! journal.
 //!
 //! The format: a line with the version; big-endian integers, and texts preceded by their lengths; a SHA-256
 //! digest over all of this and a text that names the books. A state that is damaged, of another version or of
