@@ -87,7 +87,7 @@ async fn bearer(ledger: &dyn Store, number: u16, now: i64) -> Option<Credential>
 }
 
 /// A password that an account begins with is its password; opening it again changes nothing.
-pub async fn an_account_begins_with_a_password_or_without(ledgers: &Pair) {
+pub async fn an_account_is_opened_with_or_without_a_password(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 7).await;
     let open = |text: &str| Command::OpenAccount {
         name: name("carol"),
@@ -172,7 +172,7 @@ pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
 }
 
 /// An account has one token of its own, in every process and for every store, and keeps its sessions.
-pub async fn an_account_is_given_another_token(ledgers: &Pair) {
+pub async fn a_new_account_token_replaces_the_old_one(ledgers: &Pair) {
     begin(ledgers).await;
     ledgers[0]
         .accounts()
@@ -221,7 +221,8 @@ pub async fn an_account_is_given_another_token(ledgers: &Pair) {
     assert_eq!(refused, [Err(opencoin_ledger::Refusal::TokenExists)]);
 }
 
-/// A token stands for its account until it is replaced, that of a session until it ends: at that moment it is over.
+/// A token stands for its account until it is replaced, that of a session until it ends: at that moment it is
+/// over.
 pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
     begin(ledgers).await;
     let account = ledgers[1]
@@ -358,7 +359,7 @@ pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
 
 /// A holder's change counts only while the password is the one that he has shown and his session is open, so
 /// the operator's, that came in between, stays.
-pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
+pub async fn a_holder_needs_the_current_password_to_change_it(ledgers: &Pair) {
     begin(ledgers).await;
     assert!(
         ledgers[0]
@@ -556,7 +557,7 @@ pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
 
 /// With a new key the old one and its sessions count no more; without a service nothing of it does. Nobody
 /// touches that of another.
-pub async fn a_service_gets_another_key_or_goes(ledgers: &Pair) {
+pub async fn services_get_new_keys_and_are_removed(ledgers: &Pair) {
     begin(ledgers).await;
     for number in [1, 2] {
         let service = service(number, alice(), &format!("service-{number}"), &[Scope::Read]);

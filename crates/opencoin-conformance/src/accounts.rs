@@ -97,7 +97,7 @@ pub async fn payment_references_are_shared_by_credits_and_debits(ledgers: &Pair)
 }
 
 /// No money for nobody, no payment of nothing, no payment of more than there is.
-pub async fn money_is_not_made_from_nothing(ledgers: &Pair) {
+pub async fn invalid_payments_change_nothing(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let nobody = AccountId::new(99);
     for account in [nobody, AccountId::OUTSIDE, AccountId::COINS, AccountId::new(-1)] {

@@ -53,7 +53,7 @@ pub async fn a_repetition_is_answered_whatever_happened_since(ledgers: &Pair) {
 }
 
 /// Mint and renew share the references; a mint of another account is other content.
-pub async fn another_content_under_a_reference_is_a_conflict(ledgers: &Pair) {
+pub async fn a_reference_with_other_content_is_a_conflict(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world
         .apply(&[credit(bob(), 10, "b"), mint(alice(), "m", &[1, 1])])
@@ -127,7 +127,7 @@ pub async fn a_renew_keeps_the_value(ledgers: &Pair) {
 }
 
 /// Neither more nor less comes out than goes in.
-pub async fn a_renew_of_other_value_changes_nothing(ledgers: &Pair) {
+pub async fn a_renew_of_unequal_value_changes_nothing(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[5, 1])).await.unwrap();
     let facts = world.facts().await;
@@ -163,7 +163,7 @@ pub async fn a_coin_is_spent_once(ledgers: &Pair) {
 }
 
 /// A coin does not count twice because it is named twice.
-pub async fn a_coin_twice_in_one_request_is_refused(ledgers: &Pair) {
+pub async fn a_coin_named_twice_in_a_request_is_refused(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[1, 1])).await.unwrap();
     let refusal = Err(Refusal::RepeatedCoin { index: 1 });
@@ -174,7 +174,7 @@ pub async fn a_coin_twice_in_one_request_is_refused(ledgers: &Pair) {
 
 /// The same set of coins by the same account is answered as before, in any order; any other set is a double
 /// spend.
-pub async fn a_redeem_pays_and_is_known_by_its_coins(ledgers: &Pair) {
+pub async fn a_redeem_is_identified_by_its_coins(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[5, 1, 1])).await.unwrap();
     assert_eq!(world.one(redeem(bob(), &[(5, 1), (1, 1)])).await, new(moved(6)));

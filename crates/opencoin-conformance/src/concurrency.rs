@@ -23,7 +23,7 @@ pub(super) async fn at_once(ledgers: &Pair, commands: impl IntoIterator<Item = C
 }
 
 /// A coin is spent once, whoever asks and however often.
-pub async fn fifty_renewals_of_one_coin_and_one_wins(ledgers: &Pair) {
+pub async fn one_of_fifty_renewals_of_a_coin_succeeds(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 1000).await;
     world.one(mint(alice(), "m", &[1; 100])).await.unwrap();
     // Each brings the coin of all and one of its own.
@@ -51,7 +51,7 @@ pub async fn fifty_renewals_of_one_coin_and_one_wins(ledgers: &Pair) {
 
 /// Coins come back through one process while the other forgets the key: each was in time or is refused, and
 /// nothing that came in time is left behind.
-pub async fn a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books(ledgers: &Pair) {
+pub async fn a_key_can_be_pruned_while_its_coins_come_back(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     world.one(mint(alice(), "m", &[1; REQUESTS])).await.unwrap();
     let commands = (1..=REQUESTS).map(|serial| match serial {
@@ -74,7 +74,7 @@ pub async fn a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books(ledg
 
 /// A key is asked to sign through one process while the other retires it: what was accepted is found by who
 /// then signs for the last time, and nothing is accepted after that.
-pub async fn a_key_that_is_retired_while_it_signs_leaves_nothing_unseen(ledgers: &Pair) {
+pub async fn a_key_can_be_retired_while_it_signs(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     // Processes whose clocks differ.
     let commands = (0..REQUESTS).map(|index| match index {
@@ -98,7 +98,7 @@ pub async fn a_key_that_is_retired_while_it_signs_leaves_nothing_unseen(ledgers:
 
 /// A blind is recouped once, whoever asks and however often, also where each says that it became another
 /// coin.
-pub async fn twenty_recoups_of_one_blind_and_one_wins(ledgers: &Pair) {
+pub async fn one_of_twenty_recoups_of_a_blind_succeeds(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 1000).await;
     world.one(mint(alice(), "m", &[1; 100])).await.unwrap();
     world.one(stop(1)).await.unwrap();
@@ -158,7 +158,7 @@ pub async fn signatures_kept_by_several_at_once_are_kept_once(ledgers: &Pair) {
 }
 
 /// Money is minted once: the account never goes below zero.
-pub async fn fifty_mints_against_money_for_ten(ledgers: &Pair) {
+pub async fn ten_of_fifty_mints_succeed_with_money_for_ten(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let outcomes = at_once(
         ledgers,
@@ -206,7 +206,7 @@ pub async fn the_same_mint_sent_many_times_at_once_counts_once(ledgers: &Pair) {
 }
 
 /// Numbers of accounts are unique, also when two processes give them.
-pub async fn accounts_opened_at_once_get_numbers_of_their_own(ledgers: &Pair) {
+pub async fn accounts_opened_at_once_get_different_numbers(ledgers: &Pair) {
     let token = |index: u8| index + 100;
     let outcomes = at_once(
         ledgers,

@@ -1,5 +1,5 @@
-//! How much the books grow by what anybody may ask for without an account. A renew costs its sender nothing, because
-//! its value is conserved, and the books keep it for ever: so it must be short.
+//! How much the books grow by what anybody may ask for without an account. A renew costs its sender nothing,
+//! because its value is conserved, and the books keep it for ever: so it must be short.
 
 use opencoin_ledger::{
     BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, Command, PayloadHash, TRANSACTION_REFERENCE_BYTES_MAX,
@@ -9,16 +9,17 @@ use opencoin_ledger::{
 use crate::Pair;
 use crate::world::{NOW, World, alice, key_id};
 
-/// The most bytes by which one renew of one coin for another makes the books grow, with every field as long as a
-/// request may have it and the longest mint key in use. `docs/API.md` has the same figure.
+/// The most bytes by which one renew of one coin for another makes the books grow, with every field as long
+/// as a request may have it and the longest mint key in use. `docs/API.md` has the same figure.
 pub const RENEW_BYTES_MAX: u64 = 2_560;
 
 /// The bytes of a number of the longest mint key in use, of 4,096 bits.
 const BLINDED_BYTES: usize = 512;
 const BATCH: u64 = 100;
 
-/// Makes books with one coin, and then renews it so many times, each time with a request of the greatest length. How
-/// large the books are is asked for before and after the renews; the answer is by how much each has made them grow.
+/// Makes books with one coin, and then renews it so many times, each time with a request of the greatest
+/// length. How large the books are is asked for before and after the renews; the answer is by how much each
+/// has made them grow.
 ///
 /// # Panics
 /// The ledger refuses.

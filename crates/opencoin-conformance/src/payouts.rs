@@ -25,7 +25,7 @@ async fn of_number(ledger: &dyn Store, no: i64) -> Payout {
 }
 
 /// The money leaves the account when a payout is asked for, once, and is nobody's to spend.
-pub async fn a_payout_is_asked_for_once(ledgers: &Pair) {
+pub async fn a_payout_is_requested_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     assert_eq!(world.one(payout(alice(), 7, "k")).await, new(moved(7)));
     assert_eq!(world.one(at(9, payout(alice(), 7, "k"))).await, again(moved(7)));
@@ -117,7 +117,7 @@ pub async fn a_payout_is_settled_once(ledgers: &Pair) {
 }
 
 /// Asked for and settled in one batch, also by an account that the batch does not name otherwise.
-pub async fn payouts_of_a_batch_are_settled_in_it(ledgers: &Pair) {
+pub async fn a_payout_can_be_settled_in_the_batch_that_requests_it(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let outcomes = world
         .apply(&[
@@ -167,7 +167,7 @@ pub async fn payouts_are_read_in_pages(ledgers: &Pair) {
 }
 
 /// Two operators say two things at the same moment: one of them holds, and the money moves once.
-pub async fn a_payout_is_settled_once_by_many_at_once(ledgers: &Pair) {
+pub async fn concurrent_settlements_settle_a_payout_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(payout(alice(), 10, "1")).await.unwrap();
     let settle = |index| {
@@ -198,7 +198,7 @@ pub async fn a_payout_is_settled_once_by_many_at_once(ledgers: &Pair) {
 
 /// Numbers have no gap, also when two processes give them, and as many payouts are made as there is money
 /// for.
-pub async fn payouts_asked_for_at_once_are_numbered_without_a_gap(ledgers: &Pair) {
+pub async fn payouts_requested_at_once_are_numbered_without_a_gap(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let outcomes = at_once(
         ledgers,

@@ -158,7 +158,7 @@ pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
 }
 
 /// Another mint under the reference of one that waits is a conflict, whoever sends it.
-pub async fn another_mint_under_a_reference_that_waits_is_a_conflict(ledgers: &Pair) {
+pub async fn another_mint_with_a_waiting_reference_is_a_conflict(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     world.one(patient_mint("a", 3)).await.unwrap();
     world.one(credit(bob(), 50, "b")).await.unwrap();
@@ -176,7 +176,7 @@ pub async fn another_mint_under_a_reference_that_waits_is_a_conflict(ledgers: &P
 }
 
 /// A mint whose keys sign no more is given up, whatever money there is.
-pub async fn a_mint_whose_keys_sign_no_more_is_given_up(ledgers: &Pair) {
+pub async fn a_mint_whose_keys_no_longer_sign_is_given_up(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     let wait = |text: &str, keys: &[u8]| patient(EXPIRY, mint(alice(), text, keys));
     for outcome in world
@@ -205,7 +205,7 @@ pub async fn a_mint_whose_keys_sign_no_more_is_given_up(ledgers: &Pair) {
 
 /// An account has so many that wait; those whose time is over do not count, and one that is asked for again
 /// is the same one.
-pub async fn mints_that_wait_have_a_limit(ledgers: &Pair) {
+pub async fn waiting_mints_have_a_limit(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     for index in 0..WAITING_MINTS_PER_ACCOUNT_MAX {
         assert_eq!(world.one(patient_mint(&index.to_string(), 1)).await, new(WAITING));
@@ -224,7 +224,7 @@ pub async fn mints_that_wait_have_a_limit(ledgers: &Pair) {
 }
 
 /// Many at once do not get past the limit.
-pub async fn mints_that_wait_at_once_have_a_limit(ledgers: &Pair) {
+pub async fn concurrent_waiting_mints_have_a_limit(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     let wait = |index: usize| {
         let ledger = Arc::clone(&ledgers[index % 2]);
@@ -318,7 +318,7 @@ pub async fn waiting_mints_are_due_in_order(ledgers: &Pair) {
 }
 
 /// What waits is counted: mints until they are carried out or given up, payouts until they are settled.
-pub async fn what_waits_is_counted(ledgers: &Pair) {
+pub async fn waiting_mints_and_payouts_are_counted(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 9).await;
     let backlog = async || ledgers[1].accounts().backlog().await.unwrap();
     assert_eq!(backlog().await, Backlog::default());
