@@ -401,10 +401,10 @@ pub(crate) fn revoked(revoked: &[(u8, u32, u32)]) -> Vec<RevokedBlind> {
     revoked.iter().map(revoked_blind).collect()
 }
 
-pub(crate) fn recoup(text: &str, lost: &[(u8, u32, u32)], keys: &[u8]) -> Command {
+pub(crate) fn recoup(text: &str, recouped: &[(u8, u32, u32)], keys: &[u8]) -> Command {
     Command::Recoup {
         transaction_reference: reference(text),
-        revoked: revoked(lost),
+        revoked: revoked(recouped),
         blinds: blinds(keys),
         at: NOW,
     }
