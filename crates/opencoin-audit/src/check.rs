@@ -139,7 +139,7 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
                 })
             },
         ),
-        no_mint_waits_that_was_given_up(facts),
+        no_given_up_mint_waits(facts),
         money_is_conserved(facts),
         payouts_agree(facts),
         coins_outstanding_agree(facts),
@@ -192,7 +192,7 @@ fn keys_are_recorded(
     }
 }
 
-fn no_mint_waits_that_was_given_up(facts: &AuditFacts) -> Check {
+fn no_given_up_mint_waits(facts: &AuditFacts) -> Check {
     let (waiting, given_up) = (facts.waiting_mints, facts.waiting_although_given_up);
     Check {
         name: "no mint waits for money that was given up",

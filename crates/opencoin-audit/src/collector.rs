@@ -1,5 +1,5 @@
-//! Turns the stored rows of the books into facts. It trusts nothing: it gets the numbers as the columns hold
-//! them.
+//! Turns the stored rows of the books into facts. It takes the values as the columns hold them and checks
+//! them itself.
 //!
 //! It can start from the [`Sums`] of records that were read before. Then only the later records are needed.
 

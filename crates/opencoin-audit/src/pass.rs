@@ -51,12 +51,14 @@ pub struct Sample {
     pub seed: u64,
 }
 
-/// A pass in progress. In one snapshot the store passes in this order:
+/// A pass in progress. The store calls, in this order:
 ///
-/// 1. the time, with [`Self::settle_before`] or [`Self::settle_at_once`],
-/// 2. all accounts, mint keys, payouts and waiting mints, in this order,
-/// 3. the counts of coins that [`Self::coins_to_count`] asks for,
-/// 4. the journal from [`Self::journal_from`] on, in ascending order of numbers.
+/// 1. [`Self::settle_before`] or [`Self::settle_at_once`],
+/// 2. the methods that take accounts, mint keys, payouts and waiting mints, in this order and for every row,
+/// 3. [`Self::coins_to_count`], and the methods that take the counts of these coins,
+/// 4. [`Self::journal`] for each record from [`Self::journal_from`] on, in ascending order of numbers.
+///
+/// All rows must be of one snapshot.
 pub struct Pass {
     collector: Collector,
     mint_key_nos: Vec<i64>,

@@ -27,7 +27,7 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     let _world = World::with_paid_in(&pair, 100).await;
 
     let before = store.position(None).await.unwrap().mark;
-    let entry = before.newest.expect("something happened");
+    let entry = before.newest.expect("the commands above left entries");
     let pause = Command::SetSigningPaused {
         paused: true,
         at: LedgerTime::from_unix_micros(150),

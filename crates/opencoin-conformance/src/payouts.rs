@@ -146,7 +146,7 @@ pub async fn a_payout_can_be_settled_in_the_batch_that_requests_it(ledgers: &Pai
     assert_eq!(numbers(&*ledgers[1], PayoutFilter::Requested, 0, 10).await, [4]);
 }
 
-/// All payouts, those of an account and those not settled are read in pages.
+/// Payouts are read in pages: all of them, those of an account, or those that are not settled.
 pub async fn payouts_are_read_in_pages(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(credit(bob(), 12, "b")).await.unwrap();

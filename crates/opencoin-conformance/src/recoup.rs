@@ -162,7 +162,7 @@ pub async fn a_coin_that_came_back_is_not_recouped(ledgers: &Pair) {
     );
 }
 
-/// Even if the verification of proofs accepts false ones, no more coins of a key are recouped than it signed.
+/// Even if false proofs pass the verification, no more coins of a key are recouped than it signed.
 pub async fn no_more_is_recouped_than_was_signed(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world

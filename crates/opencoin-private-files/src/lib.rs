@@ -1,7 +1,7 @@
 //! Files and folders that only their owner can access, for keys, secrets and wallets.
 //!
-//! [`write`] is atomic: after a crash a file has its old content or its new content. Every error names the
-//! path.
+//! [`write()`] is atomic: after a crash a file has its old content or its new content. A [`FileError`] names
+//! the path.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
