@@ -1,54 +1,55 @@
-//! An audit that goes on: one full pass, then short ones that read what is new.
+//! A continuous audit: one full pass, then short passes that read only what is new.
 
 use crate::pass::{Found, Pass, Sample, Settled};
 use crate::{AuditFacts, AuditReport, AuditSource, check};
 use opencoin_ledger::{LedgerError, TransactionNo};
 
-/// How much was read.
+/// How much a pass has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// Everything.
     Full,
-    /// Accounts, mint keys, what is new in the journal, and the coins of one mint key.
+    /// All accounts, mint keys and payouts, the new records of the journal, and the coins of one mint key.
     New,
 }
 
-/// What a pass has found.
+/// The result of a pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audited {
     /// How much was read.
     pub extent: Extent,
     /// The figures.
     pub facts: AuditFacts,
-    /// The judgement.
+    /// The invariants, and whether each holds.
     pub report: AuditReport,
-    /// Records of the journal that were read.
+    /// The number of new records that were read.
     pub rows_read: u64,
     /// The number of the journal's last record.
     pub position: TransactionNo,
-    /// Up to which number the journal need not be read again.
+    /// The number of the last record that need not be read again.
     pub settled: TransactionNo,
-    /// The acceptances that were drawn, by number.
+    /// The numbers of the acceptances in the sample, in ascending order.
     pub drawn: Vec<TransactionNo>,
 }
 
-/// Audits one store again and again. It keeps sums and digests, as large as accounts and mint keys are many.
+/// Audits one store repeatedly. It keeps sums and digests, whose size depends on the number of accounts, mint
+/// keys and payouts.
 #[derive(Debug, Default)]
 pub struct Auditor {
     settled: Option<Settled>,
     turn: usize,
-    /// What did not hold when everything was read last.
+    /// The invariants that did not hold in the last full pass.
     broken: Vec<&'static str>,
 }
 
 impl Auditor {
-    /// An auditor that knows nothing yet.
+    /// An auditor that has read nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that goes on with what was kept of the same books.
+    /// An auditor that continues from a kept state of the same books.
     #[must_use]
     pub fn resume(settled: Settled) -> Self {
         Self {
@@ -57,16 +58,16 @@ impl Auditor {
         }
     }
 
-    /// What to keep.
+    /// The state to keep for [`Self::resume`]; `None` before the first pass.
     #[must_use]
     pub const fn settled(&self) -> Option<&Settled> {
         self.settled.as_ref()
     }
 
-    /// Reads everything, and compares the journal with what was read of it earlier.
+    /// Reads everything, and checks that records of earlier passes are unchanged.
     ///
     /// # Errors
-    /// The store cannot be read. Then nothing is forgotten.
+    /// The store cannot be read. The auditor keeps its state.
     pub async fn full(
         &mut self,
         source: &dyn AuditSource,
@@ -79,11 +80,12 @@ impl Auditor {
         Ok(audited)
     }
 
-    /// Reads what is new. Where something does not hold that held before, everything is read, and that
-    /// counts: a row that came later than any should is no alarm.
+    /// Reads what is new. If an invariant does not hold that held in the last full pass, it reads everything
+    /// and returns the result of that. So the late record of a prune, which no digest covers, raises no
+    /// alarm.
     ///
     /// # Errors
-    /// As [`Self::full`].
+    /// See [`Self::full`].
     pub async fn turn(&mut self, source: &dyn AuditSource) -> Result<Audited, LedgerError> {
         let Some(settled) = self.settled.clone() else {
             return self.full(source, None).await;
@@ -95,7 +97,7 @@ impl Auditor {
         if broken(&audited).iter().all(|name| self.broken.contains(name)) {
             return Ok(audited);
         }
-        self.settled = Some(settled); // with which everything is to be compared
+        self.settled = Some(settled); // the full pass compares the journal with it
         self.full(source, None).await
     }
 

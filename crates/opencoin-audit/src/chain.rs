@@ -1,56 +1,56 @@
-//! A digest of the journal's past, so that a later pass notices rows that vanished, came or changed since.
+//! A hash chain over the journal, by which a later pass detects rows that were deleted, inserted or changed.
 //!
-//! Each row is hashed to the digest of those before it. What can change in a row for good reason is left out:
-//! its blinds, which become signatures. Records of prunes are left out altogether: they move nothing, and
-//! the books say otherwise that a key was pruned.
+//! Each row is hashed together with the digest of the rows before it. The blinds are left out, because
+//! signatures may replace them. Records of prunes are left out, because they move no money and the row of the
+//! mint key also says that it was pruned.
 //!
-//! The digest is no secret and has no key: whoever rewrites both the journal and what an auditor keeps of it
-//! is not found out.
+//! The digest uses no secret key. Somebody who rewrites both the journal and the auditor's state is not
+//! detected.
 
 use sha2::{Digest, Sha256};
 
 use crate::JournalRow;
 use opencoin_ledger::journal::Kind;
 
-/// A link is kept for each so many numbers, to say where a journal differs: 48 bytes for a million rows.
+/// One link is kept for this many record numbers, to say where a journal differs: 48 bytes per million rows.
 const LINK_NUMBERS: i64 = 1 << 20;
 
-/// The digest of rows in the order of their numbers.
+/// The digest of all rows so far, in order of their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain {
     pub(crate) rows: u64,
     pub(crate) digest: [u8; 32],
-    /// The number of the last row, and its own digest.
+    /// The number of the last row, and the digest of this row alone.
     pub(crate) last: Option<(i64, [u8; 32])>,
-    /// As the chain was before the first row of another stretch of numbers.
+    /// The complete stretches, in order. Stretches without rows have no link.
     pub(crate) links: Vec<Link>,
 }
 
-/// The chain as it was at the end of a stretch of [`LINK_NUMBERS`] numbers.
+/// The state of the chain at the end of a stretch of [`LINK_NUMBERS`] numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// Which stretch.
+    /// The index of the stretch, from 0.
     pub(crate) stretch: i64,
-    /// Rows up to its end.
+    /// The number of rows from the start to the end of the stretch.
     pub(crate) rows: u64,
-    /// The digest of them.
+    /// The digest of these rows.
     pub(crate) digest: [u8; 32],
 }
 
 impl Chain {
-    /// How many rows it is of.
+    /// The number of rows in the chain.
     #[must_use]
     pub const fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// The number of its last row; 0 before the first.
+    /// The number of the last row; 0 for an empty chain.
     #[must_use]
     pub fn position(&self) -> i64 {
         self.last.map_or(0, |(id, _)| id)
     }
 
-    /// Takes the next row.
+    /// Appends a row. Ignores records of prunes.
     pub(crate) fn push(&mut self, row: &JournalRow<'_>) {
         if row.kind == i64::from(Kind::PruneMintKey.code()) {
             return;
@@ -74,7 +74,7 @@ impl Chain {
         self.last = Some((row.id, own));
     }
 
-    /// Where this chain, made of the same numbers later, differs from what it was.
+    /// Describes where this chain differs from `before`, an earlier chain over the same numbers.
     pub(crate) fn difference(&self, before: &Self) -> Option<String> {
         if (self.rows, self.digest) == (before.rows, before.digest) {
             return None;
@@ -87,13 +87,13 @@ impl Chain {
         );
         let [was, is] = [before.rows, self.rows];
         Some(format!(
-            "it differs first between the numbers {first} and {last}; up to {}, {was} rows were read before, {is} now",
+            "the first difference is between the numbers {first} and {last}; up to {}, {was} rows were read before, {is} now",
             before.position()
         ))
     }
 }
 
-/// Everything in a row that never changes.
+/// The digest of everything in a row that never changes.
 pub(crate) fn digest_of(row: &JournalRow<'_>) -> [u8; 32] {
     let JournalRow {
         id,
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_vanish_or_come_are_found_and_their_stretch_is_named() {
+    fn missing_and_new_rows_are_found_and_their_stretch_is_named() {
         let numbers = [
             1,
             2,
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prune_that_comes_late_makes_no_difference() {
+    fn records_of_prunes_are_left_out() {
         let prune = JournalRow { kind: 11, ..row(2) };
         assert_eq!(chain([row(1), prune, row(3)]), chain([row(1), row(3)]));
     }

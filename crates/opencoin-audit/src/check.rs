@@ -1,18 +1,18 @@
-//! The invariants of the books, judged from facts.
+//! The invariants of the books, checked on the facts of a pass.
 
 use crate::{AuditFacts, MintKeyFacts, PayoutFacts};
 
-/// How many offenders a broken check names.
+/// How many offending items a failed check names.
 const OFFENDERS_NAMED_MAX: usize = 5;
 
-/// One invariant and whether it holds.
+/// An invariant, and whether it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What must be.
+    /// The invariant in words. It identifies the check.
     pub name: &'static str,
-    /// Whether it is.
+    /// Whether the invariant holds.
     pub holds: bool,
-    /// The figures, or what breaks it.
+    /// The figures, or the items that break the invariant.
     pub detail: String,
 }
 
@@ -31,7 +31,7 @@ impl AuditReport {
     }
 }
 
-/// Judges every invariant of the books.
+/// Checks every invariant of the books.
 #[must_use]
 pub fn check(facts: &AuditFacts) -> AuditReport {
     let (accounts, keys) = (&facts.accounts, &facts.mint_keys);
@@ -83,7 +83,7 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             "a pruned mint key has no more coins recorded as spent or recouped than it counts",
             keys,
             |key| {
-                // They are deleted in portions after the key was pruned.
+                // The rows are deleted in portions after the key was pruned.
                 let fits = key.spent <= key.returned && key.recouped_rows <= key.recouped;
                 (key.pruned && !fits).then(|| {
                     format!(
@@ -112,7 +112,7 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             |key| key.retired,
             facts.retirements,
         ),
-        // A key that only looks pruned could hide coins that were taken out of the table.
+        // Marking a key as pruned could hide that somebody deleted rows of its coins.
         keys_are_recorded(
             "every pruned mint key was pruned in the journal",
             facts,
@@ -139,7 +139,7 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
                 })
             },
         ),
-        no_mint_waits_that_was_given_up(facts),
+        no_given_up_mint_waits(facts),
         money_is_conserved(facts),
         payouts_agree(facts),
         coins_outstanding_agree(facts),
@@ -192,7 +192,7 @@ fn keys_are_recorded(
     }
 }
 
-fn no_mint_waits_that_was_given_up(facts: &AuditFacts) -> Check {
+fn no_given_up_mint_waits(facts: &AuditFacts) -> Check {
     let (waiting, given_up) = (facts.waiting_mints, facts.waiting_although_given_up);
     Check {
         name: "no mint waits for money that was given up",
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn books_hold_after_a_key_was_retired_and_pruned() {
+    fn books_with_a_retired_and_pruned_key_hold() {
         let mut facts = sound();
         (facts.mint_keys[0].retired, facts.retirements) = (true, 1);
         (facts.mint_keys[0].pruned, facts.mint_keys[0].spent, facts.prunes) = (true, 0, 1);
@@ -328,7 +328,7 @@ mod tests {
     type Break = (fn(&mut AuditFacts), &'static str);
 
     #[test]
-    fn every_break_is_found_and_named() {
+    fn every_broken_invariant_is_found_and_named() {
         let breaks: [Break; 21] = [
             (
                 |facts| facts.strange.push("transaction 4: odd".into()),

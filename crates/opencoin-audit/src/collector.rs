@@ -1,7 +1,7 @@
-//! Turns the stored rows of the books into facts. It believes nothing: numbers come as the columns hold them.
+//! Turns the stored rows of the books into facts. It takes the values as the columns hold them and checks
+//! them itself.
 //!
-//! It can begin with the [`Sums`] of a journal that was read before; then only the rows that follow need be
-//! read.
+//! It can start from the [`Sums`] of records that were read before. Then only the later records are needed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,80 +14,80 @@ use opencoin_ledger::{
     decode_blinds, mint_content,
 };
 
-/// Collects facts from rows: first accounts, mint keys, payouts and waiting mints, then spent coins, recouped ones and the
-/// journal, in any order.
+/// Collects facts from rows: first accounts, mint keys, payouts and waiting mints; then spent coins, recouped
+/// coins and the journal, in any order.
 #[derive(Default)]
 pub struct Collector {
     facts: AuditFacts,
-    /// What is strange in other tables than the journal; `facts` has what is strange in the journal.
+    /// Descriptions of invalid rows outside the journal. Those of the journal are in `facts`.
     strange_tables: Vec<String>,
     strange_table_rows: u64,
-    /// Sums of the journal of accounts and mint keys whose rows have not come yet.
+    /// The earlier sums of accounts, mint keys and payouts whose rows have not been taken yet.
     earlier: Sums,
     accounts: HashMap<AccountId, usize>,
     mint_keys: HashMap<MintKeyId, usize>,
     mint_keys_by_no: HashMap<i64, usize>,
-    /// By the references of their requests, and of the settlements that they have or may come to have.
+    /// The index and the account of each payout, by the references of its request and of its settlement.
     payouts: HashMap<Box<[u8]>, (usize, AccountId)>,
     /// The references of waiting mints.
     waiting: HashSet<Box<[u8]>>,
 }
 
-/// A stored payout.
+/// A row of `payouts`.
 #[derive(Debug, Clone, Copy)]
 pub struct PayoutRow<'a> {
-    /// Its number.
+    /// The number of the payout.
     pub no: i64,
-    /// Who asked for it.
+    /// The account that asked for it.
     pub account: i64,
-    /// How much.
+    /// The amount, in the smallest unit.
     pub amount: i64,
-    /// The reference of its request.
+    /// The reference key of its request in the journal.
     pub reference: &'a [u8],
-    /// Whether it was paid; `None` where it was not settled.
+    /// How it was settled: paid, or failed (`false`). `None` if it is not settled.
     pub paid: Option<bool>,
 }
 
-/// A stored mint that waits for money.
+/// A row of `waiting_mints`.
 #[derive(Debug, Clone, Copy)]
 pub struct WaitingRow<'a> {
-    /// The reference of the mint.
+    /// The reference key of the mint.
     pub reference: &'a [u8],
-    /// Who is to pay.
+    /// The account that will pay.
     pub account: i64,
-    /// The digest of what the reference stands for.
+    /// The digest of the request's content.
     pub content: &'a [u8],
-    /// What the account must hold.
+    /// The value of the blinds, in the smallest unit.
     pub amount: i64,
-    /// Stored blinds.
+    /// The encoded blinds.
     pub blinds: &'a [u8],
 }
 
-/// A stored record of the journal.
+/// A row of `transactions`, the journal.
 #[derive(Debug, Clone, Copy)]
 pub struct JournalRow<'a> {
-    /// Its number, to name it by.
+    /// The number of the record.
     pub id: i64,
-    /// The number of its kind.
+    /// The stored code of the record's [`Kind`].
     pub kind: i64,
-    /// Who gives.
+    /// The account that gives the amount; `None` if no money moves.
     pub debit: Option<i64>,
-    /// Who gets.
+    /// The account that receives the amount; `None` if no money moves.
     pub credit: Option<i64>,
-    /// How much.
+    /// The amount, in the smallest unit.
     pub amount: i64,
-    /// The issuer's time, microseconds since the epoch.
+    /// The time by the issuer's clock, in microseconds since the epoch.
     pub at: i64,
-    /// The key under which it is unique.
+    /// The key under which the record is unique.
     pub reference: &'a [u8],
-    /// The digest of what the reference stands for.
+    /// The digest of the command's content.
     pub content: &'a [u8],
-    /// Stored blinds.
+    /// The encoded blinds, or signatures in their place.
     pub blinds: Option<&'a [u8]>,
 }
 
 impl Collector {
-    /// Goes on where the journal added up to this.
+    /// A collector that continues from these sums.
     pub(crate) fn resume(mut earlier: Sums) -> Self {
         let facts = std::mem::take(&mut earlier.totals);
         Self {
@@ -97,9 +97,9 @@ impl Collector {
         }
     }
 
-    /// What the journal adds up to so far; all accounts and mint keys have been taken.
+    /// The sums of the journal so far. All accounts, mint keys and payouts must have been taken before.
     pub(crate) fn sums(&self) -> Sums {
-        let mut sums = self.earlier.clone(); // those whose rows are gone
+        let mut sums = self.earlier.clone(); // sums whose rows are missing
         sums.accounts.extend(
             self.facts
                 .accounts
@@ -202,7 +202,7 @@ impl Collector {
         });
     }
 
-    /// Takes a mint that waits for money.
+    /// Takes a waiting mint.
     pub fn waiting(&mut self, row: &WaitingRow<'_>) {
         self.facts.waiting_mints += 1;
         self.facts.waited_for += i128::from(row.amount);
@@ -215,11 +215,11 @@ impl Collector {
     fn check_waiting(&self, row: &WaitingRow<'_>) -> Result<(), String> {
         let account = AccountId::new(row.account);
         if !self.accounts.contains_key(&account) {
-            return Err(format!("there is no {account:?}"));
+            return Err(format!("{account:?} does not exist"));
         }
         let blinds = decode_blinds(row.blinds).map_err(|error| error.to_string())?;
         let blinds: Option<Vec<Blind>> = blinds.into_iter().map(StoredBlind::blinded).collect();
-        let blinds = blinds.ok_or("it is signed")?;
+        let blinds = blinds.ok_or("its blinds are already signed")?;
         if mint_content(account, &blinds).as_bytes()[..] != *row.content {
             return Err("its digest is not that of its blinds".to_owned());
         }
@@ -244,7 +244,7 @@ impl Collector {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].spent += i128::from(coins),
             None => self.strange_table(format!(
-                "{coins} spent coins: there is no mint key number {mint_key_no}"
+                "{coins} spent coins: mint key number {mint_key_no} does not exist"
             )),
         }
     }
@@ -254,12 +254,12 @@ impl Collector {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].recouped_rows += i128::from(coins),
             None => self.strange_table(format!(
-                "{coins} recouped coins: there is no mint key number {mint_key_no}"
+                "{coins} recouped coins: mint key number {mint_key_no} does not exist"
             )),
         }
     }
 
-    /// Takes note that the coins of mint keys were not counted, but for the key with this number.
+    /// Notes that only the coins of the mint key with this number are counted.
     pub(crate) fn counted_only(&mut self, mint_key_no: Option<i64>) {
         let counted = mint_key_no.and_then(|no| self.mint_keys_by_no.get(&no).copied());
         for (index, key) in self.facts.mint_keys.iter_mut().enumerate() {
@@ -275,7 +275,7 @@ impl Collector {
         }
     }
 
-    /// What was collected.
+    /// Returns the facts.
     #[must_use]
     pub fn finish(mut self) -> AuditFacts {
         let Sums {
@@ -285,13 +285,14 @@ impl Collector {
             totals: _,
         } = std::mem::take(&mut self.earlier);
         for id in accounts.into_keys() {
-            self.strange_table(format!("{id:?} is gone, and the journal names it"));
+            self.strange_table(format!("{id:?} is missing, but the journal names it"));
         }
         for id in mint_keys.into_keys() {
-            self.strange_table(format!("{id:?} is gone, and the journal names it"));
+            self.strange_table(format!("{id:?} is missing, but the journal names it"));
         }
         for no in payouts.into_keys() {
-            self.strange_table(format!("payout {} is gone, and the journal names it", no.get()));
+            let no = no.get();
+            self.strange_table(format!("payout {no} is missing, but the journal names it"));
         }
         self.facts.strange_rows += self.strange_table_rows;
         self.strange_tables.append(&mut self.facts.strange);
@@ -300,8 +301,7 @@ impl Collector {
         self.facts
     }
 
-    /// Takes note of a row of the journal that makes no sense. The description names the row and holds no
-    /// secret.
+    /// Notes an invalid row of the journal. The description must name the row and contain no secret.
     fn strange(&mut self, description: String) {
         self.facts.strange_rows += 1;
         if self.facts.strange.len() < STRANGE_ROWS_DESCRIBED_MAX {
@@ -309,7 +309,7 @@ impl Collector {
         }
     }
 
-    /// The same for another table.
+    /// Notes an invalid row of another table.
     fn strange_table(&mut self, description: String) {
         self.strange_table_rows += 1;
         if self.strange_tables.len() < STRANGE_ROWS_DESCRIBED_MAX {
@@ -324,7 +324,7 @@ impl Collector {
         self.facts.prunes += u64::from(kind == Kind::PruneMintKey);
         let [debit, credit] = [row.debit, row.credit].map(|account| account.map(AccountId::new));
         let amount = i128::from(row.amount);
-        // Money is counted before the record is judged, so that a strange record shows in the sums as well.
+        // The money is counted before the record is checked, so that an invalid record shows in the sums too.
         if let Some(account) = debit {
             self.post(kind, account, -amount)?;
         }
@@ -349,7 +349,7 @@ impl Collector {
         match (kind.holds_blinds(), row.blinds) {
             (true, Some(blinds)) => self.blinds(blinds, amount),
             (false, None) => Ok(()),
-            _ => Err(format!("blinds, or their absence, do not fit the kind {kind:?}")),
+            _ => Err(format!("the presence of blinds does not fit the kind {kind:?}")),
         }
     }
 
@@ -366,15 +366,15 @@ impl Collector {
                 let index = *self
                     .accounts
                     .get(&holder)
-                    .ok_or_else(|| format!("there is no {holder:?}"))?;
+                    .ok_or_else(|| format!("{holder:?} does not exist"))?;
                 self.facts.accounts[index].journal += amount;
             }
         }
         Ok(())
     }
 
-    /// Holds a record against the payout that its reference names. `settled` is what it says came of it,
-    /// `None` that it was asked for.
+    /// Compares a record with the payout that its reference names. `settled` is `None` for the request, and
+    /// for a settlement whether the payout was paid.
     fn payout_moved(
         &mut self,
         row: &JournalRow<'_>,
@@ -382,7 +382,7 @@ impl Collector {
         settled: Option<bool>,
     ) -> Result<(), String> {
         let found = self.payouts.get(row.reference);
-        let &(index, holder) = found.ok_or("there is no payout that it is of")?;
+        let &(index, holder) = found.ok_or("its payout does not exist")?;
         let payout = &mut self.facts.payouts[index];
         let fits = payout.amount == row.amount.into() && account.is_none_or(|account| account == holder);
         if !fits || (settled.is_some() && settled != payout.paid) {
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn payouts_are_held_against_the_journal() {
+    fn payouts_are_compared_with_the_journal() {
         let mut collector = collector();
         let settlement = ReferenceKey::of_settlement(PayoutNo::new(1));
         let (request, settlement) = (&b"request"[..], settlement.as_bytes());
@@ -541,7 +541,7 @@ mod tests {
                     reference: b"x",
                     ..row(Kind::RequestPayout, 3, -1, 30)
                 },
-                "there is no payout that it is of",
+                "its payout does not exist",
             ),
         ] {
             collector.journal(&row);
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn strange_rows_are_named() {
+    fn invalid_rows_are_described() {
         let cases: [(JournalRow<'_>, &str); 7] = [
             (
                 JournalRow {
@@ -565,7 +565,10 @@ mod tests {
                 },
                 "transaction 1: unknown kind 99",
             ),
-            (row(Kind::Credit, 1, 9, 1), "transaction 1: there is no account 9"),
+            (
+                row(Kind::Credit, 1, 9, 1),
+                "transaction 1: account 9 does not exist",
+            ),
             (
                 row(Kind::Credit, 3, 1, 1),
                 "transaction 1: its accounts do not fit the kind Credit",
@@ -580,7 +583,7 @@ mod tests {
             ),
             (
                 row(Kind::Mint, 3, 2, 5),
-                "transaction 1: blinds, or their absence, do not fit the kind Mint",
+                "transaction 1: the presence of blinds does not fit the kind Mint",
             ),
             (
                 JournalRow {
@@ -599,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn many_strange_rows_are_counted_and_few_described() {
+    fn all_invalid_rows_are_counted_and_a_few_described() {
         let mut collector = collector();
         (0..50).for_each(|no| collector.spent(100 + no, 1));
         let facts = collector.finish();

@@ -1,11 +1,11 @@
-//! Whether the books hold: facts read from a store in one snapshot, and the invariants they must satisfy.
+//! The audit: reads facts from a store in one snapshot and checks the invariants that they must satisfy.
 //!
-//! A store feeds its rows to a [`Pass`] one by one, which hands them to a [`Collector`], so that an audit
-//! needs memory for accounts, keys and payouts only, not for the journal. Rows are fed as they are stored:
-//! what cannot be believed is itself a fact. Then [`check`] judges.
+//! A store passes its rows one by one to a [`Pass`], which passes them on to a [`Collector`]. So an audit
+//! needs memory for accounts, mint keys and payouts, but not for the journal. Rows are passed as they are
+//! stored, and an invalid row is itself a fact. Then [`check`] checks the facts.
 //!
-//! An [`Auditor`] goes on from pass to pass: after one that reads everything, the next ones read what is new
-//! in the journal.
+//! An [`Auditor`] audits the same books repeatedly: the first pass reads everything, later ones only the new
+//! part of the journal.
 
 mod auditor;
 mod chain;
@@ -28,101 +28,101 @@ pub use sums::Sums;
 
 use opencoin_ledger::{AccountId, MintKeyId, MintKeyTerms, PayoutNo};
 
-/// How many rows that make no sense are described; all are counted.
+/// How many invalid rows are described. All of them are counted.
 pub const STRANGE_ROWS_DESCRIBED_MAX: usize = 20;
 
-/// What a store holds, counted and summed. Sums are wide enough for every sum of stored numbers.
+/// The contents of a store, counted and summed. Amounts are in the smallest unit. The sums cannot overflow.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditFacts {
-    /// Every holder's account, by number.
+    /// The accounts of holders, ordered by number.
     pub accounts: Vec<AccountFacts>,
-    /// Every mint key, in order of registration.
+    /// The mint keys, in order of registration.
     pub mint_keys: Vec<MintKeyFacts>,
-    /// Every payout, by number.
+    /// The payouts, ordered by number.
     pub payouts: Vec<PayoutFacts>,
-    /// Mints that wait for money.
+    /// The number of waiting mints.
     pub waiting_mints: u64,
-    /// What their accounts must hold for all of them.
+    /// The sum of their amounts.
     pub waited_for: i128,
-    /// Those among them that were given up, by the journal as far as it was read.
+    /// How many of them were given up, according to the records that this pass has read.
     pub waiting_although_given_up: u64,
-    /// The sum of all payments in, by the journal.
+    /// The sum of all credits, by the journal.
     pub paid_in: i128,
-    /// The sum of all payments out and of payouts that were paid, by the journal.
+    /// The sum of all debits and of the payouts settled as paid, by the journal.
     pub paid_out: i128,
-    /// Asked for as payouts and not settled, by the journal.
+    /// The sum of the payouts that are not settled, by the journal.
     pub on_its_way: i128,
-    /// Minted and recouped less redeemed, by the journal.
+    /// The value of minted and recouped coins minus that of redeemed coins, by the journal.
     pub coins_outstanding: i128,
-    /// Recouped at the issuer's expense, by the journal.
+    /// The value of recouped coins, which the issuer bears, by the journal.
     pub recouped: i128,
-    /// Mint keys that were retired, by the journal.
+    /// The number of mint keys that were retired, by the journal.
     pub retirements: u64,
-    /// Mint keys that were pruned, by the journal.
+    /// The number of mint keys that were pruned, by the journal.
     pub prunes: u64,
-    /// Records of the journal.
+    /// The number of records in the journal.
     pub transactions: u64,
-    /// Rows that make no sense.
+    /// The number of invalid rows.
     pub strange_rows: u64,
-    /// What is wrong with the first [`STRANGE_ROWS_DESCRIBED_MAX`] of them.
+    /// Descriptions of the first [`STRANGE_ROWS_DESCRIBED_MAX`] invalid rows.
     pub strange: Vec<String>,
 }
 
-/// What the books hold about an account.
+/// The facts about an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountFacts {
-    /// Its number.
+    /// The number of the account.
     pub id: AccountId,
-    /// Its name.
+    /// The name of the account, as it is stored.
     pub name: String,
-    /// The balance in its row.
+    /// The balance in the account's row.
     pub balance: i128,
-    /// Credits less debits, by the journal.
+    /// The balance by the journal: amounts received minus amounts given.
     pub journal: i128,
 }
 
-/// What the books hold about a mint key.
+/// The facts about a mint key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MintKeyFacts {
-    /// Its id.
+    /// The id of the mint key, as in its certificate.
     pub id: MintKeyId,
-    /// What each of its coins is worth.
+    /// The value of one coin.
     pub denomination: i128,
-    /// Its terms; `None` when they make no sense.
+    /// The denomination and the dates; `None` if they are invalid.
     pub terms: Option<MintKeyTerms>,
-    /// Signatures given, by its counter.
+    /// The key's counter of accepted blinds.
     pub issued: i128,
-    /// Coins that came back, by its counter.
+    /// The key's counter of coins that were renewed or redeemed.
     pub returned: i128,
-    /// Coins that were recouped, by its counter.
+    /// The key's counter of recouped coins.
     pub recouped: i128,
-    /// Blinds accepted, by the journal.
+    /// The number of accepted blinds, by the journal.
     pub blinds: i128,
-    /// Whether its spent and recouped coins were counted; otherwise nothing is known of them.
+    /// Whether this pass has counted the rows of spent and recouped coins. If not, both counts are 0.
     pub counted: bool,
-    /// Spent coins, counted.
+    /// The number of rows of spent coins.
     pub spent: i128,
-    /// Recouped coins, counted.
+    /// The number of rows of recouped coins.
     pub recouped_rows: i128,
-    /// Whether it was stopped.
+    /// Whether the key was stopped.
     pub stopped: bool,
-    /// Whether it was retired.
+    /// Whether the key was retired.
     pub retired: bool,
-    /// Whether its spent coins were forgotten.
+    /// Whether the key was pruned, so that rows of its coins may be deleted.
     pub pruned: bool,
 }
 
-/// What the books hold about a payout.
+/// The facts about a payout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PayoutFacts {
-    /// Its number.
+    /// The number of the payout.
     pub no: PayoutNo,
-    /// How much.
+    /// The amount in the payout's row.
     pub amount: i128,
-    /// Whether it was paid, by its row; `None` where it was not settled.
+    /// How the payout was settled, by its row: paid, or failed (`false`). `None` if it is not settled.
     pub paid: Option<bool>,
-    /// Requests that fit it, in the journal.
+    /// The number of matching requests in the journal.
     pub requests: u64,
-    /// Settlements that fit it, in the journal.
+    /// The number of matching settlements in the journal.
     pub settlements: u64,
 }

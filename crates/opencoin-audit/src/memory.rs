@@ -1,4 +1,4 @@
-//! The in-memory model as an auditor sees it.
+//! Lets an auditor read the in-memory model.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ impl AuditSource for MemoryLedger {
     }
 
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
-        pass.settle_at_once(); // one command at a time gets a number
+        pass.settle_at_once(); // numbers are assigned to one command at a time
         self.read(|view, journal, waiting_blinds| {
             state(view, waiting_blinds, pass);
             records(journal, pass);
@@ -109,9 +109,9 @@ fn stored_mint_key(key: &MintKeyState) -> StoredMintKey {
         id: key.id.as_bytes().to_vec(),
         denomination: terms.denomination().as_i64(),
         dates: dates.map(|date| date.unix_micros()),
-        issued: key.issued as i64,     // counted up to `i64::MAX` only
+        issued: key.issued as i64,     // at most `i64::MAX`
         returned: key.returned as i64, // at most `issued`
-        recouped: key.recouped as i64, // the same
+        recouped: key.recouped as i64, // at most `issued`
         stopped_reason: key.stopped.as_ref().map(|reason| reason.as_str().to_owned()),
         retired: key.retired,
         pruned: key.pruned,

@@ -1,16 +1,16 @@
-//! One reading of the books, of all of the journal or of what is new in it.
+//! One pass of an audit over the books. It reads the whole journal, or only the new records.
 //!
-//! **Which rows are not read again.** On PostgreSQL a number is given to a row before its transaction
-//! commits, so a row may appear below others that were seen already. A row has *settled* when none below it
-//! can appear any more, and the sums of an audit are carried on from the settled part alone; what is above is
-//! read again each time. An attempt to write lasts at most 60 seconds (`ATTEMPT_DURATION_MAX` of
-//! `opencoin-postgres`), and a number below that of a row was given before that row's. So rows settle
-//! [`SETTLE_SECONDS`] after their time, twice as long, measured by the database's clock; on a standby, by the
-//! time up to which it has followed the primary, so that one that lags or rests settles nothing. On SQLite there is one writer at a time, and every row that is
-//! seen has settled.
+//! **Which rows are not read again.** PostgreSQL assigns the number of a row before the transaction commits,
+//! so a row can become visible after rows with higher numbers. A row has *settled* when no row with a lower
+//! number can become visible any more. The running sums cover only settled rows; each pass reads all later
+//! rows again. A write attempt lasts at most 60 seconds (`ATTEMPT_DURATION_MAX` in `opencoin-postgres`), and
+//! lower numbers are assigned earlier. So a row settles [`SETTLE_SECONDS`], which is twice as long, after its
+//! time. This is measured by the clock of the database. On a standby it is measured by the time up to which
+//! the standby has followed the primary, so a standby that lags settles nothing too early. SQLite has one
+//! writer at a time, so there every visible row has settled.
 //!
-//! Nothing depends on that for being right, only for being cheap: where a short pass finds that something
-//! does not hold, the [`Auditor`](crate::Auditor) reads everything before it says so.
+//! A short pass alone raises no alarm: if it finds a broken invariant, the [`Auditor`](crate::Auditor) reads
+//! everything and reports what the full pass finds.
 
 use std::collections::BinaryHeap;
 
@@ -22,15 +22,15 @@ use crate::{AuditFacts, Check, Collector, JournalRow, PayoutRow, WaitingRow};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{LedgerTime, TransactionNo};
 
-/// How long after its time a row of the journal has settled.
+/// The time after which a row of the journal has settled, in seconds.
 pub const SETTLE_SECONDS: i64 = 120;
 
-/// The settled part of the journal, and what it adds up to.
+/// The sums and the digest of the settled part of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settled {
     pub(crate) sums: Sums,
     pub(crate) chain: Chain,
-    /// The number of the last row.
+    /// The number of the last settled row.
     pub(crate) last: i64,
 }
 
@@ -42,29 +42,35 @@ impl Settled {
     }
 }
 
-/// Which acceptances are drawn, among all that the journal holds.
+/// A random sample of all acceptances in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// How many.
+    /// The maximum number of acceptances in the sample.
     pub size: usize,
-    /// Which ones: the same journal and seed give the same sample.
+    /// The seed of the random choice: the same journal and seed give the same sample.
     pub seed: u64,
 }
 
-/// A reading in progress. The store calls, in one snapshot: [`Self::settle_before`] or
-/// [`Self::settle_at_once`], then everything of accounts, mint keys, payouts and waiting mints, then the counts of coins
-/// that [`Self::coins_to_count`] asks for, then the journal from [`Self::journal_from`] on in the order of
-/// its numbers.
+/// A pass in progress. The store calls, in this order:
+///
+/// 1. [`Self::settle_before`] or [`Self::settle_at_once`],
+/// 2. the methods that take accounts, mint keys, payouts and waiting mints, in this order and for every row,
+/// 3. [`Self::coins_to_count`], and the methods that take the counts of these coins,
+/// 4. [`Self::journal`] for each record from [`Self::journal_from`] on, in ascending order of numbers.
+///
+/// All rows must be of one snapshot.
 pub struct Pass {
     collector: Collector,
     mint_key_nos: Vec<i64>,
-    /// Which mint key's coins are counted, if not all.
+    /// Selects the mint key whose coins are counted. `None` counts the coins of all.
     turn: Option<usize>,
     /// Where a short pass begins.
     before: Option<Settled>,
-    /// What was read of the same numbers earlier, and now.
+    /// The chain from an earlier pass, and the chain over the same numbers in this pass.
     earlier: Option<(Chain, Chain)>,
+    /// Whether a short pass has found the last settled row unchanged.
     anchor_found: bool,
+    /// Rows have settled up to this time, in microseconds since the epoch.
     cutoff: i64,
     chain: Chain,
     settled_to: i64,
@@ -75,37 +81,38 @@ pub struct Pass {
     drawn: BinaryHeap<(u64, i64)>,
 }
 
-/// What a pass has found.
+/// The result of a pass.
 pub(crate) struct Found {
     pub(crate) facts: AuditFacts,
     pub(crate) settled: Settled,
-    /// Whether what was read earlier is as it was; `None` where nothing was.
+    /// Whether the records of earlier passes are unchanged; `None` if there was no earlier pass.
     pub(crate) past: Option<Check>,
     pub(crate) rows_read: u64,
     pub(crate) last: i64,
     pub(crate) drawn: Vec<TransactionNo>,
 }
 
-/// What a store is to count of spent and recouped coins.
+/// The spent and recouped coins that a store is asked to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CoinsToCount {
     /// Those of every mint key.
     All,
     /// Those of the mint key with this number.
     Of(i64),
-    /// None: there is no mint key.
+    /// None, because there is no mint key.
     None,
 }
 
 impl Pass {
-    /// Reads everything. `earlier` is what was kept of the same journal, to be compared.
+    /// A pass that reads everything, and compares the journal with the state of an earlier pass.
     #[must_use]
     pub fn full(earlier: Option<&Settled>, sample: Option<Sample>) -> Self {
         let earlier = earlier.map(|settled| (settled.chain.clone(), Chain::default()));
         Self::new(Collector::default(), None, None, earlier, sample)
     }
 
-    /// Reads what is new since, and counts the coins of one mint key, another one each turn.
+    /// A pass that reads the records after `settled` and counts the coins of one mint key. Increase `turn` in
+    /// each pass, so that every mint key is selected in turn.
     #[must_use]
     pub fn since(settled: &Settled, turn: usize) -> Self {
         let collector = Collector::resume(settled.sums.clone());
@@ -138,12 +145,13 @@ impl Pass {
         }
     }
 
-    /// The time of the database, read before the snapshot.
+    /// Takes the time of the database, read before the snapshot. Rows settle [`SETTLE_SECONDS`] after their
+    /// time.
     pub fn settle_before(&mut self, now: LedgerTime) {
         self.cutoff = now.unix_micros().saturating_sub(SETTLE_SECONDS * 1_000_000);
     }
 
-    /// Numbers appear in their order.
+    /// Lets every row settle at once, for a store whose rows become visible in order of their numbers.
     pub fn settle_at_once(&mut self) {
         self.cutoff = i64::MAX;
     }
@@ -164,12 +172,12 @@ impl Pass {
         self.collector.payout(row);
     }
 
-    /// Takes a mint that waits for money.
+    /// Takes a waiting mint.
     pub fn waiting(&mut self, row: &WaitingRow<'_>) {
         self.collector.waiting(row);
     }
 
-    /// What to count, when all mint keys have been taken.
+    /// The coins to count. Call it after the last mint key.
     pub fn coins_to_count(&mut self) -> CoinsToCount {
         let Some(turn) = self.turn else {
             return CoinsToCount::All;
@@ -189,8 +197,8 @@ impl Pass {
         self.collector.recouped(mint_key_no, coins);
     }
 
-    /// The number with which the journal is read from: that of the last settled row, to see that it is still
-    /// the same.
+    /// The number of the first row to read. A short pass reads the last settled row again, to check that it
+    /// is unchanged.
     #[must_use]
     pub fn journal_from(&self) -> i64 {
         self.before
@@ -233,7 +241,8 @@ impl Pass {
         });
     }
 
-    /// Keeps the acceptances with the lowest hashes: a sample of fixed size of a stream of unknown length.
+    /// Adds an acceptance to the sample, which keeps those with the lowest hashes. This draws a sample of
+    /// fixed size from a stream of unknown length.
     fn draw(&mut self, row: &JournalRow<'_>) {
         let Some(Sample { size, seed }) = self.sample.filter(|_| row.blinds.is_some()) else {
             return;
@@ -249,7 +258,7 @@ impl Pass {
         }
     }
 
-    /// What was collected.
+    /// Ends the pass.
     #[must_use]
     pub fn facts(self) -> AuditFacts {
         self.finish().facts
@@ -268,7 +277,7 @@ impl Pass {
         drawn.sort_unstable();
         Found {
             facts: self.collector.finish(),
-            settled: self.settled.expect("it has just settled"),
+            settled: self.settled.expect("it was set above"),
             past,
             rows_read: self.read,
             last: self.last,
@@ -281,7 +290,8 @@ impl Pass {
             (Some((before, now)), _) => (before.rows(), now.difference(before)),
             (None, Some(before)) => {
                 let found = self.anchor_found || before.chain.last.is_none();
-                let gone = || format!("transaction {} is gone or was changed", before.chain.position());
+                let last = before.chain.position();
+                let gone = || format!("transaction {last} is missing or was changed");
                 (before.chain.rows(), (!found).then(gone))
             }
             (None, None) => return None,

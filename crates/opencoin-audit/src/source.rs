@@ -1,27 +1,26 @@
-//! What an audit needs of a store: to read, and nothing else.
+//! The read-only interface through which an audit reads a store.
 
 use async_trait::async_trait;
 
 use crate::{AuditFacts, Pass};
 use opencoin_ledger::{LedgerError, LedgerTime, StoredBlind, TransactionNo};
 
-/// The most acceptances that are read at a time.
+/// The maximum number of acceptances in one page.
 pub const ACCEPTANCES_PER_PAGE_MAX: usize = 100;
 
-/// A store as an auditor sees it.
+/// A store that can be audited. No method writes to it.
 #[async_trait]
 pub trait AuditSource: Send + Sync {
-    /// What kind of database it is, in a word.
+    /// The name of the database system, for the report.
     fn database(&self) -> &'static str;
 
-    /// Reads what the pass asks for, in one consistent snapshot, while commands go on.
+    /// Reads what the pass asks for in one consistent snapshot. Commands can be applied meanwhile.
     ///
     /// # Errors
-    /// The store cannot be read; the pass is of no use then. A row that makes no sense is a fact and not an
-    /// error.
+    /// The store cannot be read; then discard the pass. An invalid row is a fact, not an error.
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError>;
 
-    /// Reads everything that [`check`](crate::check) needs, in one consistent snapshot, while commands go on.
+    /// Reads everything that [`check`](crate::check) needs, in one consistent snapshot.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -31,41 +30,41 @@ pub trait AuditSource: Send + Sync {
         Ok(pass.facts())
     }
 
-    /// Reads mints, renews and recoups, by number, at most [`ACCEPTANCES_PER_PAGE_MAX`].
+    /// Reads at most [`ACCEPTANCES_PER_PAGE_MAX`] mints, renews and recoups.
     ///
     /// # Errors
     /// The store cannot be read.
     async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError>;
 }
 
-/// Which acceptances.
+/// Selects acceptances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted<'a> {
-    /// The next ones after this number.
+    /// The next ones with higher numbers than this, in ascending order.
     After(TransactionNo),
-    /// These, as far as they are there.
+    /// Those with these numbers, in any order. Numbers without an acceptance are skipped.
     Numbers(&'a [TransactionNo]),
 }
 
-/// A record that holds blinds, as it is stored.
+/// The stored record of a mint, renew or recoup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAcceptance {
-    /// Its number.
+    /// The number of the record.
     pub no: TransactionNo,
-    /// The number of its kind.
+    /// The stored code of the record's [`Kind`](opencoin_ledger::journal::Kind).
     pub kind: i16,
-    /// The digest of what was asked for.
+    /// The digest of the request's content.
     pub content: Vec<u8>,
-    /// Who gives.
+    /// The account that gives the amount.
     pub debit: Option<i64>,
-    /// The issuer's time.
+    /// When the issuer accepted the request, by its clock.
     pub at: LedgerTime,
-    /// The blinds, and signatures in place of blinds; or why they cannot be read.
+    /// The blinds, or signatures in place of blinds. `Err` says why they cannot be decoded.
     pub blinds: Result<Vec<StoredBlind>, String>,
 }
 
 impl StoredAcceptance {
-    /// The acceptance of a stored row: `id`, `kind`, `content`, `debit_account`, `applied_at`, `blinds`.
+    /// Converts a stored row: `id`, `kind`, `content`, `debit_account`, `applied_at`, `blinds`.
     #[must_use]
     pub fn new(
         id: i64,

@@ -1,9 +1,10 @@
-//! What an auditor keeps on the disk between two runs: the settled part of the journal, in few words.
+//! The state file that an auditor keeps between two runs: sums and digests of the settled part of the
+//! journal.
 //!
-//! A line with the version, then integers in big-endian order and texts after their lengths, then SHA-256
-//! over all of it and a text that names the books. What is damaged, of another version or of other books is
-//! refused as a whole; nothing is lost by that, because a full pass makes it anew. The digest is against
-//! damage and mistakes, not against somebody who may write the file.
+//! The format: a line with the version; big-endian integers, and texts preceded by their lengths; a SHA-256
+//! digest over all of this and a text that names the books. A state that is damaged, of another version or of
+//! other books is rejected as a whole. Nothing is lost, because a full pass makes a new one. The digest
+//! protects against damage and mistakes, not against somebody who can write the file.
 
 use sha2::{Digest, Sha256};
 
@@ -16,12 +17,12 @@ use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 const HEADER: &[u8] = b"opencoin audit state 1\n";
 const DIGEST_BYTES: usize = 32;
 
-/// The bytes are no state of these books that this version can go on with.
+/// The bytes are not a state of these books, or this version cannot read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is damaged, of another version, or of other books")]
+#[error("the state is damaged, of another version, or of other books")]
 pub struct StateError;
 
-/// Writes the state. `books` names what it belongs to.
+/// Encodes the state. `books` names the books that it belongs to.
 #[must_use]
 pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
     let Settled {
@@ -88,13 +89,13 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
     writer.0
 }
 
-/// Reads a state of the books that `books` names.
+/// Decodes a state that was encoded with the same `books`.
 ///
 /// # Errors
-/// It is none.
+/// The bytes are damaged, of another version, or of other books.
 pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
-    let (body, told) = bytes.split_last_chunk::<DIGEST_BYTES>().ok_or(StateError)?;
-    if digest(body, books) != *told {
+    let (body, expected) = bytes.split_last_chunk::<DIGEST_BYTES>().ok_or(StateError)?;
+    if digest(body, books) != *expected {
         return Err(StateError);
     }
     let mut reader = Reader(body.strip_prefix(HEADER).ok_or(StateError)?);
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read() {
+    fn an_encoded_state_can_be_decoded() {
         for settled in [settled(), Settled::default()] {
             let bytes = encode_state(&settled, "books");
             assert_eq!(decode_state(&bytes, "books"), Ok(settled));

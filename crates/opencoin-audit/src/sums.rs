@@ -1,20 +1,20 @@
-//! What a journal adds up to as far as it was read: what an audit keeps of rows that it will not read again.
+//! The running sums that an audit keeps for records of the journal that it will not read again.
 
 use std::collections::BTreeMap;
 
 use crate::AuditFacts;
 use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 
-/// Running sums of the journal. As large as accounts, mint keys and payouts are many, whatever the length of
-/// the journal.
+/// Running sums of the journal. Their size depends on the number of accounts, mint keys and payouts, not on
+/// the length of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
-    /// Credits less debits of every holder's account.
+    /// Amounts received minus amounts given, of every holder's account.
     pub(crate) accounts: BTreeMap<AccountId, i128>,
-    /// Accepted blinds of every mint key.
+    /// The number of accepted blinds of every mint key.
     pub(crate) mint_keys: BTreeMap<MintKeyId, i128>,
-    /// Requests and settlements of every payout.
+    /// The numbers of requests and settlements of every payout.
     pub(crate) payouts: BTreeMap<PayoutNo, (u64, u64)>,
-    /// The rest, without accounts, mint keys and payouts.
+    /// All other sums. The lists of accounts, mint keys and payouts are empty.
     pub(crate) totals: AuditFacts,
 }

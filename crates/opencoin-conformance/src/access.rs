@@ -1,4 +1,4 @@
-//! Rules of who may act for an account.
+//! Rules of the credentials that act for an account: its token, passwords, sessions and services.
 
 use crate::Store;
 use crate::world::*;
@@ -9,7 +9,7 @@ use opencoin_ledger::{
     SESSIONS_MAX, Scope, ServiceId, ServiceRefusal, TokenHash,
 };
 
-/// When sessions of these tests end.
+/// The time at which the sessions of these tests end, in microseconds.
 const END: i64 = 1000;
 
 fn time(micros: i64) -> LedgerTime {
@@ -68,7 +68,7 @@ fn service(number: u16, account: AccountId, text: &str, scopes: &[Scope]) -> New
     }
 }
 
-/// Alice has the first password, Bob has none.
+/// Opens the accounts. Alice has the password `first`, Bob has none.
 async fn begin(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     ledgers[0]
@@ -86,8 +86,8 @@ async fn bearer(ledger: &dyn Store, number: u16, now: i64) -> Option<Credential>
     })
 }
 
-/// A password that an account begins with is its password; opening it again changes nothing.
-pub async fn an_account_begins_with_a_password_or_without(ledgers: &Pair) {
+/// An account can be opened with a password. Opening it again with another one changes nothing.
+pub async fn an_account_is_opened_with_or_without_a_password(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 7).await;
     let open = |text: &str| Command::OpenAccount {
         name: name("carol"),
@@ -133,7 +133,7 @@ pub async fn an_account_begins_with_a_password_or_without(ledgers: &Pair) {
     assert_eq!(ledgers[1].accounts().profile(&name("dave")).await.unwrap(), None);
 }
 
-/// Names come in the order of their bytes, whatever a database thinks of punctuation.
+/// Names are ordered by their bytes, whatever the collation of the database.
 pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     let others = ["a.b", "a-c", "a_d", "ab", "b1", "a1"];
@@ -171,8 +171,8 @@ pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
     assert_eq!(page(ProfileFilter::Listed, Some("a.b"), 100).await, ["alice"]);
 }
 
-/// An account has one token of its own, in every process and for every store, and keeps its sessions.
-pub async fn an_account_is_given_another_token(ledgers: &Pair) {
+/// An account has one token, in every process. Sessions stay open when it is replaced.
+pub async fn a_new_account_token_replaces_the_old_one(ledgers: &Pair) {
     begin(ledgers).await;
     ledgers[0]
         .accounts()
@@ -221,7 +221,8 @@ pub async fn an_account_is_given_another_token(ledgers: &Pair) {
     assert_eq!(refused, [Err(opencoin_ledger::Refusal::TokenExists)]);
 }
 
-/// A token stands for its account until it is replaced, that of a session until it ends: at that moment it is over.
+/// The token of an account is valid until it is replaced. The token of a session is valid until just before
+/// the end of the session.
 pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
     begin(ledgers).await;
     let account = ledgers[1]
@@ -254,7 +255,7 @@ pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
     assert_eq!(bearer(&*ledgers[1], 1, 11).await, None);
 }
 
-/// One more session than there may be ends the oldest. Those of a service do not count.
+/// A session above the limit ends the oldest one. Sessions of services do not count.
 pub async fn sessions_have_a_limit(ledgers: &Pair) {
     begin(ledgers).await;
     ledgers[0]
@@ -280,7 +281,7 @@ pub async fn sessions_have_a_limit(ledgers: &Pair) {
                 .unwrap()
         );
     }
-    // The oldest is the one that was opened last here; its clock was behind.
+    // The session that was opened last has the oldest time, as after a clock that was behind.
     assert!(bearer(&*ledgers[1], max - 1, 10).await.is_some());
     assert!(
         ledgers[0]
@@ -293,22 +294,23 @@ pub async fn sessions_have_a_limit(ledgers: &Pair) {
     for number in (0..max - 1).chain([max, 500]) {
         assert!(bearer(&*ledgers[1], number, 10).await.is_some(), "{number}");
     }
-    // Those that are over make room for others.
-    let expired = NewSession {
+    // Opening a session deletes those that have expired.
+    let later = NewSession {
         at: time(END),
         expires: time(END + 5),
         ..by_password(600, 0)
     };
-    assert!(ledgers[0].accounts().open_session(&expired).await.unwrap());
+    assert!(ledgers[0].accounts().open_session(&later).await.unwrap());
     assert_eq!(
         bearer(&*ledgers[1], 0, 10).await,
         None,
-        "it went with all that had expired"
+        "it was deleted with all that had expired"
     );
     assert!(bearer(&*ledgers[1], 600, END).await.is_some());
 }
 
-/// A new password ends all sessions of the old one but that of the holder who changes it; services stay.
+/// A new password ends all sessions opened with the old one, except that of the holder who changes it.
+/// Sessions of services stay open.
 pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
     begin(ledgers).await;
     ledgers[0]
@@ -334,7 +336,7 @@ pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
     );
     let open = async |number| bearer(&*ledgers[0], number, 20).await.is_some();
     assert_eq!([open(1).await, open(2).await, open(3).await], [false, true, true]);
-    // Whoever showed the old password, and was looked at for a while, comes too late.
+    // A login whose old password was checked before the change comes too late.
     assert!(
         !ledgers[0]
             .accounts()
@@ -356,9 +358,9 @@ pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
     );
 }
 
-/// A holder's change counts only while the password is the one that he has shown and his session is open, so
-/// the operator's, that came in between, stays.
-pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
+/// A holder changes the password only if they gave the current one and their session is open. So they cannot
+/// overwrite a password that the operator has set in the meantime.
+pub async fn a_holder_needs_the_current_password_to_change_it(ledgers: &Pair) {
     begin(ledgers).await;
     assert!(
         ledgers[0]
@@ -368,7 +370,7 @@ pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
             .unwrap()
     );
     let [first, late, operators] = ["first", "late", "operator's"].map(password);
-    let [mine, nobodys] = [token(1), token(2)];
+    let [current, unknown] = [token(1), token(2)];
     let set = async |account, before: Option<&PasswordHash>, session: Option<&TokenHash>| {
         let setter = PasswordSetter::Holder {
             before: before.cloned(),
@@ -380,13 +382,16 @@ pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
             .await
             .unwrap()
     };
-    assert!(!set(alice(), Some(&late), Some(&mine)).await);
+    assert!(!set(alice(), Some(&late), Some(&current)).await);
     assert!(!set(alice(), None, None).await);
     assert!(
-        !set(alice(), Some(&first), Some(&nobodys)).await,
+        !set(alice(), Some(&first), Some(&unknown)).await,
         "there is no such session"
     );
-    assert!(!set(bob(), None, Some(&mine)).await, "it is another's session");
+    assert!(
+        !set(bob(), None, Some(&current)).await,
+        "the session is of another account"
+    );
     assert!(
         ledgers[0]
             .accounts()
@@ -396,7 +401,7 @@ pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
     );
     assert!(!set(alice(), Some(&first), None).await);
     assert!(
-        !set(alice(), Some(&operators), Some(&mine)).await,
+        !set(alice(), Some(&operators), Some(&current)).await,
         "the session has ended"
     );
     assert_eq!(
@@ -424,8 +429,8 @@ pub async fn a_new_password_follows_the_one_that_was_shown(ledgers: &Pair) {
     );
 }
 
-/// Wrong guesses are counted, for names of accounts and for others, and forgotten when one was right, or
-/// after a while.
+/// Failed logins are counted, also for names without an account. The count is cleared after a successful
+/// login or after [`FAILED_LOGINS_KEPT_HOURS`].
 pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
     begin(ledgers).await;
     for name in [name("alice"), name("nobody")] {
@@ -435,7 +440,7 @@ pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
         );
         ledgers[0].accounts().count_login(&name, time(50)).await.unwrap();
         let counted = ledgers[1].accounts().count_login(&name, time(40)).await.unwrap();
-        // The newest one counts, so that a clock that was ahead once locks no name.
+        // The time of the last call is kept, so that a clock that was ahead once locks no name.
         assert_eq!(
             counted,
             FailedLogins {
@@ -476,10 +481,10 @@ pub async fn wrong_passwords_are_counted(ledgers: &Pair) {
     );
 }
 
-/// Many guesses at once are all counted.
+/// Concurrent failed logins are all counted.
 pub async fn wrong_passwords_at_once_are_counted(ledgers: &Pair) {
     begin(ledgers).await;
-    let guess = |index: usize| {
+    let fail = |index: usize| {
         let ledger = std::sync::Arc::clone(&ledgers[index % 2]);
         tokio::spawn(async move {
             ledger
@@ -490,16 +495,16 @@ pub async fn wrong_passwords_at_once_are_counted(ledgers: &Pair) {
                 .count
         })
     };
-    let guesses: Vec<_> = (0..20).map(guess).collect();
+    let tasks: Vec<_> = (0..20).map(fail).collect();
     let mut counts = Vec::new();
-    for guess in guesses {
-        counts.push(guess.await.unwrap());
+    for task in tasks {
+        counts.push(task.await.unwrap());
     }
     counts.sort_unstable();
     assert_eq!(counts, (1..=20).collect::<Vec<_>>());
 }
 
-/// A service logs in with its key and may do what it was declared for.
+/// A service logs in with its own key and gets the scopes that it was declared with.
 pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
     begin(ledgers).await;
     let till = service(1, alice(), "till", &[Scope::Mint, Scope::Read]);
@@ -554,9 +559,9 @@ pub async fn a_service_acts_with_its_own_key(ledgers: &Pair) {
     assert_eq!(ledgers[1].accounts().service(&service_id(2)).await.unwrap(), None);
 }
 
-/// With a new key the old one and its sessions count no more; without a service nothing of it does. Nobody
-/// touches that of another.
-pub async fn a_service_gets_another_key_or_goes(ledgers: &Pair) {
+/// A new key of a service ends the old key and its sessions. Removing a service ends all its keys and
+/// sessions. An account cannot change the service of another.
+pub async fn services_get_new_keys_and_are_removed(ledgers: &Pair) {
     begin(ledgers).await;
     for number in [1, 2] {
         let service = service(number, alice(), &format!("service-{number}"), &[Scope::Read]);
@@ -643,7 +648,7 @@ pub async fn a_service_gets_another_key_or_goes(ledgers: &Pair) {
     );
 }
 
-/// Names of services are unique in an account, and there are not more than so many.
+/// Names of services are unique in an account, and their number is limited.
 pub async fn services_have_a_limit(ledgers: &Pair) {
     begin(ledgers).await;
     let max = u16::try_from(SERVICES_PER_ACCOUNT_MAX).unwrap();

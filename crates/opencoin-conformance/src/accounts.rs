@@ -4,7 +4,8 @@ use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{AccountId, Amount, Effect, Refusal, TokenHash};
 
-/// The same name and token: repeated. A name or a token belongs to one account.
+/// Opening an account again with the same name and token is a repetition. A name or a token belongs to one
+/// account.
 pub async fn an_account_is_opened_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     assert_eq!(
@@ -24,7 +25,7 @@ pub async fn an_account_is_opened_once(ledgers: &Pair) {
     );
 }
 
-/// An account is found by what identifies it, and by nothing else.
+/// An account is found by its name and by its token. Unknown names and tokens find nothing.
 pub async fn accounts_are_found_by_name_and_token(ledgers: &Pair) {
     let _world = World::with_paid_in(ledgers, 7).await;
     let account = ledgers[1]
@@ -60,7 +61,7 @@ pub async fn accounts_are_found_by_name_and_token(ledgers: &Pair) {
     ledgers[1].ready().await.unwrap();
 }
 
-/// The same payment again, later: repeated. The reference with other content: conflict.
+/// The same payment at a later time is a repetition. The same reference with other content is a conflict.
 pub async fn a_payment_counts_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     assert_eq!(world.one(credit(alice(), 50, "a")).await, new(moved(50)));
@@ -80,8 +81,8 @@ pub async fn a_payment_counts_once(ledgers: &Pair) {
     assert_eq!((facts.paid_in, facts.paid_out), (50, 20));
 }
 
-/// A reference of a credit cannot be used for a debit. A holder's key is another thing, even if it reads the
-/// same.
+/// The reference of a credit cannot be used for a debit. An idempotency key with the same text is independent
+/// of it.
 pub async fn payment_references_are_shared_by_credits_and_debits(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 50).await;
     assert_eq!(world.one(credit(alice(), 9, "statement-1")).await, new(moved(9)));
@@ -96,8 +97,8 @@ pub async fn payment_references_are_shared_by_credits_and_debits(ledgers: &Pair)
     assert_eq!(world.balances().await, [50, 9]);
 }
 
-/// No money for nobody, no payment of nothing, no payment of more than there is.
-pub async fn money_is_not_made_from_nothing(ledgers: &Pair) {
+/// A payment is refused if an account is unknown, the amount is zero, or the balance is too low.
+pub async fn invalid_payments_change_nothing(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let nobody = AccountId::new(99);
     for account in [nobody, AccountId::OUTSIDE, AccountId::COINS, AccountId::new(-1)] {
@@ -135,8 +136,8 @@ pub async fn money_is_not_made_from_nothing(ledgers: &Pair) {
     assert_eq!(world.balances().await, [0, 0]);
 }
 
-/// Money moves between two accounts, once for each key of the one who pays, and not from an account to
-/// itself.
+/// A transfer moves money between two accounts, once for each idempotency key of the payer. An account cannot
+/// pay itself.
 pub async fn a_transfer_moves_money_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let rent = || labelled("rent", transfer(alice(), bob(), 4, "k"));
@@ -150,7 +151,7 @@ pub async fn a_transfer_moves_money_once(ledgers: &Pair) {
     ] {
         assert_eq!(world.one(other).await, Err(Refusal::ReferenceConflict));
     }
-    // The same key of another account is another key.
+    // Keys of different accounts are independent.
     assert_eq!(world.one(transfer(bob(), alice(), 1, "k")).await, new(moved(1)));
     assert_eq!(
         world.one(transfer(alice(), alice(), 1, "u")).await,
@@ -159,7 +160,7 @@ pub async fn a_transfer_moves_money_once(ledgers: &Pair) {
     assert_eq!(world.balances().await, [7, 3]);
 }
 
-/// A balance that would not fit is refused; sums over accounts may be larger.
+/// A payment is refused if a balance would overflow. Sums over several accounts may be larger.
 pub async fn balances_do_not_overflow(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, Amount::MAX.units()).await;
     assert_eq!(

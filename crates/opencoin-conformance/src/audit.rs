@@ -1,5 +1,5 @@
-//! What an auditor must find in a store that somebody tampers with, in a full pass or in one of the short
-//! ones after it.
+//! Tests of an auditor: what it must find after somebody tampered with a store, in a full pass or in the
+//! short passes after it.
 
 use crate::world::*;
 use crate::{Pair, World};
@@ -10,14 +10,14 @@ use opencoin_ledger::{Ledger, TransactionNo};
 
 const PAST: &str = "the journal that was read earlier has not changed";
 
-/// Somebody breaks the books.
+/// A way to tamper with the books.
 #[derive(Debug, Clone, Copy)]
 pub struct Tampering {
-    /// With these statements, which every database of ours understands.
+    /// SQL statements that both SQLite and PostgreSQL accept.
     pub statements: &'static str,
-    /// What does not hold then.
+    /// The name of a check that then fails.
     pub finding: &'static str,
-    /// Whether short passes find it, at the latest when each mint key has had its turn.
+    /// Whether short passes find it, at the latest after as many passes as there are mint keys.
     pub is_found_while_following: bool,
 }
 
@@ -37,7 +37,7 @@ const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tamp
     }
 }
 
-/// Every kind of break that the tables themselves do not refuse.
+/// Every kind of tampering that the constraints of the tables do not prevent.
 pub const TAMPERINGS: [Tampering; 20] = [
     at_once(
         "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
@@ -100,7 +100,7 @@ pub const TAMPERINGS: [Tampering; 20] = [
         "DELETE FROM transactions WHERE id = (SELECT max(id) FROM transactions)",
         PAST,
     ),
-    // Both sides are changed, so that every sum is right again.
+    // The record and the balance are both changed, so that every sum is right again.
     at_once(
         "UPDATE transactions SET amount = 101 WHERE kind = 2; UPDATE accounts SET balance = balance + 1 WHERE id = 3",
         PAST,
@@ -116,7 +116,7 @@ pub const TAMPERINGS: [Tampering; 20] = [
     ),
 ];
 
-/// Books with something in every table.
+/// Makes books with rows in every table that an audit reads.
 ///
 /// # Panics
 /// The ledger refuses.
@@ -146,10 +146,11 @@ pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
     world
 }
 
-/// After a full pass and a short one that hold, the books are tampered with, and that is found and named.
+/// After a full pass and a short pass in which everything holds, the books are tampered with. The auditor
+/// finds it and names the failed check.
 ///
 /// # Panics
-/// It is not.
+/// The auditor does not find it.
 pub async fn tampering_is_found(
     ledgers: &Pair,
     source: &dyn AuditSource,
@@ -171,7 +172,11 @@ pub async fn tampering_is_found(
         let audited = auditor.turn(source).await.unwrap();
         found = broken(&audited);
         if !found.is_empty() {
-            assert_eq!(audited.extent, Extent::Full, "before an alarm everything is read");
+            assert_eq!(
+                audited.extent,
+                Extent::Full,
+                "everything is read before a finding is reported"
+            );
             break;
         }
     }
@@ -182,10 +187,10 @@ pub async fn tampering_is_found(
     assert!(found.contains(&tampering.finding), "{tampering:?}: {found:?}");
 }
 
-/// What was said is not said again by reading everything each time; what comes new is.
+/// An auditor of broken books continues with short passes. It reads everything again only for a new finding.
 ///
 /// # Panics
-/// It is.
+/// A pass has an unexpected extent or finding.
 pub async fn an_auditor_goes_on_in_broken_books(
     ledgers: &Pair,
     source: &dyn AuditSource,
@@ -210,10 +215,10 @@ pub async fn an_auditor_goes_on_in_broken_books(
     assert_holds(&auditor.turn(source).await.unwrap(), Extent::New);
 }
 
-/// What was kept in a file leads to the same facts as reading everything, and finds the same.
+/// An auditor that resumes from a state file gets the same facts and findings as one that reads everything.
 ///
 /// # Panics
-/// It does not.
+/// They differ.
 pub async fn an_auditor_resumes(ledgers: &Pair, source: &dyn AuditSource, tamper: impl AsyncFn(&str)) {
     let world = books_to_tamper_with(ledgers).await;
     let mut auditor = Auditor::new();
@@ -242,7 +247,7 @@ pub async fn an_auditor_resumes(ledgers: &Pair, source: &dyn AuditSource, tamper
     }
     assert_eq!(facts, all);
 
-    // The next one goes on behind the prune, which is in no chain.
+    // The next pass does not read the record of the prune again, although no digest covers it.
     let mut auditor = resumed();
     auditor.turn(source).await.unwrap();
     assert_eq!(auditor.turn(source).await.unwrap().rows_read, 0);
@@ -253,10 +258,10 @@ pub async fn an_auditor_resumes(ledgers: &Pair, source: &dyn AuditSource, tamper
     assert_holds(&Auditor::new().full(source, None).await.unwrap(), Extent::Full);
 }
 
-/// Mints, renews and recoups, whole, by number or one after the other.
+/// Mints, renews and recoups are read with all their blinds, by number or page by page.
 ///
 /// # Panics
-/// They are others.
+/// Other records are read.
 pub async fn acceptances_are_read(ledgers: &Pair, source: &dyn AuditSource) {
     let world = books_to_tamper_with(ledgers).await;
     let all = source
@@ -301,7 +306,7 @@ pub async fn acceptances_are_read(ledgers: &Pair, source: &dyn AuditSource) {
     assert!(page.is_sorted_by_key(|acceptance| acceptance.no) && page[..4] == all);
 }
 
-/// Pays in for Alice at this time.
+/// Credits Alice with 1 at this time, in microseconds since the epoch.
 ///
 /// # Panics
 /// The ledger refuses.

@@ -4,7 +4,7 @@ use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{AcceptedKind, Amount, BATCH_COMMANDS_MAX, Command, LedgerError, Refusal, StopReason};
 
-/// The account is debited once, and what is to be signed is there for every process, whole and in order.
+/// The account is debited once, and every process can read the accepted blinds, complete and in order.
 pub async fn a_mint_is_accepted_once_and_can_be_resumed(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     assert_eq!(ledgers[1].accepted(&reference("m")).await.unwrap(), None);
@@ -30,8 +30,8 @@ pub async fn a_mint_is_accepted_once_and_can_be_resumed(ledgers: &Pair) {
     assert_eq!(ledgers[1].accepted(&reference("n")).await.unwrap(), None);
 }
 
-/// An answer was lost: the wallet asks again after the window has closed, the key was stopped, the account is
-/// empty.
+/// If an answer was lost, the wallet gets it again, even if meanwhile the keys were stopped, their windows
+/// closed or the account was emptied.
 pub async fn a_repetition_is_answered_whatever_happened_since(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 3).await;
     let [minted, renewed] = [mint(alice(), "m", &[1, 2]), renew("r", &[(1, 1)], &[1])];
@@ -52,8 +52,9 @@ pub async fn a_repetition_is_answered_whatever_happened_since(ledgers: &Pair) {
     assert_eq!(world.facts().await, facts);
 }
 
-/// Mint and renew share the references; a mint of another account is other content.
-pub async fn another_content_under_a_reference_is_a_conflict(ledgers: &Pair) {
+/// A reference that was used with other content is a conflict. Mints and renews share references, and a mint
+/// of another account is other content.
+pub async fn a_reference_with_other_content_is_a_conflict(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world
         .apply(&[credit(bob(), 10, "b"), mint(alice(), "m", &[1, 1])])
@@ -64,7 +65,7 @@ pub async fn another_content_under_a_reference_is_a_conflict(ledgers: &Pair) {
         mint(alice(), "m", &[1, 2]),
         mint(bob(), "m", &[1, 1]),
         renew("m", &[(1, 1)], &[1]),
-        // Even where it would be refused for another reason: the reference comes first.
+        // This would be refused for another reason too, but the reference is checked first.
         mint(alice(), "m", &[]),
     ];
     for other in others {
@@ -73,7 +74,8 @@ pub async fn another_content_under_a_reference_is_a_conflict(ledgers: &Pair) {
     assert_eq!(world.facts().await, facts);
 }
 
-/// No blinds, a reference twice, an unknown key or account, a sum that does not fit.
+/// A mint is refused if it has no blinds, two blinds with one reference, an unknown key or account, or a sum
+/// that overflows.
 pub async fn a_malformed_mint_changes_nothing(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(register(99, Amount::MAX.units())).await.unwrap();
@@ -106,7 +108,7 @@ pub async fn a_malformed_mint_changes_nothing(ledgers: &Pair) {
     assert_eq!(world.facts().await, facts);
 }
 
-/// Coins go in, blinds of the same value are accepted, no account is involved.
+/// A renew takes coins and accepts blinds of the same value, without an account.
 pub async fn a_renew_keeps_the_value(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[5, 1])).await.unwrap();
@@ -126,8 +128,8 @@ pub async fn a_renew_keeps_the_value(ledgers: &Pair) {
     assert_eq!(world.balances().await, [4, 0]);
 }
 
-/// Neither more nor less comes out than goes in.
-pub async fn a_renew_of_other_value_changes_nothing(ledgers: &Pair) {
+/// A renew is refused if the values of its coins and blinds differ, or if it has no coins or no blinds.
+pub async fn a_renew_of_unequal_value_changes_nothing(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[5, 1])).await.unwrap();
     let facts = world.facts().await;
@@ -143,7 +145,7 @@ pub async fn a_renew_of_other_value_changes_nothing(ledgers: &Pair) {
     assert_eq!(world.facts().await, facts);
 }
 
-/// In a renew and in a redeem, in any combination; the answer lists the coins.
+/// A coin is spent once, by a renew or a redeem. The refusal lists all spent coins of the request.
 pub async fn a_coin_is_spent_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[1; 6])).await.unwrap();
@@ -162,8 +164,8 @@ pub async fn a_coin_is_spent_once(ledgers: &Pair) {
     assert_eq!(world.facts().await, facts);
 }
 
-/// A coin does not count twice because it is named twice.
-pub async fn a_coin_twice_in_one_request_is_refused(ledgers: &Pair) {
+/// A request that names a coin twice is refused.
+pub async fn a_coin_named_twice_in_a_request_is_refused(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[1, 1])).await.unwrap();
     let refusal = Err(Refusal::RepeatedCoin { index: 1 });
@@ -172,9 +174,9 @@ pub async fn a_coin_twice_in_one_request_is_refused(ledgers: &Pair) {
     assert_eq!(world.counters(1).await, (2, 0));
 }
 
-/// The same set of coins by the same account is answered as before, in any order; any other set is a double
-/// spend.
-pub async fn a_redeem_pays_and_is_known_by_its_coins(ledgers: &Pair) {
+/// A redeem of the same coins in any order by the same account is a repetition. A redeem of only some of
+/// these coins, or by another account, is a double spend.
+pub async fn a_redeem_is_identified_by_its_coins(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[5, 1, 1])).await.unwrap();
     assert_eq!(world.one(redeem(bob(), &[(5, 1), (1, 1)])).await, new(moved(6)));
@@ -192,15 +194,15 @@ pub async fn a_redeem_pays_and_is_known_by_its_coins(ledgers: &Pair) {
     assert_eq!(world.one(redeem(bob(), &[])).await, Err(Refusal::Empty));
 }
 
-/// A coin is a payload hash under a mint key.
+/// A coin is identified by its payload hash and its mint key together.
 pub async fn the_same_hash_under_another_key_is_another_coin(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[1, 2])).await.unwrap();
     assert_eq!(world.one(redeem(bob(), &[(1, 1), (2, 1)])).await, new(moved(3)));
 }
 
-/// Forged coins or a stolen key: the command is refused, the key is stopped, durably, and nothing else
-/// changes.
+/// If more coins of a key would come back than it signed, because coins were forged or the key was stolen,
+/// the command is refused and the key is stopped durably. Nothing else changes.
 pub async fn more_coins_than_signatures_stop_the_key(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[1, 1, 2])).await.unwrap();
@@ -216,7 +218,7 @@ pub async fn more_coins_than_signatures_stop_the_key(ledgers: &Pair) {
     let stopped = Err(Refusal::MintKeyStopped { mint_key: key_id(1) });
     assert_eq!(world.one(redeem(bob(), &[(1, 2)])).await, stopped);
     assert_eq!(world.counters(1).await, (2, 1));
-    // New signatures of the same renew do not pay for its coins.
+    // The signatures that a renew asks for do not count for its own coins.
     let refusal = Err(Refusal::OverRedemption { mint_key: key_id(5) });
     assert_eq!(world.one(renew("r", &[(5, 1)], &[5])).await, refusal);
     assert_eq!(world.balances().await, [6, 3]);
@@ -257,7 +259,8 @@ pub async fn commands_of_a_batch_see_each_other(ledgers: &Pair) {
     assert_eq!(world.facts().await.coins_outstanding, 0);
 }
 
-/// The others of the batch hold; of the refused one nothing is left, not even its reference.
+/// A refused command leaves nothing behind, not even its reference. The other commands of the batch are
+/// applied.
 pub async fn a_refused_command_in_a_batch_changes_nothing(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 4).await;
     world.one(mint(alice(), "m", &[1, 1, 1])).await.unwrap();
@@ -278,7 +281,7 @@ pub async fn a_refused_command_in_a_batch_changes_nothing(ledgers: &Pair) {
     assert_eq!(world.one(renew("r2", &[(1, 2)], &[1])).await, new(accepted(1)));
 }
 
-/// More commands than a batch takes are refused before anything is done.
+/// A batch with too many commands is refused before anything is applied.
 pub async fn a_batch_has_a_limit(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     assert_eq!(world.apply(&[]).await, []);
@@ -288,7 +291,7 @@ pub async fn a_batch_has_a_limit(ledgers: &Pair) {
     assert_eq!(world.balances().await, [10, 0]);
 }
 
-/// As many commands as a batch takes, and more rows than one statement of any store.
+/// A batch of the maximum size works, although it needs more rows than one statement of any store can write.
 pub async fn a_large_batch_is_carried_out(ledgers: &Pair) {
     let per_command = 3;
     let count = BATCH_COMMANDS_MAX as u64;

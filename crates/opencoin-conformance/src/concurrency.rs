@@ -1,4 +1,4 @@
-//! Two ledgers on one database, many requests at once.
+//! Rules for many requests at once on two ledgers of one database.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ pub(super) async fn at_once(ledgers: &Pair, commands: impl IntoIterator<Item = C
     outcomes
 }
 
-/// A coin is spent once, whoever asks and however often.
-pub async fn fifty_renewals_of_one_coin_and_one_wins(ledgers: &Pair) {
+/// A coin is spent once by many concurrent renews.
+pub async fn one_of_fifty_renewals_of_a_coin_succeeds(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 1000).await;
     world.one(mint(alice(), "m", &[1; 100])).await.unwrap();
-    // Each brings the coin of all and one of its own.
+    // Each renew has the common coin and one of its own.
     let serial = |index: usize| u32::try_from(index).unwrap() + 2;
     let renewals =
         (0..REQUESTS).map(|index| renew(&format!("r{index}"), &[(1, 1), (1, serial(index))], &[2]));
@@ -49,9 +49,9 @@ pub async fn fifty_renewals_of_one_coin_and_one_wins(ledgers: &Pair) {
     );
 }
 
-/// Coins come back through one process while the other forgets the key: each was in time or is refused, and
-/// nothing that came in time is left behind.
-pub async fn a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books(ledgers: &Pair) {
+/// Coins are redeemed while another process prunes their key. Each redeem is applied in time or refused, and
+/// no rows of coins that were in time are left behind.
+pub async fn a_key_can_be_pruned_while_its_coins_come_back(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     world.one(mint(alice(), "m", &[1; REQUESTS])).await.unwrap();
     let commands = (1..=REQUESTS).map(|serial| match serial {
@@ -72,11 +72,11 @@ pub async fn a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books(ledg
     assert_eq!(world.facts().await.mint_keys[0].spent, 0);
 }
 
-/// A key is asked to sign through one process while the other retires it: what was accepted is found by who
-/// then signs for the last time, and nothing is accepted after that.
-pub async fn a_key_that_is_retired_while_it_signs_leaves_nothing_unseen(ledgers: &Pair) {
+/// Blinds of a key are accepted while another process retires it. Nothing is accepted after that, and the
+/// last signing finds everything that was accepted before.
+pub async fn a_key_can_be_retired_while_it_signs(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
-    // Processes whose clocks differ.
+    // The clocks of the two processes differ.
     let commands = (0..REQUESTS).map(|index| match index {
         25 => retire(1),
         index => mint(alice(), &format!("m{index}"), &[1]),
@@ -96,9 +96,8 @@ pub async fn a_key_that_is_retired_while_it_signs_leaves_nothing_unseen(ledgers:
     assert_eq!(world.counters(1).await, (in_time as u64, 0));
 }
 
-/// A blind is recouped once, whoever asks and however often, also where each says that it became another
-/// coin.
-pub async fn twenty_recoups_of_one_blind_and_one_wins(ledgers: &Pair) {
+/// A blind is recouped once by many concurrent recoups, even if each of them names another coin for it.
+pub async fn one_of_twenty_recoups_of_a_blind_succeeds(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 1000).await;
     world.one(mint(alice(), "m", &[1; 100])).await.unwrap();
     world.one(stop(1)).await.unwrap();
@@ -125,7 +124,7 @@ pub async fn twenty_recoups_of_one_blind_and_one_wins(ledgers: &Pair) {
     );
 }
 
-/// Several processes sign for the last time: each transaction is kept by one of them.
+/// Several processes do the last signing of a key at once. Each transaction is kept by one of them.
 pub async fn signatures_kept_by_several_at_once_are_kept_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     let mints: Vec<_> = (0..10)
@@ -139,7 +138,7 @@ pub async fn signatures_kept_by_several_at_once_are_kept_once(ledgers: &Pair) {
         tokio::spawn(async move {
             let kept = unsigned.iter().map(|transaction| keep(1, transaction));
             let mut kept: Vec<_> = kept.collect();
-            kept.rotate_left(index); // in any order
+            kept.rotate_left(index); // each process in another order
             ledger
                 .keep_signatures(&kept)
                 .await
@@ -157,8 +156,8 @@ pub async fn signatures_kept_by_several_at_once_are_kept_once(ledgers: &Pair) {
     assert_eq!((kept, world.unsigned(1, 100).await.len()), (10, 0));
 }
 
-/// Money is minted once: the account never goes below zero.
-pub async fn fifty_mints_against_money_for_ten(ledgers: &Pair) {
+/// Concurrent mints cannot overdraw the account.
+pub async fn ten_of_fifty_mints_succeed_with_money_for_ten(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let outcomes = at_once(
         ledgers,
@@ -184,7 +183,7 @@ pub async fn fifty_mints_against_money_for_ten(ledgers: &Pair) {
     assert_eq!(world.counters(1).await, (10, 0));
 }
 
-/// An impatient wallet: one is new, all others are the same again.
+/// A wallet sends the same mint many times at once. One is new and all others are repetitions.
 pub async fn the_same_mint_sent_many_times_at_once_counts_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     let outcomes = at_once(ledgers, (0..REQUESTS).map(|_| mint(alice(), "m", &[1]))).await;
@@ -205,8 +204,8 @@ pub async fn the_same_mint_sent_many_times_at_once_counts_once(ledgers: &Pair) {
     assert_eq!(world.balances().await, [99, 0]);
 }
 
-/// Numbers of accounts are unique, also when two processes give them.
-pub async fn accounts_opened_at_once_get_numbers_of_their_own(ledgers: &Pair) {
+/// Numbers of accounts are unique, even if two processes assign them.
+pub async fn accounts_opened_at_once_get_different_numbers(ledgers: &Pair) {
     let token = |index: u8| index + 100;
     let outcomes = at_once(
         ledgers,
@@ -225,7 +224,7 @@ pub async fn accounts_opened_at_once_get_numbers_of_their_own(ledgers: &Pair) {
     assert_eq!(ids.len(), 8);
 }
 
-/// Transfers in both directions lock the same two accounts; none waits for ever, none is lost.
+/// Transfers in both directions lock the same two accounts. None deadlocks and none is lost.
 pub async fn crossing_transfers_do_not_block_each_other(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 1000).await;
     world.one(credit(bob(), 1000, "b")).await.unwrap();

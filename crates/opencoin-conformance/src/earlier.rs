@@ -1,13 +1,13 @@
-//! Books as the second version of the program wrote them: a store's test program makes the tables of that
-//! version, fills them, and brings them up to date.
+//! Books of the second version of the program. The test program of a store makes the tables of that version,
+//! fills them and migrates them.
 
 use crate::Store;
 use crate::world::*;
 use opencoin_audit::check;
 use opencoin_ledger::{Applied, Blind, Command, Effect, StoredBlind, TransactionNo, TransactionReference};
 
-/// Blinds of two mints, in hexadecimal, as the second version stored them: one of key 1 and one of key 2; two
-/// of key 2.
+/// The stored blinds of two mints, in hexadecimal, in the format of the second version: one blind of key 1
+/// and one of key 2; two blinds of key 2.
 pub const SECOND_VERSION_BLINDS: [&str; 2] = [
     "01\
     00000002\
@@ -24,12 +24,14 @@ pub const SECOND_VERSION_BLINDS: [&str; 2] = [
     0000000000000001640000000108",
 ];
 
-/// Alice has paid in 100 (reference `0301`), minted two times 10 with the blinds above (references `010a` and
-/// `010b`), of keys 1 and 2 which make coins of 5, and redeemed one coin of each key. Key 1 was pruned
-/// (record at 301).
+/// Migrated books keep their contents and work with commands of this version.
+///
+/// The books must contain this: Alice was credited with 100 (reference `0301`). She minted 10 twice with the
+/// blinds above (references `010a` and `010b`), from keys 1 and 2 of denomination 5, and redeemed one coin of
+/// each key. Key 1 was pruned, in a record at 301.
 ///
 /// # Panics
-/// The books do not say so any more, or do not go on.
+/// The contents have changed, or a command fails.
 pub async fn books_of_the_second_version_go_on(ledger: &dyn Store) {
     let facts = ledger.audit_facts().await.unwrap();
     let report = check(&facts);
@@ -61,7 +63,7 @@ pub async fn books_of_the_second_version_go_on(ledger: &dyn Store) {
     let accepted = ledger.accepted(&first).await.unwrap().unwrap();
     assert_eq!(accepted.blinds, [stored("a", 1, 0xff), stored("b", 2, 0xff)]);
 
-    // What this version adds is done to rows of the earlier one.
+    // Commands that the second version did not have work on its rows.
     let commands = [
         register(3, 5),
         stop(2),

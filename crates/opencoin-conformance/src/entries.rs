@@ -1,4 +1,4 @@
-//! Rules of the entries of accounts.
+//! Rules of the entries of an account.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ async fn all(ledger: &dyn Store, account: AccountId) -> Vec<AccountEntry> {
     read(ledger, account, EntryPage::After(TransactionNo::BEFORE_ALL), 1000).await
 }
 
-/// Everything that moved money of an account, with what its holder needs to know it by.
+/// The entries list everything that moved money of an account, with labels and counterparties.
 pub async fn entries_say_what_moved_the_money_of_an_account(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     let commands = [
@@ -97,7 +97,7 @@ pub async fn entries_say_what_moved_the_money_of_an_account(ledgers: &Pair) {
     assert_eq!(by_key(bob(), "2").await, None);
 }
 
-/// Pages join without a gap, in both directions.
+/// Pages of entries join without a gap in both directions.
 pub async fn entries_are_read_in_pages(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     let transfers: Vec<_> = (0..9)
@@ -136,8 +136,8 @@ pub async fn entries_are_read_in_pages(ledgers: &Pair) {
     );
 }
 
-/// Whoever goes on reading from the last number that they saw, while money moves through both processes,
-/// misses nothing and sees nothing twice.
+/// A client that reads on from the last number that it has seen, while both processes move money, misses no
+/// entry and sees none twice.
 pub async fn entries_are_followed_while_money_moves(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 1000).await;
     world.one(credit(bob(), 1000, "b")).await.unwrap();
@@ -147,7 +147,7 @@ pub async fn entries_are_followed_while_money_moves(ledgers: &Pair) {
         tokio::spawn(async move {
             let (mut seen, mut no) = (Vec::new(), TransactionNo::BEFORE_ALL);
             loop {
-                let was_over = is_over.load(Ordering::SeqCst); // before reading: what is there then is read once more
+                let was_over = is_over.load(Ordering::SeqCst); // loaded first, so no entry is missed
                 let page = read(&*ledger, account, EntryPage::After(no), 3).await;
                 if page.is_empty() && was_over {
                     break seen;
@@ -177,8 +177,8 @@ pub async fn entries_are_followed_while_money_moves(ledgers: &Pair) {
     }
 }
 
-/// One balance, and fifty who spend it in three ways: exactly what it holds is spent.
-pub async fn fifty_spend_one_balance(ledgers: &Pair) {
+/// Fifty requests spend one balance at once in three ways, and exactly what it holds is spent.
+pub async fn fifty_spenders_cannot_overdraw_one_balance(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     let spend = |index: usize| match (index % 3, index.to_string()) {
         (0, key) => transfer(alice(), bob(), 1, &key),

@@ -1,8 +1,8 @@
-//! Faults in pairs: a store fails and has stored nothing, or it fails and has stored everything. Also futures
-//! that are dropped, which is the same without an error.
+//! Faults in pairs: a store fails and has stored nothing, or it fails and has stored everything. A dropped
+//! future is the same without an error.
 //!
-//! A store's test program makes the faults; here is what every store must hold to, for every command that
-//! there is.
+//! The test program of a store causes the faults. This module checks what every store must guarantee after
+//! them, for every command.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -19,10 +19,10 @@ use opencoin_ledger::{
     PayoutFilter, PayoutNo, Settlement, Transaction, TransactionNo, UnsignedTransaction, WaitingMint,
 };
 
-/// Polls of one batch after which it is dropped: from one to this many, in turn. More than any store needs.
+/// The maximum number of polls after which the future of a batch is dropped. No store needs as many.
 const POLLS_MAX: usize = 64;
 
-/// A change of books, and what it changes by the model.
+/// A change of the books, and the books before and after it according to the in-memory model.
 pub struct FaultCase {
     change: Change,
     before: Books,
@@ -30,28 +30,28 @@ pub struct FaultCase {
 }
 
 enum Change {
-    /// Applying it.
+    /// A command is applied.
     Command(Box<Command>, Applied),
-    /// Keeping the signatures of [`SIGNER`]. A store finds them under the numbers that it gave.
+    /// Signatures of [`SIGNER`] are kept, for the transaction to which the store itself has given a number.
     Signatures,
 }
 
-/// What a store answered.
+/// The answer of a store to a change.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// To a command.
+    /// The outcome of a command.
     Outcome(Outcome),
-    /// To signatures.
+    /// For each transaction, whether its signatures were kept.
     Kept(Vec<bool>),
 }
 
 /// The key whose signatures are kept.
 const SIGNER: u8 = 1;
 
-/// When a mint is given up that waits in the prepared books, while its keys still sign.
+/// The time at which the waiting mint of the prepared books is given up. Its keys still sign then.
 const LONG_WAIT: i64 = SIGN_TO - 1;
 
-/// Everything that can be read of small books.
+/// Everything that can be read from the small books of these tests.
 #[derive(Debug, PartialEq, Eq)]
 struct Books {
     facts: AuditFacts,
@@ -64,16 +64,16 @@ struct Books {
 }
 
 impl FaultCase {
-    /// One case for each command that there is, and one for signatures that are kept.
+    /// One case for each kind of command, and one for signatures that are kept.
     ///
     /// # Panics
-    /// The model does not apply a command.
+    /// The model refuses a command.
     pub async fn all() -> Vec<Self> {
         let mut commands: Vec<(Option<Kind>, Command)> = Kind::ALL
             .into_iter()
             .filter_map(|kind| Some((Some(kind), example(kind)?)))
             .collect();
-        // What leaves no record: a mint begins to wait, or waits longer.
+        // Changes without a record: a mint begins to wait, or waits longer.
         commands.push((None, patient(LONG_WAIT, mint(bob(), "patient", &[5]))));
         commands.push((None, patient(LONG_WAIT + 1, mint(bob(), "waits", &[5, 2]))));
         let mut cases = Vec::new();
@@ -112,7 +112,7 @@ impl FaultCase {
         }
     }
 
-    /// What to call it.
+    /// The name of the case, for messages.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.change {
@@ -122,16 +122,16 @@ impl FaultCase {
         }
     }
 
-    /// Brings empty books to where the command begins.
+    /// Brings empty books into the state before the change.
     pub async fn prepare(&self, ledger: Arc<dyn Store>) {
         prepare(Arc::clone(&ledger)).await;
         assert_eq!(Books::read(&*ledger).await, self.before, "{}", self.name());
     }
 
-    /// Makes the change, whatever comes of it.
+    /// Makes the change and returns the answer of the store.
     ///
     /// # Errors
-    /// That of the store.
+    /// The store fails.
     pub async fn apply(&self, ledger: &dyn Store) -> Result<Answer, LedgerError> {
         match &self.change {
             Change::Command(command, _) => {
@@ -142,7 +142,7 @@ impl FaultCase {
         }
     }
 
-    /// What the store answers, the first time or again.
+    /// The expected answer, the first time or as a repetition.
     fn answer(&self, repeated: bool) -> Answer {
         match &self.change {
             Change::Command(_, applied) => Answer::Outcome(Ok(Applied { repeated, ..*applied })),
@@ -150,8 +150,8 @@ impl FaultCase {
         }
     }
 
-    /// After a fault that stored nothing: the books are as before, and the command is applied as if for the
-    /// first time.
+    /// Call it after a fault that stored nothing: the books are unchanged, and the change can be made as for
+    /// the first time.
     pub async fn assert_not_stored(&self, ledger: &dyn Store) {
         assert_eq!(Books::read(ledger).await, self.before, "{}", self.name());
         assert_eq!(
@@ -163,8 +163,8 @@ impl FaultCase {
         self.assert_stored(ledger).await;
     }
 
-    /// After a fault that stored everything: the books hold the command once, and asking again has the same
-    /// effect and moves nothing.
+    /// Call it after a fault that stored everything: the books contain the change once, and repeating it gets
+    /// the same effect and changes nothing.
     pub async fn assert_stored(&self, ledger: &dyn Store) {
         assert_eq!(Books::read(ledger).await, self.after, "{}", self.name());
         assert_eq!(self.apply(ledger).await, Ok(self.answer(true)), "{}", self.name());
@@ -230,7 +230,7 @@ async fn prepare(ledger: Arc<dyn Store>) {
     }
 }
 
-/// Those of the transaction that the books are prepared with, whatever is kept there already.
+/// Keeps signatures for the transaction `minted before`, as if none had been kept before.
 async fn keep_signatures(ledger: &dyn Store) -> Result<Vec<bool>, LedgerError> {
     let keys = ledger.mint_keys().await?;
     let other = keys.iter().find(|key| key.id == key_id(2)).unwrap();
@@ -252,7 +252,7 @@ async fn keep_signatures(ledger: &dyn Store) -> Result<Vec<bool>, LedgerError> {
         .await
 }
 
-/// A command of this kind that the prepared books apply, if it is a command's.
+/// A command that leaves a record of this kind in the prepared books; `None` if no command does.
 fn example(kind: Kind) -> Option<Command> {
     Some(match kind {
         Kind::OpenAccount => open("carol", 3),
@@ -279,7 +279,7 @@ fn example(kind: Kind) -> Option<Command> {
     })
 }
 
-/// The kind of its record. A new command does not compile until it has a case here.
+/// The kind of the record that a command leaves. A new command does not compile until it has a case here.
 fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
     Some(match command {
         Command::OpenAccount { .. } => Kind::OpenAccount,
@@ -309,22 +309,22 @@ fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
     })
 }
 
-/// What became of batches whose futures were dropped.
+/// What happened to batches whose futures were dropped.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Dropped {
-    /// Those that came to their end before.
+    /// The number of batches that finished before they were dropped.
     pub finished: usize,
-    /// Those of which the books held everything.
+    /// The number of dropped batches that were stored completely.
     pub stored: usize,
-    /// Those of which the books held nothing.
+    /// The number of dropped batches of which nothing was stored.
     pub not_stored: usize,
 }
 
-/// Drops the futures of so many batches, each at another point: each batch is there as a whole or not at all,
-/// and is applied when it is sent again.
+/// Drops the futures of `batches` batches, each after another number of polls. Each batch must be stored
+/// completely or not at all, and be applied when it is sent again.
 ///
 /// # Panics
-/// A batch is there in part, or the ledger does not go on working.
+/// A batch is stored in part, or the ledger no longer works.
 pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dropped {
     let world = crate::World::with_paid_in(ledgers, 10 * batches as u64).await;
     let mut dropped = Dropped::default();
@@ -348,7 +348,7 @@ pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dro
             (true, 3) => dropped.finished += 1,
             (false, 3) => dropped.stored += 1,
             (false, 0) => dropped.not_stored += 1,
-            other => panic!("batch {number} was there in part: {other:?} (finished, repeated of 3)"),
+            other => panic!("batch {number} was stored in part: {other:?} (finished, repeated of 3)"),
         }
     }
     let units = batches as u64;
@@ -356,7 +356,7 @@ pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dro
     dropped
 }
 
-/// Polls a future so many times and drops it.
+/// Polls a future at most this many times, and then drops it. Returns `None` if it did not finish.
 async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let (mut future, mut left) = (pin!(future), times);
     poll_fn(|context| match future.as_mut().poll(context) {

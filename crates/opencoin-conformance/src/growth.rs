@@ -1,5 +1,5 @@
-//! How much the books grow by what anybody may ask for without an account. A renew costs its sender nothing, because
-//! its value is conserved, and the books keep it for ever: so it must be short.
+//! How much a renew makes the books grow. A renew needs no account and costs its sender nothing, and the
+//! books keep it for ever, so it must be short.
 
 use opencoin_ledger::{
     BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, Command, PayloadHash, TRANSACTION_REFERENCE_BYTES_MAX,
@@ -9,19 +9,19 @@ use opencoin_ledger::{
 use crate::Pair;
 use crate::world::{NOW, World, alice, key_id};
 
-/// The most bytes by which one renew of one coin for another makes the books grow, with every field as long as a
-/// request may have it and the longest mint key in use. `docs/API.md` has the same figure.
+/// The maximum growth of the books, in bytes, by a renew of one coin for another, with every field of the
+/// maximum length and the longest mint key in use. `docs/API.md` has the same figure.
 pub const RENEW_BYTES_MAX: u64 = 2_560;
 
-/// The bytes of a number of the longest mint key in use, of 4,096 bits.
+/// The length in bytes of a blind of the longest mint key in use, which has 4,096 bits.
 const BLINDED_BYTES: usize = 512;
 const BATCH: u64 = 100;
 
-/// Makes books with one coin, and then renews it so many times, each time with a request of the greatest length. How
-/// large the books are is asked for before and after the renews; the answer is by how much each has made them grow.
+/// Makes books and applies `count` renews of one coin, each with a request of the maximum length. Returns the
+/// growth of the books per renew, in bytes. `size` returns the size of the books.
 ///
 /// # Panics
-/// The ledger refuses.
+/// The ledger refuses a command or has applied it before.
 pub async fn growth_of_a_renew(ledgers: &Pair, count: u64, size: impl AsyncFn() -> u64) -> u64 {
     let world = World::with_paid_in(ledgers, 1).await;
     let blind = |number: u64| Blind {
@@ -60,7 +60,7 @@ pub async fn growth_of_a_renew(ledgers: &Pair, count: u64, size: impl AsyncFn() 
     (size().await - before) / count
 }
 
-/// Bytes in which no database finds a pattern: a linear congruential sequence (Knuth's constants).
+/// Bytes that no database can compress: a linear congruential sequence with Knuth's constants.
 fn incompressible(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let next = || {

@@ -1,4 +1,4 @@
-//! Books tell which they are and how far they have come.
+//! Rules of the history of books and of their position in it.
 
 use std::sync::Arc;
 
@@ -11,10 +11,11 @@ use opencoin_ledger::{
     PayoutNo, TransactionNo,
 };
 
-/// A store that holds no books yet and will hold them alone.
+/// A store reports its position, and an accepted state starts a new history and never reuses numbers. `store`
+/// must be empty, and nobody else may use it.
 ///
 /// # Panics
-/// It does not tell its history as it should.
+/// A rule is broken.
 pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(store: S) {
     let empty = store.position(Some(TransactionNo::new(1))).await.unwrap();
     assert!(empty.is_confirmed);
@@ -26,14 +27,14 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     let _world = World::with_paid_in(&pair, 100).await;
 
     let before = store.position(None).await.unwrap().mark;
-    let entry = before.newest.expect("something happened");
+    let entry = before.newest.expect("the commands above left entries");
     let pause = Command::SetSigningPaused {
         paused: true,
         at: LedgerTime::from_unix_micros(150),
     };
     store.apply(&[pause]).await.unwrap()[0].as_ref().unwrap();
     let after = store.position(Some(entry.no)).await.unwrap();
-    assert_eq!(after.asked, Some(entry.digest), "an entry stays what it is");
+    assert_eq!(after.asked, Some(entry.digest), "entries do not change");
     assert!(after.mark.newest.unwrap().no > entry.no);
     assert_eq!(after.since(&before), Ok(Continuation::Ahead));
     assert_eq!(after.since(&empty.mark), Ok(Continuation::Ahead));
@@ -59,7 +60,7 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     assert_eq!(accepted.since(&after.mark), Ok(Continuation::Accepted));
     assert!(
         !store.accounts().end_session(&session.token).await.unwrap(),
-        "a session that had ended may be back"
+        "sessions end, because the older state may contain sessions that had ended"
     );
 
     assert_eq!(
@@ -74,7 +75,7 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
             .unwrap()
             .iter()
             .all(Result::is_ok),
-        "payouts are numbered above it as well"
+        "the numbers of payouts are above it too"
     );
     assert_eq!(
         store

@@ -1,4 +1,4 @@
-//! Rules of signatures that take the place of blinds.
+//! Rules of signatures that are kept in place of blinds.
 
 use crate::world::*;
 use crate::{Pair, World};
@@ -14,7 +14,8 @@ fn references(found: &[UnsignedTransaction]) -> Vec<&[u8]> {
         .collect()
 }
 
-/// Mints, renews and recoups, whole; not those of other keys, however small the pages are.
+/// Unsigned mints, renews and recoups of a key are found with all their blinds, and those of other keys are
+/// not, for every page size.
 pub async fn blinds_of_a_key_are_found_page_by_page(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     assert_eq!(world.unsigned(1, 1).await, []);
@@ -25,7 +26,7 @@ pub async fn blinds_of_a_key_are_found_page_by_page(ledgers: &Pair) {
             mint(alice(), "b", &[1, 5, 1]),
         ])
         .await;
-    // One after the other: within a batch, numbers are in any order.
+    // In separate batches, because the order of numbers within a batch is not defined.
     for command in [
         mint(alice(), "c", &[2]),
         stop(3),
@@ -42,7 +43,7 @@ pub async fn blinds_of_a_key_are_found_page_by_page(ledgers: &Pair) {
         assert_eq!(found[0].blinds, stored(&[1, 5, 1]));
     }
     assert_eq!(references(&world.unsigned(3, 2).await), [b"a"]);
-    // A page without a find says how far it went.
+    // A page without transactions says how far it has searched.
     let found = world.unsigned(1, 100).await;
     let page = ledgers[1]
         .unsigned(&world.status(1).await, found[0].no, 1)
@@ -67,7 +68,8 @@ pub async fn blinds_of_a_key_are_found_page_by_page(ledgers: &Pair) {
     );
 }
 
-/// Resuming finds them, and the blinds of other keys as they were; nothing else in the books changes.
+/// A resumed request gets the kept signatures, and blinds of other keys are unchanged. Nothing else in the
+/// books changes.
 pub async fn kept_signatures_take_the_place_of_blinds(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     world
@@ -93,7 +95,7 @@ pub async fn kept_signatures_take_the_place_of_blinds(ledgers: &Pair) {
     assert_eq!(world.stored("b").await, stored(&[2]));
     let kept = world.stored("c").await;
     assert!(matches!(kept[0].number, StoredNumber::Signature(_)) && kept == signed(1, &stored(&[1])));
-    // The other key of the first transaction, at its own time, together with others.
+    // Later the other key of the first transaction signs too, together with another transaction.
     let rest = world.unsigned(2, 1).await;
     assert_eq!(
         rest.iter()
@@ -108,14 +110,14 @@ pub async fn kept_signatures_take_the_place_of_blinds(ledgers: &Pair) {
         signed(2, &signed(1, &stored(&[1, 2, 1])))
     );
     assert_eq!(world.facts().await, facts);
-    // The same request again is known as before.
+    // The same request is still a repetition.
     assert_eq!(
         world.one(mint(alice(), "a", &[1, 2, 1])).await,
         again(accepted(4))
     );
 }
 
-/// Who comes second is told so and changes nothing; neighbours in the same call are kept.
+/// Signatures for blinds that have changed since they were read are not kept. Others in the same call are.
 pub async fn signatures_are_kept_only_where_nothing_has_changed(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 100).await;
     world
@@ -145,7 +147,7 @@ pub async fn signatures_are_kept_only_where_nothing_has_changed(ledgers: &Pair) 
         [false, false]
     );
     assert_eq!(world.stored("a").await, stored_before);
-    // Neither what is no transaction, nor one that holds no blinds.
+    // Neither for a transaction that does not exist, nor for one without blinds.
     let credit = TransactionNo::new(found[0].no.get() - 1);
     for no in [TransactionNo::new(i64::MAX), TransactionNo::new(-1), credit] {
         let other = KeptSignatures::new(no, &first.blinds, &signed(1, &first.blinds));

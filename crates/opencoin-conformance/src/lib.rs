@@ -1,11 +1,11 @@
 //! The tests that every ledger must pass, and the comparison of ledgers on random commands.
 //!
-//! A store's test program gives a function that opens two ledgers on one fresh database (two "processes") and
-//! writes `opencoin_conformance::conformance_tests!(function)`. Each test here then runs against that store, so
-//! that a rule of the books is tested everywhere or nowhere. A test that fails panics.
+//! The test program of a store writes `opencoin_conformance::conformance_tests!(function)`, where the
+//! function opens two ledgers on one new database, as two processes do. This runs every test here on that
+//! store, so that all stores are tested for the same rules. A test that fails panics.
 #![expect(
     clippy::unwrap_used,
-    reason = "these are tests, compiled for test programs alone"
+    reason = "these are tests, compiled only for test programs"
 )]
 
 mod access;
@@ -52,16 +52,16 @@ pub use world::{World, alice, bob};
 use opencoin_audit::AuditSource;
 use opencoin_ledger::{HasAccounts, Ledger};
 
-/// A whole store: the books, the accounts and the audit of one database.
+/// A complete store: the ledger, the accounts and the audit of one database.
 pub trait Store: Ledger + HasAccounts + AuditSource {}
 
 impl<T: Ledger + HasAccounts + AuditSource> Store for T {}
 
-/// Two ledgers on one database, as two processes have them.
+/// Two ledgers on one database, as in two processes.
 pub type Pair = [Arc<dyn Store>; 2];
 
-/// Makes a test of each rule, for the store that `$open` opens: `async fn() -> (Pair, impl Sized)`, the
-/// second part being what must live as long as the test.
+/// Makes a `#[tokio::test]` of each test function here, for the store that `$open` opens. `$open` is an
+/// `async fn() -> (Pair, impl Sized)`. The second part of the pair is dropped at the end of the test.
 #[macro_export]
 macro_rules! conformance_tests {
     ($open:path) => {
@@ -70,7 +70,7 @@ macro_rules! conformance_tests {
             accounts_are_found_by_name_and_token
             a_payment_counts_once
             payment_references_are_shared_by_credits_and_debits
-            money_is_not_made_from_nothing
+            invalid_payments_change_nothing
             a_transfer_moves_money_once
             balances_do_not_overflow
             a_mint_key_is_registered_once
@@ -82,17 +82,17 @@ macro_rules! conformance_tests {
             a_key_is_pruned_once_its_coins_have_expired
             a_pruned_key_stays_out_of_use_whatever_the_clock_says
             coins_spent_and_pruned_in_one_batch_leave_no_rows
-            a_key_that_is_pruned_while_its_coins_come_back_keeps_the_books
+            a_key_can_be_pruned_while_its_coins_come_back
             signing_pauses_and_resumes
             a_mint_is_accepted_once_and_can_be_resumed
             a_repetition_is_answered_whatever_happened_since
-            another_content_under_a_reference_is_a_conflict
+            a_reference_with_other_content_is_a_conflict
             a_malformed_mint_changes_nothing
             a_renew_keeps_the_value
-            a_renew_of_other_value_changes_nothing
+            a_renew_of_unequal_value_changes_nothing
             a_coin_is_spent_once
-            a_coin_twice_in_one_request_is_refused
-            a_redeem_pays_and_is_known_by_its_coins
+            a_coin_named_twice_in_a_request_is_refused
+            a_redeem_is_identified_by_its_coins
             the_same_hash_under_another_key_is_another_coin
             more_coins_than_signatures_stop_the_key
             commands_of_a_batch_see_each_other
@@ -103,51 +103,52 @@ macro_rules! conformance_tests {
             kept_signatures_take_the_place_of_blinds
             signatures_are_kept_only_where_nothing_has_changed
             honest_coins_of_a_stopped_key_are_recouped_once
-            a_recoup_of_what_cannot_be_changes_nothing
+            an_invalid_recoup_changes_nothing
             a_coin_that_came_back_is_not_recouped
             no_more_is_recouped_than_was_signed
-            a_recoup_shares_the_references
+            recoups_share_references_with_mints_and_renews
             recouped_coins_are_forgotten_with_their_key
             a_thief_costs_the_issuer_and_not_the_holders
-            fifty_renewals_of_one_coin_and_one_wins
-            a_key_that_is_retired_while_it_signs_leaves_nothing_unseen
-            twenty_recoups_of_one_blind_and_one_wins
+            one_of_fifty_renewals_of_a_coin_succeeds
+            a_key_can_be_retired_while_it_signs
+            one_of_twenty_recoups_of_a_blind_succeeds
             signatures_kept_by_several_at_once_are_kept_once
-            fifty_mints_against_money_for_ten
+            ten_of_fifty_mints_succeed_with_money_for_ten
             the_same_mint_sent_many_times_at_once_counts_once
-            accounts_opened_at_once_get_numbers_of_their_own
+            accounts_opened_at_once_get_different_numbers
             crossing_transfers_do_not_block_each_other
-            a_payout_is_asked_for_once
+            a_payout_is_requested_once
             a_payout_is_settled_once
-            payouts_of_a_batch_are_settled_in_it
+            a_payout_can_be_settled_in_the_batch_that_requests_it
             payouts_are_read_in_pages
-            a_payout_is_settled_once_by_many_at_once
-            payouts_asked_for_at_once_are_numbered_without_a_gap
+            concurrent_settlements_settle_a_payout_once
+            payouts_requested_at_once_are_numbered_without_a_gap
             entries_say_what_moved_the_money_of_an_account
             entries_are_read_in_pages
             entries_are_followed_while_money_moves
-            fifty_spend_one_balance
-            an_account_begins_with_a_password_or_without
-            an_account_is_given_another_token
+            fifty_spenders_cannot_overdraw_one_balance
+            an_account_is_opened_with_or_without_a_password
+            a_new_account_token_replaces_the_old_one
             accounts_are_read_in_pages_by_name
             a_session_ends_at_its_time
             sessions_have_a_limit
-            a_new_password_ends_sessions a_new_password_follows_the_one_that_was_shown
+            a_new_password_ends_sessions
+            a_holder_needs_the_current_password_to_change_it
             wrong_passwords_are_counted
             wrong_passwords_at_once_are_counted
             a_service_acts_with_its_own_key
-            a_service_gets_another_key_or_goes
+            services_get_new_keys_and_are_removed
             services_have_a_limit
             a_mint_waits_and_is_carried_out_once
             a_mint_is_given_up_for_good_when_its_time_is_over
             a_mint_waits_until_the_later_time
-            another_mint_under_a_reference_that_waits_is_a_conflict
-            a_mint_whose_keys_sign_no_more_is_given_up
-            mints_that_wait_have_a_limit
-            mints_that_wait_at_once_have_a_limit
+            another_mint_with_a_waiting_reference_is_a_conflict
+            a_mint_whose_keys_no_longer_sign_is_given_up
+            waiting_mints_have_a_limit
+            concurrent_waiting_mints_have_a_limit
             a_mint_is_given_up_or_carried_out_and_never_both
             waiting_mints_are_due_in_order
-            what_waits_is_counted
+            waiting_mints_and_payouts_are_counted
         }
     };
     (@each $open:path; $($test:ident)*) => {
@@ -162,10 +163,10 @@ macro_rules! conformance_tests {
     };
 }
 
-/// Asserts every invariant of the books, as an audit does.
+/// Asserts every invariant of the books, as an audit does, and that both ledgers are on one database.
 ///
 /// # Panics
-/// One does not hold.
+/// An invariant does not hold, or the ledgers have different books.
 pub async fn assert_books_hold(ledgers: &Pair) {
     let facts = ledgers[0].audit_facts().await.unwrap();
     let report = opencoin_audit::check(&facts);

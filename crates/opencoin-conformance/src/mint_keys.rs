@@ -4,7 +4,8 @@ use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{Command, Effect, Refusal};
 
-/// The same terms again: repeated. Other terms: conflict. Keys are listed in order of registration.
+/// Registering a key again with the same terms is a repetition, and with other terms a conflict. Keys are
+/// listed in order of registration.
 pub async fn a_mint_key_is_registered_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     assert_eq!(world.one(register(5, 5)).await, again(Effect::MintKeyRegistered));
@@ -20,7 +21,7 @@ pub async fn a_mint_key_is_registered_once(ledgers: &Pair) {
     );
 }
 
-/// A key is stopped for good, with the first reason that was given.
+/// A key is stopped for good. The first reason remains.
 pub async fn a_stopped_key_neither_signs_nor_takes_coins(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(mint(alice(), "m", &[1, 1, 2])).await.unwrap();
@@ -41,7 +42,7 @@ pub async fn a_stopped_key_neither_signs_nor_takes_coins(ledgers: &Pair) {
     assert_eq!(world.balances().await, [8, 0]);
 }
 
-/// What was accepted is there still, and says which of its keys will not sign.
+/// An accepted transaction can still be read after its keys were stopped, and names those keys.
 pub async fn a_resumed_transaction_names_its_stopped_keys(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world.one(mint(alice(), "m", &[1, 2, 2, 5])).await.unwrap();
@@ -62,7 +63,7 @@ pub async fn a_resumed_transaction_names_its_stopped_keys(ledgers: &Pair) {
     assert!(stopped("n").await.is_empty());
 }
 
-/// The window is closed at both ends; coins come back until they expire, also after the window.
+/// A key signs in its window, both ends included. Coins are taken until they expire, also after the window.
 pub async fn keys_sign_in_their_window_and_coins_expire(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(1) });
@@ -96,7 +97,7 @@ pub async fn keys_sign_in_their_window_and_coins_expire(ledgers: &Pair) {
     assert_eq!(world.balances().await, [7, 1]);
 }
 
-/// Not before its window has ended, unless it is stopped; then for good.
+/// A key cannot be retired before its window has ended, unless it is stopped. It is retired for good.
 pub async fn a_key_is_retired_once_its_window_has_ended(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let before = world.facts().await;
@@ -129,7 +130,8 @@ pub async fn a_key_is_retired_once_its_window_has_ended(ledgers: &Pair) {
     assert_eq!(world.facts().await.retirements, 2);
 }
 
-/// Its coins come back as before, through every process, and what was answered before is answered as before.
+/// A retired key refuses to sign even if a clock is set back. Its coins are still taken by every process, and
+/// repeated requests get the same answers.
 pub async fn a_retired_key_signs_nothing_whatever_the_clock_says(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     let done = [
@@ -137,7 +139,7 @@ pub async fn a_retired_key_signs_nothing_whatever_the_clock_says(ledgers: &Pair)
         renew("r", &[(1, 1)], &[1]),
         redeem(bob(), &[(1, 2)]),
     ];
-    // Both processes have met the key, and so decide without looking it up.
+    // Both processes have used the key, so they decide without looking it up.
     assert!(ledgers[1].apply(&done).await.unwrap().iter().all(Result::is_ok));
     assert!(world.apply(&done).await.iter().all(Result::is_ok));
     world.one(retire(1)).await.unwrap();
@@ -164,7 +166,8 @@ pub async fn a_retired_key_signs_nothing_whatever_the_clock_says(ledgers: &Pair)
     assert_eq!(world.counters(1).await, (4, 3));
 }
 
-/// Not before, then for good. The rows go, the counters stay, and other keys keep their rows.
+/// A key cannot be pruned before its coins have expired. It is pruned for good: its rows are deleted, its
+/// counters and the rows of other keys stay.
 pub async fn a_key_is_pruned_once_its_coins_have_expired(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world.one(mint(alice(), "m", &[1, 1, 1, 2])).await.unwrap();
@@ -186,7 +189,7 @@ pub async fn a_key_is_pruned_once_its_coins_have_expired(ledgers: &Pair) {
     }
     assert_eq!(world.facts().await, before);
     assert_eq!(world.one(prune(1)).await, new(pruned(2, 1)));
-    // Its rows may still be there: nothing that the books say depends on them.
+    // Its rows may not be deleted yet, but no decision depends on them.
     let expired = Err(Refusal::CoinsExpired { mint_key: key_id(1) });
     for coin in [(1, 1), (1, 3)] {
         assert_eq!(world.one(redeem(bob(), &[coin])).await, expired);
@@ -212,8 +215,7 @@ pub async fn a_key_is_pruned_once_its_coins_have_expired(ledgers: &Pair) {
     assert_eq!((keys[0].issued, keys[0].returned), (3, 2));
 }
 
-/// A clock that is set back makes no forgotten coin good again, and what was answered before is answered as
-/// before.
+/// Coins of a pruned key are refused even if a clock is set back, and repeated requests get the same answers.
 pub async fn a_pruned_key_stays_out_of_use_whatever_the_clock_says(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     let done = [
@@ -247,7 +249,7 @@ pub async fn a_pruned_key_stays_out_of_use_whatever_the_clock_says(ledgers: &Pai
     assert_eq!(world.facts().await, facts);
 }
 
-/// A store saves a batch at its end: what came and went within it must not be left over.
+/// A store saves a batch at its end. Coins that are spent and pruned in the same batch must leave no rows.
 pub async fn coins_spent_and_pruned_in_one_batch_leave_no_rows(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world
@@ -278,8 +280,8 @@ pub async fn coins_spent_and_pruned_in_one_batch_leave_no_rows(ledgers: &Pair) {
     assert!(facts.mint_keys[0].pruned && facts.mint_keys[3].pruned);
 }
 
-/// Pausing is remembered, by every process, and each change is a record of its own; the ledger goes on
-/// accepting.
+/// A pause of signing is stored and seen by every process. Each change is a record of its own. The ledger
+/// still accepts requests during a pause.
 pub async fn signing_pauses_and_resumes(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let set = |paused| Command::SetSigningPaused { paused, at: NOW };

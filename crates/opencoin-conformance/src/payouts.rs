@@ -15,7 +15,7 @@ async fn numbers(ledger: &dyn Store, filter: PayoutFilter, after: i64, limit: u3
     payouts.into_iter().map(|payout| payout.no.get()).collect()
 }
 
-async fn of_number(ledger: &dyn Store, no: i64) -> Payout {
+async fn payout_by_number(ledger: &dyn Store, no: i64) -> Payout {
     ledger
         .accounts()
         .payout(PayoutNo::new(no))
@@ -24,8 +24,8 @@ async fn of_number(ledger: &dyn Store, no: i64) -> Payout {
         .unwrap()
 }
 
-/// The money leaves the account when a payout is asked for, once, and is nobody's to spend.
-pub async fn a_payout_is_asked_for_once(ledgers: &Pair) {
+/// The money leaves the account once, when the payout is requested, and nobody can spend it.
+pub async fn a_payout_is_requested_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     assert_eq!(world.one(payout(alice(), 7, "k")).await, new(moved(7)));
     assert_eq!(world.one(at(9, payout(alice(), 7, "k"))).await, again(moved(7)));
@@ -52,7 +52,7 @@ pub async fn a_payout_is_asked_for_once(ledgers: &Pair) {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(payout, of_number(&*ledgers[1], 1).await);
+    assert_eq!(payout, payout_by_number(&*ledgers[1], 1).await);
     let found = (
         payout.account,
         payout.name.as_str(),
@@ -75,7 +75,8 @@ pub async fn a_payout_is_asked_for_once(ledgers: &Pair) {
     );
 }
 
-/// Paid: the money has gone. Failed: it is back. Either once.
+/// A payout is settled once: as paid, so that the money has left the books, or as failed, so that it returns
+/// to the account.
 pub async fn a_payout_is_settled_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world
@@ -104,20 +105,20 @@ pub async fn a_payout_is_settled_once(ledgers: &Pair) {
     assert_eq!(world.balances().await, [7, 0]);
     let facts = world.facts().await;
     assert_eq!((facts.on_its_way, facts.paid_out), (0, 3));
-    let (settlement, at) = of_number(&*ledgers[1], 1).await.settled.unwrap();
+    let (settlement, at) = payout_by_number(&*ledgers[1], 1).await.settled.unwrap();
     assert_eq!(
         (settlement, at.unix_micros()),
         (Settlement::Paid("statement 7".parse().unwrap()), 160)
     );
-    let (settlement, _) = of_number(&*ledgers[1], 2).await.settled.unwrap();
+    let (settlement, _) = payout_by_number(&*ledgers[1], 2).await.settled.unwrap();
     assert_eq!(
         settlement,
         Settlement::Failed("no such bank account".parse().unwrap())
     );
 }
 
-/// Asked for and settled in one batch, also by an account that the batch does not name otherwise.
-pub async fn payouts_of_a_batch_are_settled_in_it(ledgers: &Pair) {
+/// A payout can be requested and settled in one batch. Money that returns can be spent in the same batch.
+pub async fn a_payout_can_be_settled_in_the_batch_that_requests_it(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let outcomes = world
         .apply(&[
@@ -145,7 +146,7 @@ pub async fn payouts_of_a_batch_are_settled_in_it(ledgers: &Pair) {
     assert_eq!(numbers(&*ledgers[1], PayoutFilter::Requested, 0, 10).await, [4]);
 }
 
-/// Payouts are read in pages, all, those of an account or those that wait.
+/// Payouts are read in pages: all of them, those of an account, or those that are not settled.
 pub async fn payouts_are_read_in_pages(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(credit(bob(), 12, "b")).await.unwrap();
@@ -166,8 +167,9 @@ pub async fn payouts_are_read_in_pages(ledgers: &Pair) {
     }
 }
 
-/// Two operators say two things at the same moment: one of them holds, and the money moves once.
-pub async fn a_payout_is_settled_once_by_many_at_once(ledgers: &Pair) {
+/// If operators settle a payout as paid and as failed at once, one settlement is applied and the money moves
+/// once.
+pub async fn concurrent_settlements_settle_a_payout_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     world.one(payout(alice(), 10, "1")).await.unwrap();
     let settle = |index| {
@@ -196,9 +198,9 @@ pub async fn a_payout_is_settled_once_by_many_at_once(ledgers: &Pair) {
     assert!(is_paid || world.balances().await == [10, 0]);
 }
 
-/// Numbers have no gap, also when two processes give them, and as many payouts are made as there is money
-/// for.
-pub async fn payouts_asked_for_at_once_are_numbered_without_a_gap(ledgers: &Pair) {
+/// The numbers of payouts have no gap, even if two processes assign them, and the payouts do not exceed the
+/// balance.
+pub async fn payouts_requested_at_once_are_numbered_without_a_gap(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let outcomes = at_once(
         ledgers,

@@ -1,7 +1,7 @@
-//! Random commands in random batches, and the comparison of ledgers that carry them out.
+//! Random commands in random batches, and the comparison of ledgers that apply them.
 //!
-//! The world is small on purpose: few accounts, keys, references and coins, so that repetitions, conflicts,
-//! double spending and over-redemption come often.
+//! There are only a few accounts, keys, references and coins, so that repetitions, conflicts, double spends
+//! and over-redemptions are frequent.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ use opencoin_ledger::{
     StoredBlind, TransactionNo, TransactionReference,
 };
 
-/// Batches of commands.
+/// Batches of commands, to be applied in order.
 pub type Sequence = Vec<Vec<Command>>;
 
 const COMMANDS_MAX: usize = 60;
 const BATCH_MAX: usize = 12;
-/// How many transaction references there are.
+/// The number of transaction references.
 const TRANSACTIONS: u8 = 30;
 
-/// Any sequence of commands, cut into batches anywhere. It begins with accounts, keys and money, so that the
-/// rest has something to act on.
+/// Any sequence of commands, divided into batches anywhere. It begins by opening accounts, registering keys
+/// and minting coins, so that the other commands have something to act on.
 pub fn sequence() -> impl Strategy<Value = Sequence> {
     (vec(command(), 1..COMMANDS_MAX), vec(1..=BATCH_MAX, COMMANDS_MAX)).prop_map(|(random, sizes)| {
         let mut commands = vec![
@@ -51,11 +51,11 @@ pub fn sequence() -> impl Strategy<Value = Sequence> {
     })
 }
 
-/// Carries a sequence out on every ledger and asserts that nobody could tell them apart, and that all books
-/// hold. The first is the model.
+/// Applies a sequence to every ledger. Asserts that all of them give the same answers as the first one, the
+/// model, and that the books hold.
 ///
 /// # Panics
-/// They differ, or an invariant does not hold.
+/// Two ledgers differ, or an invariant does not hold.
 pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
     let (model, stores) = ledgers.split_first().expect("a model and stores to compare");
     for batch in batches {
@@ -109,8 +109,8 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
     }
 }
 
-/// What waits for a key, without the numbers of the rows: they differ where another process took some, or an
-/// attempt was undone.
+/// The unsigned transactions of a key without their numbers, which differ between stores: another process or
+/// an attempt that was rolled back may have taken some.
 async fn unsigned(ledger: &dyn Store, key: &MintKeyStatus) -> Vec<(TransactionReference, Vec<StoredBlind>)> {
     let page = ledger
         .unsigned(key, TransactionNo::BEFORE_ALL, usize::from(u16::MAX))
@@ -161,7 +161,8 @@ fn command() -> impl Strategy<Value = Command> {
         1 => any::<bool>().prop_map(|paused| Command::SetSigningPaused { paused, at: NOW }),
         6 => (account(), transaction(), vec(key(), 0..8))
             .prop_map(|(account, reference, keys)| mint(account, &reference, &keys)),
-        // Bob has no money to begin with. Few contents, so that the same mint comes again.
+        // Bob has no money at first, so his mints may wait. Few variants, so that the same mint is often
+        // repeated.
         6 => (transaction(), 1_usize..3, prop::option::of(time())).prop_map(|(reference, coins, until)| {
             let mint = mint(bob(), &reference, &vec![4; coins]);
             until.map_or(mint.clone(), |until| patient(until.unix_micros(), mint))
@@ -170,17 +171,18 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(reference, coins, keys)| renew(&reference, &coins, &keys)),
         6 => (transaction(), coin()).prop_map(|(reference, coin)| renew(&reference, &[coin], &[coin.0])),
         6 => (account(), vec(coin(), 0..3)).prop_map(|(account, coins)| redeem(account, &coins)),
-        2 => (transaction(), vec(lost(), 0..3), vec(key(), 0..3))
-            .prop_map(|(reference, lost, keys)| recoup(&reference, &lost, &keys)),
-        // Of the right value.
-        6 => (transaction(), lost(), lost()).prop_map(|(reference, first, second)| match first.0 {
-            1 => recoup(&reference, &[first, (1, second.1, second.2)], &[2]),
-            2 => recoup(&reference, &[first], &[4]),
-            _ => recoup(&reference, &[first], &[1, 1]),
-        }),
+        2 => (transaction(), vec(recouped_blind(), 0..3), vec(key(), 0..3))
+            .prop_map(|(reference, recouped, keys)| recoup(&reference, &recouped, &keys)),
+        // Recoups of equal values.
+        6 => (transaction(), recouped_blind(), recouped_blind())
+            .prop_map(|(reference, first, second)| match first.0 {
+                1 => recoup(&reference, &[first, (1, second.1, second.2)], &[2]),
+                2 => recoup(&reference, &[first], &[4]),
+                _ => recoup(&reference, &[first], &[1, 1]),
+            }),
     ];
     let timed = (kinds, time()).prop_map(|(command, time)| at(time.unix_micros(), command));
-    // Mostly when it is allowed; commands of earlier times follow, as after a clock was set back.
+    // Mostly at a time when it is allowed. Commands with earlier times follow, as after a clock was set back.
     let prunes = (
         key(),
         prop_oneof![3 => Just(EXPIRY + 1), 1 => time().prop_map(LedgerTime::unix_micros)],
@@ -224,8 +226,8 @@ fn coin() -> impl Strategy<Value = (u8, u32)> {
     (key(), 0_u32..30)
 }
 
-/// A blind that was recouped perhaps, and the coin that it became perhaps.
-fn lost() -> impl Strategy<Value = (u8, u32, u32)> {
+/// A key, a blind and a coin to recoup, which may or may not be valid.
+fn recouped_blind() -> impl Strategy<Value = (u8, u32, u32)> {
     (
         prop_oneof![3 => Just(4), 1 => key()],
         0_u32..12,

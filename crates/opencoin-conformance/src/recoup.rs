@@ -4,7 +4,8 @@ use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{AcceptedKind, Command, LedgerTime, Refusal, StopReason};
 
-/// A coin becomes other coins once; the key's count of returned coins stays, and the issuer bears the loss.
+/// A coin is exchanged for other coins once. The key's counter of returned coins does not change, and the
+/// issuer bears the loss.
 pub async fn honest_coins_of_a_stopped_key_are_recouped_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world
@@ -41,7 +42,7 @@ pub async fn honest_coins_of_a_stopped_key_are_recouped_once(ledgers: &Pair) {
         (after.mint_keys[0].spent, after.mint_keys[0].recouped_rows),
         (1, 1)
     );
-    // The new coins are like any.
+    // The new coins can be redeemed like any other coins.
     assert_eq!(
         world.one(redeem(bob(), &[(2, 1), (2, 2), (2, 3)])).await,
         new(moved(6))
@@ -51,7 +52,8 @@ pub async fn honest_coins_of_a_stopped_key_are_recouped_once(ledgers: &Pair) {
         world.one(recoup("d", &second, &[1])).await,
         Err(Refusal::MintKeyStopped { mint_key: key_id(1) })
     );
-    // Neither a blind as another coin, nor a coin through another blind.
+    // Recouping a blind again with another coin is refused, and so is recouping a coin again with another
+    // blind.
     assert_eq!(
         world.one(recoup("d", &second, &[2])).await,
         Err(Refusal::RecoupedBefore { indices: vec![1, 2] })
@@ -69,8 +71,9 @@ fn mismatch(coins: u64, blinds: u64) -> Refusal {
     }
 }
 
-/// Wrong shapes, keys that are unknown, not stopped, or past their time, other values.
-pub async fn a_recoup_of_what_cannot_be_changes_nothing(ledgers: &Pair) {
+/// A recoup is refused if it is malformed, if a key is unknown, not stopped or past its time, or if the
+/// values differ.
+pub async fn an_invalid_recoup_changes_nothing(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world.apply(&[mint(alice(), "m", &[1, 1, 2, 2]), stop(1)]).await;
     let facts = world.facts().await;
@@ -125,7 +128,7 @@ pub async fn a_recoup_of_what_cannot_be_changes_nothing(ledgers: &Pair) {
     }
     assert_eq!(world.facts().await, facts);
     assert_eq!(ledgers[1].accepted(&reference("c")).await.unwrap(), None);
-    // A number and a hash mean nothing without their key.
+    // The same numbers of blinds and coins under another key are other blinds and coins.
     world.one(stop(2)).await.unwrap();
     assert_eq!(
         world
@@ -135,7 +138,7 @@ pub async fn a_recoup_of_what_cannot_be_changes_nothing(ledgers: &Pair) {
     );
 }
 
-/// It was worth its money already.
+/// A coin that was redeemed or renewed cannot be recouped, because its value was already paid back.
 pub async fn a_coin_that_came_back_is_not_recouped(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world
@@ -159,7 +162,7 @@ pub async fn a_coin_that_came_back_is_not_recouped(ledgers: &Pair) {
     );
 }
 
-/// Whoever verified the proofs let through what was never accepted: the loss has a bound.
+/// Even if false proofs pass the verification, no more coins of a key are recouped than it signed.
 pub async fn no_more_is_recouped_than_was_signed(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world
@@ -187,8 +190,8 @@ pub async fn no_more_is_recouped_than_was_signed(ledgers: &Pair) {
     assert_eq!(world.facts().await, facts);
 }
 
-/// Mint, renew and recoup share them.
-pub async fn a_recoup_shares_the_references(ledgers: &Pair) {
+/// A transaction reference of a mint, renew or recoup cannot be used for another of them.
+pub async fn recoups_share_references_with_mints_and_renews(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 20).await;
     world
         .apply(&[
@@ -212,7 +215,8 @@ pub async fn a_recoup_shares_the_references(ledgers: &Pair) {
     assert_eq!(world.facts().await, facts);
 }
 
-/// The rows go with those of spent coins, the counters stay, and nothing is recouped after that.
+/// Pruning a key deletes its rows of recouped coins but keeps its counters. After that, no coin of the key is
+/// recouped.
 pub async fn recouped_coins_are_forgotten_with_their_key(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 30).await;
     world
@@ -234,7 +238,7 @@ pub async fn recouped_coins_are_forgotten_with_their_key(ledgers: &Pair) {
         at: NOW,
     };
     world.one(late).await.unwrap();
-    // A store saves a batch at its end: what came and went within it must not be left over.
+    // A store saves a batch at its end. Rows of a key that is pruned in the batch must be deleted too.
     let batch = [
         recoup("d", &[(1, 4, 4), (1, 5, 5)], &[6]),
         prune(2),
@@ -273,9 +277,9 @@ fn terms_until(denomination: u64, expiry: i64) -> opencoin_ledger::MintKeyTerms 
     opencoin_ledger::MintKeyTerms::new(amount(denomination), from, to, expiry).unwrap()
 }
 
-/// A key was stolen. Two forged coins come back before honest ones; the third honest coin shows the theft and
-/// stops the key. Every honest blind whose coin did not come back is recouped, once, and nothing else; the
-/// forged coins are the issuer's loss.
+/// A key was stolen. Two forged coins are redeemed before the honest ones. The second honest coin shows the
+/// theft and stops the key. Each honest blind whose coin was not redeemed is recouped once, and nothing else
+/// is. The issuer bears the loss of the forged coins.
 pub async fn a_thief_costs_the_issuer_and_not_the_holders(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 10).await;
     let (honest, forged) = ([1, 2, 3], [101, 102]);
@@ -289,14 +293,14 @@ pub async fn a_thief_costs_the_issuer_and_not_the_holders(ledgers: &Pair) {
     assert_eq!(world.one(redeem(alice(), &[(1, honest[1])])).await, stolen);
     assert_eq!(world.status(1).await.stopped, Some(StopReason::over_redemption()));
 
-    // The blinds bear the numbers of their coins. Whoever recoups all of them is told which one came back.
+    // The blinds have the numbers of their coins. A recoup of all of them names the one that was redeemed.
     let all = honest.map(|serial| (1, serial, serial));
     assert_eq!(
         world.one(recoup("all", &all, &[2])).await,
         Err(Refusal::DoubleSpend { indices: vec![0] })
     );
     assert_eq!(world.one(recoup("rest", &all[1..], &[2])).await, new(accepted(2)));
-    // No blind is left for what the thief has, neither as it is nor under an honest blind.
+    // The thief cannot recoup a forged coin with the blind of an honest one.
     assert_eq!(
         world.one(recoup("more", &[(1, 2, 103)], &[2])).await,
         Err(Refusal::RecoupedBefore { indices: vec![0] })
@@ -308,7 +312,8 @@ pub async fn a_thief_costs_the_issuer_and_not_the_holders(ledgers: &Pair) {
     let stopped = Err(Refusal::MintKeyStopped { mint_key: key_id(1) });
     assert_eq!(world.one(redeem(bob(), &[(1, 103)])).await, stopped);
 
-    // Three were minted, three came back, two of them the thief's; the two that could not are made good.
+    // Three coins were minted and three redeemed, two of them forged. The other two honest coins were
+    // recouped.
     let key = world.status(1).await;
     assert_eq!((key.issued, key.returned, key.recouped), (3, 3, 2));
     assert_eq!(world.one(redeem(alice(), &[(2, 1)])).await, new(moved(2)));

@@ -1,4 +1,4 @@
-//! Rules of mints that wait for money.
+//! Rules of waiting mints.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use opencoin_ledger::{
 
 const WAITING: Effect = Effect::Waiting;
 const GIVEN_UP: Effect = Effect::GivenUp;
-/// Until when the mints of these tests wait: the keys still sign.
+/// The time until which the mints of these tests wait. The keys still sign then.
 const UNTIL: i64 = NOW.unix_micros() + 20;
 
 fn time(micros: i64) -> LedgerTime {
     LedgerTime::from_unix_micros(micros)
 }
 
-/// A mint of so many coins of key 1 that may wait.
+/// A mint for Alice of this many coins of key 1, which waits until [`UNTIL`] if need be.
 fn patient_mint(text: &str, coins: usize) -> Command {
     patient(UNTIL, mint(alice(), text, &vec![1; coins]))
 }
 
-fn short(balance: u64, needed: u64) -> Outcome {
+fn insufficient_funds(balance: u64, needed: u64) -> Outcome {
     Err(Refusal::InsufficientFunds {
         balance: amount(balance),
         needed: amount(needed),
@@ -35,7 +35,7 @@ async fn waiting(ledger: &dyn Store, text: &str) -> Option<WaitingMint> {
     ledger.accounts().waiting(&reference(text)).await.unwrap()
 }
 
-/// The references of mints that are due, in their order, read in pages.
+/// The references of the mints that are due, in order, read in pages of this size.
 async fn due(ledger: &dyn Store, now: i64, page: u32) -> Vec<TransactionReference> {
     let mut found: Vec<DueMint> = Vec::new();
     loop {
@@ -54,19 +54,20 @@ async fn due(ledger: &dyn Store, now: i64, page: u32) -> Vec<TransactionReferenc
     found.into_iter().map(|mint| mint.reference).collect()
 }
 
-/// A mint waits only where it may; it takes nothing, and is carried out by the same mint when there is money.
+/// A mint waits only if its request allows it. Waiting moves no money. When the account holds enough, the
+/// same request is carried out.
 pub async fn a_mint_waits_and_is_carried_out_once(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 2).await;
-    assert_eq!(world.one(mint(alice(), "a", &[1; 3])).await, short(2, 3));
+    assert_eq!(
+        world.one(mint(alice(), "a", &[1; 3])).await,
+        insufficient_funds(2, 3)
+    );
     let too_late = patient(NOW.unix_micros(), mint(alice(), "a", &[1; 3]));
-    assert_eq!(world.one(too_late).await, short(2, 3));
+    assert_eq!(world.one(too_late).await, insufficient_funds(2, 3));
     assert_eq!(world.one(patient_mint("a", 3)).await, new(WAITING));
     assert_eq!(world.one(patient_mint("a", 3)).await, again(WAITING));
-    let at_process_that_lets_none_wait = mint(alice(), "a", &[1; 3]);
-    assert_eq!(
-        world.one(at_process_that_lets_none_wait.clone()).await,
-        again(WAITING)
-    );
+    let without_waiting = mint(alice(), "a", &[1; 3]);
+    assert_eq!(world.one(without_waiting.clone()).await, again(WAITING));
     let expected = WaitingMint {
         account: alice(),
         transaction_reference: reference("a"),
@@ -84,7 +85,7 @@ pub async fn a_mint_waits_and_is_carried_out_once(ledgers: &Pair) {
 
     world.one(credit(alice(), 5, "more")).await.unwrap();
     let carried_out = ledgers[1]
-        .apply(&[at_process_that_lets_none_wait, patient_mint("a", 3)])
+        .apply(&[without_waiting, patient_mint("a", 3)])
         .await
         .unwrap();
     assert_eq!(carried_out, [new(accepted(3)), again(accepted(3))]);
@@ -96,7 +97,7 @@ pub async fn a_mint_waits_and_is_carried_out_once(ledgers: &Pair) {
     );
 }
 
-/// What was given up stays so, whatever money comes and however late the mint is sent again.
+/// A mint that was given up stays so, whatever its account holds and however late the mint is sent again.
 pub async fn a_mint_is_given_up_for_good_when_its_time_is_over(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     assert_eq!(world.one(patient_mint("a", 3)).await, new(WAITING));
@@ -129,8 +130,8 @@ pub async fn a_mint_is_given_up_for_good_when_its_time_is_over(ledgers: &Pair) {
     );
 }
 
-/// Asked for again, a mint waits until the later of both times, also when the first one is over and nobody
-/// has given it up.
+/// A waiting mint that is sent again waits until the later of both times, even if the first has passed and
+/// the mint was not given up yet.
 pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     world.one(patient_mint("a", 3)).await.unwrap();
@@ -145,7 +146,7 @@ pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
         ..first
     };
     assert_eq!(waiting(&*ledgers[1], "a").await, Some(expected));
-    // All in one batch.
+    // The same in one batch.
     let outcomes = world
         .apply(&[
             patient_mint("b", 1),
@@ -157,8 +158,8 @@ pub async fn a_mint_waits_until_the_later_time(ledgers: &Pair) {
     assert_eq!(waiting(&*ledgers[1], "b").await, None);
 }
 
-/// Another mint under the reference of one that waits is a conflict, whoever sends it.
-pub async fn another_mint_under_a_reference_that_waits_is_a_conflict(ledgers: &Pair) {
+/// A different mint with the reference of a waiting mint is a conflict, whichever account sends it.
+pub async fn another_mint_with_a_waiting_reference_is_a_conflict(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     world.one(patient_mint("a", 3)).await.unwrap();
     world.one(credit(bob(), 50, "b")).await.unwrap();
@@ -175,8 +176,8 @@ pub async fn another_mint_under_a_reference_that_waits_is_a_conflict(ledgers: &P
     assert_eq!(world.balances().await, [0, 50]);
 }
 
-/// A mint whose keys sign no more is given up, whatever money there is.
-pub async fn a_mint_whose_keys_sign_no_more_is_given_up(ledgers: &Pair) {
+/// A mint is given up if one of its keys no longer signs, even if its account holds enough.
+pub async fn a_mint_whose_keys_no_longer_sign_is_given_up(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     let wait = |text: &str, keys: &[u8]| patient(EXPIRY, mint(alice(), text, keys));
     for outcome in world
@@ -190,7 +191,7 @@ pub async fn a_mint_whose_keys_sign_no_more_is_given_up(ledgers: &Pair) {
         assert_eq!(outcome, new(WAITING));
     }
     world.apply(&[stop(5), credit(alice(), 90, "enough")]).await;
-    // A clock that was set back says nothing about what can be signed later.
+    // Before the window, perhaps because a clock was set back, the mint is refused but still waits.
     let early = at(SIGN_FROM - 1, mint(alice(), "late", &[2]));
     let closed = Err(Refusal::SigningWindowClosed { mint_key: key_id(2) });
     assert_eq!(world.one(early).await, closed);
@@ -203,9 +204,9 @@ pub async fn a_mint_whose_keys_sign_no_more_is_given_up(ledgers: &Pair) {
     assert_eq!(world.balances().await, [90, 0]);
 }
 
-/// An account has so many that wait; those whose time is over do not count, and one that is asked for again
-/// is the same one.
-pub async fn mints_that_wait_have_a_limit(ledgers: &Pair) {
+/// The number of waiting mints of an account is limited. Those whose time has passed do not count, and one
+/// that is sent again counts once.
+pub async fn waiting_mints_have_a_limit(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     for index in 0..WAITING_MINTS_PER_ACCOUNT_MAX {
         assert_eq!(world.one(patient_mint(&index.to_string(), 1)).await, new(WAITING));
@@ -223,8 +224,8 @@ pub async fn mints_that_wait_have_a_limit(ledgers: &Pair) {
     assert_eq!(ledgers[1].accounts().backlog().await.unwrap().waiting_mints, 18);
 }
 
-/// Many at once do not get past the limit.
-pub async fn mints_that_wait_at_once_have_a_limit(ledgers: &Pair) {
+/// Concurrent requests cannot exceed the limit.
+pub async fn concurrent_waiting_mints_have_a_limit(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     let wait = |index: usize| {
         let ledger = Arc::clone(&ledgers[index % 2]);
@@ -241,7 +242,8 @@ pub async fn mints_that_wait_at_once_have_a_limit(ledgers: &Pair) {
     assert_eq!(waiting, WAITING_MINTS_PER_ACCOUNT_MAX);
 }
 
-/// Giving up and carrying out race, and one of them wins: nobody hears the other, then or later.
+/// If two processes decide a mint at once, one to give it up and one to carry it out, one of them wins and
+/// every request gets its answer.
 pub async fn a_mint_is_given_up_or_carried_out_and_never_both(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     let names: Vec<String> = (0..WAITING_MINTS_PER_ACCOUNT_MAX)
@@ -253,7 +255,7 @@ pub async fn a_mint_is_given_up_or_carried_out_and_never_both(ledgers: &Pair) {
     world.one(credit(alice(), 100, "enough")).await.unwrap();
     let mut carried_out = 0;
     for name in &names {
-        // Processes whose clocks differ.
+        // The clocks of the two processes differ.
         let decide = |ledger: usize, micros: i64| {
             let (ledger, name) = (Arc::clone(&ledgers[ledger]), name.clone());
             tokio::spawn(async move {
@@ -280,8 +282,8 @@ pub async fn a_mint_is_given_up_or_carried_out_and_never_both(ledgers: &Pair) {
     assert_eq!(world.counters(1).await, (carried_out, 0));
 }
 
-/// Those that can be paid, and those whose time is over, are due in the order in which they were asked for.
-/// No money is set aside, and none moves by waiting.
+/// Mints that can be paid and mints whose time has passed are due, in the order in which they were requested.
+/// Waiting neither reserves nor moves money.
 pub async fn waiting_mints_are_due_in_order(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     let asked = |micros: i64, mint: Command| at(SIGN_FROM + micros, patient(UNTIL, mint));
@@ -317,8 +319,8 @@ pub async fn waiting_mints_are_due_in_order(ledgers: &Pair) {
     assert_eq!(due(ledger, UNTIL, 10).await, ["c", "d", "a"].map(reference));
 }
 
-/// What waits is counted: mints until they are carried out or given up, payouts until they are settled.
-pub async fn what_waits_is_counted(ledgers: &Pair) {
+/// The backlog counts mints until they are carried out or given up, and payouts until they are settled.
+pub async fn waiting_mints_and_payouts_are_counted(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 9).await;
     let backlog = async || ledgers[1].accounts().backlog().await.unwrap();
     assert_eq!(backlog().await, Backlog::default());

@@ -1,4 +1,4 @@
-//! A small currency to test with: commands in one line.
+//! A small currency for the tests, and functions that make a command in one line.
 
 use std::sync::Arc;
 
@@ -12,37 +12,37 @@ use opencoin_ledger::{
     UnsignedTransaction,
 };
 
-/// When mint keys of a [`World`] begin to sign.
+/// The first microsecond of the signing window of every mint key in a [`World`].
 pub(crate) const SIGN_FROM: i64 = 100;
-/// When they cease to sign.
+/// The last microsecond of the signing window.
 pub(crate) const SIGN_TO: i64 = 200;
-/// When their coins expire.
+/// The last microsecond at which coins are taken.
 pub(crate) const EXPIRY: i64 = 300;
-/// Inside the signing window.
+/// The time of commands unless [`at`] changes it. It is inside the signing window.
 pub(crate) const NOW: LedgerTime = LedgerTime::from_unix_micros(150);
 
-/// The first account that is opened.
+/// The first account that a [`World`] opens.
 #[must_use]
 pub const fn alice() -> AccountId {
     AccountId::FIRST_HOLDER
 }
 
-/// The second account that is opened.
+/// The second account that a [`World`] opens.
 #[must_use]
 pub const fn bob() -> AccountId {
     AccountId::new(AccountId::FIRST_HOLDER.get() + 1)
 }
 
-/// The accounts of Alice and Bob, and mint keys 1, 2 and 5 of these denominations.
+/// Books with accounts of Alice and Bob, and with mint keys 1, 2 and 5, whose denominations are 1, 2 and 5.
 pub struct World {
     ledger: Arc<dyn Store>,
 }
 
 impl World {
-    /// Opens the accounts, registers the keys and pays in for Alice.
+    /// Opens the accounts, registers the keys and credits Alice with `units`.
     ///
     /// # Panics
-    /// The ledger refuses.
+    /// The ledger refuses a command or has applied it before.
     pub async fn with_paid_in(ledgers: &Pair, units: u64) -> Self {
         let world = Self {
             ledger: Arc::clone(&ledgers[0]),
@@ -81,7 +81,7 @@ impl World {
         [balance("alice").await, balance("bob").await]
     }
 
-    /// Signatures given and coins that came back, of a key.
+    /// The `issued` and `returned` counters of a key.
     pub(crate) async fn counters(&self, key: u8) -> (u64, u64) {
         let key = self.status(key).await;
         (key.issued, key.returned)
@@ -92,7 +92,7 @@ impl World {
         keys.into_iter().find(|status| status.id == key_id(key)).unwrap()
     }
 
-    /// All transactions that wait for a key, read in pages of so many.
+    /// All transactions with unsigned blinds of a key, read in pages of this size.
     pub(crate) async fn unsigned(&self, key: u8, page: usize) -> Vec<UnsignedTransaction> {
         let (status, mut after, mut found) = (self.status(key).await, TransactionNo::BEFORE_ALL, Vec::new());
         loop {
@@ -122,8 +122,8 @@ impl World {
     }
 }
 
-/// Deletes the coins of all pruned mint keys, one at a time, through every ledger in turn. The books hold all the
-/// while.
+/// Deletes the coins of all pruned mint keys, one coin at a time, through each ledger in turn. Asserts before
+/// each step that the books hold.
 pub(crate) async fn forget_coins(ledgers: &[&dyn Store]) {
     let keys = ledgers[0].mint_keys().await.unwrap();
     for key in keys.iter().filter(|key| key.pruned) {
@@ -156,7 +156,7 @@ pub(crate) fn moved(units: u64) -> Effect {
     Effect::Moved(amount(units))
 }
 
-/// Of a mint, renew or recoup while signing goes on.
+/// The effect of a mint, renew or recoup while signing is not paused.
 pub(crate) fn accepted(units: u64) -> Effect {
     Effect::Accepted {
         amount: amount(units),
@@ -208,7 +208,7 @@ pub(crate) fn idempotency_key(text: &str) -> IdempotencyKey {
     IdempotencyKey::new(text).unwrap()
 }
 
-/// Without a label.
+/// A transfer without a label.
 pub(crate) fn transfer(from: AccountId, to: AccountId, units: u64, key: &str) -> Command {
     Command::Transfer {
         from,
@@ -277,7 +277,7 @@ pub(crate) fn stop(key: u8) -> Command {
     }
 }
 
-/// At the first moment at which it is allowed.
+/// Retires a key at the first moment at which this is allowed.
 pub(crate) fn retire(key: u8) -> Command {
     Command::RetireMintKey {
         id: key_id(key),
@@ -292,7 +292,7 @@ pub(crate) fn prune(key: u8) -> Command {
     }
 }
 
-/// What pruning a key leaves behind.
+/// The effect of pruning a key.
 pub(crate) fn pruned(forgotten: u64, outstanding: u64) -> Effect {
     Effect::MintKeyPruned {
         forgotten,
@@ -300,7 +300,7 @@ pub(crate) fn pruned(forgotten: u64, outstanding: u64) -> Effect {
     }
 }
 
-/// Blinds for these keys, named by their place.
+/// One blind for each of these keys. The blind at index `n` has the reference `rn`.
 pub(crate) fn blinds(keys: &[u8]) -> Vec<Blind> {
     let blind = |(index, &key): (usize, &u8)| Blind {
         reference: format!("r{index}"),
@@ -310,12 +310,12 @@ pub(crate) fn blinds(keys: &[u8]) -> Vec<Blind> {
     keys.iter().enumerate().map(blind).collect()
 }
 
-/// The same as a transaction keeps them before they are signed.
+/// The same blinds as they are stored before they are signed.
 pub(crate) fn stored(keys: &[u8]) -> Vec<StoredBlind> {
     blinds(keys).into_iter().map(StoredBlind::from).collect()
 }
 
-/// With signatures, or what stands for them here, in place of the blinds of one key.
+/// Replaces the blinds of one key by signatures, which are inverted bytes in these tests.
 pub(crate) fn signed(key: u8, before: &[StoredBlind]) -> Vec<StoredBlind> {
     let sign = |blind: &StoredBlind| match &blind.number {
         StoredNumber::Blinded(number) if blind.mint_key == key_id(key) => {
@@ -330,7 +330,7 @@ pub(crate) fn signed(key: u8, before: &[StoredBlind]) -> Vec<StoredBlind> {
     before.iter().map(sign).collect()
 }
 
-/// What a key's last signing leaves of a transaction.
+/// The signatures of one key for a transaction, in the form in which a ledger keeps them.
 pub(crate) fn keep(key: u8, transaction: &UnsignedTransaction) -> KeptSignatures {
     KeptSignatures::new(
         transaction.no,
@@ -339,7 +339,7 @@ pub(crate) fn keep(key: u8, transaction: &UnsignedTransaction) -> KeptSignatures
     )
 }
 
-/// Coins as (key, serial).
+/// Coins from pairs of key and serial.
 pub(crate) fn coins(coins: &[(u8, u32)]) -> Vec<CoinIn> {
     let coin = |&(key, serial): &(u8, u32)| {
         let mut hash = [7; 20];
@@ -362,7 +362,7 @@ pub(crate) fn mint(account: AccountId, text: &str, keys: &[u8]) -> Command {
     }
 }
 
-/// A mint that waits until then if the account holds too little.
+/// Lets a mint wait until this time if its account does not hold enough.
 pub(crate) fn patient(micros: i64, mut mint: Command) -> Command {
     if let Command::Mint { wait_until, .. } = &mut mint {
         *wait_until = Some(LedgerTime::from_unix_micros(micros));
@@ -387,7 +387,7 @@ pub(crate) fn redeem(account: AccountId, coins_in: &[(u8, u32)]) -> Command {
     }
 }
 
-/// Blinds as (key, blind, serial of the coin that it became).
+/// Revoked blinds from triples of key, number of the blind, and serial of its coin.
 pub(crate) fn revoked(revoked: &[(u8, u32, u32)]) -> Vec<RevokedBlind> {
     let revoked_blind = |&(key, blind, serial): &(u8, u32, u32)| {
         let coin = coins(&[(key, serial)])[0];
@@ -401,10 +401,10 @@ pub(crate) fn revoked(revoked: &[(u8, u32, u32)]) -> Vec<RevokedBlind> {
     revoked.iter().map(revoked_blind).collect()
 }
 
-pub(crate) fn recoup(text: &str, lost: &[(u8, u32, u32)], keys: &[u8]) -> Command {
+pub(crate) fn recoup(text: &str, recouped: &[(u8, u32, u32)], keys: &[u8]) -> Command {
     Command::Recoup {
         transaction_reference: reference(text),
-        revoked: revoked(lost),
+        revoked: revoked(recouped),
         blinds: blinds(keys),
         at: NOW,
     }

@@ -1,4 +1,4 @@
-//! The in-memory model obeys the rules of the books.
+//! Runs the conformance suite on the in-memory model.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn open() -> (Pair, ()) {
 opencoin_conformance::conformance_tests!(open);
 
 proptest! {
-    /// Whatever happens, the books hold; and the cut into batches makes no difference.
+    /// The books hold after any commands, and dividing the commands into batches makes no difference.
     #[test]
     fn books_hold_after_any_commands(batches in sequence()) {
         let single: Vec<_> = batches.concat().into_iter().map(|command| vec![command]).collect();

@@ -1,4 +1,4 @@
-//! Logging helpers of the servers: throttled log lines, and the spans of a trace.
+//! Logging helpers of the servers: throttled log lines and tracing spans.
 
 pub mod spans;
 mod throttle;

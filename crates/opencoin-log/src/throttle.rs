@@ -1,5 +1,5 @@
-//! Throttles for log lines that an overloaded or broken server would write for every request: at most one line
-//! a second, with a count of the events, or one a minute for a failure that persists.
+//! Throttles for log lines that an overloaded or broken server would write for every request: at most one
+//! line a second, with a count of the events, or one a minute for a failure that persists.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ pub struct LogThrottle {
     state: Mutex<State>,
 }
 
-/// Counts the failures of something that is retried: lets through the same failure once a minute, a different
+/// Counts the failures of a repeated operation: lets through the same failure once a minute, and a different
 /// one at once.
 pub struct FailureThrottle(Mutex<Option<(String, LogThrottle)>>);
 
@@ -29,7 +29,7 @@ impl Default for LogThrottle {
 }
 
 impl LogThrottle {
-    /// A throttle without events so far.
+    /// A throttle that has counted no event.
     pub const fn new() -> Self {
         Self::with_pause(PAUSE)
     }
@@ -68,13 +68,13 @@ impl Default for FailureThrottle {
 }
 
 impl FailureThrottle {
-    /// A throttle without failures so far.
+    /// A throttle that has counted no failure.
     pub const fn new() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// Counts a failure at `now`. Returns `Some` when a line is due: how often this failure occurred since the
-    /// last line, including this time.
+    /// Counts a failure at `now`. Returns `Some` when a line is due: how often this failure occurred since
+    /// the last line, including this time.
     pub fn count(&self, failure: &str, now: Instant) -> Option<u64> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|(text, _)| text != failure) {

@@ -1,5 +1,7 @@
-//! Files and folders that only their owner can access. Files are written atomically: after a crash a file has its
-//! old content or its new content.
+//! Files and folders that only their owner can access, for keys, secrets and wallets.
+//!
+//! [`write()`] is atomic: after a crash a file has its old content or its new content. A [`FileError`] names
+//! the path.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -29,7 +31,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// Converts an error of the operating system. For `map_err`.
+    /// Returns a function for `map_err` that adds the path to an error of the operating system.
     pub fn of(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self {
             path: path.to_owned(),
@@ -41,7 +43,7 @@ impl FileError {
 /// Creates a private folder in an existing one. Leaves an existing folder as it is.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
     match DirBuilder::new().mode(FOLDER_MODE).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -52,7 +54,7 @@ pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
 /// Creates a private folder and its missing parents, durably. Leaves an existing folder as it is.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn make_private_folders(path: &Path) -> Result<(), FileError> {
     if path.exists() {
         return Ok(());
@@ -66,7 +68,7 @@ pub fn make_private_folders(path: &Path) -> Result<(), FileError> {
 /// Opens a file for appending or locking. Creates a missing file with [`FILE_MODE`].
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn open_or_make(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
@@ -78,7 +80,7 @@ pub fn open_or_make(path: &Path) -> io::Result<File> {
 /// Reads a file. Returns `None` for a missing one.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -87,11 +89,11 @@ pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     }
 }
 
-/// Writes a file atomically and durably, replacing an existing one. When two processes write it at the same time, the
-/// content of one of them remains.
+/// Writes a private file atomically and durably, replacing an existing one. If two processes write it at the
+/// same time, the content of one of them remains.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(format!(".{}{UNFINISHED}", std::process::id()));
@@ -104,20 +106,20 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_parent(path)
 }
 
-/// Copies a file durably into a private file, replacing an existing one. Not atomic: a crash can leave a part of the
-/// copy.
+/// Copies a file durably into a private file, replacing an existing one. Not atomic: a crash can leave a part
+/// of the copy.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
     File::open(from)
         .and_then(|from| create_from(to, from))
         .map_err(FileError::of(to))
 }
 
-/// Creates a private file with this content and syncs it.
+/// Creates or replaces a private file with this content and syncs it.
 fn create_from(path: &Path, mut content: impl io::Read) -> io::Result<()> {
-    // Removed rather than truncated, so that the file gets our mode.
+    // Truncating an existing file would keep its mode.
     remove_if_there(path)?;
     let mut file = OpenOptions::new()
         .write(true)
@@ -131,7 +133,7 @@ fn create_from(path: &Path, mut content: impl io::Read) -> io::Result<()> {
 /// Removes a file durably. Returns whether it existed.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn remove(path: &Path) -> Result<bool, FileError> {
     let was_there = remove_if_there(path).map_err(FileError::of(path))?;
     sync_parent(path)?;
@@ -141,7 +143,7 @@ pub fn remove(path: &Path) -> Result<bool, FileError> {
 /// Syncs the folder that contains this path, so that a new, renamed or removed name survives a crash.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn sync_parent(path: &Path) -> Result<(), FileError> {
     sync_folder(match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
@@ -158,7 +160,7 @@ fn remove_if_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The path beside a file or folder under which it is written until it is complete.
+/// The path in the same folder under which a file or folder is written until it is complete.
 pub fn unfinished(path: &Path) -> PathBuf {
     let mut name = path
         .file_name()
@@ -167,21 +169,21 @@ pub fn unfinished(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Syncs a folder, so that its names survive a crash.
+/// Syncs a folder, so that new, renamed or removed names in it survive a crash.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn sync_folder(path: &Path) -> Result<(), FileError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(FileError::of(path))
 }
 
-/// Lists the paths in a folder whose names end with `suffix`, sorted. Omits hidden files, which programs that copy
-/// files use for unfinished copies.
+/// Lists the paths in a folder whose names end with `suffix`, sorted. Omits hidden files, which programs that
+/// copy files use for unfinished copies.
 ///
 /// # Errors
-/// The operating system refuses.
+/// The operating system reports an error.
 pub fn list(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, FileError> {
     let entries = fs::read_dir(folder).map_err(FileError::of(folder))?;
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
@@ -196,10 +198,11 @@ pub fn list(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, FileError> {
     Ok(paths)
 }
 
-/// Checks the permissions of a private file or folder. Returns what is wrong and how to correct it, or `None`.
+/// Checks the permissions of a private file or folder. Returns what is wrong and how to correct it, or
+/// `None`.
 ///
 /// # Errors
-/// The path does not exist, or the operating system refuses.
+/// The path does not exist, or the operating system reports an error.
 pub fn exposure(path: &Path) -> Result<Option<String>, FileError> {
     let metadata = fs::metadata(path).map_err(FileError::of(path))?;
     let mode = metadata.mode() & 0o777;
@@ -236,13 +239,13 @@ mod tests {
         let file = inner.join("key.pem");
         assert_eq!(read_if_there(&file).unwrap(), None);
         write(&file, b"one").unwrap();
-        // Writing a file again makes it private again.
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(exposure(&file).unwrap().is_some());
         write(&file, b"two").unwrap();
         assert_eq!(
             (read_if_there(&file).unwrap(), mode(&file)),
-            (Some(b"two".to_vec()), FILE_MODE)
+            (Some(b"two".to_vec()), FILE_MODE),
+            "writing a file again makes it private again"
         );
         assert_eq!(exposure(&file).unwrap(), None);
         assert_eq!(fs::read_dir(&inner).unwrap().count(), 1);

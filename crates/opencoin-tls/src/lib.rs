@@ -1,8 +1,8 @@
-//! Reads certificates and private keys for TLS from PEM files: for the server that wallets connect to, and for
-//! the connection between that server and its signer.
+//! Reads certificates and private keys for TLS from PEM files: for the server that wallets connect to, and
+//! for the connection between that server and its signer.
 //!
-//! AWS-LC does the cryptography. An error names the file that cannot be used and says what to do. No error text
-//! contains anything from inside a file.
+//! AWS-LC does the cryptography. An error names the file that cannot be used and says what to do. No error
+//! text contains anything from inside a file.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -59,12 +59,12 @@ pub enum PemError {
         /// The widest mode bits that are allowed.
         tight: u32,
     },
-    /// The file does not hold what it should.
-    #[error("{} holds no usable {what} in PEM: copy the file again, or make a new one", path.display())]
+    /// The file does not contain a usable certificate or private key.
+    #[error("{} contains no usable {what} in PEM: copy the file again, or make a new one", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// The missing item: "certificate" or "private key".
         what: &'static str,
     },
     /// The private key belongs to another certificate.
@@ -83,9 +83,9 @@ pub enum PemError {
 /// The validity period of a certificate. Both ends are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
-    /// The first moment.
+    /// The first moment at which the certificate is valid.
     pub not_before: SystemTime,
-    /// The last moment.
+    /// The last moment at which the certificate is valid.
     pub not_after: SystemTime,
 }
 
@@ -108,13 +108,13 @@ impl KeyReaders {
     }
 }
 
-/// The cryptography for every TLS connection of the server and its signer.
+/// The cryptographic provider of every TLS connection of the server and its signer.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// Reads all certificates of a file. There is at least one.
+/// Reads all certificates in a file, at least one.
 ///
 /// # Errors
 /// See [`PemError`].
@@ -196,7 +196,7 @@ pub fn is_for_host(certificate: &CertificateDer<'_>, host: &str) -> bool {
     }
 }
 
-/// The error for a file that holds no usable certificate.
+/// The error for a file that contains no usable certificate.
 #[must_use]
 pub fn damaged_certificate(path: &Path) -> PemError {
     damaged(path, CERTIFICATE)
