@@ -76,7 +76,7 @@ impl Auditor {
         let audited = self
             .pass(source, Extent::Full, Pass::full(self.settled.as_ref(), sample))
             .await?;
-        self.broken = broken(&audited);
+        self.broken = audited.report.broken();
         Ok(audited)
     }
 
@@ -94,7 +94,12 @@ impl Auditor {
         let audited = self
             .pass(source, Extent::New, Pass::since(&settled, self.turn))
             .await?;
-        if broken(&audited).iter().all(|name| self.broken.contains(name)) {
+        if audited
+            .report
+            .broken()
+            .iter()
+            .all(|name| self.broken.contains(name))
+        {
             return Ok(audited);
         }
         self.settled = Some(settled); // the full pass compares the journal with it
@@ -130,14 +135,4 @@ impl Auditor {
             drawn,
         })
     }
-}
-
-fn broken(audited: &Audited) -> Vec<&'static str> {
-    audited
-        .report
-        .checks
-        .iter()
-        .filter(|check| !check.holds)
-        .map(|check| check.name)
-        .collect()
 }

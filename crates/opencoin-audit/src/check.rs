@@ -29,6 +29,13 @@ impl AuditReport {
     pub fn holds(&self) -> bool {
         self.checks.iter().all(|check| check.holds)
     }
+
+    /// The names of the invariants that do not hold.
+    #[must_use]
+    pub fn broken(&self) -> Vec<&'static str> {
+        let broken = self.checks.iter().filter(|check| !check.holds);
+        broken.map(|check| check.name).collect()
+    }
 }
 
 /// Checks every invariant of the books.
@@ -421,13 +428,7 @@ mod tests {
         for (break_it, name) in breaks {
             let mut facts = sound();
             break_it(&mut facts);
-            let report = check(&facts);
-            let broken: Vec<_> = report
-                .checks
-                .iter()
-                .filter(|check| !check.holds)
-                .map(|check| check.name)
-                .collect();
+            let broken = check(&facts).broken();
             assert!(broken.contains(&name), "{name}: {broken:?}");
         }
     }

@@ -4,17 +4,13 @@ use crate::Store;
 use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{
-    AccountId, AccountName, Bearer, Command, Credential, FAILED_LOGINS_KEPT_HOURS, FailedLogins, LedgerTime,
-    Login, NewService, NewSession, PasswordHash, PasswordSetter, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
+    AccountId, AccountName, Bearer, Command, Credential, FAILED_LOGINS_KEPT_HOURS, FailedLogins, Login,
+    NewService, NewSession, PasswordHash, PasswordSetter, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
     SESSIONS_MAX, Scope, ServiceId, ServiceRefusal, TokenHash,
 };
 
 /// The time at which the sessions of these tests end, in microseconds.
 const END: i64 = 1000;
-
-fn time(micros: i64) -> LedgerTime {
-    LedgerTime::from_unix_micros(micros)
-}
 
 fn token(number: u16) -> TokenHash {
     let mut bytes = [0xaa; 32];

@@ -28,36 +28,17 @@ pub async fn an_account_is_opened_once(ledgers: &Pair) {
 /// An account is found by its name and by its token. Unknown names and tokens find nothing.
 pub async fn accounts_are_found_by_name_and_token(ledgers: &Pair) {
     let _world = World::with_paid_in(ledgers, 7).await;
-    let account = ledgers[1]
-        .account_by_token(&TokenHash::new([1; 32]))
-        .await
-        .unwrap()
-        .unwrap();
+    let found = account(&*ledgers[1], "alice").await.unwrap();
     assert_eq!(
-        (account.id, account.name.as_str(), account.balance),
+        (found.id, found.name.as_str(), found.balance),
         (alice(), "alice", amount(7))
     );
-    assert_eq!(
-        ledgers[1]
-            .account_by_name(&"alice".parse().unwrap())
-            .await
-            .unwrap(),
-        Some(account)
-    );
-    assert_eq!(
-        ledgers[1]
-            .account_by_token(&TokenHash::new([9; 32]))
-            .await
-            .unwrap(),
-        None
-    );
-    assert_eq!(
-        ledgers[1]
-            .account_by_name(&"carol".parse().unwrap())
-            .await
-            .unwrap(),
-        None
-    );
+    assert_eq!(account(&*ledgers[1], "carol").await, None);
+    let accounts = ledgers[1].accounts();
+    for (token, owner) in [([1; 32], Some(alice())), ([9; 32], None)] {
+        let bearer = accounts.bearer(&TokenHash::new(token), time(0)).await.unwrap();
+        assert_eq!(bearer.map(|bearer| bearer.account), owner);
+    }
     ledgers[1].ready().await.unwrap();
 }
 

@@ -176,7 +176,7 @@ impl Books {
     async fn read(ledger: &dyn Store) -> Self {
         let (mut accounts, mut transactions, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for name in ["alice", "bob", "carol"] {
-            accounts.push(ledger.account_by_name(&name.parse().unwrap()).await.unwrap());
+            accounts.push(account(ledger, name).await);
         }
         for name in [
             "minted before",

@@ -6,7 +6,7 @@ use crate::Store;
 use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{
-    Backlog, Command, DueMint, Effect, LedgerTime, Outcome, Refusal, Transaction, TransactionReference,
+    Backlog, Command, DueMint, Effect, Outcome, Refusal, Transaction, TransactionReference,
     WAITING_MINTS_PER_ACCOUNT_MAX, WaitingMint,
 };
 
@@ -14,10 +14,6 @@ const WAITING: Effect = Effect::Waiting;
 const GIVEN_UP: Effect = Effect::GivenUp;
 /// The time until which the mints of these tests wait. The keys still sign then.
 const UNTIL: i64 = NOW.unix_micros() + 20;
-
-fn time(micros: i64) -> LedgerTime {
-    LedgerTime::from_unix_micros(micros)
-}
 
 /// A mint for Alice of this many coins of key 1, which waits until [`UNTIL`] if need be.
 fn patient_mint(text: &str, coins: usize) -> Command {

@@ -6,10 +6,10 @@ use crate::Pair;
 use crate::Store;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::{
-    AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, IdempotencyKey, KeptSignatures,
-    LedgerTime, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayloadHash, PayoutNo, Reference,
-    RevokedBlind, Settlement, StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference,
-    UnsignedTransaction,
+    Account, AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, IdempotencyKey,
+    KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayloadHash, PayoutNo,
+    Reference, RevokedBlind, Settlement, StoredBlind, StoredNumber, TokenHash, TransactionNo,
+    TransactionReference, UnsignedTransaction,
 };
 
 /// The first microsecond of the signing window of every mint key in a [`World`].
@@ -31,6 +31,16 @@ pub const fn alice() -> AccountId {
 #[must_use]
 pub const fn bob() -> AccountId {
     AccountId::new(AccountId::FIRST_HOLDER.get() + 1)
+}
+
+/// The account with this name.
+pub(crate) async fn account(ledger: &dyn Store, name: &str) -> Option<Account> {
+    let profile = ledger.accounts().profile(&name.parse().unwrap()).await.unwrap();
+    profile.map(|profile| profile.account)
+}
+
+pub(crate) fn time(micros: i64) -> LedgerTime {
+    LedgerTime::from_unix_micros(micros)
 }
 
 /// Books with accounts of Alice and Bob, and with mint keys 1, 2 and 5, whose denominations are 1, 2 and 5.
@@ -75,7 +85,7 @@ impl World {
 
     pub(crate) async fn balances(&self) -> [u64; 2] {
         let balance = async |name: &str| {
-            let account = self.ledger.account_by_name(&name.parse().unwrap()).await.unwrap();
+            let account = account(&*self.ledger, name).await;
             account.unwrap().balance.units()
         };
         [balance("alice").await, balance("bob").await]

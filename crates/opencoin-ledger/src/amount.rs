@@ -69,12 +69,6 @@ impl Amount {
             .checked_mul(factor)
             .and_then(|product| Self::new(product).ok())
     }
-
-    /// The sum of all, or `None` if it is above [`Amount::MAX`].
-    #[must_use]
-    pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
-        amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
-    }
 }
 
 impl TryFrom<u64> for Amount {
@@ -123,7 +117,5 @@ mod tests {
         assert_eq!(Amount::ZERO.checked_sub(one), None);
         assert_eq!(Amount::MAX.checked_mul(2), None);
         assert_eq!(Amount::MAX.checked_mul(u64::MAX), None);
-        assert_eq!(Amount::checked_sum([one, one]), Amount::new(2).ok());
-        assert_eq!(Amount::checked_sum([Amount::MAX, one]), None);
     }
 }

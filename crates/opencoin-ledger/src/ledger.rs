@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountName, Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome,
-    StoredBlind, TokenHash, TransactionNo, TransactionReference, UnsignedPage,
+    Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind,
+    TransactionNo, TransactionReference, UnsignedPage,
 };
 
 /// The maximum number of commands in a call of [`Ledger::apply`], and of transactions in a call of
@@ -123,18 +123,6 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// As [`Self::keep_signatures`]. Calling it again is safe.
     async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError>;
-
-    /// The account that a token belongs to.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError>;
-
-    /// The account with this name.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError>;
 
     /// All mint keys ever registered, in order of registration.
     ///

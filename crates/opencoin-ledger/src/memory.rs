@@ -13,9 +13,8 @@ use crate::journal::{Record, ReferenceKey};
 use crate::stored::{self, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId,
-    MintKeyStatus, Outcome, Prepared, TokenHash, Transaction, TransactionNo, TransactionReference,
-    UnsignedPage, View, decide,
+    BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Outcome,
+    Prepared, Transaction, TransactionNo, TransactionReference, UnsignedPage, View, decide,
 };
 
 /// Books in memory. A clone is another handle to the same books.
@@ -127,24 +126,6 @@ impl Ledger for MemoryLedger {
 
     async fn forget_coins(&self, _id: MintKeyId, _coins_max: u32) -> Result<u64, LedgerError> {
         Ok(0) // the prune has removed them already
-    }
-
-    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        Ok(self
-            .state()
-            .view
-            .account_by_token(token_hash)
-            .cloned()
-            .map(Account::from))
-    }
-
-    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
-        Ok(self
-            .state()
-            .view
-            .account_by_name(name)
-            .cloned()
-            .map(Account::from))
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {

@@ -149,7 +149,29 @@ impl Refusal {
             Self::CoinsExpired { mint_key }
             | Self::MintKeyStopped { mint_key }
             | Self::OverRedemption { mint_key } => Some(*mint_key),
-            _ => None,
+            Self::UnknownAccount
+            | Self::AccountExists
+            | Self::TokenExists
+            | Self::SameAccount
+            | Self::InsufficientFunds { .. }
+            | Self::TooManyWaitingMints
+            | Self::ReferenceConflict
+            | Self::UnknownMintKey { .. }
+            | Self::SigningWindowClosed { .. }
+            | Self::SigningWindowOpen { .. }
+            | Self::CoinsNotExpired { .. }
+            | Self::MintKeyNotStopped { .. }
+            | Self::DoubleSpend { .. }
+            | Self::RecoupedBefore { .. }
+            | Self::RepeatedRevokedBlind { .. }
+            | Self::RepeatedCoin { .. }
+            | Self::RepeatedBlindReference { .. }
+            | Self::Empty
+            | Self::ValueMismatch { .. }
+            | Self::Overflow
+            | Self::OverRecoup { .. }
+            | Self::UnknownPayout
+            | Self::ZeroAmount => None,
         }
     }
 }

@@ -41,9 +41,9 @@ mod writer;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Account, AccountName, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId,
-    MintKeyStatus, Moments, Outcome, Prepared, Routine, Scoped, TokenHash, Touches, Transaction,
-    TransactionNo, TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
+    BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Moments,
+    Outcome, Prepared, Routine, Scoped, Touches, Transaction, TransactionNo, TransactionReference,
+    UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::PgConnection;
 
@@ -132,28 +132,6 @@ impl Ledger for PostgresLedger {
         transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
             scoped(async move {
                 Ok(opencoin_sql::forget::forget_coins(&mut Sql(connection), id, coins_max).await?)
-            })
-        })
-        .await
-    }
-
-    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        self.read("account by token", |connection| {
-            scoped(async move {
-                opencoin_sql::read::account_by_token(&mut Sql(connection), token_hash)
-                    .await
-                    .map_err(read_error)
-            })
-        })
-        .await
-    }
-
-    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
-        self.read("account by name", |connection| {
-            scoped(async move {
-                opencoin_sql::read::account_by_name(&mut Sql(connection), name)
-                    .await
-                    .map_err(read_error)
             })
         })
         .await

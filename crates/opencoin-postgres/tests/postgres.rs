@@ -201,12 +201,7 @@ async fn an_audit_finds_changes_made_directly_in_the_tables() {
     let _world = World::with_paid_in(&ledgers, 100).await;
     database.execute("INSERT INTO spent VALUES (1, '\\x07'), (77, '\\x07')");
     let report = opencoin_audit::check(&ledgers[0].audit_facts().await.unwrap());
-    let broken: Vec<_> = report
-        .checks
-        .iter()
-        .filter(|check| !check.holds)
-        .map(|check| check.name)
-        .collect();
+    let broken = report.broken();
     assert_eq!(
         broken,
         [
@@ -446,16 +441,12 @@ async fn a_batch_that_loses_a_race_is_decided_again() {
     );
     let outcomes = ledgers[0].apply(&[debit(30)]).await.unwrap();
     assert!(!outcomes[0].as_ref().unwrap().repeated);
-    assert_eq!(
-        ledgers[1]
-            .account_by_name(&"alice".parse().unwrap())
-            .await
-            .unwrap()
-            .unwrap()
-            .balance
-            .units(),
-        70
-    );
+    let alice = ledgers[1]
+        .accounts()
+        .profile(&"alice".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(alice.unwrap().account.balance.units(), 70);
 }
 
 #[tokio::test]

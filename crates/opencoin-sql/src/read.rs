@@ -1,45 +1,11 @@
 //! Reads of the books that do not belong to a batch.
 
 use opencoin_ledger::stored::{self, StoredUnsigned};
-use opencoin_ledger::view::{AccountState, MintKeyState};
-use opencoin_ledger::{
-    Account, AccountName, LedgerError, MintKeyStatus, TokenHash, TransactionNo, UnsignedPage,
-};
+use opencoin_ledger::view::MintKeyState;
+use opencoin_ledger::{LedgerError, MintKeyStatus, TransactionNo, UnsignedPage};
 
-use crate::rows::{ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, account, mint_key};
-use crate::{Executor, Row, SqlError, Value};
-
-/// The account whose own token has this hash.
-///
-/// # Errors
-/// The database cannot be read, or the row is invalid.
-pub async fn account_by_token(
-    sql: &mut dyn Executor,
-    token: &TokenHash,
-) -> Result<Option<Account>, SqlError> {
-    account_by(sql, "token_hash", token.as_bytes().into()).await
-}
-
-/// The account with this name.
-///
-/// # Errors
-/// The database cannot be read, or the row is invalid.
-pub async fn account_by_name(
-    sql: &mut dyn Executor,
-    name: &AccountName,
-) -> Result<Option<Account>, SqlError> {
-    account_by(sql, "name", name.as_str().into()).await
-}
-
-async fn account_by(
-    sql: &mut dyn Executor,
-    column: &str,
-    value: Value<'_>,
-) -> Result<Option<Account>, SqlError> {
-    let query = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE {column} = $1");
-    let account = |row: &mut Row| Ok(Account::from(AccountState::try_from(account(row)?)?));
-    sql.optional(&query, &[value], account).await
-}
+use crate::rows::{MINT_KEY_COLUMNS, mint_key};
+use crate::{Executor, Row, SqlError};
 
 /// Every mint key, in the order of registration.
 ///

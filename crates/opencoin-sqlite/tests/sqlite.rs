@@ -12,7 +12,8 @@ use opencoin_conformance::{
 };
 use opencoin_ledger::Moments;
 use opencoin_ledger::{
-    Applied, Command, Effect, HistoryId, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId,
+    Applied, Command, Effect, HasAccounts, HistoryId, Ledger, LedgerError, LedgerTime, MemoryLedger,
+    MintKeyId,
 };
 use opencoin_sqlite::{
     Migrated, Mode, Replaced, SqliteLedger, copy_into, inspect, mark_as_restored, migrate, replace,
@@ -171,12 +172,7 @@ async fn an_audit_finds_changes_made_directly_in_the_file() {
         .await
         .unwrap();
     let report = opencoin_audit::check(&ledgers[0].audit_facts().await.unwrap());
-    let broken: Vec<_> = report
-        .checks
-        .iter()
-        .filter(|check| !check.holds)
-        .map(|check| check.name)
-        .collect();
+    let broken = report.broken();
     assert_eq!(
         broken,
         [
@@ -530,7 +526,11 @@ async fn opening_writes_the_log_of_a_killed_process_to_the_file() {
         .await
         .unwrap();
     for ledger in [opened, without_log] {
-        let alice = ledger.account_by_name(&"alice".parse().unwrap()).await.unwrap();
-        assert_eq!(alice.unwrap().balance.units(), 100);
+        let alice = ledger
+            .accounts()
+            .profile(&"alice".parse().unwrap())
+            .await
+            .unwrap();
+        assert_eq!(alice.unwrap().account.balance.units(), 100);
     }
 }

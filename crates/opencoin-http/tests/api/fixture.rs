@@ -14,9 +14,9 @@ use opencoin_keys::{
     CertifiedMintKey, Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
 };
 use opencoin_ledger::{
-    Account, AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History, HistoryId,
+    AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History, HistoryId,
     KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus, Outcome,
-    Reference, TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
+    Reference, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::{
     BigInt, Blind, BlindSignature, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem,
@@ -164,14 +164,6 @@ impl Ledger for TestLedger {
 
     async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
         self.ledger.forget_coins(id, coins_max).await
-    }
-
-    async fn account_by_token(&self, token_hash: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        self.ledger.account_by_token(token_hash).await
-    }
-
-    async fn account_by_name(&self, name: &AccountName) -> Result<Option<Account>, LedgerError> {
-        self.ledger.account_by_name(name).await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {

@@ -4,9 +4,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    Account, AccountId, AccountName, Applied, CoinIn, Effect, KeptSignatures, LedgerError, LedgerTime,
-    MintKeyId, MintKeyStatus, PayloadHash, TokenHash, Transaction, TransactionNo, TransactionReference,
-    UnsignedPage,
+    AccountId, Applied, CoinIn, Effect, KeptSignatures, LedgerError, LedgerTime, MintKeyId, MintKeyStatus,
+    PayloadHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 
 use super::*;
@@ -92,14 +91,6 @@ impl Ledger for Scripted {
     }
 
     async fn forget_coins(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
-        unreachable!("the committer only applies")
-    }
-
-    async fn account_by_token(&self, _: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        unreachable!("the committer only applies")
-    }
-
-    async fn account_by_name(&self, _: &AccountName) -> Result<Option<Account>, LedgerError> {
         unreachable!("the committer only applies")
     }
 

@@ -12,9 +12,9 @@ use opencoin_crypto::{
     AcceptedBlinds, BlindToSign, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, SignError, Signer,
 };
 use opencoin_ledger::{
-    Account, AccountId, AccountName, Amount, Applied, Blind, Command, Effect, KeptSignatures, Ledger,
-    LedgerError, LedgerTime, MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference,
-    TokenHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
+    AccountId, Amount, Applied, Blind, Command, Effect, KeptSignatures, Ledger, LedgerError, LedgerTime,
+    MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash, Transaction,
+    TransactionNo, TransactionReference, UnsignedPage,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
@@ -410,14 +410,6 @@ impl Ledger for TwoBooks {
     }
 
     async fn forget_coins(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
-        unreachable!("a signer only reads transactions and counters")
-    }
-
-    async fn account_by_token(&self, _: &TokenHash) -> Result<Option<Account>, LedgerError> {
-        unreachable!("a signer only reads transactions and counters")
-    }
-
-    async fn account_by_name(&self, _: &AccountName) -> Result<Option<Account>, LedgerError> {
         unreachable!("a signer only reads transactions and counters")
     }
 

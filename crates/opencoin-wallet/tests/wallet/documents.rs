@@ -146,6 +146,7 @@ async fn only_current_keys_are_used_for_blinds() {
 #[tokio::test]
 async fn a_wallet_with_a_slow_clock_uses_keys_that_the_issuer_calls_current() {
     let world = world();
+    world.network.set_day(0);
     for (behind_min, minted) in [(4, 5), (6, 0)] {
         let network = Arc::clone(&world.network);
         let clock = Arc::new(move || network.now() - TimeDelta::minutes(behind_min));
