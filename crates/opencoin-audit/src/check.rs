@@ -43,7 +43,7 @@ impl AuditReport {
 pub fn check(facts: &AuditFacts) -> AuditReport {
     let (accounts, keys) = (&facts.accounts, &facts.mint_keys);
     let checks = vec![
-        for_all("every row makes sense", &facts.strange, |row| {
+        for_all("every row makes sense", &facts.invalid, |row| {
             Some((*row).clone())
         }),
         for_all("no balance is below zero", accounts, |account| {
@@ -210,7 +210,7 @@ fn no_given_up_mint_waits(facts: &AuditFacts) -> Check {
 
 fn money_is_conserved(facts: &AuditFacts) -> Check {
     let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
-    let (coins, payouts) = (facts.coins_outstanding, facts.on_its_way);
+    let (coins, payouts) = (facts.coins_outstanding, facts.unsettled_payouts);
     let (paid_in, paid_out, recouped) = (facts.paid_in, facts.paid_out, facts.recouped);
     Check {
         name: "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
@@ -226,8 +226,8 @@ fn payouts_agree(facts: &AuditFacts) -> Check {
     let open: i128 = open.map(|payout| payout.amount).sum();
     Check {
         name: "payouts on their way are what the journal says",
-        holds: open == facts.on_its_way,
-        detail: format!("payouts {open}, journal {}", facts.on_its_way),
+        holds: open == facts.unsettled_payouts,
+        detail: format!("payouts {open}, journal {}", facts.unsettled_payouts),
     }
 }
 
@@ -296,7 +296,7 @@ mod tests {
             }],
             paid_in: 110,
             paid_out: 10,
-            on_its_way: 20,
+            unsettled_payouts: 20,
             coins_outstanding: 30,
             recouped: 10,
             transactions: 9,
@@ -338,7 +338,7 @@ mod tests {
     fn every_broken_invariant_is_found_and_named() {
         let breaks: [Break; 21] = [
             (
-                |facts| facts.strange.push("transaction 4: odd".into()),
+                |facts| facts.invalid.push("transaction 4: odd".into()),
                 "every row makes sense",
             ),
             (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
@@ -409,7 +409,7 @@ mod tests {
                 "payouts on their way are what the journal says",
             ),
             (
-                |facts| facts.on_its_way = 19,
+                |facts| facts.unsettled_payouts = 19,
                 "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
             ),
             (

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::sums::Sums;
-use crate::{AccountFacts, AuditFacts, MintKeyFacts, PayoutFacts, STRANGE_ROWS_DESCRIBED_MAX};
+use crate::{AccountFacts, AuditFacts, INVALID_ROWS_DESCRIBED_MAX, MintKeyFacts, PayoutFacts};
 use opencoin_ledger::journal::{Kind, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{
@@ -20,8 +20,8 @@ use opencoin_ledger::{
 pub struct Collector {
     facts: AuditFacts,
     /// Descriptions of invalid rows outside the journal. Those of the journal are in `facts`.
-    strange_tables: Vec<String>,
-    strange_table_rows: u64,
+    invalid_tables: Vec<String>,
+    invalid_table_rows: u64,
     /// The earlier sums of accounts, mint keys and payouts whose rows have not been taken yet.
     earlier: Sums,
     accounts: HashMap<AccountId, usize>,
@@ -127,7 +127,7 @@ impl Collector {
     pub fn account(&mut self, id: i64, name: &str, balance: i64) {
         let number = AccountId::new(id);
         if number < AccountId::FIRST_HOLDER {
-            self.strange_table(format!("account {id}: the number is reserved"));
+            self.invalid_table_row(format!("account {id}: the number is reserved"));
         }
         self.accounts.insert(number, self.facts.accounts.len());
         let (name, journal) = (
@@ -145,7 +145,7 @@ impl Collector {
     /// Takes a mint key.
     pub fn mint_key(&mut self, row: &StoredMintKey) {
         let Ok(id) = row.id[..].try_into().map(MintKeyId::new) else {
-            return self.strange_table(format!(
+            return self.invalid_table_row(format!(
                 "mint key number {}: its id has {} bytes",
                 row.no,
                 row.id.len()
@@ -160,7 +160,7 @@ impl Collector {
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = &terms {
-            self.strange_table(format!("{id:?}: {error}"));
+            self.invalid_table_row(format!("{id:?}: {error}"));
         }
         self.mint_keys.insert(id, self.facts.mint_keys.len());
         self.mint_keys_by_no
@@ -208,7 +208,7 @@ impl Collector {
         self.facts.waited_for += i128::from(row.amount);
         self.waiting.insert(row.reference.into());
         if let Err(reason) = self.check_waiting(row) {
-            self.strange_table(format!("waiting mint of account {}: {reason}", row.account));
+            self.invalid_table_row(format!("waiting mint of account {}: {reason}", row.account));
         }
     }
 
@@ -243,7 +243,7 @@ impl Collector {
     pub fn spent(&mut self, mint_key_no: i64, coins: i64) {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].spent += i128::from(coins),
-            None => self.strange_table(format!(
+            None => self.invalid_table_row(format!(
                 "{coins} spent coins: mint key number {mint_key_no} does not exist"
             )),
         }
@@ -253,7 +253,7 @@ impl Collector {
     pub fn recouped(&mut self, mint_key_no: i64, coins: i64) {
         match self.mint_keys_by_no.get(&mint_key_no) {
             Some(&index) => self.facts.mint_keys[index].recouped_rows += i128::from(coins),
-            None => self.strange_table(format!(
+            None => self.invalid_table_row(format!(
                 "{coins} recouped coins: mint key number {mint_key_no} does not exist"
             )),
         }
@@ -271,7 +271,7 @@ impl Collector {
     pub fn journal(&mut self, row: &JournalRow<'_>) {
         self.facts.transactions += 1;
         if let Err(reason) = self.record(row) {
-            self.strange(format!("transaction {}: {reason}", row.id));
+            self.invalid_row(format!("transaction {}: {reason}", row.id));
         }
     }
 
@@ -285,35 +285,35 @@ impl Collector {
             totals: _,
         } = std::mem::take(&mut self.earlier);
         for id in accounts.into_keys() {
-            self.strange_table(format!("{id:?} is missing, but the journal names it"));
+            self.invalid_table_row(format!("{id:?} is missing, but the journal names it"));
         }
         for id in mint_keys.into_keys() {
-            self.strange_table(format!("{id:?} is missing, but the journal names it"));
+            self.invalid_table_row(format!("{id:?} is missing, but the journal names it"));
         }
         for no in payouts.into_keys() {
             let no = no.get();
-            self.strange_table(format!("payout {no} is missing, but the journal names it"));
+            self.invalid_table_row(format!("payout {no} is missing, but the journal names it"));
         }
-        self.facts.strange_rows += self.strange_table_rows;
-        self.strange_tables.append(&mut self.facts.strange);
-        self.strange_tables.truncate(STRANGE_ROWS_DESCRIBED_MAX);
-        self.facts.strange = self.strange_tables;
+        self.facts.invalid_rows += self.invalid_table_rows;
+        self.invalid_tables.append(&mut self.facts.invalid);
+        self.invalid_tables.truncate(INVALID_ROWS_DESCRIBED_MAX);
+        self.facts.invalid = self.invalid_tables;
         self.facts
     }
 
     /// Notes an invalid row of the journal. The description must name the row and contain no secret.
-    fn strange(&mut self, description: String) {
-        self.facts.strange_rows += 1;
-        if self.facts.strange.len() < STRANGE_ROWS_DESCRIBED_MAX {
-            self.facts.strange.push(description);
+    fn invalid_row(&mut self, description: String) {
+        self.facts.invalid_rows += 1;
+        if self.facts.invalid.len() < INVALID_ROWS_DESCRIBED_MAX {
+            self.facts.invalid.push(description);
         }
     }
 
     /// Notes an invalid row of another table.
-    fn strange_table(&mut self, description: String) {
-        self.strange_table_rows += 1;
-        if self.strange_tables.len() < STRANGE_ROWS_DESCRIBED_MAX {
-            self.strange_tables.push(description);
+    fn invalid_table_row(&mut self, description: String) {
+        self.invalid_table_rows += 1;
+        if self.invalid_tables.len() < INVALID_ROWS_DESCRIBED_MAX {
+            self.invalid_tables.push(description);
         }
     }
 
@@ -356,7 +356,7 @@ impl Collector {
     fn post(&mut self, kind: Kind, account: AccountId, amount: i128) -> Result<(), String> {
         match account {
             AccountId::COINS => self.facts.coins_outstanding += amount,
-            AccountId::PAYOUTS => self.facts.on_its_way += amount,
+            AccountId::PAYOUTS => self.facts.unsettled_payouts += amount,
             AccountId::RECOUPED => self.facts.recouped -= amount,
             AccountId::OUTSIDE if matches!(kind, Kind::Debit | Kind::PayPayout) => {
                 self.facts.paid_out += amount
@@ -489,10 +489,10 @@ mod tests {
         );
         assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (65, 2));
         assert_eq!(
-            (facts.transactions, facts.strange_rows),
+            (facts.transactions, facts.invalid_rows),
             (4, 0),
             "{:?}",
-            facts.strange
+            facts.invalid
         );
     }
 
@@ -513,14 +513,20 @@ mod tests {
             ..row(Kind::RequestPayout, 3, -1, 30)
         });
         assert_eq!(
-            (collector.facts.on_its_way, collector.facts.accounts[0].journal),
+            (
+                collector.facts.unsettled_payouts,
+                collector.facts.accounts[0].journal
+            ),
             (30, -30)
         );
         collector.journal(&JournalRow {
             reference: settlement,
             ..row(Kind::ReturnPayout, -1, 3, 30)
         });
-        assert_eq!((collector.facts.on_its_way, collector.facts.strange_rows), (0, 0));
+        assert_eq!(
+            (collector.facts.unsettled_payouts, collector.facts.invalid_rows),
+            (0, 0)
+        );
         for (row, expected) in [
             (
                 JournalRow {
@@ -546,13 +552,13 @@ mod tests {
         ] {
             collector.journal(&row);
             assert_eq!(
-                collector.facts.strange.pop().unwrap(),
+                collector.facts.invalid.pop().unwrap(),
                 format!("transaction 1: {expected}")
             );
         }
         let facts = collector.finish();
         assert_eq!((facts.payouts[0].requests, facts.payouts[0].settlements), (1, 1));
-        assert_eq!((facts.paid_out, facts.on_its_way), (30, 31));
+        assert_eq!((facts.paid_out, facts.unsettled_payouts), (30, 31));
     }
 
     #[test]
@@ -597,7 +603,7 @@ mod tests {
             let mut collector = collector();
             collector.journal(&row);
             let facts = collector.finish();
-            assert_eq!(facts.strange, [expected]);
+            assert_eq!(facts.invalid, [expected]);
         }
     }
 
@@ -607,8 +613,8 @@ mod tests {
         (0..50).for_each(|no| collector.spent(100 + no, 1));
         let facts = collector.finish();
         assert_eq!(
-            (facts.strange_rows, facts.strange.len()),
-            (50, STRANGE_ROWS_DESCRIBED_MAX)
+            (facts.invalid_rows, facts.invalid.len()),
+            (50, INVALID_ROWS_DESCRIBED_MAX)
         );
     }
 }

@@ -29,7 +29,7 @@ pub use sums::Sums;
 use opencoin_ledger::{AccountId, MintKeyId, MintKeyTerms, PayoutNo};
 
 /// How many invalid rows are described. All of them are counted.
-pub const STRANGE_ROWS_DESCRIBED_MAX: usize = 20;
+pub const INVALID_ROWS_DESCRIBED_MAX: usize = 20;
 
 /// The contents of a store, counted and summed. Amounts are in the smallest unit. The sums cannot overflow.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,7 +51,7 @@ pub struct AuditFacts {
     /// The sum of all debits and of the payouts settled as paid, by the journal.
     pub paid_out: i128,
     /// The sum of the payouts that are not settled, by the journal.
-    pub on_its_way: i128,
+    pub unsettled_payouts: i128,
     /// The value of minted and recouped coins minus that of redeemed coins, by the journal.
     pub coins_outstanding: i128,
     /// The value of recouped coins, which the issuer bears, by the journal.
@@ -63,9 +63,9 @@ pub struct AuditFacts {
     /// The number of records in the journal.
     pub transactions: u64,
     /// The number of invalid rows.
-    pub strange_rows: u64,
-    /// Descriptions of the first [`STRANGE_ROWS_DESCRIBED_MAX`] invalid rows.
-    pub strange: Vec<String>,
+    pub invalid_rows: u64,
+    /// Descriptions of the first [`INVALID_ROWS_DESCRIBED_MAX`] invalid rows.
+    pub invalid: Vec<String>,
 }
 
 /// The facts about an account.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::chain::{Chain, Link};
 use crate::pass::Settled;
 use crate::sums::Sums;
-use crate::{AuditFacts, STRANGE_ROWS_DESCRIBED_MAX};
+use crate::{AuditFacts, INVALID_ROWS_DESCRIBED_MAX};
 use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 
 const HEADER: &[u8] = b"opencoin audit state 1\n";
@@ -45,25 +45,25 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         waiting_although_given_up: _,
         paid_in,
         paid_out,
-        on_its_way,
+        unsettled_payouts,
         coins_outstanding,
         recouped,
         retirements,
         prunes,
         transactions,
-        strange_rows,
-        strange,
+        invalid_rows,
+        invalid,
     } = totals;
     let mut writer = Writer(HEADER.to_vec());
     writer.long(*last);
-    for sum in [paid_in, paid_out, on_its_way, coins_outstanding, recouped] {
+    for sum in [paid_in, paid_out, unsettled_payouts, coins_outstanding, recouped] {
         writer.sum(*sum);
     }
-    for count in [retirements, prunes, transactions, strange_rows] {
+    for count in [retirements, prunes, transactions, invalid_rows] {
         writer.count(*count);
     }
-    writer.count(strange.len() as u64);
-    for text in strange {
+    writer.count(invalid.len() as u64);
+    for text in invalid {
         writer.count(text.len() as u64);
         writer.0.extend(text.as_bytes());
     }
@@ -100,30 +100,30 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
     }
     let mut reader = Reader(body.strip_prefix(HEADER).ok_or(StateError)?);
     let last = reader.long()?;
-    let [paid_in, paid_out, on_its_way] = [reader.sum()?, reader.sum()?, reader.sum()?];
+    let [paid_in, paid_out, unsettled_payouts] = [reader.sum()?, reader.sum()?, reader.sum()?];
     let [coins_outstanding, recouped] = [reader.sum()?, reader.sum()?];
-    let [retirements, prunes, transactions, strange_rows] =
+    let [retirements, prunes, transactions, invalid_rows] =
         [reader.count()?, reader.count()?, reader.count()?, reader.count()?];
     let mut totals = AuditFacts {
         paid_in,
         paid_out,
-        on_its_way,
+        unsettled_payouts,
         coins_outstanding,
         recouped,
         retirements,
         prunes,
         transactions,
-        strange_rows,
+        invalid_rows,
         ..AuditFacts::default()
     };
     let described = reader.count()?;
-    if described > STRANGE_ROWS_DESCRIBED_MAX as u64 {
+    if described > INVALID_ROWS_DESCRIBED_MAX as u64 {
         return Err(StateError);
     }
     for _ in 0..described {
         let length = usize::try_from(reader.count()?).map_err(|_| StateError)?;
         let text = str::from_utf8(reader.take(length)?).map_err(|_| StateError)?;
-        totals.strange.push(text.to_owned());
+        totals.invalid.push(text.to_owned());
     }
     let mut sums = Sums {
         totals,
@@ -261,7 +261,7 @@ mod tests {
         let totals = AuditFacts {
             paid_in: 7,
             transactions: 3,
-            strange: vec!["odd".to_owned()],
+            invalid: vec!["odd".to_owned()],
             ..AuditFacts::default()
         };
         let accounts = [(AccountId::new(3), -4), (AccountId::new(4), i128::MAX)].into();

@@ -76,9 +76,9 @@ async fn begin(ledgers: &Pair) {
 
 async fn bearer(ledger: &dyn Store, number: u16, now: i64) -> Option<Credential> {
     let bearer = ledger.accounts().bearer(&token(number), time(now)).await.unwrap();
-    bearer.map(|Bearer { account, means }| {
+    bearer.map(|Bearer { account, credential }| {
         assert_eq!(account, alice());
-        means
+        credential
     })
 }
 
@@ -185,7 +185,7 @@ pub async fn a_new_account_token_replaces_the_old_one(ledgers: &Pair) {
             .unwrap()
             .unwrap();
         assert_eq!(
-            (bearer.account, bearer.means),
+            (bearer.account, bearer.credential),
             (alice(), Credential::AccountToken)
         );
     }
@@ -230,7 +230,7 @@ pub async fn a_session_ends_at_its_time(ledgers: &Pair) {
         account,
         Some(Bearer {
             account: alice(),
-            means: Credential::AccountToken
+            credential: Credential::AccountToken
         })
     );
     assert!(

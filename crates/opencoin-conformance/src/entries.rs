@@ -190,7 +190,7 @@ pub async fn fifty_spenders_cannot_overdraw_one_balance(ledgers: &Pair) {
     let facts = world.facts().await;
     assert_eq!(facts.accounts[0].balance, 0);
     assert_eq!(
-        facts.accounts[1].balance + facts.coins_outstanding + facts.on_its_way,
+        facts.accounts[1].balance + facts.coins_outstanding + facts.unsettled_payouts,
         20
     );
 }

@@ -44,7 +44,7 @@ pub async fn a_payout_is_requested_once(ledgers: &Pair) {
     );
     assert_eq!(world.balances().await, [3, 0]);
     let facts = world.facts().await;
-    assert_eq!((facts.on_its_way, facts.paid_out), (7, 0));
+    assert_eq!((facts.unsettled_payouts, facts.paid_out), (7, 0));
 
     let payout = ledgers[1]
         .accounts()
@@ -104,7 +104,7 @@ pub async fn a_payout_is_settled_once(ledgers: &Pair) {
     }
     assert_eq!(world.balances().await, [7, 0]);
     let facts = world.facts().await;
-    assert_eq!((facts.on_its_way, facts.paid_out), (0, 3));
+    assert_eq!((facts.unsettled_payouts, facts.paid_out), (0, 3));
     let (settlement, at) = payout_by_number(&*ledgers[1], 1).await.settled.unwrap();
     assert_eq!(
         (settlement, at.unix_micros()),
@@ -213,7 +213,7 @@ pub async fn payouts_requested_at_once_are_numbered_without_a_gap(ledgers: &Pair
         (1..=10).collect::<Vec<_>>()
     );
     assert_eq!(
-        (world.balances().await, world.facts().await.on_its_way),
+        (world.balances().await, world.facts().await.unsettled_payouts),
         ([0, 0], 10)
     );
 }

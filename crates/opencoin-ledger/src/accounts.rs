@@ -171,7 +171,7 @@ pub struct Bearer {
     /// The account for which the bearer acts.
     pub account: AccountId,
     /// The kind of the token.
-    pub means: Credential,
+    pub credential: Credential,
 }
 
 /// The kind of a token, with the rights of a service.

@@ -290,11 +290,11 @@ pub fn unsigned(
             |blind: &StoredBlind| blind.mint_key == key && matches!(blind.number, StoredNumber::Blinded(_));
         if blinds.iter().any(waits) {
             let reference = ReferenceKey::from_bytes(reference).transaction();
-            let strange =
+            let missing =
                 || LedgerError::corrupt(format!("transaction {id}"), "it has no transaction reference");
             transactions.push(UnsignedTransaction {
                 no: TransactionNo::new(id),
-                reference: reference.ok_or_else(strange)?,
+                reference: reference.ok_or_else(missing)?,
                 blinds,
             });
         }

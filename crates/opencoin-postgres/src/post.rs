@@ -54,7 +54,7 @@ const POST: &str = "
             AND (SELECT count(*) FROM record) = cardinality($9)
             AND (SELECT count(*) FROM coin) = cardinality($17)
         THEN 0
-        ELSE CAST(concat('a batch found another state than usual and is decided again', (SELECT '' FROM signing)) AS int4)
+        ELSE CAST(concat('an optimistic batch does not fit the books and is decided again', (SELECT '' FROM signing)) AS int4)
     END";
 
 /// Writes the batch and commits.

@@ -214,6 +214,9 @@ async fn a_waiting_mint_is_not_given_up_while_its_commit_is_pending() {
     };
     replicated.one(credit).await.unwrap();
     let other = replicated.another_ledger().await;
+    // New connections wait for the standby, so the reads below need two that are open.
+    let (first, second) = tokio::join!(other.mint_keys(), other.mint_keys());
+    assert_eq!(first.unwrap(), second.unwrap());
     replicated.servers(PostgresPair::detach_standby).await;
     let carried_out = begin(&replicated.ledger, mint("waits", None, UNTIL - 1));
     replicated.servers(|pair| pair.await_waiting_commits(1)).await;

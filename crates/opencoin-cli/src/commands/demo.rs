@@ -225,7 +225,7 @@ async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &
     ensure!(held(bob) == HANDED_OVER, "Bob should hold {HANDED_OVER}");
     step(
         "Bob",
-        &format!("resumes and holds {} that only he can spend", show(HANDED_OVER)),
+        &format!("resumes and holds {} that only Bob can spend", show(HANDED_OVER)),
     )
 }
 

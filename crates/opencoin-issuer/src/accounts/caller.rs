@@ -139,10 +139,7 @@ impl AccountService {
                 credential: Credential::AccountToken,
             });
         }
-        let Bearer {
-            account,
-            means: credential,
-        } = self
+        let Bearer { account, credential } = self
             .accounts
             .bearer(&token, now)
             .await

@@ -139,7 +139,7 @@ impl Accounts for MemoryLedger {
         if let Some(account) = state.view.account_by_token(token) {
             return Ok(Some(Bearer {
                 account: account.id,
-                means: Credential::AccountToken,
+                credential: Credential::AccountToken,
             }));
         }
         let session = state
@@ -149,7 +149,7 @@ impl Accounts for MemoryLedger {
             .filter(|session| session.expires > now);
         Ok(session.map(|session| Bearer {
             account: session.account,
-            means: match &session.service {
+            credential: match &session.service {
                 None => Credential::PasswordSession,
                 Some(id) => {
                     let Service {

@@ -80,7 +80,7 @@ impl TryFrom<StoredBearer> for Bearer {
             last_seen,
         } = row;
         let corrupt = |reason: &str| LedgerError::corrupt(format!("session of account {account}"), reason);
-        let means = match (is_session, service) {
+        let credential = match (is_session, service) {
             (false, _) => Credential::AccountToken,
             (true, None) => Credential::PasswordSession,
             (true, Some(service)) => Credential::ServiceSession {
@@ -94,7 +94,7 @@ impl TryFrom<StoredBearer> for Bearer {
         };
         Ok(Self {
             account: AccountId::new(account),
-            means,
+            credential,
         })
     }
 }
@@ -289,11 +289,11 @@ impl StoredWaiting {
 /// # Errors
 /// The reference is not a transaction reference.
 pub fn due_mint(reference: &[u8], asked_at: i64) -> Result<DueMint, LedgerError> {
-    let strange = || LedgerError::corrupt("waiting mint", "it has no transaction reference");
+    let missing = || LedgerError::corrupt("waiting mint", "it has no transaction reference");
     let reference = ReferenceKey::from_bytes(reference).transaction();
     Ok(DueMint {
         asked: LedgerTime::from_unix_micros(asked_at),
-        reference: reference.ok_or_else(strange)?,
+        reference: reference.ok_or_else(missing)?,
     })
 }
 

@@ -91,15 +91,15 @@ pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &m
         .map(|currency| currency.current().cdd().mint_service.as_slice())
         .unwrap_or_default();
     let hosts = services.iter().filter_map(|service| host(&service.1));
-    let strange: Vec<&str> = hosts
+    let unknown: Vec<&str> = hosts
         .filter(|host| !opencoin_tls::is_for_host(first, host))
         .collect();
-    if !strange.is_empty() {
+    if !unknown.is_empty() {
         report.warn(
             "tls",
             format!(
                 "{path} is not valid for {}, which wallets connect to: use another certificate",
-                strange.join(", ")
+                unknown.join(", ")
             ),
         );
     } else if validity.not_after < now + EXPIRY_MARGIN {
