@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests as well")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -124,9 +124,20 @@ fn a_backup_made_while_wallets_work_is_restored_and_served_once_that_is_accepted
     currency.audit();
     currency.stop();
 
-    // The machine is lost: the backup is restored into an empty folder.
+    // The machine is lost: the backup is restored into an empty folder. Another `init` or `restore` of this folder has
+    // begun, and its files stay. After it is interrupted, they are removed.
     let elsewhere = currency.scratch("elsewhere");
+    let unfinished = currency.scratch("elsewhere.unfinished");
+    fs::create_dir(&unfinished).unwrap();
+    let begun = unfinished.join("begun");
+    fs::write(&begun, "").unwrap();
+    let lock = File::create(unfinished.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let _begun = restore_into(&elsewhere, &from, &[]).refused(1, "another process is creating or restoring");
+    assert!(begun.exists() && !elsewhere.exists());
+    drop(lock);
     let _done = restore_into(&elsewhere, &from, &[]).success();
+    assert!(!unfinished.exists() && !elsewhere.join("begun").exists());
     let audit = run(
         &mut command(),
         &["issuer", "audit", "--dir", elsewhere.to_str().unwrap()],
