@@ -1,5 +1,6 @@
 //! Measures one cell of the table.
 
+use std::iter::Sum;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -31,7 +32,8 @@ const REQUESTS_PER_CLIENT_MIN: usize = 2;
 pub(super) struct Bench<'run> {
     pub(super) currency: &'run Currency,
     pub(super) books: &'run BenchBooks,
-    pub(super) issuer: &'run IssuerProcess,
+    /// At least one.
+    pub(super) issuers: &'run [IssuerProcess],
     pub(super) signer: Option<&'run ChildProcess>,
     pub(super) key: &'run SigningKey,
     pub(super) raw: RawRsa,
@@ -80,7 +82,8 @@ impl Bench<'_> {
             clients,
             ..
         } = cell;
-        let drive = |requests, limit| load::drive(self.issuer.address, clients, requests, limit);
+        let addresses: Vec<_> = self.issuers.iter().map(|issuer| issuer.address).collect();
+        let drive = |requests, limit| load::drive(&addresses, clients, requests, limit);
 
         let count = clients.min(WARM_UP_REQUESTS).max(WARM_UP_COINS.div_ceil(coins));
         let warm_up = drive(
@@ -104,7 +107,7 @@ impl Bench<'_> {
         let answers = drive(requests, self.duration).await?;
         let used = Used {
             cpu: self.cpu_times()?.since(begun),
-            issuer_memory_mib: processes::memory(self.issuer.process.id())?.resident_mib,
+            issuer_memory_mib: self.issuers_sum(|id| Ok(processes::memory(id)?.resident_mib))?,
             signer_memory_mib: self
                 .signer
                 .map(|signer| processes::memory(signer.id()))
@@ -115,9 +118,14 @@ impl Bench<'_> {
         Ok(Measurement::new(cell, answers, used, &self.raw, &self.engine))
     }
 
+    /// The sum of a quantity over the processes of the issuers.
+    fn issuers_sum<T: Sum>(&self, of: impl Fn(u32) -> Result<T>) -> Result<T> {
+        self.issuers.iter().map(|issuer| of(issuer.process.id())).sum()
+    }
+
     fn cpu_times(&self) -> Result<CpuTimes> {
         Ok(CpuTimes {
-            issuer: processes::cpu_time(self.issuer.process.id())?,
+            issuer: self.issuers_sum(processes::cpu_time)?,
             signer: self
                 .signer
                 .map(|signer| processes::cpu_time(signer.id()))

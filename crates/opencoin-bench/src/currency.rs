@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -32,16 +33,18 @@ const LEDGER_COMMAND_COINS: usize = 64;
 const LEDGER_BATCH_COMMANDS: usize = 8;
 const LEDGER_BATCHES: usize = 32;
 
-/// A currency, its books, and the account that pays for all mints.
+/// A currency, its books, and the accounts of the clients.
 pub(super) struct Currency {
     pub(super) directory: Directory,
     pub(super) config: Config,
     pub(super) engine: EngineSettings,
     pub(super) mint_keys: MintKeys,
     ledger: Arc<dyn Ledger>,
+    /// The first account, which pays for everything that is recorded without the issuer.
     account: AccountId,
-    /// The token of the account.
-    pub(super) token: Token,
+    /// The token of each account.
+    tokens: Vec<Token>,
+    next_token: AtomicUsize,
 }
 
 impl Currency {
@@ -52,6 +55,7 @@ impl Currency {
         database: Option<&str>,
         engine: &EngineSettings,
         key_bits: &[usize],
+        accounts: usize,
     ) -> Result<Self> {
         let directory = Directory::new(folder.join("currency"));
         let config = engine.config(database, folder);
@@ -69,16 +73,16 @@ impl Currency {
         register_mint_keys(&directory.currency()?, ledger.as_ref(), &SystemClock).await?;
 
         let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
-        let name: AccountName = "bench".parse()?;
-        let token = cashier.open_account(&name, None).await?;
-        cashier
-            .credit(
-                &name,
-                Amount::new(FUNDS)?,
-                Reference::new("funds of the benchmark")?,
-            )
-            .await?;
-        let account = cashier.account(&name).await?.account.id;
+        let name = |index| format!("bench-{index}").parse::<AccountName>();
+        let mut tokens = Vec::with_capacity(accounts);
+        for index in 0..accounts {
+            let name = name(index)?;
+            tokens.push(cashier.open_account(&name, None).await?);
+            let reference = Reference::new(format!("funds of {name}"))?;
+            let funds = Amount::new(FUNDS / accounts as u64)?;
+            cashier.credit(&name, funds, reference).await?;
+        }
+        let account = cashier.account(&name(0)?).await?.account.id;
         Ok(Self {
             directory,
             config,
@@ -86,8 +90,14 @@ impl Currency {
             mint_keys,
             ledger,
             account,
-            token,
+            tokens,
+            next_token: AtomicUsize::new(0),
         })
+    }
+
+    /// The token of the next account, in turn.
+    pub(super) fn token(&self) -> &Token {
+        &self.tokens[self.next_token.fetch_add(1, Ordering::Relaxed) % self.tokens.len()]
     }
 
     /// The mint key of the first size.

@@ -43,7 +43,8 @@ pub(super) async fn measure(bench: &Bench<'_>) -> Result<HalfLoad> {
     let best = bench.row(Operation::Mint, 1, CLIENTS).await?;
     let requests_per_second = best.requests_per_second / 2.0;
     let duration = bench.duration * DURATION_FACTOR;
-    let address = bench.issuer.address;
+    let address = bench.issuers[0].address;
+    let addresses = [address];
 
     let count = (requests_per_second * duration.as_secs_f64()).ceil() as usize;
     let small = || bench.requests(Operation::Mint, 1, count);
@@ -64,7 +65,7 @@ pub(super) async fn measure(bench: &Bench<'_>) -> Result<HalfLoad> {
         )
         .await?;
     let small = open_loop::drive(address, small().await?, arrivals());
-    let (small, large) = tokio::try_join!(small, load::drive(address, 1, large, duration))?;
+    let (small, large) = tokio::try_join!(small, load::drive(&addresses, 1, large, duration))?;
 
     let (alone, beside_large) = (Latencies::of(&alone)?, Latencies::of(&small)?);
     let measured = HalfLoad {

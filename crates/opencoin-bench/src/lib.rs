@@ -86,12 +86,14 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
-    let currency = Currency::create(folder, plan.database.as_deref(), &plan.engine, &plan.key_bits).await?;
+    let currency = Currency::create(folder, plan.database.as_deref(), &plan.engine, &plan.key_bits, plan.accounts).await?;
     let books = BenchBooks::open(plan.database.as_deref(), &currency.directory).await?;
     let mut measured = Measured {
         version: env!("CARGO_PKG_VERSION"),
         cores: thread::available_parallelism().map_or(1, NonZeroUsize::get),
         engine: plan.engine.engine,
+        issuers: plan.issuers,
+        accounts: plan.accounts,
         database: books.database(),
         ledger_coins_per_second: currency.ledger_coins_per_second().await?,
         bare_inserts: books.bare_inserts(plan.cell_duration).await?,
@@ -124,13 +126,15 @@ async fn processes_and_parts(
         Engine::Signer => Some(ChildProcess::start_signer(currency, folder)?),
         Engine::Memory | Engine::Token => None,
     };
-    let issuer = IssuerProcess::start(currency, folder, &[])?;
+    let issuers = (0..plan.issuers)
+        .map(|_| IssuerProcess::start(currency, folder, &[]))
+        .collect::<Result<Vec<_>>>()?;
     let raw_duration = plan.cell_duration.min(RAW_DURATION_MAX);
     let duration = plan.cell_duration;
     let bench = |key, raw, engine| Bench {
         currency,
         books,
-        issuer: &issuer,
+        issuers: &issuers,
         signer: signer.as_ref(),
         key,
         raw,
@@ -157,13 +161,15 @@ async fn processes_and_parts(
         measured.engine_rates[0],
     );
     parts(plan, &first, folder, measured).await?;
-    measured.issuer_memory_peak_mib = processes::memory(issuer.process.id())?.peak_mib;
+    for issuer in &issuers {
+        measured.issuer_memory_peak_mib += processes::memory(issuer.process.id())?.peak_mib;
+    }
     measured.signer_memory_peak_mib = signer
         .as_ref()
         .map(|signer| processes::memory(signer.id()))
         .transpose()?
         .map(|memory| memory.peak_mib);
-    issuer.process.stop()?;
+    issuers.into_iter().try_for_each(|issuer| issuer.process.stop())?;
     signer.map_or(Ok(()), ChildProcess::stop)
 }
 

@@ -66,14 +66,15 @@ impl Answers {
 }
 
 /// Sends the requests from this many concurrent clients, each of which waits for its answer before its next request.
-/// Ends when all requests are sent or the time limit is over.
+/// The clients are spread evenly over the issuers at these addresses. Ends when all requests are sent or the time limit
+/// is over.
 pub(super) async fn drive(
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     clients: usize,
     requests: Vec<Request>,
     limit: Duration,
 ) -> Result<Answers> {
-    let connections = Connection::open_many(address, clients).await?;
+    let connections = Connection::open_many(addresses, clients).await?;
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
     let mut running = JoinSet::new();
     let begun = Instant::now();
@@ -115,10 +116,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open_many(address: SocketAddr, count: usize) -> Result<Vec<Self>> {
+    pub(super) async fn open_many(addresses: &[SocketAddr], count: usize) -> Result<Vec<Self>> {
         let mut connections = Vec::with_capacity(count);
-        for _ in 0..count {
-            connections.push(Self::open(address).await?);
+        for address in addresses.iter().cycle().take(count) {
+            connections.push(Self::open(*address).await?);
         }
         Ok(connections)
     }

@@ -95,7 +95,7 @@ impl Maker<'_> {
         let head = format!(
             "POST /{} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             self.operation,
-            self.currency.token.expose(),
+            self.currency.token().expose(),
             body.len(),
         );
         Ok([head.as_bytes(), body.as_bytes()].concat())

@@ -17,6 +17,8 @@ pub(super) struct Measured {
     pub(super) version: &'static str,
     pub(super) cores: usize,
     pub(super) engine: Engine,
+    pub(super) issuers: usize,
+    pub(super) accounts: usize,
     pub(super) database: Database,
     /// Coins that the ledger alone redeems in a second.
     pub(super) ledger_coins_per_second: f64,
@@ -45,10 +47,11 @@ impl Measured {
             Database::PostgresElsewhere => "PostgreSQL whose processes cannot be read (n/a)",
         };
         format!(
-            "{} cores, shared by issuer, database and load; books in {books}; engine {}: {}\n\
+            "{} cores, shared by {} issuer process(es), database and load; books in {books}; engine {}: {}\n\
              ledger alone, no HTTP and no RSA: {:.0} coins/s\n\
              database alone, bare inserts of 64 rows a commit: {:.0} rows/s, {} us of CPU a row",
             self.cores,
+            self.issuers,
             self.engine,
             self.engine.text(),
             self.ledger_coins_per_second,

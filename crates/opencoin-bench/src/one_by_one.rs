@@ -1,6 +1,7 @@
 //! Measures the gain of batches: redeems with batches, and with one request per transaction, on the same books.
 
 use std::path::Path;
+use std::slice;
 
 use anyhow::Result;
 use opencoin_terminal::output;
@@ -26,7 +27,7 @@ pub(super) async fn measure(bench: &Bench<'_>, folder: &Path) -> Result<OneByOne
     let in_batches = bench.row(Operation::Redeem, 1, CLIENTS).await?;
     let issuer = IssuerProcess::start(bench.currency, folder, &["--batch-commands-max", "1"])?;
     let one_by_one = Bench {
-        issuer: &issuer,
+        issuers: slice::from_ref(&issuer),
         ..*bench
     }
     .row(Operation::Redeem, 1, CLIENTS)

@@ -37,7 +37,7 @@ pub(super) async fn drive(
     requests: Vec<Request>,
     arrivals: Vec<Duration>,
 ) -> Result<Answers> {
-    let connections = Connection::open_many(address, CONNECTIONS).await?;
+    let connections = Connection::open_many(&[address], CONNECTIONS).await?;
     let (due, waiting) = mpsc::unbounded_channel();
     let waiting = Arc::new(Mutex::new(waiting));
     let mut running = JoinSet::new();

@@ -18,6 +18,8 @@ const SECONDS_PER_CELL_QUICK: f64 = 0.2;
 const SECONDS_PER_CELL_MAX: f64 = 600.0;
 /// A limit for the ports and file handles of a machine.
 const CLIENTS_MAX: usize = 4096;
+const ISSUERS_MAX: i64 = 64;
+const ACCOUNTS_MAX: i64 = 10_000;
 /// More than a disk can store.
 const SPENT_ROWS_MAX: u64 = 10_000_000_000;
 
@@ -34,6 +36,12 @@ pub struct Arguments {
     pub(super) database: Option<String>,
     #[command(flatten)]
     engine: EngineArguments,
+    /// The number of issuer processes that serve the clients. More than one need PostgreSQL.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=ISSUERS_MAX))]
+    issuers: u8,
+    /// The number of accounts that the requests use in turn. Requests of one account wait for each other.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=ACCOUNTS_MAX))]
+    accounts: u16,
     /// Measure a small table in about 20 seconds, to see that the benchmark works.
     #[arg(long)]
     quick: bool,
@@ -99,6 +107,8 @@ pub(super) struct Cell {
 pub(super) struct Plan {
     pub(super) database: Option<String>,
     pub(super) engine: EngineSettings,
+    pub(super) issuers: usize,
+    pub(super) accounts: usize,
     pub(super) cell_duration: Duration,
     pub(super) key_bits: Vec<usize>,
     pub(super) spent_rows: Option<u64>,
@@ -125,6 +135,8 @@ impl Plan {
         let plan = Self {
             database: arguments.database,
             engine: EngineSettings::new(arguments.engine)?,
+            issuers: arguments.issuers.into(),
+            accounts: arguments.accounts.into(),
             cell_duration: Duration::from_secs_f64(arguments.seconds_per_cell.unwrap_or(seconds_default)),
             key_bits: or(arguments.key_bits, &[2048], &[2048, 3072]),
             spent_rows: arguments.spent_rows,
@@ -137,6 +149,10 @@ impl Plan {
         ensure!(
             plan.coins.iter().all(|coins| (1..=ITEMS_MAX).contains(coins)),
             "--coins: a request has 1 to {ITEMS_MAX}"
+        );
+        ensure!(
+            plan.issuers == 1 || plan.database.is_some(),
+            "--issuers: several processes need --database, because SQLite has one"
         );
         let clients_fit = plan
             .clients
