@@ -1,7 +1,7 @@
 //! A hash chain over the journal, by which a later pass detects rows that were deleted, inserted or changed.
 //!
 //! Each row is hashed together with the digest of the rows before it. The blinds are left out, because
-//! signatures may replace them. Records of prunes are left out, because they move no money and the row of the
+//! signatures may replace them and they are deleted when their coins have expired. Records of prunes are left out, because they move no money and the row of the
 //! mint key also says that it was pruned.
 //!
 //! The digest uses no secret key. Somebody who rewrites both the journal and the auditor's state is not
@@ -99,22 +99,25 @@ pub(crate) fn digest_of(row: &JournalRow<'_>) -> [u8; 32] {
         id,
         kind,
         debit,
+        debit_entry,
         credit,
+        credit_entry,
         amount,
         at,
         reference,
         content,
+        issued,
         blinds: _,
     } = *row;
     let mut hash = Sha256::new();
     for number in [id, kind, amount, at] {
         hash.update(number.to_be_bytes());
     }
-    for account in [debit, credit] {
-        hash.update([u8::from(account.is_some())]);
-        hash.update(account.unwrap_or(0).to_be_bytes());
+    for number in [debit, debit_entry, credit, credit_entry] {
+        hash.update([u8::from(number.is_some())]);
+        hash.update(number.unwrap_or(0).to_be_bytes());
     }
-    for bytes in [reference, content] {
+    for bytes in [reference, content, issued.unwrap_or_default()] {
         hash.update((bytes.len() as u64).to_be_bytes());
         hash.update(bytes);
     }
@@ -131,11 +134,14 @@ mod tests {
             id,
             kind: 2,
             debit,
+            debit_entry: None,
             credit,
+            credit_entry: Some(1),
             amount: 5,
             at: 150,
             reference: &[3, 1],
             content: &[7; 32],
+            issued: None,
             blinds: None,
         }
     }
@@ -151,7 +157,7 @@ mod tests {
         let sound = chain([row(1)]);
         assert_eq!(
             chain([JournalRow {
-                blinds: Some(&[1]),
+                blinds: Some((&[1], 1)),
                 ..row(1)
             }])
             .difference(&sound),
@@ -166,6 +172,18 @@ mod tests {
             },
             JournalRow {
                 credit: Some(4),
+                ..row(1)
+            },
+            JournalRow {
+                debit_entry: Some(1),
+                ..row(1)
+            },
+            JournalRow {
+                credit_entry: Some(2),
+                ..row(1)
+            },
+            JournalRow {
+                issued: Some(&[1]),
                 ..row(1)
             },
             JournalRow { amount: 6, ..row(1) },

@@ -50,13 +50,14 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             (account.balance < 0).then(|| format!("{}: {}", account.name, account.balance))
         }),
         for_all("every balance is what the journal says", accounts, |account| {
-            let differs = account.balance != account.journal;
-            differs.then(|| {
-                format!(
-                    "{}: {}, journal {}",
-                    account.name, account.balance, account.journal
-                )
-            })
+            let journal = account.journal.balance;
+            let differs = account.balance != journal;
+            differs.then(|| format!("{}: {}, journal {journal}", account.name, account.balance))
+        }),
+        for_all("no entry of an account is missing", accounts, |account| {
+            let (last, journal) = (account.last_entry, account.journal.last_entry);
+            let fits = last == journal || (last == facts.entries_above && last > journal);
+            (!fits).then(|| format!("{}: {last} entries, journal {journal}", account.name))
         }),
         for_all("no mint key has more coins back than it signed", keys, |key| {
             let fits = (0..=key.issued).contains(&key.returned);
@@ -146,6 +147,7 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
                 })
             },
         ),
+        all_blinds_are_of_records(facts),
         no_given_up_mint_waits(facts),
         money_is_conserved(facts),
         payouts_agree(facts),
@@ -182,6 +184,18 @@ fn for_all<T>(name: &'static str, items: &[T], offence: impl Fn(&T) -> Option<St
         name,
         holds: false,
         detail,
+    }
+}
+
+fn all_blinds_are_of_records(facts: &AuditFacts) -> Check {
+    let (rows, records) = (facts.blinds_rows, facts.records_with_blinds);
+    Check {
+        name: "all stored blinds belong to a transaction",
+        holds: rows.is_none_or(|rows| rows == records),
+        detail: rows.map_or_else(
+            || "not counted".to_owned(),
+            |rows| format!("rows {rows}, transactions {records}"),
+        ),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::sums::Sums;
 use crate::{AccountFacts, AuditFacts, INVALID_ROWS_DESCRIBED_MAX, MintKeyFacts, PayoutFacts};
-use opencoin_ledger::journal::{Kind, ReferenceKey};
+use opencoin_ledger::journal::{IssuedCounts, Kind, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{
     AccountId, Amount, Blind, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, StoredBlind, count_blinds,
@@ -72,8 +72,12 @@ pub struct JournalRow<'a> {
     pub kind: i64,
     /// The account that gives the amount; `None` if no money moves.
     pub debit: Option<i64>,
+    /// The number of this entry in that account; `None` if it is not a holder's.
+    pub debit_entry: Option<i64>,
     /// The account that receives the amount; `None` if no money moves.
     pub credit: Option<i64>,
+    /// The number of this entry in that account; `None` if it is not a holder's.
+    pub credit_entry: Option<i64>,
     /// The amount, in the smallest unit.
     pub amount: i64,
     /// The time by the issuer's clock, in microseconds since the epoch.
@@ -82,8 +86,11 @@ pub struct JournalRow<'a> {
     pub reference: &'a [u8],
     /// The digest of the command's content.
     pub content: &'a [u8],
-    /// The encoded blinds, or signatures in their place.
-    pub blinds: Option<&'a [u8]>,
+    /// How many signatures each mint key gives, encoded; `None` if nothing is signed.
+    pub issued: Option<&'a [u8]>,
+    /// The encoded blinds, or signatures in their place, and the number of the mint key that they expire with;
+    /// `None` if nothing is signed, or the row was deleted because the coins have expired.
+    pub blinds: Option<(&'a [u8], i64)>,
 }
 
 impl Collector {
@@ -118,13 +125,15 @@ impl Collector {
             waiting_mints: 0,
             waited_for: 0,
             waiting_although_given_up: 0,
+            records_with_blinds: 0,
+            blinds_rows: None,
             ..self.facts.clone()
         };
         sums
     }
 
     /// Takes a holder's account.
-    pub fn account(&mut self, id: i64, name: &str, balance: i64) {
+    pub fn account(&mut self, id: i64, name: &str, balance: i64, last_entry: i64) {
         let number = AccountId::new(id);
         if number < AccountId::FIRST_HOLDER {
             self.invalid_table_row(format!("account {id}: the number is reserved"));
@@ -132,12 +141,13 @@ impl Collector {
         self.accounts.insert(number, self.facts.accounts.len());
         let (name, journal) = (
             name.to_owned(),
-            self.earlier.accounts.remove(&number).unwrap_or(0),
+            self.earlier.accounts.remove(&number).unwrap_or_default(),
         );
         self.facts.accounts.push(AccountFacts {
             id: number,
             name,
             balance: balance.into(),
+            last_entry,
             journal,
         });
     }
@@ -259,6 +269,11 @@ impl Collector {
         }
     }
 
+    /// Takes the number of rows of stored blinds.
+    pub(crate) fn blinds_rows(&mut self, rows: i64) {
+        self.facts.blinds_rows = Some(u64::try_from(rows).expect("a count is not below zero"));
+    }
+
     /// Notes that only the coins of the mint key with this number are counted.
     pub(crate) fn counted_only(&mut self, mint_key_no: Option<i64>) {
         let counted = mint_key_no.and_then(|no| self.mint_keys_by_no.get(&no).copied());
@@ -325,11 +340,13 @@ impl Collector {
         let [debit, credit] = [row.debit, row.credit].map(|account| account.map(AccountId::new));
         let amount = i128::from(row.amount);
         // The money is counted before the record is checked, so that an invalid record shows in the sums too.
-        if let Some(account) = debit {
-            self.post(kind, account, -amount)?;
+        for (account, amount) in [(debit, -amount), (credit, amount)] {
+            if let Some(account) = account {
+                self.post(kind, account, amount)?;
+            }
         }
-        if let Some(account) = credit {
-            self.post(kind, account, amount)?;
+        for (account, entry) in [(debit, row.debit_entry), (credit, row.credit_entry)] {
+            self.number(account, entry)?;
         }
         if !kind.fits(debit, credit) {
             return Err(format!("its accounts do not fit the kind {kind:?}"));
@@ -341,14 +358,16 @@ impl Collector {
             Kind::RequestPayout => self.payout_moved(row, debit, None)?,
             Kind::PayPayout => self.payout_moved(row, None, Some(true))?,
             Kind::ReturnPayout => self.payout_moved(row, credit, Some(false))?,
+            // Its number is the first one that the lost state has not assigned.
+            Kind::AcceptState => self.facts.entries_above = row.id - 1,
             Kind::GiveUpMint if self.waiting.contains(row.reference) => {
                 self.facts.waiting_although_given_up += 1;
             }
             _ => {}
         }
-        match (kind.holds_blinds(), row.blinds) {
-            (true, Some(blinds)) => self.blinds(blinds, amount),
-            (false, None) => Ok(()),
+        match (kind.holds_blinds(), row.issued, row.blinds) {
+            (true, Some(issued), blinds) => self.issued(issued, blinds, amount),
+            (false, None, None) => Ok(()),
             _ => Err(format!("the presence of blinds does not fit the kind {kind:?}")),
         }
     }
@@ -367,10 +386,33 @@ impl Collector {
                     .accounts
                     .get(&holder)
                     .ok_or_else(|| format!("{holder:?} does not exist"))?;
-                self.facts.accounts[index].journal += amount;
+                self.facts.accounts[index].journal.balance += amount;
             }
         }
         Ok(())
+    }
+
+    /// Checks that the entries of an account are numbered without a gap, except where an operator has accepted
+    /// an older state.
+    fn number(&mut self, account: Option<AccountId>, entry: Option<i64>) -> Result<(), String> {
+        let holder = account.filter(|account| *account >= AccountId::FIRST_HOLDER);
+        let index = holder.and_then(|holder| self.accounts.get(&holder));
+        let (Some(&index), Some(entry)) = (index, entry) else {
+            return match entry {
+                None if holder.is_none() => Ok(()),
+                None => Err("its entry has no number".to_owned()),
+                Some(_) => Err("it numbers an entry of an account that has none".to_owned()),
+            };
+        };
+        let above = self.facts.entries_above;
+        let last = &mut self.facts.accounts[index].journal.last_entry;
+        let follows = entry == *last + 1 || (*last < above && entry == above + 1);
+        let before = std::mem::replace(last, entry);
+        if follows {
+            Ok(())
+        } else {
+            Err(format!("its entry has the number {entry} after {before}"))
+        }
     }
 
     /// Compares a record with the payout that its reference names. `settled` is `None` for the request, and
@@ -397,22 +439,55 @@ impl Collector {
         Ok(())
     }
 
-    fn blinds(&mut self, blinds: &[u8], amount: i128) -> Result<(), String> {
+    /// Counts the signatures of a record, and compares them with its amount and its stored blinds.
+    fn issued(&mut self, issued: &[u8], blinds: Option<(&[u8], i64)>, amount: i128) -> Result<(), String> {
+        let issued = IssuedCounts::from_bytes(issued).map_err(|error| error.to_string())?;
         let mut value = 0_i128;
-        for (key, count) in count_blinds(blinds).map_err(|error| error.to_string())? {
+        let mut keys = Vec::new();
+        for (no, count) in issued.iter() {
+            let no = i64::from(no.get());
             let index = *self
-                .mint_keys
-                .get(&key)
-                .ok_or_else(|| format!("its blinds name an unknown {key:?}"))?;
+                .mint_keys_by_no
+                .get(&no)
+                .ok_or_else(|| format!("it names the unknown mint key number {no}"))?;
             let facts = &mut self.facts.mint_keys[index];
             facts.blinds += i128::from(count);
             value += facts.denomination * i128::from(count);
+            keys.push((no, index, count));
         }
-        if value == amount {
-            Ok(())
-        } else {
-            Err(format!("its blinds are worth {value}, its amount is {amount}"))
+        let keys: Vec<(i64, &MintKeyFacts, u32)> = keys
+            .into_iter()
+            .map(|(no, index, count)| (no, &self.facts.mint_keys[index], count))
+            .collect();
+        if value != amount {
+            return Err(format!(
+                "its signatures are worth {value}, its amount is {amount}"
+            ));
         }
+        let Some((blinds, expires_with)) = blinds else {
+            return if keys.iter().any(|(_, key, _)| key.pruned) {
+                Ok(())
+            } else {
+                Err("its blinds are missing, and none of their mint keys was pruned".to_owned())
+            };
+        };
+        self.facts.records_with_blinds += 1;
+        let mut stored = count_blinds(blinds).map_err(|error| error.to_string())?;
+        let mut expected: Vec<_> = keys
+            .iter()
+            .map(|(_, key, count)| (key.id, u64::from(*count)))
+            .collect();
+        stored.sort_unstable();
+        expected.sort_unstable();
+        if stored != expected {
+            return Err("its blinds are not those that it counts".to_owned());
+        }
+        let expiry = |key: &MintKeyFacts| key.terms.map(|terms| terms.coins_expiry());
+        let last = keys.iter().max_by_key(|(no, key, _)| (expiry(key), *no));
+        if last.is_none_or(|(no, ..)| *no != expires_with) {
+            return Err("its blinds do not expire with the last of their mint keys".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -425,7 +500,7 @@ mod tests {
 
     fn collector() -> Collector {
         let mut collector = Collector::default();
-        collector.account(3, "alice", 0);
+        collector.account(3, "alice", 0, 0);
         let dates = [10, 20, 30];
         collector.mint_key(&StoredMintKey {
             no: 1,
@@ -449,11 +524,14 @@ mod tests {
             id: 1,
             kind,
             debit,
+            debit_entry: None,
             credit,
+            credit_entry: None,
             amount,
             at: 15,
             reference: &[3, 1],
             content: &[0; 32],
+            issued: None,
             blinds: None,
         }
     }

@@ -24,7 +24,7 @@ pub use collector::{Collector, JournalRow, PayoutRow, WaitingRow};
 pub use pass::{CoinsToCount, Pass, SETTLE_SECONDS, Sample, Settled};
 pub use source::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, StoredAcceptance, Wanted};
 pub use state::{StateError, decode_state, encode_state};
-pub use sums::Sums;
+pub use sums::{AccountSums, Sums};
 
 use opencoin_ledger::{AccountId, MintKeyId, MintKeyTerms, PayoutNo};
 
@@ -62,6 +62,13 @@ pub struct AuditFacts {
     pub prunes: u64,
     /// The number of records in the journal.
     pub transactions: u64,
+    /// Entries of accounts have higher numbers than this since an operator accepted an older state, by the
+    /// journal.
+    pub entries_above: i64,
+    /// The number of records whose blinds are stored.
+    pub records_with_blinds: u64,
+    /// The number of stored rows of blinds; `None` if this pass has not counted them.
+    pub blinds_rows: Option<u64>,
     /// The number of invalid rows.
     pub invalid_rows: u64,
     /// Descriptions of the first [`INVALID_ROWS_DESCRIBED_MAX`] invalid rows.
@@ -77,8 +84,10 @@ pub struct AccountFacts {
     pub name: String,
     /// The balance in the account's row.
     pub balance: i128,
-    /// The balance by the journal: amounts received minus amounts given.
-    pub journal: i128,
+    /// The number of the newest entry, in the account's row.
+    pub last_entry: i64,
+    /// The same by the journal.
+    pub journal: AccountSums,
 }
 
 /// The facts about a mint key.

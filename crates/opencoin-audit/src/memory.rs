@@ -1,12 +1,12 @@
 //! Lets an auditor read the in-memory model.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
-use opencoin_ledger::journal::{Record, ReferenceKey};
+use opencoin_ledger::journal::Record;
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::view::MintKeyState;
-use opencoin_ledger::{AccountId, LedgerError, LedgerTime, MemoryLedger, Settlement, TransactionNo, View};
+use opencoin_ledger::{
+    AccountId, EntryNo, LedgerError, LedgerTime, MemoryLedger, MemorySnapshot, Settlement, TransactionNo,
+};
 
 use crate::{
     ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance,
@@ -21,9 +21,9 @@ impl AuditSource for MemoryLedger {
 
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
         pass.settle_at_once(); // numbers are assigned to one command at a time
-        self.read(|view, journal, waiting_blinds| {
-            state(view, waiting_blinds, pass);
-            records(journal, pass);
+        self.read(|books| {
+            state(books, pass);
+            records(books, pass);
         });
         Ok(())
     }
@@ -33,18 +33,19 @@ impl AuditSource for MemoryLedger {
             Wanted::After(after) => no > after.get(),
             Wanted::Numbers(numbers) => numbers.contains(&TransactionNo::new(no)),
         };
-        let acceptances = self.read(|_, journal, _| {
-            numbered(journal)
-                .filter(|(no, record)| is_wanted(*no) && record.blinds.is_some())
+        let acceptances = self.read(|books| {
+            numbered(books.journal)
+                .filter_map(|(no, record)| Some((no, record, books.blinds.get(&no)?)))
+                .filter(|(no, ..)| is_wanted(*no))
                 .take(ACCEPTANCES_PER_PAGE_MAX)
-                .map(|(no, record)| {
+                .map(|(no, record, blinds)| {
                     StoredAcceptance::new(
                         no,
                         record.kind.code(),
                         record.content.as_bytes().to_vec(),
                         record.debit.map(AccountId::get),
                         record.at.unix_micros(),
-                        record.blinds.as_deref(),
+                        blinds,
                     )
                 })
                 .collect()
@@ -53,11 +54,13 @@ impl AuditSource for MemoryLedger {
     }
 }
 
-fn state(view: &View, waiting_blinds: &HashMap<ReferenceKey, Vec<u8>>, pass: &mut Pass) {
+fn state(books: MemorySnapshot<'_>, pass: &mut Pass) {
+    let view = books.view;
     let mut accounts: Vec<_> = view.accounts().collect();
     accounts.sort_unstable_by_key(|account| account.id);
     for account in accounts {
-        pass.account(account.id.get(), account.name.as_str(), account.balance.as_i64());
+        let (name, balance) = (account.name.as_str(), account.balance.as_i64());
+        pass.account(account.id.get(), name, balance, account.last_entry.get());
     }
     let mut mint_keys: Vec<_> = view.mint_keys().collect();
     mint_keys.sort_unstable_by_key(|key| key.no);
@@ -82,10 +85,13 @@ fn state(view: &View, waiting_blinds: &HashMap<ReferenceKey, Vec<u8>>, pass: &mu
             account: waiting.account.get(),
             content: waiting.content.as_bytes(),
             amount: waiting.amount.as_i64(),
-            blinds: &waiting_blinds[&waiting.reference],
+            blinds: &books.waiting_blinds[&waiting.reference],
         });
     }
     let counted = pass.coins_to_count();
+    if counted == CoinsToCount::All {
+        pass.blinds_rows(books.blinds.len() as i64);
+    }
     let is_counted = |no: &i64| match counted {
         CoinsToCount::All => true,
         CoinsToCount::Of(only) => *no == only,
@@ -118,19 +124,27 @@ fn stored_mint_key(key: &MintKeyState) -> StoredMintKey {
     }
 }
 
-fn records(journal: &[Record], pass: &mut Pass) {
+fn records(books: MemorySnapshot<'_>, pass: &mut Pass) {
     let from = pass.journal_from();
-    for (id, record) in numbered(journal).filter(|(no, _)| *no >= from) {
+    for (id, record) in numbered(books.journal).filter(|(no, _)| *no >= from) {
+        let issued = record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes());
+        let expires_with = record
+            .blinds
+            .as_ref()
+            .map(|blinds| blinds.expires_with.get().into());
         pass.journal(&JournalRow {
             id,
             kind: record.kind.code().into(),
             debit: record.debit.map(AccountId::get),
+            debit_entry: record.debit_entry.map(EntryNo::get),
             credit: record.credit.map(AccountId::get),
+            credit_entry: record.credit_entry.map(EntryNo::get),
             amount: record.amount.as_i64(),
             at: record.at.unix_micros(),
             reference: record.reference.as_bytes(),
             content: record.content.as_bytes(),
-            blinds: record.blinds.as_deref(),
+            issued: issued.as_deref(),
+            blinds: books.blinds.get(&id).map(Vec::as_slice).zip(expires_with),
         });
     }
 }

@@ -55,7 +55,7 @@ pub struct Sample {
 ///
 /// 1. [`Self::settle_before`] or [`Self::settle_at_once`],
 /// 2. the methods that take accounts, mint keys, payouts and waiting mints, in this order and for every row,
-/// 3. [`Self::coins_to_count`], and the methods that take the counts of these coins,
+/// 3. [`Self::coins_to_count`], and the methods that take these counts,
 /// 4. [`Self::journal`] for each record from [`Self::journal_from`] on, in ascending order of numbers.
 ///
 /// All rows must be of one snapshot.
@@ -95,7 +95,7 @@ pub(crate) struct Found {
 /// The spent and recouped coins that a store is asked to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CoinsToCount {
-    /// Those of every mint key.
+    /// Those of every mint key, and the rows of stored blinds.
     All,
     /// Those of the mint key with this number.
     Of(i64),
@@ -157,8 +157,8 @@ impl Pass {
     }
 
     /// Takes a holder's account.
-    pub fn account(&mut self, id: i64, name: &str, balance: i64) {
-        self.collector.account(id, name, balance);
+    pub fn account(&mut self, id: i64, name: &str, balance: i64, last_entry: i64) {
+        self.collector.account(id, name, balance, last_entry);
     }
 
     /// Takes a mint key.
@@ -195,6 +195,11 @@ impl Pass {
     /// Takes the number of recouped coins of one mint key.
     pub fn recouped(&mut self, mint_key_no: i64, coins: i64) {
         self.collector.recouped(mint_key_no, coins);
+    }
+
+    /// Takes the number of rows of stored blinds.
+    pub fn blinds_rows(&mut self, rows: i64) {
+        self.collector.blinds_rows(rows);
     }
 
     /// The number of the first row to read. A short pass reads the last settled row again, to check that it

@@ -30,7 +30,7 @@ pub trait AuditSource: Send + Sync {
         Ok(pass.facts())
     }
 
-    /// Reads at most [`ACCEPTANCES_PER_PAGE_MAX`] mints, renews and recoups.
+    /// Reads at most [`ACCEPTANCES_PER_PAGE_MAX`] mints, renews and recoups whose blinds were not deleted.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -64,19 +64,11 @@ pub struct StoredAcceptance {
 }
 
 impl StoredAcceptance {
-    /// Converts a stored row: `id`, `kind`, `content`, `debit_account`, `applied_at`, `blinds`.
+    /// Converts a stored row: `id`, `kind`, `content`, `debit_account` and `applied_at` of `transactions`, and its
+    /// `blinds`.
     #[must_use]
-    pub fn new(
-        id: i64,
-        kind: i16,
-        content: Vec<u8>,
-        debit: Option<i64>,
-        at: i64,
-        blinds: Option<&[u8]>,
-    ) -> Self {
-        let blinds = blinds.ok_or_else(|| "it has no blinds".to_owned());
-        let blinds =
-            blinds.and_then(|bytes| opencoin_ledger::decode_blinds(bytes).map_err(|error| error.to_string()));
+    pub fn new(id: i64, kind: i16, content: Vec<u8>, debit: Option<i64>, at: i64, blinds: &[u8]) -> Self {
+        let blinds = opencoin_ledger::decode_blinds(blinds).map_err(|error| error.to_string());
         Self {
             no: TransactionNo::new(id),
             kind,

@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::{Chain, Link};
 use crate::pass::Settled;
-use crate::sums::Sums;
+use crate::sums::{AccountSums, Sums};
 use crate::{AuditFacts, INVALID_ROWS_DESCRIBED_MAX};
 use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 
-const HEADER: &[u8] = b"opencoin audit state 1\n";
+const HEADER: &[u8] = b"opencoin audit state 2\n";
 const DIGEST_BYTES: usize = 32;
 
 /// The bytes are not a state of these books, or this version cannot read them.
@@ -51,11 +51,15 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         retirements,
         prunes,
         transactions,
+        entries_above,
+        records_with_blinds: _,
+        blinds_rows: _,
         invalid_rows,
         invalid,
     } = totals;
     let mut writer = Writer(HEADER.to_vec());
     writer.long(*last);
+    writer.long(*entries_above);
     for sum in [paid_in, paid_out, unsettled_payouts, coins_outstanding, recouped] {
         writer.sum(*sum);
     }
@@ -68,9 +72,10 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         writer.0.extend(text.as_bytes());
     }
     writer.count(accounts.len() as u64);
-    for (account, sum) in accounts {
+    for (account, sums) in accounts {
         writer.long(account.get());
-        writer.sum(*sum);
+        writer.sum(sums.balance);
+        writer.long(sums.last_entry);
     }
     writer.count(mint_keys.len() as u64);
     for (key, blinds) in mint_keys {
@@ -99,7 +104,7 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
         return Err(StateError);
     }
     let mut reader = Reader(body.strip_prefix(HEADER).ok_or(StateError)?);
-    let last = reader.long()?;
+    let (last, entries_above) = (reader.long()?, reader.long()?);
     let [paid_in, paid_out, unsettled_payouts] = [reader.sum()?, reader.sum()?, reader.sum()?];
     let [coins_outstanding, recouped] = [reader.sum()?, reader.sum()?];
     let [retirements, prunes, transactions, invalid_rows] =
@@ -113,6 +118,7 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
         retirements,
         prunes,
         transactions,
+        entries_above,
         invalid_rows,
         ..AuditFacts::default()
     };
@@ -130,8 +136,9 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
         ..Sums::default()
     };
     for _ in 0..reader.count()? {
-        sums.accounts
-            .insert(AccountId::new(reader.long()?), reader.sum()?);
+        let account = AccountId::new(reader.long()?);
+        let (balance, last_entry) = (reader.sum()?, reader.long()?);
+        sums.accounts.insert(account, AccountSums { balance, last_entry });
     }
     for _ in 0..reader.count()? {
         sums.mint_keys
@@ -260,11 +267,14 @@ mod tests {
     fn settled() -> Settled {
         let totals = AuditFacts {
             paid_in: 7,
+            entries_above: 9,
             transactions: 3,
             invalid: vec!["odd".to_owned()],
             ..AuditFacts::default()
         };
-        let accounts = [(AccountId::new(3), -4), (AccountId::new(4), i128::MAX)].into();
+        let accounts = [(3, -4, 2), (4, i128::MAX, i64::MAX)]
+            .map(|(id, balance, last_entry)| (AccountId::new(id), AccountSums { balance, last_entry }))
+            .into();
         let (mint_keys, payouts) = (
             [(MintKeyId::new([7; 20]), 5)].into(),
             [(PayoutNo::new(2), (1, 0))].into(),

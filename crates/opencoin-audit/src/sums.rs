@@ -5,12 +5,21 @@ use std::collections::BTreeMap;
 use crate::AuditFacts;
 use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 
+/// The sums of one account, by the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AccountSums {
+    /// Amounts received minus amounts given.
+    pub balance: i128,
+    /// The number of its newest entry.
+    pub last_entry: i64,
+}
+
 /// Running sums of the journal. Their size depends on the number of accounts, mint keys and payouts, not on
 /// the length of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
-    /// Amounts received minus amounts given, of every holder's account.
-    pub(crate) accounts: BTreeMap<AccountId, i128>,
+    /// The sums of every holder's account.
+    pub(crate) accounts: BTreeMap<AccountId, AccountSums>,
     /// The number of accepted blinds of every mint key.
     pub(crate) mint_keys: BTreeMap<MintKeyId, i128>,
     /// The numbers of requests and settlements of every payout.

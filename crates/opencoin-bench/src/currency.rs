@@ -16,8 +16,8 @@ use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
 use opencoin_keys::{Clock, Directory, SystemClock, register_mint_keys};
 use opencoin_ledger::{
-    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, PayloadHash, Reference,
-    TransactionReference,
+    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, Reference,
+    SPENT_DIGEST_BYTES, SpentDigest, TransactionReference,
 };
 use opencoin_schema::BigInt;
 use rand::RngCore;
@@ -191,13 +191,14 @@ impl Currency {
 
     fn redeem(&self, key: &SigningKey) -> Result<Command> {
         let coin = |_| {
-            let payload_hash = PayloadHash::new(&random_bytes(32))?;
-            anyhow::Ok(CoinIn {
+            let mut digest = [0; SPENT_DIGEST_BYTES];
+            OsRng.fill_bytes(&mut digest);
+            CoinIn {
                 mint_key: key.ledger_id,
-                payload_hash,
-            })
+                spent_digest: SpentDigest::new(digest),
+            }
         };
-        let coins = (0..LEDGER_COMMAND_COINS).map(coin).collect::<Result<_>>()?;
+        let coins = (0..LEDGER_COMMAND_COINS).map(coin).collect();
         Ok(Command::Redeem {
             account: self.account,
             coins,

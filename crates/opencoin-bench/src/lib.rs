@@ -86,7 +86,14 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
-    let currency = Currency::create(folder, plan.database.as_deref(), &plan.engine, &plan.key_bits, plan.accounts).await?;
+    let currency = Currency::create(
+        folder,
+        plan.database.as_deref(),
+        &plan.engine,
+        &plan.key_bits,
+        plan.accounts,
+    )
+    .await?;
     let books = BenchBooks::open(plan.database.as_deref(), &currency.directory).await?;
     let mut measured = Measured {
         version: env!("CARGO_PKG_VERSION"),

@@ -68,7 +68,7 @@ pub async fn a_key_can_be_pruned_while_its_coins_come_back(ledgers: &Pair) {
     assert_eq!(in_time + late, REQUESTS as u64 - 1);
     assert_eq!(outcomes[24], new(pruned(in_time, REQUESTS as u64 - in_time)));
     assert_eq!(world.counters(1).await, (REQUESTS as u64, in_time));
-    forget_coins(&[&*ledgers[0], &*ledgers[1]]).await;
+    forget_rows(&[&*ledgers[0], &*ledgers[1]]).await;
     assert_eq!(world.facts().await.mint_keys[0].spent, 0);
 }
 

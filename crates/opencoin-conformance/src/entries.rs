@@ -8,14 +8,14 @@ use crate::concurrency::at_once;
 use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::journal::Kind;
-use opencoin_ledger::{AccountEntry, AccountId, EntryPage, TransactionNo};
+use opencoin_ledger::{AccountEntry, AccountId, EntryNo, EntryPage};
 
 async fn read(ledger: &dyn Store, account: AccountId, page: EntryPage, limit: u32) -> Vec<AccountEntry> {
     ledger.accounts().entries(account, page, limit).await.unwrap()
 }
 
 async fn all(ledger: &dyn Store, account: AccountId) -> Vec<AccountEntry> {
-    read(ledger, account, EntryPage::After(TransactionNo::BEFORE_ALL), 1000).await
+    read(ledger, account, EntryPage::After(EntryNo::BEFORE_ALL), 1000).await
 }
 
 /// The entries list everything that moved money of an account, with labels and counterparties.
@@ -105,7 +105,7 @@ pub async fn entries_are_read_in_pages(ledgers: &Pair) {
         .collect();
     world.apply(&transfers).await;
     let expected = all(&*ledgers[0], alice()).await;
-    let (mut forwards, mut no) = (Vec::new(), TransactionNo::BEFORE_ALL);
+    let (mut forwards, mut no) = (Vec::new(), EntryNo::BEFORE_ALL);
     loop {
         let page = read(&*ledgers[1], alice(), EntryPage::After(no), 4).await;
         let Some(last) = page.last() else { break };
@@ -125,14 +125,9 @@ pub async fn entries_are_read_in_pages(ledgers: &Pair) {
         (10, &expected, &expected)
     );
     assert!(
-        read(
-            &*ledgers[1],
-            alice(),
-            EntryPage::After(TransactionNo::BEFORE_ALL),
-            0
-        )
-        .await
-        .is_empty()
+        read(&*ledgers[1], alice(), EntryPage::After(EntryNo::BEFORE_ALL), 0)
+            .await
+            .is_empty()
     );
 }
 
@@ -145,7 +140,7 @@ pub async fn entries_are_followed_while_money_moves(ledgers: &Pair) {
     let follow = |account: AccountId| {
         let (ledger, is_over) = (Arc::clone(&ledgers[1]), Arc::clone(&is_over));
         tokio::spawn(async move {
-            let (mut seen, mut no) = (Vec::new(), TransactionNo::BEFORE_ALL);
+            let (mut seen, mut no) = (Vec::new(), EntryNo::BEFORE_ALL);
             loop {
                 let was_over = is_over.load(Ordering::SeqCst); // loaded first, so no entry is missed
                 let page = read(&*ledger, account, EntryPage::After(no), 3).await;

@@ -196,7 +196,7 @@ impl Books {
             .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
             .await
             .unwrap();
-        forget_coins(&[ledger]).await;
+        forget_rows(&[ledger]).await;
         let facts = ledger.audit_facts().await.unwrap();
         assert!(opencoin_audit::check(&facts).holds(), "{facts:?}");
         let (mint_keys, signing_paused) = (

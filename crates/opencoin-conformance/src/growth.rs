@@ -2,7 +2,7 @@
 //! books keep it for ever, so it must be short.
 
 use opencoin_ledger::{
-    BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, Command, PayloadHash, TRANSACTION_REFERENCE_BYTES_MAX,
+    BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, Command, SpentDigest, TRANSACTION_REFERENCE_BYTES_MAX,
     TransactionReference,
 };
 
@@ -47,7 +47,7 @@ pub async fn growth_of_a_renew(ledgers: &Pair, count: u64, size: impl AsyncFn() 
             transaction_reference: reference(*number),
             coins: vec![CoinIn {
                 mint_key: key_id(1),
-                payload_hash: PayloadHash::new(&incompressible(*number, 48)).unwrap(),
+                spent_digest: SpentDigest::new(incompressible(*number, 32).try_into().unwrap()),
             }],
             blinds: vec![blind(*number)],
             at: NOW,

@@ -147,15 +147,13 @@ pub async fn signatures_are_kept_only_where_nothing_has_changed(ledgers: &Pair) 
         [false, false]
     );
     assert_eq!(world.stored("a").await, stored_before);
-    // Neither for a transaction that does not exist, nor for one without blinds.
-    let credit = TransactionNo::new(found[0].no.get() - 1);
-    for no in [TransactionNo::new(i64::MAX), TransactionNo::new(-1), credit] {
-        let other = KeptSignatures::new(no, &first.blinds, &signed(1, &first.blinds));
-        assert_eq!(ledgers[0].keep_signatures(&[other]).await.unwrap(), [false]);
-    }
-    let no = |number: usize| TransactionNo::new(number as i64 + 1);
-    let many = (0..=BATCH_COMMANDS_MAX)
-        .map(|number| KeptSignatures::new(no(number), &first.blinds, &signed(1, &first.blinds)));
+    // There is no such transaction.
+    let kept = |text: &str| KeptSignatures::new(&reference(text), &first.blinds, &signed(1, &first.blinds));
+    assert_eq!(
+        ledgers[0].keep_signatures(&[kept("other")]).await.unwrap(),
+        [false]
+    );
+    let many = (0..=BATCH_COMMANDS_MAX).map(|number| kept(&number.to_string()));
     let error = ledgers[0]
         .keep_signatures(&many.collect::<Vec<_>>())
         .await

@@ -13,7 +13,6 @@ mod accounts;
 mod audit;
 mod coins;
 mod concurrency;
-mod earlier;
 mod entries;
 mod faults;
 mod growth;
@@ -36,7 +35,6 @@ pub use audit::{
 };
 pub use coins::*;
 pub use concurrency::*;
-pub use earlier::{SECOND_VERSION_BLINDS, books_of_the_second_version_go_on};
 pub use entries::*;
 pub use faults::{Dropped, FaultCase, batches_are_dropped_anywhere};
 pub use growth::{RENEW_BYTES_MAX, growth_of_a_renew};

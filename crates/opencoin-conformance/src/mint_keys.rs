@@ -185,7 +185,7 @@ pub async fn a_key_is_pruned_once_its_coins_have_expired(ledgers: &Pair) {
     );
     for ledger in ledgers {
         assert_eq!(ledger.check_coins(key_id(1)).await, Ok(()));
-        assert_eq!(ledger.forget_coins(key_id(1), 1).await, Ok(0), "it is not pruned");
+        assert_eq!(ledger.forget_rows(key_id(1), 1).await, Ok(0), "it is not pruned");
     }
     assert_eq!(world.facts().await, before);
     assert_eq!(world.one(prune(1)).await, new(pruned(2, 1)));
@@ -194,7 +194,7 @@ pub async fn a_key_is_pruned_once_its_coins_have_expired(ledgers: &Pair) {
     for coin in [(1, 1), (1, 3)] {
         assert_eq!(world.one(redeem(bob(), &[coin])).await, expired);
     }
-    forget_coins(&[&*ledgers[0], &*ledgers[1]]).await;
+    forget_rows(&[&*ledgers[0], &*ledgers[1]]).await;
     let after = world.facts().await;
     assert_eq!(world.one(prune(1)).await, again(pruned(2, 1)));
     assert_eq!(
@@ -271,7 +271,7 @@ pub async fn coins_spent_and_pruned_in_one_batch_leave_no_rows(ledgers: &Pair) {
         new(pruned(0, 0)),
     ];
     assert_eq!(world.apply(&batch).await, outcomes);
-    forget_coins(&[&*ledgers[0], &*ledgers[1]]).await;
+    forget_rows(&[&*ledgers[0], &*ledgers[1]]).await;
     let facts = world.facts().await;
     assert_eq!(
         facts.mint_keys.iter().map(|key| key.spent).collect::<Vec<_>>(),

@@ -250,7 +250,7 @@ pub async fn recouped_coins_are_forgotten_with_their_key(ledgers: &Pair) {
         [new(accepted(2)), new(pruned(0, 2)), expired]
     );
     let recouped_rows = async || {
-        forget_coins(&[&*ledgers[0], &*ledgers[1]]).await;
+        forget_rows(&[&*ledgers[0], &*ledgers[1]]).await;
         world
             .facts()
             .await

@@ -7,8 +7,8 @@ use crate::Store;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::{
     Account, AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, IdempotencyKey,
-    KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayloadHash, PayoutNo,
-    Reference, RevokedBlind, Settlement, StoredBlind, StoredNumber, TokenHash, TransactionNo,
+    KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayoutNo, Reference,
+    RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash, TransactionNo,
     TransactionReference, UnsignedTransaction,
 };
 
@@ -134,14 +134,14 @@ impl World {
 
 /// Deletes the coins of all pruned mint keys, one coin at a time, through each ledger in turn. Asserts before
 /// each step that the books hold.
-pub(crate) async fn forget_coins(ledgers: &[&dyn Store]) {
+pub(crate) async fn forget_rows(ledgers: &[&dyn Store]) {
     let keys = ledgers[0].mint_keys().await.unwrap();
     for key in keys.iter().filter(|key| key.pruned) {
         for ledger in ledgers.iter().cycle() {
             let facts = ledger.audit_facts().await.unwrap();
             let report = opencoin_audit::check(&facts);
             assert!(report.holds(), "{report:#?}");
-            if ledger.forget_coins(key.id, 1).await.unwrap() == 0 {
+            if ledger.forget_rows(key.id, 1).await.unwrap() == 0 {
                 break;
             }
         }
@@ -343,7 +343,7 @@ pub(crate) fn signed(key: u8, before: &[StoredBlind]) -> Vec<StoredBlind> {
 /// The signatures of one key for a transaction, in the form in which a ledger keeps them.
 pub(crate) fn keep(key: u8, transaction: &UnsignedTransaction) -> KeptSignatures {
     KeptSignatures::new(
-        transaction.no,
+        &transaction.reference,
         &transaction.blinds,
         &signed(key, &transaction.blinds),
     )
@@ -352,11 +352,11 @@ pub(crate) fn keep(key: u8, transaction: &UnsignedTransaction) -> KeptSignatures
 /// Coins from pairs of key and serial.
 pub(crate) fn coins(coins: &[(u8, u32)]) -> Vec<CoinIn> {
     let coin = |&(key, serial): &(u8, u32)| {
-        let mut hash = [7; 20];
-        hash[..4].copy_from_slice(&serial.to_be_bytes());
+        let mut digest = [7; 32];
+        digest[..4].copy_from_slice(&serial.to_be_bytes());
         CoinIn {
             mint_key: key_id(key),
-            payload_hash: PayloadHash::new(&hash).unwrap(),
+            spent_digest: SpentDigest::new(digest),
         }
     };
     coins.iter().map(coin).collect()
@@ -405,7 +405,7 @@ pub(crate) fn revoked(revoked: &[(u8, u32, u32)]) -> Vec<RevokedBlind> {
         RevokedBlind {
             mint_key: coin.mint_key,
             blind,
-            payload_hash: coin.payload_hash,
+            spent_digest: coin.spent_digest,
         }
     };
     revoked.iter().map(revoked_blind).collect()

@@ -30,10 +30,6 @@ pub const MINT_KEY_BITS_MIN: usize = 2048;
 /// The salt of a coin's signature in RFC 9474, in bytes: as long as the hash.
 pub(crate) const SALT_BYTES: usize = 48;
 
-/// A [`PayloadHash`] keeps this many bytes of the SHA-384. Finding a collision still takes 2^128 work, and the
-/// index of spent coins is a third smaller.
-const PAYLOAD_HASH_BYTES: usize = 32;
-
 /// How the coins of a currency are made. The currency's CDD names the suite, which never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CipherSuite {
@@ -121,8 +117,8 @@ impl CipherSuite {
         }
     }
 
-    /// The hash by which a coin of this payload is recorded as spent: the SHA-1 of the compact text, or the
-    /// first 32 bytes of its SHA-384.
+    /// The hash that identifies a coin of this payload among those of its mint key: the SHA-1 of the compact
+    /// text, or its SHA-384.
     ///
     /// In the first suite, this number is also what the mint key signs. Two payloads with the same SHA-1 share one
     /// signature, so they must count as one coin.
@@ -131,11 +127,11 @@ impl CipherSuite {
         let text = text::compact(payload);
         match self {
             Self::RsaSha256PssChaum82 => recorded(&Sha1::digest(text)),
-            Self::RsaSha384PssRfc9474 => recorded(&Sha384::digest(text)[..PAYLOAD_HASH_BYTES]),
+            Self::RsaSha384PssRfc9474 => recorded(&Sha384::digest(text)),
         }
     }
 
-    /// Verifies that the mint key `key` signed the coin, and returns the hash by which it is recorded as spent.
+    /// Verifies that the mint key `key` signed the coin, and returns the hash that identifies the coin.
     ///
     /// The coin may be spent or expired. It is worth the denomination of the mint key, whatever the payload says.
     ///
@@ -161,7 +157,7 @@ impl CipherSuite {
                 let hash = Sha384::digest(text);
                 key.verify_pss(PssHash::Sha384, &hash, SALT_BYTES, &coin.signature)
                     .map_err(|_| CoinError)?;
-                Ok(recorded(&hash[..PAYLOAD_HASH_BYTES]))
+                Ok(recorded(&hash))
             }
         }
     }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use opencoin_crypto::blind_in_range;
 use opencoin_keys::{CertifiedMintKey, Currency};
-use opencoin_ledger::{BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, TransactionReference};
+use opencoin_ledger::{BLIND_REFERENCE_BYTES_MAX, Blind, CoinIn, SpentDigest, TransactionReference};
 use opencoin_schema::{BigInt, Coin, Payload};
 use thiserror::Error;
 
@@ -189,7 +189,7 @@ fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, 
         .map_err(|_| Inadmissible::BadSignature { index })?;
     Ok(CoinIn {
         mint_key: key.ledger_id,
-        payload_hash,
+        spent_digest: SpentDigest::of(&key.fingerprint, &payload_hash),
     })
 }
 

@@ -369,6 +369,7 @@ impl Issuer {
             Transaction::Accepted(accepted) => {
                 sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await
             }
+            Transaction::Expired => Err(coins_expired()),
             Transaction::GivenUp => Err(given_up()),
         }
     }
@@ -501,9 +502,19 @@ impl Issuer {
         applied: Applied,
     ) -> Result<Signed, Refusal> {
         if applied.repeated {
-            let accepted = self.books.ledger.accepted(reference).await.map_err(unavailable)?;
-            let accepted = accepted.ok_or_else(Refusal::unavailable)?;
-            return sign_again(self.signer.as_ref(), reference, accepted, Wanted::All).await;
+            let found = self
+                .books
+                .ledger
+                .transaction(reference)
+                .await
+                .map_err(unavailable)?;
+            return match found.ok_or_else(Refusal::unavailable)? {
+                Transaction::Accepted(accepted) => {
+                    sign_again(self.signer.as_ref(), reference, accepted, Wanted::All).await
+                }
+                Transaction::Expired => Err(coins_expired()),
+                Transaction::GivenUp => Err(given_up()),
+            };
         }
         Ok(if signing_paused(applied.effect) {
             Signed::Later
@@ -511,6 +522,14 @@ impl Issuer {
             sign_accepted(self.signer.as_ref(), reference, accepted).await
         })
     }
+}
+
+/// The refusal of a transaction whose signatures are of no use any more.
+fn coins_expired() -> Refusal {
+    Refusal::new(
+        Reason::KeyExpired,
+        "this transaction was carried out, but all of its coins have expired, and the issuer has deleted their blinds",
+    )
 }
 
 fn account_service(

@@ -105,7 +105,7 @@ impl Operator {
         else {
             unreachable!("the effect is that of the command");
         };
-        self.forget_coins(id).await?;
+        self.forget_rows(id).await?;
         Ok(PrunedMintKey {
             id,
             denomination,
@@ -121,15 +121,15 @@ impl Operator {
     pub async fn finish_prunes(&self) -> Result<u64, OperatorError> {
         let mut rows = 0;
         for key in self.ledger.mint_keys().await?.iter().filter(|key| key.pruned) {
-            rows += self.forget_coins(key.id).await?;
+            rows += self.forget_rows(key.id).await?;
         }
         Ok(rows)
     }
 
-    async fn forget_coins(&self, id: MintKeyId) -> Result<u64, OperatorError> {
+    async fn forget_rows(&self, id: MintKeyId) -> Result<u64, OperatorError> {
         let mut rows = 0;
         loop {
-            match self.ledger.forget_coins(id, FORGOTTEN_COINS_MAX).await? {
+            match self.ledger.forget_rows(id, FORGOTTEN_COINS_MAX).await? {
                 0 => return Ok(rows),
                 portion => rows += portion,
             }
@@ -152,7 +152,7 @@ mod tests {
     use chrono::{DateTime, Utc};
     use opencoin_audit::AuditSource;
     use opencoin_ledger::{
-        AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, PayloadHash, Reference, TokenHash,
+        AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, Reference, SpentDigest, TokenHash,
         TransactionReference,
     };
 
@@ -195,7 +195,7 @@ mod tests {
             (AccountId::FIRST_HOLDER, TransactionReference::new([key]).unwrap());
         let coin = CoinIn {
             mint_key: id(key),
-            payload_hash: PayloadHash::new(&[key]).unwrap(),
+            spent_digest: SpentDigest::new([key; 32]),
         };
         [
             Command::Mint {

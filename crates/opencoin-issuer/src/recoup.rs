@@ -15,7 +15,7 @@ use opencoin_crypto::{BlindingSeed, PublicKey};
 use opencoin_keys::Currency;
 use opencoin_ledger::{
     Accepted, BLIND_REFERENCE_BYTES_MAX, BlindDigest, Ledger, LedgerError, MintKeyStatus, RevokedBlind,
-    StoredNumber,
+    SpentDigest, StoredNumber,
 };
 use opencoin_schema::{BigInt, RevealedCoin};
 use serde::Serialize;
@@ -145,7 +145,7 @@ fn prove(
     Ok(RevokedBlind {
         mint_key: blind.mint_key,
         blind: BlindDigest::of(blind.mint_key, blinded.as_be_bytes()),
-        payload_hash: suite.payload_hash(payload),
+        spent_digest: SpentDigest::of(&key.fingerprint, &suite.payload_hash(payload)),
     })
 }
 

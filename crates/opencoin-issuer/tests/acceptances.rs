@@ -15,7 +15,7 @@ use opencoin_keys::{
     register_mint_keys,
 };
 use opencoin_ledger::{
-    AccountId, Amount, Blind, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, PayloadHash, Reference,
+    AccountId, Amount, Blind, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, Reference, SpentDigest,
     StoredBlind, StoredNumber, TransactionNo, TransactionReference,
 };
 use opencoin_schema::BigInt;
@@ -148,7 +148,7 @@ impl World {
                     ..stored.clone()
                 };
             }
-            let kept = KeptSignatures::new(transaction.no, &transaction.blinds, &after);
+            let kept = KeptSignatures::new(&transaction.reference, &transaction.blinds, &after);
             assert_eq!(self.ledger.keep_signatures(&[kept]).await.unwrap(), [true]);
         }
     }
@@ -195,7 +195,7 @@ async fn kept_signatures_match_the_request_and_changes_are_found() {
         .await;
     let coin = opencoin_ledger::CoinIn {
         mint_key: world.key(5),
-        payload_hash: PayloadHash::new(&[7]).unwrap(),
+        spent_digest: SpentDigest::new([7; 32]),
     };
     let blinds = vec![world.blind(5)];
     world

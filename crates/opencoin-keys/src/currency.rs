@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use opencoin_crypto::{
     CertificateError, CipherSuite, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
 };
-use opencoin_ledger::{Amount, LedgerTime, MintKeyId, MintKeyTerms};
+use opencoin_ledger::{Amount, KeyFingerprint, LedgerTime, MintKeyId, MintKeyTerms};
 use opencoin_schema::{BigInt, Cddc, MintKey, Mkc};
 use thiserror::Error;
 
@@ -26,6 +26,8 @@ pub struct CertifiedMintKey {
     pub verified: VerifiedMintKey,
     /// The id in the ledger's form.
     pub ledger_id: MintKeyId,
+    /// The fingerprint, from which the digests of spent coins are computed.
+    pub fingerprint: KeyFingerprint,
     /// Denomination and dates in the ledger's form.
     pub terms: MintKeyTerms,
 }
@@ -103,6 +105,7 @@ impl Currency {
         Ok(CertifiedMintKey {
             verified,
             ledger_id,
+            fingerprint: KeyFingerprint::of(&mkc.mint_key.public_mint_key),
             terms: terms(&mkc.mint_key)?,
         })
     }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use divan::Bencher;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
 use opencoin_ledger::{
-    AccountId, Amount, Blind, CoinIn, Command, LedgerTime, MintKeyId, MintKeyTerms, PayloadHash, Prepared,
+    AccountId, Amount, Blind, CoinIn, Command, LedgerTime, MintKeyId, MintKeyTerms, Prepared, SpentDigest,
     TokenHash, Touches, View, decide, encode_blinds,
 };
 
@@ -24,7 +24,7 @@ fn main() {
 fn redeem() -> Command {
     let coin = |seed: u8| CoinIn {
         mint_key: MINT_KEY,
-        payload_hash: PayloadHash::new(&[seed; 32]).unwrap(),
+        spent_digest: SpentDigest::new([seed; 32]),
     };
     // Not in order, like the coins of a real request.
     Command::Redeem {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountId, AccountName, Amount, Blind, IdempotencyKey, LedgerError, LedgerTime, PasswordHash,
-    PayoutNo, Reference, Settlement, TokenHash, TransactionNo, TransactionReference,
+    Account, AccountId, AccountName, Amount, Blind, EntryNo, IdempotencyKey, LedgerError, LedgerTime,
+    PasswordHash, PayoutNo, Reference, Settlement, TokenHash, TransactionReference,
 };
 
 /// The maximum number of services of one account.
@@ -375,17 +375,16 @@ pub struct Service {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryPage {
     /// Entries below this number, or all, the newest first.
-    Before(Option<TransactionNo>),
+    Before(Option<EntryNo>),
     /// Entries above this number, the oldest first.
-    After(TransactionNo),
+    After(EntryNo),
 }
 
 /// A journal record as the holder of one account sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountEntry {
-    /// The number of the record. For one account the numbers ascend in the order in which its balance
-    /// changed, because they are assigned while the account's row is locked.
-    pub no: TransactionNo,
+    /// Its number among the entries of the account.
+    pub no: EntryNo,
     /// The issuer's time of the command.
     pub at: LedgerTime,
     /// The kind of the record.

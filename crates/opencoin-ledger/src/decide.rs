@@ -156,6 +156,8 @@ fn note(kind: Kind, reference: ReferenceKey, content: ContentDigest, at: LedgerT
         content,
         debit: None,
         credit: None,
+        debit_entry: None,
+        credit_entry: None,
         amount: Amount::ZERO,
         at,
         blinds: None,

@@ -166,6 +166,8 @@ impl Record {
             content: history_content(history),
             debit: None,
             credit: None,
+            debit_entry: None,
+            credit_entry: None,
             amount: Amount::ZERO,
             at,
             blinds: None,
@@ -210,7 +212,7 @@ impl Encoder {
         coins.iter().fold(self.count(coins.len()), |encoder, coin| {
             encoder
                 .bytes(coin.mint_key.as_bytes())
-                .bytes(coin.payload_hash.as_bytes())
+                .bytes(coin.spent_digest.as_bytes())
         })
     }
 
@@ -230,7 +232,7 @@ impl Encoder {
                 let (key, blind, hash) = (
                     revoked.mint_key.as_bytes(),
                     revoked.blind.as_bytes(),
-                    revoked.payload_hash.as_bytes(),
+                    revoked.spent_digest.as_bytes(),
                 );
                 encoder.bytes(key).bytes(blind).bytes(hash)
             })
@@ -244,12 +246,12 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LedgerTime, MintKeyId, PayloadHash, TransactionReference};
+    use crate::{LedgerTime, MintKeyId, SpentDigest, TransactionReference};
 
     fn coin(hash: u8) -> CoinIn {
         CoinIn {
             mint_key: MintKeyId::new([1; 20]),
-            payload_hash: PayloadHash::new(&[hash]).unwrap(),
+            spent_digest: SpentDigest::new([hash; 32]),
         }
     }
 

@@ -2,12 +2,16 @@
 //!
 //! A record moves `amount` from its debit account to its credit account. A command that moves no money writes
 //! a record with amount zero and without accounts, so that the journal is complete. No record names a coin.
-//! Records never change, except that signatures replace blinds
-//! ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)).
+//! Records never change. The blinds of a record are stored beside it: signatures can replace them
+//! ([`Ledger::keep_signatures`](crate::Ledger::keep_signatures)), and they are deleted when their coins have
+//! expired. The record keeps a digest of them and how many each mint key signs.
 
 use std::fmt;
 
-use crate::{AccountId, Amount, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference};
+use crate::view::MintKeyNo;
+use crate::{
+    AccountId, Amount, EntryNo, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference,
+};
 
 /// The length of a content digest in bytes: SHA-256.
 pub const CONTENT_DIGEST_BYTES: usize = 32;
@@ -277,14 +281,88 @@ pub struct Record {
     pub debit: Option<AccountId>,
     /// The account that receives `amount`; `None` for kinds that move no money.
     pub credit: Option<AccountId>,
+    /// The number of this entry in the debit account; `None` if that is not a holder's.
+    pub debit_entry: Option<EntryNo>,
+    /// The number of this entry in the credit account; `None` if that is not a holder's.
+    pub credit_entry: Option<EntryNo>,
     /// The amount that moves; zero for kinds that move no money.
     pub amount: Amount,
     /// The issuer's time of the command.
     pub at: LedgerTime,
-    /// The blinds of a mint, renew or recoup, as [`encode_blinds`](crate::encode_blinds) writes them.
-    pub blinds: Option<Vec<u8>>,
+    /// The blinds of a mint, renew or recoup.
+    pub blinds: Option<RecordedBlinds>,
     /// The label of a transfer.
     pub label: Option<Reference>,
+}
+
+/// The blinds of a record. The counts belong to the record for good. The blinds themselves are stored beside
+/// it, and are deleted when all of their coins have expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedBlinds {
+    /// The blinds, as [`encode_blinds`](crate::encode_blinds) writes them.
+    pub encoded: Vec<u8>,
+    /// How many signatures each mint key gives.
+    pub issued: IssuedCounts,
+    /// The mint key among these whose coins expire last. When it is pruned, the blinds can be deleted.
+    pub expires_with: MintKeyNo,
+}
+
+/// How many signatures each mint key gives for a transaction, by ascending numbers of the keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IssuedCounts(Vec<(MintKeyNo, u32)>);
+
+/// Stored counts are damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the counts of signatures are damaged")]
+pub struct IssuedCountsError;
+
+impl IssuedCounts {
+    /// Counts of these keys.
+    ///
+    /// # Panics
+    /// A key is named twice, or its count is zero.
+    #[must_use]
+    pub fn new(counts: impl IntoIterator<Item = (MintKeyNo, u32)>) -> Self {
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_unstable();
+        assert!(
+            counts.windows(2).all(|pair| pair[0].0 < pair[1].0) && counts.iter().all(|(_, count)| *count > 0),
+            "each key is counted once and signs something"
+        );
+        Self(counts)
+    }
+
+    /// The keys with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (MintKeyNo, u32)> {
+        self.0.iter().copied()
+    }
+
+    /// The bytes to store: for each key its number and its count, in 4 bytes each, big-endian.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let pair = |(no, count): (MintKeyNo, u32)| [no.get().to_be_bytes(), count.to_be_bytes()].concat();
+        self.iter().flat_map(pair).collect()
+    }
+
+    /// The inverse of [`Self::to_bytes`].
+    ///
+    /// # Errors
+    /// The bytes are not counts in this encoding.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IssuedCountsError> {
+        let (pairs, []) = bytes.as_chunks::<8>() else {
+            return Err(IssuedCountsError);
+        };
+        let pair = |[a, b, c, d, e, f, g, h]: &[u8; 8]| {
+            let no = MintKeyNo::new(i32::from_be_bytes([*a, *b, *c, *d]));
+            (no, u32::from_be_bytes([*e, *f, *g, *h]))
+        };
+        let counts: Vec<_> = pairs.iter().map(pair).collect();
+        let is_sorted = counts.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        if counts.is_empty() || !is_sorted || counts.iter().any(|(_, count)| *count == 0) {
+            return Err(IssuedCountsError);
+        }
+        Ok(Self(counts))
+    }
 }
 
 /// The part of a record that a decision needs.

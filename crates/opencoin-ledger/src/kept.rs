@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use crate::journal::ReferenceKey;
 use crate::stored_blinds::encode_stored_blinds;
 use crate::{StoredBlind, StoredNumber, TransactionNo, TransactionReference};
 
@@ -34,7 +35,7 @@ pub struct UnsignedPage {
 /// Signatures to store in place of a transaction's blinds.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeptSignatures {
-    transaction: TransactionNo,
+    reference: ReferenceKey,
     before: Vec<u8>,
     after: Vec<u8>,
 }
@@ -46,7 +47,7 @@ impl KeptSignatures {
     /// # Panics
     /// `after` differs in anything but blinded numbers that became signatures, or does not differ.
     #[must_use]
-    pub fn new(transaction: TransactionNo, before: &[StoredBlind], after: &[StoredBlind]) -> Self {
+    pub fn new(transaction: &TransactionReference, before: &[StoredBlind], after: &[StoredBlind]) -> Self {
         assert_eq!(before.len(), after.len(), "no blind is added or removed");
         let becomes = |(before, after): (&StoredBlind, &StoredBlind)| {
             assert_eq!(before.mint_key, after.mint_key, "a blind keeps its mint key");
@@ -70,16 +71,16 @@ impl KeptSignatures {
             .count();
         assert!(signed > 0, "there is a signature to store");
         Self {
-            transaction,
+            reference: ReferenceKey::of_transaction(transaction),
             before: encode_stored_blinds(before),
             after: encode_stored_blinds(after),
         }
     }
 
-    /// The number of the transaction.
+    /// The reference key of the transaction.
     #[must_use]
-    pub const fn transaction(&self) -> TransactionNo {
-        self.transaction
+    pub const fn reference(&self) -> &ReferenceKey {
+        &self.reference
     }
 
     /// The bytes that must be in the database now, otherwise nothing is replaced.
@@ -99,7 +100,7 @@ impl KeptSignatures {
 impl fmt::Debug for KeptSignatures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeptSignatures")
-            .field("transaction", &self.transaction)
+            .field("reference", &self.reference)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 
+use crate::journal::ReferenceKey;
 use crate::{
     Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind,
     TransactionNo, TransactionReference, UnsignedPage,
@@ -52,15 +53,15 @@ pub trait Ledger: Send + Sync {
     async fn transaction(&self, reference: &TransactionReference)
     -> Result<Option<Transaction>, LedgerError>;
 
-    /// The mint, renew or recoup accepted under a reference, to sign its blinds; `None` if there is none. A
-    /// read like [`Ledger::transaction`].
+    /// The mint, renew or recoup accepted under a reference, to sign its blinds; `None` if there is none, or
+    /// its coins have expired. A read like [`Ledger::transaction`].
     ///
     /// # Errors
     /// The store cannot be read.
     async fn accepted(&self, reference: &TransactionReference) -> Result<Option<Accepted>, LedgerError> {
         Ok(match self.transaction(reference).await? {
             Some(Transaction::Accepted(accepted)) => Some(accepted),
-            Some(Transaction::GivenUp) | None => None,
+            Some(Transaction::Expired | Transaction::GivenUp) | None => None,
         })
     }
 
@@ -117,12 +118,13 @@ pub trait Ledger: Send + Sync {
     /// They differ ([`LedgerError::Corrupt`]), or the store cannot be read.
     async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError>;
 
-    /// Deletes up to `coins_max` stored spent or recouped coins of a pruned mint key, in a short transaction
-    /// that locks no mint key. Returns the number deleted: 0 if none is left or the key is not pruned.
+    /// Deletes up to `rows_max` stored rows of a pruned mint key, in a short transaction that locks no mint
+    /// key: spent coins, recouped coins, or the blinds of transactions whose coins expired with this key.
+    /// Returns the number deleted: 0 if none is left or the key is not pruned.
     ///
     /// # Errors
     /// As [`Self::keep_signatures`]. Calling it again is safe.
-    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError>;
+    async fn forget_rows(&self, id: MintKeyId, rows_max: u32) -> Result<u64, LedgerError>;
 
     /// All mint keys ever registered, in order of registration.
     ///
@@ -177,6 +179,8 @@ pub struct Moments {
 pub enum Transaction {
     /// A mint, renew or recoup was accepted.
     Accepted(Accepted),
+    /// A mint, renew or recoup was accepted, all of its coins have expired, and its blinds were deleted.
+    Expired,
     /// A waiting mint was given up and will never be applied.
     GivenUp,
 }
@@ -232,7 +236,7 @@ impl KeptSignatures {
         if kept.len() > BATCH_COMMANDS_MAX {
             return Err(LedgerError::BatchTooLarge(kept.len()));
         }
-        let distinct: HashSet<TransactionNo> = kept.iter().map(Self::transaction).collect();
+        let distinct: HashSet<&ReferenceKey> = kept.iter().map(Self::reference).collect();
         assert_eq!(distinct.len(), kept.len(), "a transaction is named once");
         Ok(())
     }

@@ -17,6 +17,7 @@ mod blind;
 mod coin;
 mod command;
 mod decide;
+mod entry_no;
 mod history;
 mod idempotency_key;
 mod identity;
@@ -52,9 +53,10 @@ pub use accounts::{
 };
 pub use amount::{Amount, AmountError};
 pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
-pub use coin::CoinIn;
+pub use coin::{CoinIn, KeyFingerprint, SPENT_DIGEST_BYTES, SpentDigest};
 pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;
+pub use entry_no::EntryNo;
 pub use history::{
     BooksPosition, Continuation, Entry, EntryDigest, HISTORY_ID_BYTES, History, HistoryId, Mark,
     RollbackDetected,
@@ -66,11 +68,10 @@ pub use ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, ErrorClass, Ledger, LedgerError, Moments,
     Routine, Transaction,
 };
-pub use memory::MemoryLedger;
+pub use memory::{MemoryLedger, MemorySnapshot};
 pub use mint_key::{
     MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError,
 };
-pub use opencoin_schema::{PAYLOAD_HASH_BYTES_MAX, PayloadHash, PayloadHashError};
 pub use optimistic::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, decide_optimistically};
 pub use password_hash::PasswordHash;
 pub use payout::{PayoutNo, Settlement};

@@ -4,13 +4,14 @@
 
 mod accounts;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
 use crate::journal::{Record, ReferenceKey};
-use crate::stored::{self, StoredUnsigned};
+use crate::stored::{self, StoredTransaction, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
     BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Outcome,
@@ -29,8 +30,23 @@ struct State {
     holders: accounts::Holders,
     journal: Vec<Record>,
     journal_by_reference: HashMap<ReferenceKey, usize>,
+    /// The encoded blinds of records that have not expired, by the number of the record.
+    blinds: BTreeMap<i64, Vec<u8>>,
     /// The encoded blinds of the waiting mints in the view.
     waiting_blinds: HashMap<ReferenceKey, Vec<u8>>,
+}
+
+/// Everything in the books at one time.
+#[derive(Debug, Clone, Copy)]
+pub struct MemorySnapshot<'a> {
+    /// The state.
+    pub view: &'a View,
+    /// The journal in the order of its numbers from 1. The blinds of its records are in `blinds`.
+    pub journal: &'a [Record],
+    /// The encoded blinds of records whose coins have not expired, by the number of the record.
+    pub blinds: &'a BTreeMap<i64, Vec<u8>>,
+    /// The encoded blinds of each waiting mint.
+    pub waiting_blinds: &'a HashMap<ReferenceKey, Vec<u8>>,
 }
 
 impl MemoryLedger {
@@ -40,11 +56,15 @@ impl MemoryLedger {
         Self::default()
     }
 
-    /// Gives `reader`, for example an audit, one snapshot of everything: the state, the journal in the order
-    /// of its numbers from 1, and the encoded blinds of each waiting mint.
-    pub fn read<T>(&self, reader: impl FnOnce(&View, &[Record], &HashMap<ReferenceKey, Vec<u8>>) -> T) -> T {
+    /// Gives `reader`, for example an audit, one snapshot of everything.
+    pub fn read<T>(&self, reader: impl FnOnce(MemorySnapshot<'_>) -> T) -> T {
         let state = self.state();
-        reader(&state.view, &state.journal, &state.waiting_blinds)
+        reader(MemorySnapshot {
+            view: &state.view,
+            journal: &state.journal,
+            blinds: &state.blinds,
+            waiting_blinds: &state.waiting_blinds,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -79,12 +99,20 @@ impl Ledger for MemoryLedger {
         let Some(&index) = state.journal_by_reference.get(&key) else {
             return Ok(None);
         };
-        let entry = &state.journal[index];
-        let (code, at) = (entry.kind.code(), entry.at.unix_micros());
-        let paused = state.view.signing().paused;
+        let record = &state.journal[index];
         let stopped = state.view.mint_keys().filter(|key| key.stopped.is_some());
-        let stopped: Vec<Vec<u8>> = stopped.map(|key| key.id.as_bytes().to_vec()).collect();
-        stored::transaction(number(index), code, at, entry.blinds.as_deref(), paused, &stopped).map(Some)
+        let pruned = state.view.mint_keys().filter(|key| key.pruned);
+        let row = StoredTransaction {
+            id: number(index),
+            kind: record.kind.code(),
+            applied_at: record.at.unix_micros(),
+            issued: record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()),
+            blinds: state.blinds.get(&number(index)).cloned(),
+            signing_paused: state.view.signing().paused,
+            stopped: stopped.map(|key| key.id.as_bytes().to_vec()).collect(),
+            pruned: pruned.map(|key| key.no.get()).collect(),
+        };
+        stored::transaction(&row).map(Some)
     }
 
     async fn unsigned(
@@ -95,21 +123,20 @@ impl Ledger for MemoryLedger {
     ) -> Result<UnsignedPage, LedgerError> {
         assert!(transactions_max > 0, "a page has room for a transaction");
         let state = self.state();
-        let in_window = |(index, entry): &(usize, &Record)| {
-            number(*index) > after.get() && entry.kind.holds_blinds() && key.terms.signs_at(entry.at)
-        };
-        let row = |(index, entry): (usize, &Record)| StoredUnsigned {
-            id: number(index),
-            reference: entry.reference.as_bytes().to_vec(),
-            blinds: entry.blinds.clone(),
+        let row = |(id, blinds): (&i64, &Vec<u8>)| {
+            let record = &state.journal[index(*id)];
+            let row = || StoredUnsigned {
+                id: *id,
+                reference: record.reference.as_bytes().to_vec(),
+                blinds: blinds.clone(),
+            };
+            key.terms.signs_at(record.at).then(row)
         };
         let rows = state
-            .journal
-            .iter()
-            .enumerate()
-            .filter(in_window)
+            .blinds
+            .range(after.get() + 1..)
+            .filter_map(row)
             .take(transactions_max)
-            .map(row)
             .collect();
         stored::unsigned(key.id, transactions_max, rows)
     }
@@ -124,8 +151,31 @@ impl Ledger for MemoryLedger {
         Ok(()) // the view keeps counters and coins together
     }
 
-    async fn forget_coins(&self, _id: MintKeyId, _coins_max: u32) -> Result<u64, LedgerError> {
-        Ok(0) // the prune has removed them already
+    /// The prune has removed the coins already.
+    async fn forget_rows(&self, id: MintKeyId, rows_max: u32) -> Result<u64, LedgerError> {
+        let State {
+            view,
+            journal,
+            blinds,
+            ..
+        } = &mut *self.state();
+        let Some(no) = view.mint_key(id).filter(|key| key.pruned).map(|key| key.no) else {
+            return Ok(0);
+        };
+        let expired = |id: &&i64| {
+            let recorded = journal[index(**id)].blinds.as_ref();
+            recorded.is_some_and(|recorded| recorded.expires_with == no)
+        };
+        let forgotten: Vec<i64> = blinds
+            .keys()
+            .filter(expired)
+            .take(rows_max as usize)
+            .copied()
+            .collect();
+        for id in &forgotten {
+            blinds.remove(id);
+        }
+        Ok(forgotten.len() as u64)
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
@@ -152,11 +202,15 @@ fn number(index: usize) -> i64 {
     index as i64 + 1
 }
 
+/// The index of the record with this number.
+fn index(number: i64) -> usize {
+    usize::try_from(number - 1).expect("numbers begin at 1")
+}
+
 impl State {
     fn keep(&mut self, kept: &KeptSignatures) -> bool {
-        let index = usize::try_from(kept.transaction().get() - 1).ok();
-        let blinds = index.and_then(|index| self.journal.get_mut(index)?.blinds.as_mut());
-        match blinds {
+        let index = self.journal_by_reference.get(kept.reference());
+        match index.and_then(|index| self.blinds.get_mut(&number(*index))) {
             Some(blinds) if blinds[..] == *kept.before() => {
                 *blinds = kept.after().to_vec();
                 true
@@ -179,10 +233,13 @@ impl State {
         for reference in &changes.waited {
             self.waiting_blinds.remove(reference);
         }
-        for entry in changes.journal {
-            self.journal_by_reference
-                .insert(entry.reference.clone(), self.journal.len());
-            self.journal.push(entry);
+        for mut record in changes.journal {
+            let index = self.journal.len();
+            self.journal_by_reference.insert(record.reference.clone(), index);
+            if let Some(blinds) = &mut record.blinds {
+                self.blinds.insert(number(index), mem::take(&mut blinds.encoded));
+            }
+            self.journal.push(record);
         }
     }
 

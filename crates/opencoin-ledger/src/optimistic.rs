@@ -15,8 +15,8 @@ use std::sync::{Arc, RwLock};
 use crate::journal::{Kind, Record, ReferenceKey};
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
 use crate::{
-    AccountId, Amount, Applied, Command, MintKeyId, MintKeyTerms, Outcome, PayloadHash, Prepared, TokenHash,
-    Touches, View, decide,
+    AccountId, Amount, Applied, Command, EntryNo, MintKeyId, MintKeyTerms, Outcome, Prepared, SpentDigest,
+    TokenHash, Touches, View, decide,
 };
 
 /// The balance of every account and the count of signatures of every mint key in the optimistic view: far
@@ -29,7 +29,7 @@ pub struct Postings {
     /// Records to append. Conditions: none of their references is stored, and none of their mints is waiting.
     pub journal: Vec<Record>,
     /// Coins to insert, sorted. Condition: none of them is spent.
-    pub spent: Vec<(MintKeyNo, PayloadHash)>,
+    pub spent: Vec<(MintKeyNo, SpentDigest)>,
     /// Accounts to change, sorted by id.
     pub accounts: Vec<AccountPosting>,
     /// Mint keys to change, sorted by id.
@@ -48,6 +48,9 @@ pub struct AccountPosting {
     pub paid: Amount,
     /// The sum to add.
     pub received: Amount,
+    /// The number of entries of the account in this batch. The records number them 1, 2, 3, ...; the store adds
+    /// the number of the account's newest entry before the batch.
+    pub entries: u32,
 }
 
 /// The change of a mint key. Condition: the key exists with this number and id, is neither stopped nor
@@ -68,6 +71,18 @@ pub struct MintKeyPosting {
 /// A cache of the unchanging columns of mint keys that a store has read.
 #[derive(Debug, Clone, Default)]
 pub struct KnownMintKeys(Arc<RwLock<HashMap<MintKeyId, (MintKeyNo, MintKeyTerms)>>>);
+
+impl AccountPosting {
+    fn nothing(id: AccountId) -> Self {
+        let (paid, received, entries) = (Amount::ZERO, Amount::ZERO, 0);
+        Self {
+            id,
+            paid,
+            received,
+            entries,
+        }
+    }
+}
 
 impl Postings {
     /// The reference keys of the mints, none of which may be waiting.
@@ -184,6 +199,7 @@ fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
             name,
             token_hash,
             balance,
+            last_entry: EntryNo::default(),
         });
     }
     for &id in &touches.mint_keys {
@@ -209,18 +225,19 @@ fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
 
 /// What each account pays and receives according to the records; `None` if a sum overflows.
 fn account_postings(journal: &[Record]) -> Option<Vec<AccountPosting>> {
-    let mut sums = BTreeMap::<AccountId, [Amount; 2]>::new();
-    for entry in journal {
-        for (side, account) in [entry.debit, entry.credit].into_iter().enumerate() {
-            if let Some(account) = account.filter(|account| *account >= AccountId::FIRST_HOLDER) {
-                let sum = &mut sums.entry(account).or_default()[side];
-                *sum = sum.checked_add(entry.amount)?;
-            }
+    let mut postings = BTreeMap::<AccountId, AccountPosting>::new();
+    let of_holder = |account: Option<AccountId>| account.filter(|id| *id >= AccountId::FIRST_HOLDER);
+    for record in journal {
+        if let Some(id) = of_holder(record.debit) {
+            let posting = postings.entry(id).or_insert(AccountPosting::nothing(id));
+            posting.paid = posting.paid.checked_add(record.amount)?;
+            posting.entries += 1;
+        }
+        if let Some(id) = of_holder(record.credit) {
+            let posting = postings.entry(id).or_insert(AccountPosting::nothing(id));
+            posting.received = posting.received.checked_add(record.amount)?;
+            posting.entries += 1;
         }
     }
-    Some(
-        sums.into_iter()
-            .map(|(id, [paid, received])| AccountPosting { id, paid, received })
-            .collect(),
-    )
+    Some(postings.into_values().collect())
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::mint_key::MINT_KEY_ID_BYTES;
-use crate::{MintKeyId, PayloadHash};
+use crate::{MintKeyId, SpentDigest};
 
 /// The length of a blind's digest in bytes: SHA-256.
 pub const BLIND_DIGEST_BYTES: usize = 32;
@@ -25,8 +25,8 @@ pub struct RevokedBlind {
     pub mint_key: MintKeyId,
     /// The digest of the blind.
     pub blind: BlindDigest,
-    /// The hash that the coin's signature covers.
-    pub payload_hash: PayloadHash,
+    /// The digest of the coin.
+    pub spent_digest: SpentDigest,
 }
 
 /// Identifies a blind in the books: SHA-256 over a fixed text, the mint key's id and the blinded number.

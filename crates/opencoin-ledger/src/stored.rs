@@ -10,12 +10,12 @@ pub use holders::{
     failed_logins_over, login_key, missing_account, payout, profile, waiting_state,
 };
 
-use crate::journal::{ContentDigest, Kind, Recorded, ReferenceKey};
+use crate::journal::{ContentDigest, IssuedCounts, Kind, Recorded, ReferenceKey};
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Recouped, Signing};
 use crate::{
-    Accepted, AcceptedKind, Account, AccountId, Amount, BlindDigest, LedgerError, LedgerTime, MintKeyId,
-    MintKeyTerms, PayloadHash, StopReason, StoredBlind, StoredNumber, TokenHash, Transaction, TransactionNo,
-    UnsignedPage, UnsignedTransaction, decode_blinds,
+    Accepted, AcceptedKind, Account, AccountId, Amount, BlindDigest, EntryNo, LedgerError, LedgerTime,
+    MintKeyId, MintKeyTerms, SpentDigest, StopReason, StoredBlind, StoredNumber, TokenHash, Transaction,
+    TransactionNo, UnsignedPage, UnsignedTransaction, decode_blinds,
 };
 
 /// A row of `accounts`.
@@ -29,6 +29,8 @@ pub struct StoredAccount {
     pub token_hash: Vec<u8>,
     /// `balance`
     pub balance: i64,
+    /// `last_entry`
+    pub last_entry: i64,
 }
 
 /// A row of `mint_keys`.
@@ -75,6 +77,7 @@ impl TryFrom<StoredAccount> for AccountState {
             name: row.name.parse().map_err(|error| corrupt(&error))?,
             token_hash: TokenHash::new(token_hash),
             balance: Amount::try_from(row.balance).map_err(|error| corrupt(&error))?,
+            last_entry: EntryNo::new(row.last_entry),
         })
     }
 }
@@ -86,6 +89,7 @@ impl From<AccountState> for Account {
             name,
             token_hash: _,
             balance,
+            last_entry: _,
         } = state;
         Self { id, name, balance }
     }
@@ -143,38 +147,36 @@ impl TryFrom<StoredMintKey> for MintKeyState {
 /// Converts a row of `spent`.
 ///
 /// # Errors
-/// The hash has no bytes or too many.
-pub fn spent(mint_key_no: i32, payload_hash: &[u8]) -> Result<(MintKeyNo, PayloadHash), LedgerError> {
-    let corrupt = |error| LedgerError::corrupt(format!("spent coin of mint key number {mint_key_no}"), error);
-    Ok((
-        MintKeyNo::new(mint_key_no),
-        PayloadHash::new(payload_hash).map_err(corrupt)?,
-    ))
+/// The digest does not have 32 bytes.
+pub fn spent(mint_key_no: i32, spent_digest: Vec<u8>) -> Result<(MintKeyNo, SpentDigest), LedgerError> {
+    let row = || format!("spent coin of mint key number {mint_key_no}");
+    Ok((MintKeyNo::new(mint_key_no), digest_of_coin(spent_digest, row)?))
+}
+
+fn digest_of_coin(bytes: Vec<u8>, row: impl Fn() -> String) -> Result<SpentDigest, LedgerError> {
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| LedgerError::corrupt(row(), "the digest does not have 32 bytes"))?;
+    Ok(SpentDigest::new(bytes))
 }
 
 /// Converts a row of `recouped`.
 ///
 /// # Errors
-/// The digest does not have 32 bytes, or the hash has no bytes or too many.
+/// A digest does not have 32 bytes.
 pub fn recouped(
     mint_key_no: i32,
     blind_digest: Vec<u8>,
-    payload_hash: &[u8],
+    spent_digest: Vec<u8>,
 ) -> Result<Recouped, LedgerError> {
-    let corrupt = |reason: &dyn ToString| {
-        LedgerError::corrupt(
-            format!("recouped coin of mint key number {mint_key_no}"),
-            reason.to_string(),
-        )
-    };
+    let row = || format!("recouped coin of mint key number {mint_key_no}");
     let blind = blind_digest
         .try_into()
-        .map_err(|_| corrupt(&"the digest does not have 32 bytes"))?;
-    let payload_hash = PayloadHash::new(payload_hash).map_err(|error| corrupt(&error))?;
+        .map_err(|_| LedgerError::corrupt(row(), "the blind's digest does not have 32 bytes"))?;
     Ok(Recouped {
         mint_key: MintKeyNo::new(mint_key_no),
         blind: BlindDigest::new(blind),
-        payload_hash,
+        spent_digest: digest_of_coin(spent_digest, row)?,
     })
 }
 
@@ -217,19 +219,41 @@ pub fn recorded(id: i64, kind: i16, content: Vec<u8>, amount: i64) -> Result<Rec
     })
 }
 
-/// The decision on a transaction reference, from its row of `transactions`, the row of `signing` and the ids
-/// of all stopped mint keys.
+/// The rows from which the decision on a transaction reference is known.
+#[derive(Debug)]
+pub struct StoredTransaction {
+    /// `id` of the row of `transactions`
+    pub id: i64,
+    /// `kind`
+    pub kind: i16,
+    /// `applied_at`
+    pub applied_at: i64,
+    /// `issued`
+    pub issued: Option<Vec<u8>>,
+    /// `blinds` of the row of `blinds`, if there is one
+    pub blinds: Option<Vec<u8>>,
+    /// `paused` of the row of `signing`
+    pub signing_paused: bool,
+    /// `id` of the mint keys that are stopped
+    pub stopped: Vec<Vec<u8>>,
+    /// `no` of the mint keys that are pruned
+    pub pruned: Vec<i32>,
+}
+
+/// The decision on a transaction reference.
 ///
 /// # Errors
-/// The row has a kind without a transaction reference, or its blinds cannot be decoded.
-pub fn transaction(
-    id: i64,
-    kind: i16,
-    applied_at: i64,
-    blinds: Option<&[u8]>,
-    signing_paused: bool,
-    stopped: &[Vec<u8>],
-) -> Result<Transaction, LedgerError> {
+/// The row has a kind without a transaction reference, its blinds cannot be decoded, or they are missing
+/// although none of their keys was pruned.
+pub fn transaction(row: &StoredTransaction) -> Result<Transaction, LedgerError> {
+    let &StoredTransaction {
+        id,
+        kind,
+        applied_at,
+        signing_paused,
+        ref stopped,
+        ..
+    } = row;
     let corrupt =
         |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
     let kind = match Kind::from_code(kind) {
@@ -238,6 +262,17 @@ pub fn transaction(
         Some(Kind::Recoup) => AcceptedKind::Recoup,
         Some(Kind::GiveUpMint) => return Ok(Transaction::GivenUp),
         _ => return Err(corrupt(&format!("kind {kind} has no transaction reference"))),
+    };
+    let Some(blinds) = &row.blinds else {
+        let issued = row.issued.as_deref().unwrap_or_default();
+        let issued = IssuedCounts::from_bytes(issued).map_err(|error| corrupt(&error))?;
+        return if issued.iter().any(|(no, _)| row.pruned.contains(&no.get())) {
+            Ok(Transaction::Expired)
+        } else {
+            Err(corrupt(
+                &"its blinds are missing, although none of their mint keys was pruned",
+            ))
+        };
     };
     let blinds = stored_blinds(id, blinds)?;
     let is_stopped = |key: &MintKeyId| stopped.iter().any(|stopped| stopped[..] == key.as_bytes()[..]);
@@ -263,7 +298,7 @@ pub struct StoredUnsigned {
     /// `reference`
     pub reference: Vec<u8>,
     /// `blinds`
-    pub blinds: Option<Vec<u8>>,
+    pub blinds: Vec<u8>,
 }
 
 /// The transactions with unsigned blinds of this key. `rows` are the next rows of `transactions` in the key's
@@ -285,7 +320,7 @@ pub fn unsigned(
         blinds,
     } in rows
     {
-        let blinds = stored_blinds(id, blinds.as_deref())?;
+        let blinds = stored_blinds(id, &blinds)?;
         let waits =
             |blind: &StoredBlind| blind.mint_key == key && matches!(blind.number, StoredNumber::Blinded(_));
         if blinds.iter().any(waits) {
@@ -302,10 +337,8 @@ pub fn unsigned(
     Ok(UnsignedPage { transactions, next })
 }
 
-fn stored_blinds(id: i64, blinds: Option<&[u8]>) -> Result<Vec<StoredBlind>, LedgerError> {
-    let corrupt =
-        |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
-    decode_blinds(blinds.ok_or_else(|| corrupt(&"it has no blinds"))?).map_err(|error| corrupt(&error))
+fn stored_blinds(id: i64, blinds: &[u8]) -> Result<Vec<StoredBlind>, LedgerError> {
+    decode_blinds(blinds).map_err(|error| LedgerError::corrupt(format!("transaction {id}"), error))
 }
 
 /// Converts the row of `signing`.

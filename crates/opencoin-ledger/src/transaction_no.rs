@@ -1,7 +1,8 @@
 //! The numbers of journal records.
 
-/// The number of a record in the journal. For one account the numbers ascend in the order in which its
-/// balance changed. Between other records the order says nothing about time.
+/// The number of a record in the journal, by which programs read it in pieces. Numbers ascend roughly in the
+/// order of time: a record can become visible after records with higher numbers. The entries of an account
+/// have numbers of their own, in an exact order: [`EntryNo`](crate::EntryNo).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionNo(i64);
 

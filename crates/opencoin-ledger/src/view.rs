@@ -11,14 +11,14 @@ mod touches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-pub use changes::{Changes, Opened, Recouped};
+pub use changes::{Balance, Changes, Opened, Recouped};
 pub use state::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, WaitingState};
 pub use touches::Touches;
 
 use crate::journal::{Kind, Record, Recorded, ReferenceKey};
 use crate::{
-    AccountId, AccountName, Amount, BlindDigest, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash,
-    PayloadHash, PayoutNo, RevokedBlind, Settlement, StopReason, TokenHash,
+    AccountId, AccountName, Amount, BlindDigest, EntryNo, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash,
+    PayoutNo, RevokedBlind, Settlement, SpentDigest, StopReason, TokenHash,
 };
 
 /// A part of the books, or all of them.
@@ -28,9 +28,9 @@ pub struct View {
     accounts_by_name: HashMap<AccountName, AccountId>,
     accounts_by_token: HashMap<TokenHash, AccountId>,
     mint_keys: HashMap<MintKeyId, MintKeyState>,
-    spent: HashSet<(MintKeyNo, PayloadHash)>,
+    spent: HashSet<(MintKeyNo, SpentDigest)>,
     recouped_blinds: HashSet<(MintKeyNo, BlindDigest)>,
-    recouped_coins: HashSet<(MintKeyNo, PayloadHash)>,
+    recouped_coins: HashSet<(MintKeyNo, SpentDigest)>,
     payouts: HashMap<PayoutNo, PayoutState>,
     waiting: HashMap<ReferenceKey, WaitingState>,
     records: HashMap<ReferenceKey, Recorded>,
@@ -45,7 +45,7 @@ pub struct View {
 #[derive(Debug, Default)]
 struct Dirty {
     journal: Vec<Record>,
-    spent: Vec<(MintKeyNo, PayloadHash)>,
+    spent: Vec<(MintKeyNo, SpentDigest)>,
     recouped: Vec<Recouped>,
     opened: BTreeMap<AccountId, Option<PasswordHash>>,
     balances: BTreeSet<AccountId>,
@@ -79,15 +79,15 @@ impl View {
     }
 
     /// Adds a spent coin.
-    pub fn load_spent(&mut self, mint_key: MintKeyNo, payload_hash: PayloadHash) {
-        self.spent.insert((mint_key, payload_hash));
+    pub fn load_spent(&mut self, mint_key: MintKeyNo, spent_digest: SpentDigest) {
+        self.spent.insert((mint_key, spent_digest));
     }
 
     /// Adds a recouped blind and its coin.
     pub fn load_recouped(&mut self, recouped: Recouped) {
         self.recouped_blinds.insert((recouped.mint_key, recouped.blind));
         self.recouped_coins
-            .insert((recouped.mint_key, recouped.payload_hash));
+            .insert((recouped.mint_key, recouped.spent_digest));
     }
 
     /// Adds a payout.
@@ -165,8 +165,8 @@ impl View {
         self.mint_keys.values()
     }
 
-    pub(crate) fn is_spent(&self, mint_key: MintKeyNo, payload_hash: PayloadHash) -> bool {
-        self.spent.contains(&(mint_key, payload_hash))
+    pub(crate) fn is_spent(&self, mint_key: MintKeyNo, spent_digest: SpentDigest) -> bool {
+        self.spent.contains(&(mint_key, spent_digest))
     }
 
     /// The mint key of every loaded spent coin, in no order.
@@ -177,7 +177,7 @@ impl View {
     /// Whether the blind or its coin was recouped.
     pub(crate) fn is_recouped(&self, mint_key: MintKeyNo, revoked: &RevokedBlind) -> bool {
         self.recouped_blinds.contains(&(mint_key, revoked.blind))
-            || self.recouped_coins.contains(&(mint_key, revoked.payload_hash))
+            || self.recouped_coins.contains(&(mint_key, revoked.spent_digest))
     }
 
     /// The mint key of every loaded recouped blind, in no order.
@@ -235,6 +235,7 @@ impl View {
             name,
             token_hash,
             balance: Amount::ZERO,
+            last_entry: EntryNo::default(),
         });
         self.dirty.opened.insert(id, password);
         id
@@ -337,7 +338,7 @@ impl View {
     }
 
     /// Marks the key as pruned and forgets its spent and recouped coins. Stored rows are deleted later by
-    /// [`Ledger::forget_coins`](crate::Ledger::forget_coins).
+    /// [`Ledger::forget_rows`](crate::Ledger::forget_rows).
     pub(crate) fn prune_mint_key(&mut self, id: MintKeyId) {
         let key = self.touch_mint_key(id);
         assert!(!key.pruned, "a mint key is pruned once");
@@ -359,12 +360,12 @@ impl View {
         key.issued += signatures;
     }
 
-    pub(crate) fn spend(&mut self, id: MintKeyId, payload_hash: PayloadHash) {
+    pub(crate) fn spend(&mut self, id: MintKeyId, spent_digest: SpentDigest) {
         let key = self.touch_mint_key(id);
         assert!(!key.pruned, "the coins of a pruned key are refused");
         key.returned += 1;
         assert!(key.returned <= key.issued, "over-redemption was ruled out");
-        let coin = (key.no, payload_hash);
+        let coin = (key.no, spent_digest);
         assert!(self.spent.insert(coin), "double spend was ruled out");
         self.dirty.spent.push(coin);
     }
@@ -373,7 +374,7 @@ impl View {
         let &RevokedBlind {
             mint_key,
             blind,
-            payload_hash,
+            spent_digest,
         } = revoked;
         let key = self.touch_mint_key(mint_key);
         assert!(
@@ -385,7 +386,7 @@ impl View {
         let recouped = Recouped {
             mint_key: key.no,
             blind,
-            payload_hash,
+            spent_digest,
         };
         assert!(
             !self.is_recouped(recouped.mint_key, revoked),
@@ -403,7 +404,8 @@ impl View {
         self.dirty.signing = true;
     }
 
-    pub(crate) fn write(&mut self, record: Record) {
+    /// Appends a record, and numbers the entries of its accounts.
+    pub(crate) fn write(&mut self, mut record: Record) {
         assert!(
             record.kind.fits(record.debit, record.credit),
             "the accounts fit the kind of the record"
@@ -422,9 +424,31 @@ impl View {
             record.label.is_none() || record.kind == Kind::Transfer,
             "only a transfer has a label"
         );
+        assert_eq!(
+            record.kind.holds_blinds(),
+            record.blinds.is_some(),
+            "a record has blinds exactly if its kind signs"
+        );
+        record.debit_entry = self.next_entry(record.debit);
+        record.credit_entry = self.next_entry(record.credit);
         let before = self.records.insert(record.reference.clone(), recorded);
         assert!(before.is_none(), "a reference is written once");
         self.dirty.journal.push(record);
+    }
+
+    /// Numbers an entry of this account; `None` if it is not a holder's.
+    fn next_entry(&mut self, account: Option<AccountId>) -> Option<EntryNo> {
+        let id = account.filter(|id| *id >= AccountId::FIRST_HOLDER)?;
+        assert!(
+            self.dirty.balances.contains(&id),
+            "an entry of an account comes with its new balance"
+        );
+        let account = self
+            .accounts
+            .get_mut(&id)
+            .expect("the caller has read this account");
+        account.last_entry = account.last_entry.next();
+        Some(account.last_entry)
     }
 
     fn touch_mint_key(&mut self, id: MintKeyId) -> &mut MintKeyState {

@@ -24,7 +24,7 @@ const PIECES: u64 = 256;
 const DROP_INDEX: &str = "ALTER TABLE spent DROP CONSTRAINT spent_pkey";
 const MAKE_INDEX: &str = "
     SET LOCAL maintenance_work_mem = '512MB';
-    ALTER TABLE spent ADD CONSTRAINT spent_pkey PRIMARY KEY (mint_key_no, payload_hash) WITH (fillfactor = 70);
+    ALTER TABLE spent ADD CONSTRAINT spent_pkey PRIMARY KEY (mint_key_no, spent_digest) WITH (fillfactor = 70);
     ALTER INDEX spent_pkey RESET (fillfactor);
 ";
 
@@ -97,7 +97,7 @@ async fn insert_until(
         let hashes = hashes(BARE_INSERT_ROWS);
         let column: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
         let query = sqlx::query(
-            "INSERT INTO bench_bare_inserts (mint_key_no, payload_hash) SELECT 1, unnest($1::bytea[])",
+            "INSERT INTO bench_bare_inserts (mint_key_no, spent_digest) SELECT 1, unnest($1::bytea[])",
         );
         inserted += query
             .bind(column)
@@ -160,7 +160,7 @@ async fn insert_random(
     mint_key_no: i32,
     rows: u64,
 ) -> Result<(), sqlx::Error> {
-    let sql = "INSERT INTO spent (mint_key_no, payload_hash)
+    let sql = "INSERT INTO spent (mint_key_no, spent_digest)
         SELECT $1, sha256(uuid_send(gen_random_uuid())) FROM generate_series(1, $2)";
     let rows = i64::try_from(rows).expect("a table has fewer rows");
     sqlx::query(sql)
@@ -239,7 +239,7 @@ mod tests {
             .await
             .unwrap();
         let pieces =
-            "SELECT count(DISTINCT get_byte(payload_hash, 0)) FROM spent WHERE length(payload_hash) = 32";
+            "SELECT count(DISTINCT get_byte(spent_digest, 0)) FROM spent WHERE length(spent_digest) = 32";
         let pieces: i64 = sqlx::query_scalar(pieces).fetch_one(&ledger.pool).await.unwrap();
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent")
             .fetch_one(&ledger.pool)

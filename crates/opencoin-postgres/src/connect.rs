@@ -1,8 +1,10 @@
 //! Opens the database: connects, checks encoding, durability settings and schema version, and creates tables.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_ledger::{KnownMintKeys, LedgerError, SchemaState, scoped};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
@@ -10,6 +12,7 @@ use tokio::time::timeout;
 use crate::address::{Address, Protection};
 use crate::durable::Barrier;
 use crate::fault::ledger_error;
+use crate::migrations::MIGRATIONS;
 use crate::postgres_ledger::PostgresLedger;
 use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
 use crate::transaction::{self, Task};
@@ -58,7 +61,7 @@ impl PostgresLedger {
     /// The address is malformed, or the database does not answer.
     pub async fn schema_state(url: &str) -> Result<SchemaState, LedgerError> {
         let ledger = Self::open(Address::parse(url)?).await?;
-        let state = schema::state(&ledger.pool).await;
+        let state = schema::state(&ledger.pool, &MIGRATIONS).await;
         ledger.close().await;
         state
     }
@@ -71,11 +74,15 @@ impl PostgresLedger {
     /// As [`Self::schema_state`]; also if there are no tables or a migration fails. A migration that fails
     /// changes nothing.
     pub async fn migrate(url: &str) -> Result<SchemaState, LedgerError> {
+        Self::migrate_with(&MIGRATIONS, url).await
+    }
+
+    async fn migrate_with(migrations: &Migrator, url: &str) -> Result<SchemaState, LedgerError> {
         let ledger = Self::open(Address::parse(url)?).await?;
-        let before = schema::state(&ledger.pool).await?;
+        let before = schema::state(&ledger.pool, migrations).await?;
         let version = before.version.ok_or_else(schema::no_books)?;
         if version < before.known {
-            schema::migrate(&ledger.pool).await?;
+            schema::migrate(&ledger.pool, migrations).await?;
         }
         ledger.close().await;
         Ok(before)
@@ -154,6 +161,7 @@ impl PostgresLedger {
             holders,
             barrier,
             known_mint_keys: KnownMintKeys::default(),
+            slot: Arc::default(),
         })
     }
 
@@ -247,6 +255,7 @@ mod tests {
     use opencoin_testkit::postgres::TestDatabase;
 
     use super::*;
+    use crate::migrations::with_another;
 
     async fn synchronous_commit(default: &str) -> String {
         let database = TestDatabase::create();
@@ -288,6 +297,26 @@ mod tests {
                 .is_err()
         );
         database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    }
+
+    #[tokio::test]
+    async fn migrations_at_the_same_time_wait_for_each_other() {
+        let database = TestDatabase::create();
+        let url = database.url();
+        let ledger = PostgresLedger::connect(&url).await.unwrap();
+        let at = opencoin_ledger::LedgerTime::from_unix_micros(0);
+        ledger
+            .apply(&[Command::SetSigningPaused { paused: true, at }])
+            .await
+            .unwrap();
+        let newer = with_another("ALTER TABLE signing ADD COLUMN note text");
+        let migrate = || PostgresLedger::migrate_with(&newer, &url);
+        let (one, other) = tokio::join!(migrate(), migrate());
+        let one = one.unwrap();
+        assert_eq!((one.version, one.known, one.pending.len()), (Some(1), 2, 1));
+        other.unwrap();
+        assert_eq!(migrate().await.unwrap().pending, []);
+        assert_eq!(ledger.signing_paused().await, Ok(true));
     }
 
     #[tokio::test]

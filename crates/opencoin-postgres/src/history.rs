@@ -54,10 +54,13 @@ async fn accept(
     }
     // `nextval` returns a number above all numbers in the books.
     let sql = "UPDATE histories SET numbers_above = setval(sequence, greatest($1, nextval(sequence)))
-        FROM (SELECT pg_get_serial_sequence('transactions', 'id')::regclass AS sequence) AS numbers
-        WHERE no = (SELECT max(no) FROM histories) RETURNING id";
-    let query = sqlx::query_scalar(sql).bind(above.get());
-    let id: Vec<u8> = query.fetch_one(&mut *connection).await?;
+        FROM (SELECT 'transaction_numbers'::regclass AS sequence) AS numbers
+        WHERE no = (SELECT max(no) FROM histories) RETURNING id, numbers_above";
+    let query = sqlx::query_as(sql).bind(above.get());
+    let (id, numbers_above): (Vec<u8>, i64) = query.fetch_one(&mut *connection).await?;
+    let entries =
+        sqlx::query("UPDATE accounts SET last_entry = $1 WHERE last_entry < $1").bind(numbers_above);
+    entries.execute(&mut *connection).await?;
     let first = journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at);
     save::insert_transactions(connection, &[first]).await?;
     sqlx::query("DELETE FROM sessions").execute(connection).await?;

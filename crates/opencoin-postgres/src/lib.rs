@@ -35,6 +35,7 @@ mod read;
 mod save;
 mod schema;
 mod session;
+mod slots;
 mod sql;
 mod transaction;
 mod writer;
@@ -128,10 +129,10 @@ impl Ledger for PostgresLedger {
         .await
     }
 
-    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+    async fn forget_rows(&self, id: MintKeyId, rows_max: u32) -> Result<u64, LedgerError> {
         transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
             scoped(async move {
-                Ok(opencoin_sql::forget::forget_coins(&mut Sql(connection), id, coins_max).await?)
+                Ok(opencoin_sql::forget::forget_rows(&mut Sql(connection), id, rows_max).await?)
             })
         })
         .await
@@ -191,7 +192,10 @@ impl PostgresLedger {
             return Ok(all_odd());
         }
         let posted = transaction::run(&self.writer, Task::statement("post"), |connection| {
-            scoped(post::postings(connection, &postings))
+            scoped(async {
+                let slot = self.slot(connection).await?;
+                post::postings(connection, &postings, slot).await
+            })
         });
         match posted.await {
             Ok(()) => Ok(Routine::Applied(outcomes)),
@@ -200,20 +204,30 @@ impl PostgresLedger {
         }
     }
 
+    /// The slot in which this process counts coins.
+    async fn slot(&self, connection: &mut PgConnection) -> Result<i16, Fault> {
+        if let Some(slot) = self.slot.get() {
+            return Ok(*slot);
+        }
+        let slot = slots::next(connection).await?;
+        Ok(*self.slot.get_or_init(|| slot))
+    }
+
     async fn decide_and_save(
         &self,
         connection: &mut PgConnection,
         batch: &[Prepared<'_>],
         touches: &Touches,
     ) -> Result<Vec<Outcome>, Fault> {
-        let mut view = load::view(connection, touches).await?;
+        let slot = self.slot(connection).await?;
+        let (mut view, counts) = load::view(connection, touches).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {
             durable::write(connection).await?;
         } else {
-            save::changes(connection, changes).await?;
+            save::changes(connection, changes, &counts, slot).await?;
         }
         Ok(outcomes)
     }

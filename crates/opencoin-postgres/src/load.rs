@@ -1,23 +1,29 @@
 //! Locks and loads the rows that a batch touches.
 //!
 //! Rows are locked first, and always in the same order, to avoid deadlocks: the state of signing, payouts by
-//! number, accounts by number, mint keys by id. Coins and references are read after that, by statements that
+//! number, accounts by number, mint keys by id, counts of mint keys by key and slot. Coins and references are read after that, by statements that
 //! see what was committed while the transaction waited for the locks.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, LedgerError, PayoutNo, RevokedBlind, Touches, View, stored};
 use opencoin_sql::rows::{
-    ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, PAYOUT_COLUMNS, WAITING_COLUMNS, account, mint_key, payout, waiting,
+    ACCOUNT_COLUMNS, PAYOUT_COLUMNS, WAITING_COLUMNS, account, mint_key, payout, waiting,
 };
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use crate::fault::Fault;
+use crate::slots::{self, LockedCounts};
 use crate::sql::cells;
 
-pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Result<View, Fault> {
+/// Returns the view, and the counts of its mint keys in all slots.
+pub(crate) async fn view(
+    connection: &mut PgConnection,
+    touches: &Touches,
+) -> Result<(View, LockedCounts), Fault> {
     let mut view = View::default();
+    let mut counts = LockedCounts::new();
     if touches.signing {
         load_signing(connection, touches, &mut view).await?;
     }
@@ -29,7 +35,7 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     }
     lock_accounts(connection, touches, &mut view).await?;
     if !touches.mint_keys.is_empty() {
-        lock_mint_keys(connection, touches, &mut view).await?;
+        counts = lock_mint_keys(connection, touches, &mut view).await?;
     }
     if touches.last_account || touches.last_mint_key || touches.last_payout {
         load_last_numbers(connection, &mut view).await?;
@@ -46,7 +52,7 @@ pub(crate) async fn view(connection: &mut PgConnection, touches: &Touches) -> Re
     if !touches.revoked.is_empty() {
         load_recouped(connection, touches, &mut view).await?;
     }
-    Ok(view)
+    Ok((view, counts))
 }
 
 /// A batch that only reads the state takes no lock: a mint concurrent to a pause may count as before or after
@@ -129,14 +135,24 @@ async fn lock_mint_keys(
     connection: &mut PgConnection,
     touches: &Touches,
     view: &mut View,
-) -> Result<(), Fault> {
+) -> Result<LockedCounts, Fault> {
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
-    let sql = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys WHERE id = ANY($1) ORDER BY id FOR UPDATE");
-    let rows: Vec<PgRow> = sqlx::query(&sql).bind(ids).fetch_all(connection).await?;
+    // The counts are not read yet: until their rows are locked, other processes change them.
+    let sql = "SELECT no, id, denomination, sign_not_before, sign_not_after, coins_expiry, 0::int8, 0::int8, recouped,
+            stopped_reason, retired, pruned
+        FROM mint_keys WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+    let rows: Vec<PgRow> = sqlx::query(sql).bind(ids).fetch_all(&mut *connection).await?;
+    let mut keys = Vec::with_capacity(rows.len());
     for row in rows {
-        view.load_mint_key(MintKeyState::try_from(mint_key(&mut cells(&row)?)?)?);
+        keys.push(mint_key(&mut cells(&row)?)?);
     }
-    Ok(())
+    let numbers: Vec<_> = keys.iter().map(|key| MintKeyNo::new(key.no)).collect();
+    let counts = slots::lock(connection, &numbers).await?;
+    for mut key in keys {
+        (key.issued, key.returned) = slots::sums(&counts, MintKeyNo::new(key.no))?;
+        view.load_mint_key(MintKeyState::try_from(key)?);
+    }
+    Ok(counts)
 }
 
 async fn load_last_numbers(connection: &mut PgConnection, view: &mut View) -> Result<(), Fault> {
@@ -195,26 +211,29 @@ async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut
     let known = touches.coins.iter().filter_map(|coin| {
         Some((
             view.mint_key(coin.mint_key)?.no.get(),
-            coin.payload_hash.as_bytes(),
+            &coin.spent_digest.as_bytes()[..],
         ))
     });
     let (keys, hashes): (Vec<i32>, Vec<&[u8]>) = known.unzip();
     // Forces one index look-up for each coin, even if the planner's statistics are those of an empty table.
-    let sql = "SELECT coin.mint_key_no, coin.payload_hash
-        FROM unnest($1::int4[], $2::bytea[]) AS coin (mint_key_no, payload_hash)
+    let sql = "SELECT coin.mint_key_no, coin.spent_digest
+        FROM unnest($1::int4[], $2::bytea[]) AS coin (mint_key_no, spent_digest)
         CROSS JOIN LATERAL (
             SELECT 1 FROM spent
-            WHERE spent.mint_key_no = coin.mint_key_no AND spent.payload_hash = coin.payload_hash OFFSET 0
+            WHERE spent.mint_key_no = coin.mint_key_no AND spent.spent_digest = coin.spent_digest OFFSET 0
         ) AS found";
     let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as(sql)
         .bind(keys)
         .bind(hashes)
         .fetch_all(connection)
         .await?;
-    let spent: Result<Vec<_>, LedgerError> = rows.iter().map(|(no, hash)| stored::spent(*no, hash)).collect();
+    let spent: Result<Vec<_>, LedgerError> = rows
+        .into_iter()
+        .map(|(no, digest)| stored::spent(no, digest))
+        .collect();
     spent?
         .into_iter()
-        .for_each(|(no, hash)| view.load_spent(no, hash));
+        .for_each(|(no, digest)| view.load_spent(no, digest));
     Ok(())
 }
 
@@ -234,21 +253,21 @@ async fn load_recouped(
         .collect();
     let hashes: Vec<&[u8]> = revoked
         .iter()
-        .map(|revoked| revoked.payload_hash.as_bytes())
+        .map(|revoked| &revoked.spent_digest.as_bytes()[..])
         .collect();
     // Two index look-ups for each: by blind and by coin.
-    let sql = "SELECT found.mint_key_no, found.blind_digest, found.payload_hash
-        FROM unnest($1::int4[], $2::bytea[], $3::bytea[]) AS revoked (mint_key_no, blind_digest, payload_hash)
+    let sql = "SELECT found.mint_key_no, found.blind_digest, found.spent_digest
+        FROM unnest($1::int4[], $2::bytea[], $3::bytea[]) AS revoked (mint_key_no, blind_digest, spent_digest)
         CROSS JOIN LATERAL (
             SELECT * FROM recouped
             WHERE recouped.mint_key_no = revoked.mint_key_no AND recouped.blind_digest = revoked.blind_digest
             UNION SELECT * FROM recouped
-            WHERE recouped.mint_key_no = revoked.mint_key_no AND recouped.payload_hash = revoked.payload_hash
+            WHERE recouped.mint_key_no = revoked.mint_key_no AND recouped.spent_digest = revoked.spent_digest
         ) AS found";
     let query = sqlx::query_as(sql).bind(keys).bind(blinds).bind(hashes);
     let rows: Vec<(i32, Vec<u8>, Vec<u8>)> = query.fetch_all(connection).await?;
     for (no, digest, hash) in rows {
-        view.load_recouped(stored::recouped(no, digest, &hash)?);
+        view.load_recouped(stored::recouped(no, digest, hash)?);
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The store and its connections.
 
+use std::sync::{Arc, OnceLock};
+
 use opencoin_ledger::KnownMintKeys;
 use sqlx::PgPool;
 
@@ -15,4 +17,6 @@ pub struct PostgresLedger {
     pub(crate) holders: Writer,
     pub(crate) barrier: Barrier,
     pub(crate) known_mint_keys: KnownMintKeys,
+    /// The slot in which this process counts coins, once it has one.
+    pub(crate) slot: Arc<OnceLock<i16>>,
 }

@@ -1,7 +1,7 @@
 //! Reads of the books whose SQL differs between the engines.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::stored;
+use opencoin_ledger::stored::{self, StoredTransaction};
 use opencoin_ledger::{LedgerError, LedgerTime, Moments, Transaction, TransactionReference};
 use sqlx::PgConnection;
 
@@ -11,19 +11,39 @@ pub(crate) async fn transaction(
     connection: &mut PgConnection,
     reference: &TransactionReference,
 ) -> Result<Option<Transaction>, LedgerError> {
-    type Columns = (i64, i16, i64, Option<Vec<u8>>, bool, Vec<Vec<u8>>);
+    type Columns = (
+        i64,
+        i16,
+        i64,
+        Option<Vec<u8>>,
+        Option<Vec<u8>>,
+        bool,
+        Vec<Vec<u8>>,
+        Vec<i32>,
+    );
     let key = ReferenceKey::of_transaction(reference);
-    let sql = "SELECT id, kind, applied_at, blinds, (SELECT paused FROM signing WHERE id = 1),
-            ARRAY(SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL)
-        FROM transactions WHERE reference = $1";
+    let sql = "SELECT id, kind, applied_at, issued, blinds.blinds, (SELECT paused FROM signing WHERE id = 1),
+            ARRAY(SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL), ARRAY(SELECT no FROM mint_keys WHERE pruned)
+        FROM transactions LEFT JOIN blinds ON blinds.reference = transactions.reference WHERE transactions.reference = $1";
     let query = sqlx::query_as(sql)
         .bind(key.as_bytes())
         .fetch_optional(connection)
         .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
-    row.map(|(id, kind, at, blinds, paused, stopped)| {
-        stored::transaction(id, kind, at, blinds.as_deref(), paused, &stopped)
-    })
+    row.map(
+        |(id, kind, applied_at, issued, blinds, signing_paused, stopped, pruned)| {
+            stored::transaction(&StoredTransaction {
+                id,
+                kind,
+                applied_at,
+                issued,
+                blinds,
+                signing_paused,
+                stopped,
+                pruned,
+            })
+        },
+    )
     .transpose()
 }
 

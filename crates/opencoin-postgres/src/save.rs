@@ -1,20 +1,27 @@
 //! Writes the changes of a batch: one statement for each table, with rows as arrays.
 
-use opencoin_ledger::journal::{Record, ReferenceKey};
+use opencoin_ledger::journal::{Record, RecordedBlinds, ReferenceKey};
 use opencoin_ledger::view::{
-    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
+    Balance, Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
 };
-use opencoin_ledger::{AccountId, Amount, LedgerError, LedgerTime, PayloadHash, Settlement};
+use opencoin_ledger::{AccountId, EntryNo, LedgerError, LedgerTime, Settlement, SpentDigest};
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
 
 use crate::fault::Fault;
+use crate::slots::{self, LockedCounts};
 
 /// The most bytes of blinds in one statement. PostgreSQL limits a parameter to 1 GiB; a full batch can hold
 /// more.
 pub(crate) const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
 
-pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> Result<(), Fault> {
+/// Writes the changes. The counts of mint keys go to the slot of this process.
+pub(crate) async fn changes(
+    connection: &mut PgConnection,
+    changes: Changes,
+    counts: &LockedCounts,
+    slot: i16,
+) -> Result<(), Fault> {
     let Changes {
         journal,
         spent,
@@ -35,9 +42,12 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
     }
     if !registered.is_empty() {
         insert_mint_keys(connection, &registered).await?;
+        slots::save(connection, counts, slot, &registered).await?;
     }
-    for records in statements(&journal, |record| record.blinds.as_ref().map_or(0, Vec::len)) {
-        insert_transactions(connection, records).await?;
+    insert_transactions(connection, &journal).await?;
+    let blinds = recorded_blinds(&journal);
+    for blinds in statements(&blinds, |(_, blinds)| blinds.encoded.len()) {
+        insert_blinds(connection, blinds).await?;
     }
     if !requested.is_empty() {
         insert_payouts(connection, &requested).await?;
@@ -65,6 +75,7 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
     }
     if !mint_keys.is_empty() {
         update_mint_keys(connection, &mint_keys).await?;
+        slots::save(connection, counts, slot, &mint_keys).await?;
     }
     if let Some(signing) = signing {
         update_signing(connection, signing).await?;
@@ -73,13 +84,14 @@ pub(crate) async fn changes(connection: &mut PgConnection, changes: Changes) -> 
 }
 
 async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Result<(), Fault> {
-    let sql = "INSERT INTO accounts (id, name, token_hash, balance, password_hash)
-        SELECT * FROM unnest($1::int8[], $2::text[], $3::bytea[], $4::int8[], $5::text[])";
+    let sql = "INSERT INTO accounts (id, name, token_hash, balance, last_entry, password_hash)
+        SELECT * FROM unnest($1::int8[], $2::text[], $3::bytea[], $4::int8[], $5::int8[], $6::text[])";
     let query = sqlx::query(sql)
         .bind(column(opened, |opened| opened.account.id.get()))
         .bind(column(opened, |opened| opened.account.name.as_str()))
         .bind(column(opened, |opened| &opened.account.token_hash.as_bytes()[..]))
         .bind(column(opened, |opened| opened.account.balance.as_i64()))
+        .bind(column(opened, |opened| opened.account.last_entry.get()))
         .bind(column(opened, |opened| {
             opened.password.as_ref().map(|password| password.as_str())
         }));
@@ -89,10 +101,9 @@ async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Re
 
 async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     let sql = "INSERT INTO mint_keys
-            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason,
-            retired, pruned)
-        SELECT * FROM unnest($1::int4[], $2::bytea[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
-            $9::int8[], $10::text[], $11::bool[], $12::bool[])";
+            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, recouped, stopped_reason, retired, pruned)
+        SELECT * FROM unnest($1::int4[], $2::bytea[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::text[],
+            $9::bool[], $10::bool[])";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
         .bind(column(keys, |key| &key.id.as_bytes()[..]))
@@ -100,8 +111,6 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
         .bind(column(keys, |key| key.terms.sign_not_before().unix_micros()))
         .bind(column(keys, |key| key.terms.sign_not_after().unix_micros()))
         .bind(column(keys, |key| key.terms.coins_expiry().unix_micros()))
-        .bind(counters(keys, |key| key.issued)?)
-        .bind(counters(keys, |key| key.returned)?)
         .bind(counters(keys, |key| key.recouped)?)
         .bind(column(keys, |key| {
             key.stopped.as_ref().map(|reason| reason.as_str())
@@ -117,24 +126,58 @@ pub(crate) async fn insert_transactions(
     connection: &mut PgConnection,
     records: &[Record],
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO transactions
-            (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
-        SELECT * FROM unnest($1::int2[], $2::bytea[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::bytea[],
-            $9::text[])
+    let sql = "INSERT INTO transactions (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry,
+            amount, applied_at, issued, label)
+        SELECT reference, nextval('transaction_numbers'), kind, content, debit_account, debit_entry, credit_account,
+            credit_entry, amount, applied_at, issued, label
+        FROM unnest($1::bytea[], $2::int2[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
+            $9::int8[], $10::bytea[], $11::text[])
+            AS record (reference, kind, content, debit_account, debit_entry, credit_account, credit_entry, amount,
+                applied_at, issued, label)
         ON CONFLICT (reference) DO NOTHING";
     let query = sqlx::query(sql)
-        .bind(column(records, |record| record.kind.code()))
         .bind(column(records, |record| record.reference.as_bytes()))
+        .bind(column(records, |record| record.kind.code()))
         .bind(column(records, |record| &record.content.as_bytes()[..]))
         .bind(column(records, |record| record.debit.map(AccountId::get)))
+        .bind(column(records, |record| record.debit_entry.map(EntryNo::get)))
         .bind(column(records, |record| record.credit.map(AccountId::get)))
+        .bind(column(records, |record| record.credit_entry.map(EntryNo::get)))
         .bind(column(records, |record| record.amount.as_i64()))
         .bind(column(records, |record| record.at.unix_micros()))
-        .bind(column(records, |record| record.blinds.as_deref()))
+        .bind(column(records, issued))
         .bind(column(records, |record| {
             record.label.as_ref().map(|label| label.as_str())
         }));
     all_or_lost(&query.execute(connection).await?, records.len())
+}
+
+/// The column `issued` of a record.
+pub(crate) fn issued(record: &Record) -> Option<Vec<u8>> {
+    record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes())
+}
+
+/// The rows of `blinds` that belong to these records.
+pub(crate) fn recorded_blinds(journal: &[Record]) -> Vec<(&ReferenceKey, &RecordedBlinds)> {
+    journal
+        .iter()
+        .filter_map(|record| Some((&record.reference, record.blinds.as_ref()?)))
+        .collect()
+}
+
+/// Their records are new, so blinds that already exist do not belong to a record.
+async fn insert_blinds(
+    connection: &mut PgConnection,
+    blinds: &[(&ReferenceKey, &RecordedBlinds)],
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO blinds (reference, expires_with, blinds)
+        SELECT * FROM unnest($1::bytea[], $2::int4[], $3::bytea[])";
+    let query = sqlx::query(sql)
+        .bind(column(blinds, |(reference, _)| reference.as_bytes()))
+        .bind(column(blinds, |(_, blinds)| blinds.expires_with.get()))
+        .bind(column(blinds, |(_, blinds)| &blinds.encoded[..]));
+    query.execute(connection).await?;
+    Ok(())
 }
 
 /// If another process used one of the numbers meanwhile, the insert violates the primary key and the batch is
@@ -232,51 +275,47 @@ async fn delete_waiting(connection: &mut PgConnection, references: &[ReferenceKe
 /// A coin that already exists was spent by another process after this transaction looked for it.
 async fn insert_spent(
     connection: &mut PgConnection,
-    coins: &[(MintKeyNo, PayloadHash)],
+    coins: &[(MintKeyNo, SpentDigest)],
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO spent (mint_key_no, payload_hash)
+    let sql = "INSERT INTO spent (mint_key_no, spent_digest)
         SELECT * FROM unnest($1::int4[], $2::bytea[])
-        ON CONFLICT (mint_key_no, payload_hash) DO NOTHING";
+        ON CONFLICT (mint_key_no, spent_digest) DO NOTHING";
     let query = sqlx::query(sql)
         .bind(column(coins, |(no, _)| no.get()))
-        .bind(column(coins, |(_, hash)| hash.as_bytes()));
+        .bind(column(coins, |(_, digest)| &digest.as_bytes()[..]));
     all_or_lost(&query.execute(connection).await?, coins.len())
 }
 
 /// The transaction holds the lock of the mint key's row, so no other process can have inserted these rows.
 async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Result<(), Fault> {
-    let sql = "INSERT INTO recouped (mint_key_no, blind_digest, payload_hash)
+    let sql = "INSERT INTO recouped (mint_key_no, blind_digest, spent_digest)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::bytea[])";
     let query = sqlx::query(sql)
         .bind(column(rows, |row| row.mint_key.get()))
         .bind(column(rows, |row| &row.blind.as_bytes()[..]))
-        .bind(column(rows, |row| row.payload_hash.as_bytes()));
+        .bind(column(rows, |row| &row.spent_digest.as_bytes()[..]));
     query.execute(connection).await?;
     Ok(())
 }
 
-async fn update_accounts(
-    connection: &mut PgConnection,
-    balances: &[(AccountId, Amount)],
-) -> Result<(), Fault> {
-    let sql = "UPDATE accounts SET balance = new.balance
-        FROM unnest($1::int8[], $2::int8[]) AS new (id, balance) WHERE accounts.id = new.id";
+async fn update_accounts(connection: &mut PgConnection, balances: &[Balance]) -> Result<(), Fault> {
+    let sql = "UPDATE accounts SET balance = new.balance, last_entry = new.last_entry
+        FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS new (id, balance, last_entry) WHERE accounts.id = new.id";
     let query = sqlx::query(sql)
-        .bind(column(balances, |(id, _)| id.get()))
-        .bind(column(balances, |(_, balance)| balance.as_i64()));
+        .bind(column(balances, |new| new.account.get()))
+        .bind(column(balances, |new| new.balance.as_i64()))
+        .bind(column(balances, |new| new.last_entry.get()));
     all_or_vanished(&query.execute(connection).await?, balances.len(), "accounts")
 }
 
 async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
-    let sql = "UPDATE mint_keys SET issued = new.issued, returned = new.returned, recouped = new.recouped,
-            stopped_reason = new.stopped_reason, retired = new.retired, pruned = new.pruned
-        FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::int8[], $5::text[], $6::bool[], $7::bool[])
-            AS new (no, issued, returned, recouped, stopped_reason, retired, pruned)
+    let sql = "UPDATE mint_keys SET recouped = new.recouped, stopped_reason = new.stopped_reason, retired = new.retired,
+            pruned = new.pruned
+        FROM unnest($1::int4[], $2::int8[], $3::text[], $4::bool[], $5::bool[])
+            AS new (no, recouped, stopped_reason, retired, pruned)
         WHERE mint_keys.no = new.no";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
-        .bind(counters(keys, |key| key.issued)?)
-        .bind(counters(keys, |key| key.returned)?)
         .bind(counters(keys, |key| key.recouped)?)
         .bind(column(keys, |key| {
             key.stopped.as_ref().map(|reason| reason.as_str())

@@ -1,7 +1,7 @@
 //! The schema version of the tables: reads it, checks it and migrates.
 
 use opencoin_ledger::{LedgerError, SchemaState, Scoped, admit, scoped};
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{PgConnection, PgPool};
 
 use crate::fault::ledger_error;
@@ -9,9 +9,9 @@ use crate::migrations::MIGRATIONS;
 use crate::transaction::{self, Task};
 
 /// Returns the version of the tables and the migrations that they lack.
-pub(crate) async fn state(pool: &PgPool) -> Result<SchemaState, LedgerError> {
+pub(crate) async fn state(pool: &PgPool, migrations: &Migrator) -> Result<SchemaState, LedgerError> {
     let version = read(pool, |connection| scoped(version(connection))).await?;
-    let newer = MIGRATIONS
+    let newer = migrations
         .iter()
         .filter(|migration| version.is_none_or(|version| migration.version > version));
     let pending = newer
@@ -19,7 +19,7 @@ pub(crate) async fn state(pool: &PgPool) -> Result<SchemaState, LedgerError> {
         .collect();
     Ok(SchemaState {
         version,
-        known: known(),
+        known: newest(migrations),
         pending,
     })
 }
@@ -56,8 +56,8 @@ async fn version(connection: &mut PgConnection) -> Result<Option<i64>, LedgerErr
 }
 
 /// Brings the tables up to date.
-pub(crate) async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
-    MIGRATIONS.run(pool).await.map_err(|error| match error {
+pub(crate) async fn migrate(pool: &PgPool, migrations: &Migrator) -> Result<(), LedgerError> {
+    migrations.run(pool).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
             LedgerError::SchemaUnknown(version)
         }
@@ -79,7 +79,7 @@ pub(crate) async fn make(pool: &PgPool) -> Result<(), LedgerError> {
     })
     .await?;
     if is_incomplete {
-        migrate(pool).await
+        migrate(pool, &MIGRATIONS).await
     } else {
         Ok(())
     }
@@ -98,7 +98,11 @@ pub(crate) fn no_books() -> LedgerError {
 }
 
 fn known() -> i64 {
-    MIGRATIONS
+    newest(&MIGRATIONS)
+}
+
+fn newest(migrations: &Migrator) -> i64 {
+    migrations
         .iter()
         .map(|migration| migration.version)
         .max()

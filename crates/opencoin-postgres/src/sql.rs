@@ -14,6 +14,8 @@ static DIALECT: Dialect = Dialect {
     for_update: "FOR UPDATE",
     greatest: "greatest",
     by_bytes: "COLLATE \"C\"",
+    issued: "(SELECT coalesce(sum(issued), 0)::int8 FROM mint_key_counts WHERE mint_key_no = no)",
+    returned: "(SELECT coalesce(sum(returned), 0)::int8 FROM mint_key_counts WHERE mint_key_no = no)",
 };
 
 /// A connection that runs the shared SQL.

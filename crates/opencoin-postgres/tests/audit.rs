@@ -79,9 +79,9 @@ async fn ago(connection: &mut PgConnection, seconds: i64) -> i64 {
 /// Begins a transaction that gets its number now and commits after later ones.
 async fn begin_credit(connection: &mut PgConnection, at: i64) {
     let sql = format!(
-        "BEGIN; INSERT INTO transactions (kind, reference, content, debit_account, credit_account, amount, applied_at)
-            VALUES (2, '\\x03ff', sha256('late'), 1, 4, 7, {at});
-        UPDATE accounts SET balance = balance + 7 WHERE id = 4"
+        "BEGIN; UPDATE accounts SET balance = balance + 7, last_entry = last_entry + 1 WHERE id = 4;
+        INSERT INTO transactions (id, kind, reference, content, debit_account, credit_account, credit_entry, amount, applied_at)
+            SELECT nextval('transaction_numbers'), 2, '\\x03ff', sha256('late'), 1, 4, last_entry, 7, {at} FROM accounts WHERE id = 4"
     );
     connection.execute(sqlx::raw_sql(&sql)).await.unwrap();
 }
@@ -134,8 +134,8 @@ async fn a_prune_that_becomes_visible_late_is_no_fault() {
     let (ledgers, source, database) = open().await;
     World::with_paid_in(&ledgers, 100).await;
     let mut other = PgConnection::connect(&database.url()).await.unwrap();
-    let prune = "BEGIN; INSERT INTO transactions (kind, reference, content, amount, applied_at)
-            VALUES (11, '\\x0801', sha256('prune'), 0, 301);
+    let prune = "BEGIN; INSERT INTO transactions (id, kind, reference, content, amount, applied_at)
+            VALUES (nextval('transaction_numbers'), 11, '\\x0801', sha256('prune'), 0, 301);
         UPDATE mint_keys SET pruned = true WHERE no = 1";
     other.execute(sqlx::raw_sql(prune)).await.unwrap();
     credit_at(ledgers[0].as_ref(), 150, "overtakes").await;
@@ -154,10 +154,11 @@ async fn a_role_that_may_read_some_columns_is_enough() {
     let role = format!("audits_{}", database.name());
     database.execute(&format!(
         "CREATE ROLE {role} LOGIN;
-        GRANT SELECT (id, name, balance) ON accounts TO {role};
+        GRANT SELECT (id, name, balance, last_entry) ON accounts TO {role};
         GRANT SELECT (no, account, amount, reference, paid) ON payouts TO {role};
-        GRANT SELECT (id, kind, reference, content, debit_account, credit_account, amount, applied_at, blinds) ON transactions TO {role};
-        GRANT SELECT ON mint_keys, spent, recouped, waiting_mints, _sqlx_migrations, schema_compatibility TO {role};"
+        GRANT SELECT (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry, amount, applied_at, issued)
+            ON transactions TO {role};
+        GRANT SELECT ON mint_keys, mint_key_counts, blinds, spent, recouped, waiting_mints, _sqlx_migrations, schema_compatibility TO {role};"
     ));
     let url = database.url();
     let (scheme, rest) = url.split_once("://").unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use opencoin_conformance::{Pair, World, alice, assert_books_hold};
 use opencoin_ledger::{
     Applied, Blind, CoinIn, Command, Effect, HasAccounts, Ledger, LedgerError, LedgerTime, MintKeyId,
-    Outcome, PayloadHash, Refusal, TransactionReference,
+    Outcome, Refusal, SpentDigest, TransactionReference,
 };
 use opencoin_postgres::PostgresLedger;
 use opencoin_testkit::postgres_pair::PostgresPair;
@@ -103,7 +103,7 @@ fn renew(text: &str) -> Command {
         transaction_reference: reference(text),
         coins: vec![CoinIn {
             mint_key: MintKeyId::new([1; 20]),
-            payload_hash: PayloadHash::new(&[9; 32]).unwrap(),
+            spent_digest: SpentDigest::new([9; 32]),
         }],
         blinds: blind(),
         at: time(NOW),

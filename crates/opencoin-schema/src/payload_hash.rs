@@ -1,4 +1,4 @@
-//! The hash by which a spent coin is known.
+//! The hash that identifies a coin among those of its mint key.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use thiserror::Error;
 /// The longest payload hash, in bytes: a SHA-384.
 pub const PAYLOAD_HASH_BYTES_MAX: usize = 48;
 
-/// The hash of a coin's payload, by which a ledger records the coin as spent: 20 or 32 bytes, depending on the
-/// cipher suite. All spellings of one payload (`"00AB"` and `"ab"` as its serial) have the same hash.
+/// The hash of a coin's payload, which identifies the coin among those of its mint key: 20 or 48 bytes, depending on
+/// the cipher suite. All spellings of one payload (`"00AB"` and `"ab"` as its serial) have the same hash.
 ///
 /// `Debug` hides the bytes, because in a log they would tie a coin to a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,7 @@ use opencoin_audit::{
     ACCEPTANCES_PER_PAGE_MAX, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance, WaitingRow, Wanted,
 };
 
-use crate::rows::{MINT_KEY_COLUMNS, mint_key};
+use crate::rows::{mint_key, mint_key_columns};
 use crate::{Executor, Row, SqlError};
 
 /// Reads the tables that the pass asks for, and hands it their rows.
@@ -21,6 +21,7 @@ pub async fn tables(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlEr
     waiting_mints(sql, pass).await?;
     match pass.coins_to_count() {
         CoinsToCount::All => {
+            pass.blinds_rows(sql.count("SELECT count(*) FROM blinds", &[]).await?);
             spent(sql, pass).await?;
             recouped(sql, pass).await?;
         }
@@ -33,11 +34,11 @@ pub async fn tables(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlEr
 async fn accounts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
     let mut take = |mut row: Row| {
         let (id, name): (i64, String) = (row.take()?, row.take()?);
-        pass.account(id, &name, row.take()?);
+        pass.account(id, &name, row.take()?, row.take()?);
         Ok(())
     };
     sql.stream(
-        "SELECT id, name, balance FROM accounts ORDER BY id",
+        "SELECT id, name, balance, last_entry FROM accounts ORDER BY id",
         &[],
         &mut take,
     )
@@ -45,7 +46,8 @@ async fn accounts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlErro
 }
 
 async fn mint_keys(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
-    let query = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
+    let columns = mint_key_columns(sql.dialect());
+    let query = format!("SELECT {columns} FROM mint_keys ORDER BY no");
     let mut take = |mut row: Row| {
         pass.mint_key(&mint_key(&mut row)?);
         Ok(())
@@ -116,29 +118,36 @@ async fn coins_of(sql: &mut dyn Executor, pass: &mut Pass, no: i64) -> Result<()
 
 async fn journal(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
     let query =
-        "SELECT reference, content, blinds, id, kind, debit_account, credit_account, amount, applied_at
-        FROM transactions WHERE id >= $1 ORDER BY id";
+        "SELECT transactions.reference, content, issued, blinds.blinds, blinds.expires_with, id, kind, debit_account,
+            debit_entry, credit_account, credit_entry, amount, applied_at
+        FROM transactions LEFT JOIN blinds ON blinds.reference = transactions.reference
+        WHERE id >= $1 ORDER BY id";
     let from = pass.journal_from();
     let mut take = |mut row: Row| {
         let (reference, content): (Vec<u8>, Vec<u8>) = (row.take()?, row.take()?);
-        let blinds: Option<Vec<u8>> = row.take()?;
+        let (issued, blinds): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.take()?, row.take()?);
+        let expires_with: Option<i64> = row.take()?;
         pass.journal(&JournalRow {
             id: row.take()?,
             kind: row.take()?,
             debit: row.take()?,
+            debit_entry: row.take()?,
             credit: row.take()?,
+            credit_entry: row.take()?,
             amount: row.take()?,
             at: row.take()?,
             reference: &reference,
             content: &content,
-            blinds: blinds.as_deref(),
+            issued: issued.as_deref(),
+            blinds: blinds.as_deref().zip(expires_with),
         });
         Ok(())
     };
     sql.stream(query, &[from.into()], &mut take).await
 }
 
-/// Reads stored mints, renews and recoups, at most [`ACCEPTANCES_PER_PAGE_MAX`].
+/// Reads stored mints, renews and recoups, at most [`ACCEPTANCES_PER_PAGE_MAX`]. Skips those whose coins have
+/// expired and whose blinds were deleted.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -146,16 +155,17 @@ pub async fn acceptances(
     sql: &mut dyn Executor,
     wanted: Wanted<'_>,
 ) -> Result<Vec<StoredAcceptance>, SqlError> {
-    let columns = "SELECT id, kind, content, debit_account, applied_at, blinds FROM transactions";
+    let columns = "SELECT id, kind, content, debit_account, applied_at, blinds.blinds
+        FROM transactions JOIN blinds ON blinds.reference = transactions.reference";
     match wanted {
         Wanted::After(no) => {
-            let query = format!("{columns} WHERE id > $1 AND kind IN (8, 9, 13) ORDER BY id LIMIT $2");
+            let query = format!("{columns} WHERE id > $1 ORDER BY id LIMIT $2");
             let limit = i64::try_from(ACCEPTANCES_PER_PAGE_MAX).expect("the limit is a small number");
             sql.all(&query, &[no.get().into(), limit.into()], acceptance)
                 .await
         }
         Wanted::Numbers(numbers) => {
-            let query = format!("{columns} WHERE id = $1 AND kind IN (8, 9, 13)");
+            let query = format!("{columns} WHERE id = $1");
             let mut found = Vec::new();
             for no in numbers.iter().take(ACCEPTANCES_PER_PAGE_MAX) {
                 found.extend(sql.optional(&query, &[no.get().into()], acceptance).await?);
@@ -168,13 +178,6 @@ pub async fn acceptances(
 fn acceptance(row: &mut Row) -> Result<StoredAcceptance, SqlError> {
     let (id, kind, content) = (row.take()?, row.take()?, row.take()?);
     let (debit, at): (_, i64) = (row.take()?, row.take()?);
-    let blinds: Option<Vec<u8>> = row.take()?;
-    Ok(StoredAcceptance::new(
-        id,
-        kind,
-        content,
-        debit,
-        at,
-        blinds.as_deref(),
-    ))
+    let blinds: Vec<u8> = row.take()?;
+    Ok(StoredAcceptance::new(id, kind, content, debit, at, &blinds))
 }

@@ -12,6 +12,7 @@ const COLUMNS: &str = "id, kind, reference, debit_account, credit_account, amoun
 fn entry(account: AccountId, row: &mut Row) -> Result<AccountEntry, SqlError> {
     let row = StoredEntry {
         id: row.take()?,
+        no: row.take()?,
         kind: row.take()?,
         reference: row.take()?,
         debit: row.take()?,
@@ -32,22 +33,23 @@ pub(crate) async fn page(
     limit: u32,
 ) -> Result<Vec<AccountEntry>, SqlError> {
     let (begins, order, from) = match page {
-        EntryPage::After(no) => ("id > $2", "ASC", no.get()),
-        EntryPage::Before(no) => ("id < $2", "DESC", no.map_or(i64::MAX, |no| no.get())),
+        EntryPage::After(no) => (">", "ASC", no.get()),
+        EntryPage::Before(no) => ("<", "DESC", no.map_or(i64::MAX, |no| no.get())),
     };
     let side = |side: &str| {
         format!(
-            "SELECT * FROM (SELECT {COLUMNS} FROM transactions
-            WHERE {side} = $1 AND {side} >= 3 AND {begins} ORDER BY id {order} LIMIT $3) AS {side}s"
+            "SELECT * FROM (SELECT {side}_entry AS entry, {COLUMNS} FROM transactions
+            WHERE {side}_account = $1 AND {side}_account >= 3 AND {side}_entry {begins} $2
+            ORDER BY {side}_entry {order} LIMIT $3) AS {side}s"
         )
     };
     let query = format!(
-        "SELECT found.id, kind, reference, debit_account, amount, applied_at, label, other.name
+        "SELECT found.id, entry, kind, reference, debit_account, amount, applied_at, label, other.name
         FROM ({} UNION ALL {}) AS found
         LEFT JOIN accounts AS other ON other.id = CASE debit_account WHEN $1 THEN credit_account ELSE debit_account END
-        ORDER BY found.id {order} LIMIT $3",
-        side("debit_account"),
-        side("credit_account")
+        ORDER BY entry {order} LIMIT $3",
+        side("debit"),
+        side("credit")
     );
     let values = [account.get().into(), from.into(), i64::from(limit).into()];
     sql.all(&query, &values, |row| entry(account, row)).await
@@ -58,7 +60,8 @@ pub(crate) async fn by_key(
     account: AccountId,
     key: &IdempotencyKey,
 ) -> Result<Option<AccountEntry>, SqlError> {
-    let query = "SELECT found.id, kind, reference, debit_account, amount, applied_at, label, other.name
+    let query =
+        "SELECT found.id, debit_entry, kind, reference, debit_account, amount, applied_at, label, other.name
         FROM transactions AS found LEFT JOIN accounts AS other ON other.id = credit_account
         WHERE reference = $1";
     let reference = ReferenceKey::of_holder(account, key);

@@ -35,6 +35,10 @@ pub struct Dialect {
     pub greatest: &'static str,
     /// Clause after a text column that orders and compares it by bytes.
     pub by_bytes: &'static str,
+    /// Expression for the number of signatures of a row of `mint_keys`.
+    pub issued: &'static str,
+    /// Expression for the number of returned coins of a row of `mint_keys`.
+    pub returned: &'static str,
 }
 
 /// A parameter of a statement. `None` is `NULL`.

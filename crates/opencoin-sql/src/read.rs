@@ -4,7 +4,7 @@ use opencoin_ledger::stored::{self, StoredUnsigned};
 use opencoin_ledger::view::MintKeyState;
 use opencoin_ledger::{LedgerError, MintKeyStatus, TransactionNo, UnsignedPage};
 
-use crate::rows::{MINT_KEY_COLUMNS, mint_key};
+use crate::rows::{mint_key, mint_key_columns};
 use crate::{Executor, Row, SqlError};
 
 /// Every mint key, in the order of registration.
@@ -12,7 +12,8 @@ use crate::{Executor, Row, SqlError};
 /// # Errors
 /// The database cannot be read, or a row is invalid.
 pub async fn mint_keys(sql: &mut dyn Executor) -> Result<Vec<MintKeyStatus>, SqlError> {
-    let query = format!("SELECT {MINT_KEY_COLUMNS} FROM mint_keys ORDER BY no");
+    let columns = mint_key_columns(sql.dialect());
+    let query = format!("SELECT {columns} FROM mint_keys ORDER BY no");
     let keys = sql.all(&query, &[], mint_key).await?;
     let state = |row| MintKeyState::try_from(row).map(MintKeyStatus::from);
     Ok(keys.into_iter().map(state).collect::<Result<_, LedgerError>>()?)
@@ -28,7 +29,7 @@ pub async fn signing_paused(sql: &mut dyn Executor) -> Result<bool, SqlError> {
 }
 
 /// A page of accepted blinds that a mint key has not signed yet, after transaction `after`. The query follows
-/// the primary key, and reads blinds only of transactions in the key's signing window.
+/// the order of the numbers, and reads blinds only of transactions in the key's signing window.
 ///
 /// # Errors
 /// The database cannot be read, or a row is invalid.
@@ -39,8 +40,9 @@ pub async fn unsigned(
     transactions_max: usize,
 ) -> Result<UnsignedPage, SqlError> {
     assert!(transactions_max > 0, "a page holds at least one transaction");
-    let query = "SELECT id, reference, blinds FROM transactions
-        WHERE id > $1 AND kind IN (8, 9, 13) AND applied_at BETWEEN $2 AND $3 ORDER BY id LIMIT $4";
+    let query = "SELECT id, transactions.reference, blinds.blinds
+        FROM transactions JOIN blinds ON blinds.reference = transactions.reference
+        WHERE id > $1 AND applied_at BETWEEN $2 AND $3 ORDER BY id LIMIT $4";
     let values = [
         after.get().into(),
         key.terms.sign_not_before().unix_micros().into(),

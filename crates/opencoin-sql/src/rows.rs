@@ -2,14 +2,20 @@
 
 use opencoin_ledger::stored::{StoredAccount, StoredMintKey, StoredPayout, StoredWaiting};
 
-use crate::{Row, SqlError};
+use crate::{Dialect, Row, SqlError};
 
 /// Columns of `accounts` that [`account`] reads.
-pub const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance";
+pub const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance, last_entry";
 
 /// Columns of `mint_keys` that [`mint_key`] reads.
-pub const MINT_KEY_COLUMNS: &str = "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, \
-    returned, recouped, stopped_reason, retired, pruned";
+#[must_use]
+pub fn mint_key_columns(dialect: &Dialect) -> String {
+    format!(
+        "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, {}, {}, recouped, stopped_reason, \
+         retired, pruned",
+        dialect.issued, dialect.returned
+    )
+}
 
 /// Columns of `payouts` that [`payout`] reads.
 pub const PAYOUT_COLUMNS: &str =
@@ -43,10 +49,11 @@ pub fn account(row: &mut Row) -> Result<StoredAccount, SqlError> {
         name: row.take()?,
         token_hash: row.take()?,
         balance: row.take()?,
+        last_entry: row.take()?,
     })
 }
 
-/// Reads a row of [`MINT_KEY_COLUMNS`].
+/// Reads a row of [`mint_key_columns`].
 ///
 /// # Errors
 /// A column has an unexpected type.

@@ -61,12 +61,12 @@ async fn bare_inserts(
     let create = "DROP TABLE IF EXISTS bench_bare_inserts;
         CREATE TABLE bench_bare_inserts (
             mint_key_no  INTEGER NOT NULL,
-            payload_hash BLOB NOT NULL CHECK (length(payload_hash) BETWEEN 1 AND 48),
-            PRIMARY KEY (mint_key_no, payload_hash)
+            spent_digest BLOB NOT NULL CHECK (length(spent_digest) = 32),
+            PRIMARY KEY (mint_key_no, spent_digest)
         ) STRICT, WITHOUT ROWID";
     writer.execute(sqlx::raw_sql(create)).await?;
     let rows = placeholders(BARE_INSERT_ROWS, 2);
-    let sql = format!("INSERT INTO bench_bare_inserts (mint_key_no, payload_hash) VALUES {rows}");
+    let sql = format!("INSERT INTO bench_bare_inserts (mint_key_no, spent_digest) VALUES {rows}");
     let (begun, mut inserted) = (Instant::now(), 0);
     while begun.elapsed() < duration {
         let hashes = hashes(BARE_INSERT_ROWS);
@@ -88,7 +88,7 @@ async fn fill(
 ) -> Result<(), sqlx::Error> {
     let query = sqlx::query("SELECT no FROM mint_keys WHERE id = ?").bind(&mint_key.as_bytes()[..]);
     let mint_key_no: i64 = query.fetch_one(writer).await?.try_get("no")?;
-    let sql = "INSERT INTO spent (mint_key_no, payload_hash)
+    let sql = "INSERT INTO spent (mint_key_no, spent_digest)
         WITH RECURSIVE made (count) AS (SELECT 1 UNION ALL SELECT count + 1 FROM made LIMIT ?3)
         SELECT ?1, CAST(?2 || randomblob(31) AS BLOB) FROM made";
     writer.execute(FILL_CACHE).await?;
@@ -170,7 +170,7 @@ mod tests {
             .fill_spent_and_break_the_books(id, 1000, |rows| told.push(rows))
             .await
             .unwrap();
-        let pieces = "SELECT count(DISTINCT hex(substr(payload_hash, 1, 1))) FROM spent WHERE length(payload_hash) = 32";
+        let pieces = "SELECT count(DISTINCT hex(substr(spent_digest, 1, 1))) FROM spent WHERE length(spent_digest) = 32";
         let pieces: i64 = sqlx::query_scalar(pieces)
             .fetch_one(&ledger.writer)
             .await

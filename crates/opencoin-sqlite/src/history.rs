@@ -116,11 +116,14 @@ async fn accept(
     save::insert_transactions(
         connection,
         &[journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at)],
+        &save::EntriesBefore::new(),
     )
     .await?;
     // Later records get numbers after this one.
     let sql = "UPDATE transactions SET id = ? WHERE id = (SELECT max(id) FROM transactions)";
     sqlx::query(sql).bind(above + 1).execute(&mut *connection).await?;
+    let entries = sqlx::query("UPDATE accounts SET last_entry = ?1 WHERE last_entry < ?1").bind(above);
+    entries.execute(&mut *connection).await?;
     sqlx::query("DELETE FROM sessions").execute(connection).await?;
     Ok(())
 }

@@ -12,9 +12,9 @@ pub(crate) async fn keep(
 ) -> Result<Vec<bool>, Fault> {
     let mut answers = Vec::with_capacity(kept.len());
     for kept in kept {
-        let query = sqlx::query("UPDATE transactions SET blinds = ? WHERE id = ? AND blinds = ?")
+        let query = sqlx::query("UPDATE blinds SET blinds = ? WHERE reference = ? AND blinds = ?")
             .bind(kept.after())
-            .bind(kept.transaction().get())
+            .bind(kept.reference().as_bytes())
             .bind(kept.before());
         answers.push(query.execute(&mut *connection).await?.rows_affected() == 1);
     }

@@ -128,10 +128,10 @@ impl Ledger for SqliteLedger {
         .await
     }
 
-    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+    async fn forget_rows(&self, id: MintKeyId, rows_max: u32) -> Result<u64, LedgerError> {
         transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
             scoped(async move {
-                Ok(opencoin_sql::forget::forget_coins(&mut Sql(connection), id, coins_max).await?)
+                Ok(opencoin_sql::forget::forget_rows(&mut Sql(connection), id, rows_max).await?)
             })
         })
         .await

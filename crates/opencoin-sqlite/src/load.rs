@@ -5,14 +5,14 @@ use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, PayoutNo, RevokedBlind, Touches, View, stored};
 use opencoin_sql::rows::{
-    ACCOUNT_COLUMNS, MINT_KEY_COLUMNS, PAYOUT_COLUMNS, WAITING_COLUMNS, account, mint_key, payout, waiting,
+    ACCOUNT_COLUMNS, PAYOUT_COLUMNS, WAITING_COLUMNS, account, mint_key, mint_key_columns, payout, waiting,
 };
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
-use crate::sql::cells;
+use crate::sql::{DIALECT, cells};
 
 pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -> Result<View, Fault> {
     let mut view = View::default();
@@ -108,9 +108,10 @@ async fn load_mint_keys(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
+    let columns = mint_key_columns(&DIALECT);
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
     for ids in pieces(&ids) {
-        let sql = select(MINT_KEY_COLUMNS, "mint_keys", "id", ids.len());
+        let sql = select(&columns, "mint_keys", "id", ids.len());
         let query = ids.iter().fold(sqlx::query(&sql), |query, id| query.bind(*id));
         let rows: Vec<SqliteRow> = query.fetch_all(&mut *connection).await?;
         for row in rows {
@@ -200,22 +201,22 @@ async fn load_spent(
     let known = touches
         .coins
         .iter()
-        .filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no, coin.payload_hash)));
+        .filter_map(|coin| Some((view.mint_key(coin.mint_key)?.no, coin.spent_digest)));
     let coins: Vec<_> = known.collect();
     for coins in pieces(&coins) {
         // CROSS JOIN fixes the join order, so that each coin is looked up and the table is never scanned.
         let sql = format!(
-            "WITH coin (mint_key_no, payload_hash) AS (VALUES {})
-            SELECT spent.mint_key_no, spent.payload_hash FROM coin CROSS JOIN spent
-            ON spent.mint_key_no = coin.mint_key_no AND spent.payload_hash = coin.payload_hash",
+            "WITH coin (mint_key_no, spent_digest) AS (VALUES {})
+            SELECT spent.mint_key_no, spent.spent_digest FROM coin CROSS JOIN spent
+            ON spent.mint_key_no = coin.mint_key_no AND spent.spent_digest = coin.spent_digest",
             placeholders(coins.len(), 2)
         );
         let query = coins.iter().fold(sqlx::query_as(&sql), |query, (no, hash)| {
-            query.bind(no.get()).bind(hash.as_bytes())
+            query.bind(no.get()).bind(&hash.as_bytes()[..])
         });
         let rows: Vec<(i32, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
         for (no, hash) in rows {
-            let (no, hash) = stored::spent(no, &hash)?;
+            let (no, hash) = stored::spent(no, hash)?;
             view.load_spent(no, hash);
         }
     }
@@ -228,12 +229,12 @@ async fn load_recouped(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
-    let sql = "SELECT mint_key_no, blind_digest, payload_hash FROM recouped WHERE mint_key_no = ?1 AND blind_digest = ?2
-        UNION SELECT mint_key_no, blind_digest, payload_hash FROM recouped WHERE mint_key_no = ?1 AND payload_hash = ?3";
+    let sql = "SELECT mint_key_no, blind_digest, spent_digest FROM recouped WHERE mint_key_no = ?1 AND blind_digest = ?2
+        UNION SELECT mint_key_no, blind_digest, spent_digest FROM recouped WHERE mint_key_no = ?1 AND spent_digest = ?3";
     for RevokedBlind {
         mint_key,
         blind,
-        payload_hash,
+        spent_digest,
     } in &touches.revoked
     {
         let Some(no) = view.mint_key(*mint_key).map(|key| key.no) else {
@@ -242,10 +243,10 @@ async fn load_recouped(
         let query = sqlx::query_as(sql)
             .bind(no.get())
             .bind(&blind.as_bytes()[..])
-            .bind(payload_hash.as_bytes());
+            .bind(&spent_digest.as_bytes()[..]);
         let rows: Vec<(i32, Vec<u8>, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
         for (no, digest, hash) in rows {
-            view.load_recouped(stored::recouped(no, digest, &hash)?);
+            view.load_recouped(stored::recouped(no, digest, hash)?);
         }
     }
     Ok(())

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use opencoin_ledger::{LedgerError, SchemaState};
+use sqlx::migrate::Migrator;
 use sqlx::{ConnectOptions, Connection};
 
 use crate::fault::ledger_error;
 use crate::lock::beside;
+use crate::migrations::MIGRATIONS;
 use crate::{backup, lock, open, schema};
 
 /// Suffix of the name of a copy that is being written.
@@ -32,11 +34,7 @@ pub async fn schema_state(address: &str) -> Result<SchemaState, LedgerError> {
     let version = schema::version(&mut connection).await?;
     drop(connection);
     readers.close().await;
-    Ok(SchemaState {
-        version,
-        known: schema::known(),
-        pending: schema::pending(version.unwrap_or(0)),
-    })
+    Ok(schema::state(&MIGRATIONS, version))
 }
 
 /// Brings the tables at `address` up to date. Does nothing if they are current or newer. Copies the books
@@ -46,6 +44,10 @@ pub async fn schema_state(address: &str) -> Result<SchemaState, LedgerError> {
 /// Another process uses the books, there are no books, or a migration fails. A migration that fails changes
 /// nothing.
 pub async fn migrate(address: &str) -> Result<Migrated, LedgerError> {
+    migrate_with(&MIGRATIONS, address).await
+}
+
+async fn migrate_with(migrations: &Migrator, address: &str) -> Result<Migrated, LedgerError> {
     let path = existing(address)?;
     let _alone = lock::alone(&path)?;
     let mut connection = open::options(&path)
@@ -59,15 +61,11 @@ pub async fn migrate(address: &str) -> Result<Migrated, LedgerError> {
         ))
     };
     let version = schema::version(&mut connection).await?.ok_or_else(none)?;
-    let before = SchemaState {
-        version: Some(version),
-        known: schema::known(),
-        pending: schema::pending(version),
-    };
+    let before = schema::state(migrations, Some(version));
     let mut copy = None;
     if version < before.known {
         copy = Some(copy_beside(&mut connection, &path, version).await?);
-        schema::migrate(&mut connection).await?;
+        schema::migrate(&mut connection, migrations).await?;
     }
     connection.close().await.map_err(|error| ledger_error(&error))?;
     Ok(Migrated { before, copy })
@@ -99,5 +97,68 @@ fn existing(address: &str) -> Result<PathBuf, LedgerError> {
             "there is no database at {}; check the path",
             path.display()
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opencoin_ledger::{Command, Ledger, LedgerTime};
+
+    use super::*;
+    use crate::migrations::with_another;
+    use crate::{Mode, SqliteLedger};
+
+    /// Books in which signing was paused.
+    async fn books(address: &str) {
+        let ledger = SqliteLedger::open(address, Mode::Create).await.unwrap();
+        let at = LedgerTime::from_unix_micros(17);
+        ledger
+            .apply(&[Command::SetSigningPaused { paused: true, at }])
+            .await
+            .unwrap()[0]
+            .as_ref()
+            .unwrap();
+        ledger.close().await;
+    }
+
+    #[tokio::test]
+    async fn books_are_copied_and_keep_their_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let address = path.to_str().unwrap();
+        books(address).await;
+        let newer = with_another("ALTER TABLE signing ADD COLUMN note TEXT");
+        let Migrated { before, copy } = migrate_with(&newer, address).await.unwrap();
+        assert_eq!(
+            (before.version, before.known, before.pending.len()),
+            (Some(1), 2, 1)
+        );
+        let copy = copy.unwrap();
+        assert_eq!(
+            schema_state(copy.to_str().unwrap()).await.unwrap().version,
+            Some(1)
+        );
+        assert_eq!(
+            migrate_with(&newer, address).await.unwrap().copy,
+            None,
+            "there is nothing to do"
+        );
+        let ledger = SqliteLedger::open(address, Mode::Existing).await.unwrap();
+        assert_eq!(ledger.signing_paused().await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_fails_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let address = path.to_str().unwrap();
+        books(address).await;
+        let failing =
+            with_another("ALTER TABLE signing ADD COLUMN note TEXT; ALTER TABLE nothing RENAME TO something");
+        migrate_with(&failing, address).await.unwrap_err();
+        assert_eq!(schema_state(address).await.unwrap().version, Some(1));
+        migrate_with(&with_another("ALTER TABLE signing ADD COLUMN note TEXT"), address)
+            .await
+            .unwrap();
     }
 }

@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, SqlitePool};
 
 use crate::fault::ledger_error;
+use crate::migrations::MIGRATIONS;
 use crate::{SqliteLedger, lock, schema};
 
 /// Seconds that a statement waits for the write lock of another process.
@@ -71,14 +72,14 @@ impl SqliteLedger {
             .map_err(|error| ledger_error(&error))?;
         let mut connection = writer.acquire().await.map_err(|error| ledger_error(&error))?;
         match schema::version(&mut connection).await? {
-            None if mode == Mode::Create => schema::migrate(&mut connection).await?,
+            None if mode == Mode::Create => schema::migrate(&mut connection, &MIGRATIONS).await?,
             // Their creation was interrupted.
             Some(version)
                 if mode == Mode::Create
                     && version < schema::known()
                     && schema::is_unused(&mut connection).await? =>
             {
-                schema::migrate(&mut connection).await?;
+                schema::migrate(&mut connection, &MIGRATIONS).await?;
             }
             _ => schema::check(&mut connection, &path).await?,
         }

@@ -1,6 +1,8 @@
 //! Writes a batch that was decided optimistically. No row is read in advance: the `WHERE` clauses contain the
 //! conditions of the [`Postings`].
 
+use std::collections::HashMap;
+
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{Amount, Postings};
 use sqlx::SqliteConnection;
@@ -8,17 +10,20 @@ use sqlx::sqlite::SqliteQueryResult;
 
 use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
-use crate::save::{counter, insert_transactions};
+use crate::save::{EntriesBefore, counter, insert_transactions};
 
 /// Writes in the caller's transaction, which must be rolled back after an error.
 ///
 /// # Errors
 /// [`Fault::Contradiction`] if a condition does not hold.
 pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<(), Fault> {
-    let holds = (!postings.signs || can_mint_and_sign(connection, postings).await?)
-        && update_accounts(connection, postings).await?
-        && update_mint_keys(connection, postings).await?
-        && insert_transactions(connection, &postings.journal).await?
+    if postings.signs && !can_mint_and_sign(connection, postings).await? {
+        return Err(Fault::Contradiction);
+    }
+    let before = update_accounts(connection, postings).await?;
+    let before = before.ok_or(Fault::Contradiction)?;
+    let holds = update_mint_keys(connection, postings).await?
+        && insert_transactions(connection, &postings.journal, &before).await?
         && insert_spent(connection, postings).await?;
     if holds { Ok(()) } else { Err(Fault::Contradiction) }
 }
@@ -45,26 +50,42 @@ async fn can_mint_and_sign(connection: &mut SqliteConnection, postings: &Posting
     Ok(true)
 }
 
-async fn update_accounts(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+/// Returns the numbers of the accounts' newest entries before the batch; `None` if a condition does not hold.
+async fn update_accounts(
+    connection: &mut SqliteConnection,
+    postings: &Postings,
+) -> Result<Option<EntriesBefore>, Fault> {
+    let mut before = EntriesBefore::with_capacity(postings.accounts.len());
     for (accounts, padded) in padded_pieces(&postings.accounts) {
         let sql = format!(
-            "WITH posting (id, paid, received) AS (VALUES {})
-            UPDATE accounts SET balance = balance - posting.paid + posting.received FROM posting
-            WHERE accounts.id = posting.id AND balance >= posting.paid AND balance <= ? - posting.received",
-            placeholders(padded.len(), 3)
+            "WITH posting (id, paid, received, entries) AS (VALUES {})
+            UPDATE accounts
+            SET balance = balance - posting.paid + posting.received, last_entry = last_entry + posting.entries
+            FROM posting
+            WHERE accounts.id = posting.id AND balance >= posting.paid AND balance <= ? - posting.received
+            RETURNING id, last_entry",
+            placeholders(padded.len(), 4)
         );
-        let query = padded.iter().fold(sqlx::query(&sql), |query, account| {
+        let query = padded.iter().fold(sqlx::query_as(&sql), |query, account| {
             query
                 .bind(account.id.get())
                 .bind(account.paid.as_i64())
                 .bind(account.received.as_i64())
+                .bind(account.entries)
         });
-        let result = query.bind(Amount::MAX.as_i64()).execute(&mut *connection).await?;
-        if !is_all(&result, accounts) {
-            return Ok(false);
+        let rows = query
+            .bind(Amount::MAX.as_i64())
+            .fetch_all(&mut *connection)
+            .await?;
+        let after: HashMap<i64, i64> = rows.into_iter().collect();
+        for account in accounts {
+            let Some(after) = after.get(&account.id.get()) else {
+                return Ok(None);
+            };
+            before.insert(account.id, after - i64::from(account.entries));
         }
     }
-    Ok(true)
+    Ok(Some(before))
 }
 
 async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
@@ -98,11 +119,11 @@ async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings
 async fn insert_spent(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
     for (coins, padded) in padded_pieces(&postings.spent) {
         let sql = format!(
-            "INSERT INTO spent (mint_key_no, payload_hash) VALUES {} ON CONFLICT (mint_key_no, payload_hash) DO NOTHING",
+            "INSERT INTO spent (mint_key_no, spent_digest) VALUES {} ON CONFLICT (mint_key_no, spent_digest) DO NOTHING",
             placeholders(padded.len(), 2)
         );
         let query = padded.iter().fold(sqlx::query(&sql), |query, (no, hash)| {
-            query.bind(no.get()).bind(hash.as_bytes())
+            query.bind(no.get()).bind(&hash.as_bytes()[..])
         });
         if !is_all(&query.execute(&mut *connection).await?, coins) {
             return Ok(false);

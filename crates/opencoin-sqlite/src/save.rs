@@ -1,11 +1,13 @@
 //! Writes the changes of a batch, many rows in one statement. The transaction holds the write lock, so a row
 //! that unexpectedly exists or is missing is an error and not a race.
 
+use std::collections::HashMap;
+
 use opencoin_ledger::journal::{Record, ReferenceKey};
 use opencoin_ledger::view::{
-    Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
+    Balance, Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
 };
-use opencoin_ledger::{AccountId, Amount, LedgerError, LedgerTime, PayloadHash, Settlement};
+use opencoin_ledger::{AccountId, EntryNo, LedgerError, LedgerTime, Settlement, SpentDigest};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
@@ -30,7 +32,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     } = changes;
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
-    if !insert_transactions(connection, &journal).await? {
+    if !insert_transactions(connection, &journal, &EntriesBefore::new()).await? {
         let reason = "a reference exists that this transaction looked for and did not find";
         return Err(LedgerError::corrupt("table transactions", reason).into());
     }
@@ -51,13 +53,13 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
 
 async fn insert_accounts(connection: &mut SqliteConnection, opened: &[Opened]) -> Result<(), Fault> {
     for Opened { account, password } in opened {
-        let sql =
-            "INSERT INTO accounts (id, name, token_hash, balance, password_hash) VALUES (?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO accounts (id, name, token_hash, balance, last_entry, password_hash) VALUES (?, ?, ?, ?, ?, ?)";
         let query = sqlx::query(sql)
             .bind(account.id.get())
             .bind(account.name.as_str())
             .bind(&account.token_hash.as_bytes()[..])
             .bind(account.balance.as_i64())
+            .bind(account.last_entry.get())
             .bind(password.as_ref().map(|password| password.as_str()));
         query.execute(&mut *connection).await?;
     }
@@ -88,18 +90,25 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
     Ok(())
 }
 
+/// The number of the newest entry of accounts, to which the numbers of a batch's entries are added.
+pub(crate) type EntriesBefore = HashMap<AccountId, i64>;
+
 /// Returns `false` if a record with one of the references exists. The caller must roll back then.
 pub(crate) async fn insert_transactions(
     connection: &mut SqliteConnection,
     records: &[Record],
+    before: &EntriesBefore,
 ) -> Result<bool, Fault> {
-    // Not padded, because blinds can be large.
+    let number = |account: Option<AccountId>, entry: Option<EntryNo>| {
+        let (account, entry) = account.zip(entry)?;
+        Some(before.get(&account).unwrap_or(&0) + entry.get())
+    };
     for records in pieces(records) {
         let sql = format!(
-            "INSERT INTO transactions
-                (kind, reference, content, debit_account, credit_account, amount, applied_at, blinds, label)
+            "INSERT INTO transactions (kind, reference, content, debit_account, debit_entry, credit_account, credit_entry,
+                amount, applied_at, issued, label)
             VALUES {} ON CONFLICT (reference) DO NOTHING",
-            placeholders(records.len(), 9)
+            placeholders(records.len(), 11)
         );
         let query = records.iter().fold(sqlx::query(&sql), |query, record| {
             query
@@ -107,14 +116,27 @@ pub(crate) async fn insert_transactions(
                 .bind(record.reference.as_bytes())
                 .bind(&record.content.as_bytes()[..])
                 .bind(record.debit.map(AccountId::get))
+                .bind(number(record.debit, record.debit_entry))
                 .bind(record.credit.map(AccountId::get))
+                .bind(number(record.credit, record.credit_entry))
                 .bind(record.amount.as_i64())
                 .bind(record.at.unix_micros())
-                .bind(record.blinds.as_deref())
+                .bind(record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()))
                 .bind(record.label.as_ref().map(|label| label.as_str()))
         });
         if query.execute(&mut *connection).await?.rows_affected() != records.len() as u64 {
             return Ok(false);
+        }
+    }
+    // One statement for each row, because it can be large.
+    for record in records {
+        if let Some(blinds) = &record.blinds {
+            let sql = "INSERT INTO blinds (reference, expires_with, blinds) VALUES (?, ?, ?)";
+            let query = sqlx::query(sql)
+                .bind(record.reference.as_bytes())
+                .bind(blinds.expires_with.get())
+                .bind(&blinds.encoded[..]);
+            query.execute(&mut *connection).await?;
         }
     }
     Ok(true)
@@ -213,15 +235,15 @@ async fn delete_waiting(connection: &mut SqliteConnection, references: &[Referen
 
 async fn insert_spent(
     connection: &mut SqliteConnection,
-    coins: &[(MintKeyNo, PayloadHash)],
+    coins: &[(MintKeyNo, SpentDigest)],
 ) -> Result<(), Fault> {
     for coins in pieces(coins) {
         let sql = format!(
-            "INSERT INTO spent (mint_key_no, payload_hash) VALUES {}",
+            "INSERT INTO spent (mint_key_no, spent_digest) VALUES {}",
             placeholders(coins.len(), 2)
         );
         let query = coins.iter().fold(sqlx::query(&sql), |query, (no, hash)| {
-            query.bind(no.get()).bind(hash.as_bytes())
+            query.bind(no.get()).bind(&hash.as_bytes()[..])
         });
         query.execute(&mut *connection).await?;
     }
@@ -231,27 +253,27 @@ async fn insert_spent(
 async fn insert_recouped(connection: &mut SqliteConnection, rows: &[Recouped]) -> Result<(), Fault> {
     for row in rows {
         let query =
-            sqlx::query("INSERT INTO recouped (mint_key_no, blind_digest, payload_hash) VALUES (?, ?, ?)")
+            sqlx::query("INSERT INTO recouped (mint_key_no, blind_digest, spent_digest) VALUES (?, ?, ?)")
                 .bind(row.mint_key.get())
                 .bind(&row.blind.as_bytes()[..])
-                .bind(row.payload_hash.as_bytes());
+                .bind(&row.spent_digest.as_bytes()[..]);
         query.execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-async fn update_accounts(
-    connection: &mut SqliteConnection,
-    balances: &[(AccountId, Amount)],
-) -> Result<(), Fault> {
+async fn update_accounts(connection: &mut SqliteConnection, balances: &[Balance]) -> Result<(), Fault> {
     for balances in pieces(balances) {
         let sql = format!(
-            "WITH new (id, balance) AS (VALUES {})
-            UPDATE accounts SET balance = new.balance FROM new WHERE accounts.id = new.id",
-            placeholders(balances.len(), 2)
+            "WITH new (id, balance, last_entry) AS (VALUES {})
+            UPDATE accounts SET balance = new.balance, last_entry = new.last_entry FROM new WHERE accounts.id = new.id",
+            placeholders(balances.len(), 3)
         );
-        let query = balances.iter().fold(sqlx::query(&sql), |query, (id, balance)| {
-            query.bind(id.get()).bind(balance.as_i64())
+        let query = balances.iter().fold(sqlx::query(&sql), |query, new| {
+            query
+                .bind(new.account.get())
+                .bind(new.balance.as_i64())
+                .bind(new.last_entry.get())
         });
         all_or_vanished(
             &query.execute(&mut *connection).await?,

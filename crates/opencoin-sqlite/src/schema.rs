@@ -2,16 +2,20 @@
 
 use std::path::Path;
 
-use opencoin_ledger::{LedgerError, admit};
+use opencoin_ledger::{LedgerError, SchemaState, admit};
 use sqlx::SqliteConnection;
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 
 use crate::fault::ledger_error;
 use crate::migrations::MIGRATIONS;
 
 /// The newest version that this program knows.
 pub(crate) fn known() -> i64 {
-    MIGRATIONS
+    newest(&MIGRATIONS)
+}
+
+fn newest(migrations: &Migrator) -> i64 {
+    migrations
         .iter()
         .map(|migration| migration.version)
         .max()
@@ -63,17 +67,26 @@ pub(crate) async fn is_unused(connection: &mut SqliteConnection) -> Result<bool,
         .map_err(|error| ledger_error(&error))
 }
 
-/// The migrations after `version`: their versions and descriptions.
-pub(crate) fn pending(version: i64) -> Vec<(i64, String)> {
-    let newer = MIGRATIONS.iter().filter(|migration| migration.version > version);
-    newer
-        .map(|migration| (migration.version, migration.description.to_string()))
-        .collect()
+/// The state of tables of this version. `migrations` are all that this program knows.
+pub(crate) fn state(migrations: &Migrator, version: Option<i64>) -> SchemaState {
+    let newer = migrations
+        .iter()
+        .filter(|migration| version.is_none_or(|version| migration.version > version));
+    SchemaState {
+        version,
+        known: newest(migrations),
+        pending: newer
+            .map(|migration| (migration.version, migration.description.to_string()))
+            .collect(),
+    }
 }
 
 /// Brings the tables up to date.
-pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
-    let run = MIGRATIONS.run_direct(connection).await;
+pub(crate) async fn migrate(
+    connection: &mut SqliteConnection,
+    migrations: &Migrator,
+) -> Result<(), LedgerError> {
+    let run = migrations.run_direct(connection).await;
     run.map_err(|error| match error {
         MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
             LedgerError::SchemaUnknown(version)

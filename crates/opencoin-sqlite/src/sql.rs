@@ -10,10 +10,12 @@ use sqlx::{Row, Sqlite, SqliteConnection, TypeInfo, ValueRef};
 
 use crate::fault::{Fault, ledger_error};
 
-static DIALECT: Dialect = Dialect {
+pub(crate) static DIALECT: Dialect = Dialect {
     for_update: "",
     greatest: "max",
     by_bytes: "COLLATE BINARY",
+    issued: "issued",
+    returned: "returned",
 };
 
 /// A connection that runs the shared SQL.

@@ -120,12 +120,12 @@ async fn an_audit_changes_nothing_and_needs_current_tables() {
     source.close().await;
     assert_eq!(fs::read(address(&folder)).unwrap(), before);
 
-    tamper(&folder, "DELETE FROM _sqlx_migrations WHERE version > 2").await;
+    tamper(&folder, "UPDATE _sqlx_migrations SET version = 0").await;
     assert!(matches!(
         SqliteLedger::open_to_read(&address(&folder)).await,
         Err(LedgerError::SchemaOlder { .. })
     ));
-    let newer = "UPDATE _sqlx_migrations SET version = 9000 WHERE version = 2; UPDATE schema_compatibility SET oldest_program = 9000";
+    let newer = "UPDATE _sqlx_migrations SET version = 9000 WHERE version = 0; UPDATE schema_compatibility SET oldest_program = 9000";
     tamper(&folder, newer).await;
     assert!(matches!(
         SqliteLedger::open_to_read(&address(&folder)).await,

@@ -2,25 +2,19 @@
 //! copies, replaced files and power failures.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::Path;
 use std::sync::Arc;
 
 use opencoin_audit::AuditSource;
 use opencoin_conformance::{
-    Pair, RENEW_BYTES_MAX, SECOND_VERSION_BLINDS, World, alice, assert_agreement,
-    books_of_the_second_version_go_on, books_tell_their_history, growth_of_a_renew, sequence,
+    Pair, RENEW_BYTES_MAX, World, alice, assert_agreement, books_tell_their_history, growth_of_a_renew,
+    sequence,
 };
 use opencoin_ledger::Moments;
 use opencoin_ledger::{
-    Applied, Command, Effect, HasAccounts, HistoryId, Ledger, LedgerError, LedgerTime, MemoryLedger,
-    MintKeyId,
+    Command, HasAccounts, HistoryId, Ledger, LedgerError, LedgerTime, MemoryLedger, MintKeyId,
 };
-use opencoin_sqlite::{
-    Migrated, Mode, Replaced, SqliteLedger, copy_into, inspect, mark_as_restored, migrate, replace,
-    schema_state,
-};
+use opencoin_sqlite::{Mode, Replaced, SqliteLedger, copy_into, inspect, mark_as_restored, migrate, replace};
 use proptest::prelude::*;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
@@ -135,15 +129,19 @@ async fn the_tables_refuse_what_the_books_refuse() {
         "INSERT INTO accounts (id, name, token_hash, balance) VALUES (2, 'coins', zeroblob(32), 0)",
         "UPDATE transactions SET credit_account = NULL WHERE kind = 2",
         "UPDATE transactions SET amount = 0 WHERE kind = 2",
-        "UPDATE transactions SET blinds = x'01' WHERE kind = 2",
+        "UPDATE transactions SET issued = x'01' WHERE kind = 2",
+        "UPDATE transactions SET credit_entry = NULL WHERE kind = 2",
+        "UPDATE transactions SET debit_entry = 1 WHERE kind = 2",
         "UPDATE transactions SET reference = (SELECT min(reference) FROM transactions)",
         "UPDATE transactions SET kind = 0 WHERE kind = 1",
         "UPDATE transactions SET kind = 13 WHERE kind = 2",
         "UPDATE mint_keys SET recouped = issued + 1",
         "UPDATE mint_keys SET retired = 2",
-        "INSERT INTO recouped VALUES (1, zeroblob(32), x'07'), (1, zeroblob(32), x'08')",
-        "INSERT INTO recouped VALUES (1, zeroblob(32), x'07'), (1, randomblob(32), x'07')",
-        "INSERT INTO recouped VALUES (1, zeroblob(31), x'07')",
+        "INSERT INTO recouped VALUES (1, zeroblob(32), zeroblob(32)), (1, zeroblob(32), randomblob(32))",
+        "INSERT INTO recouped VALUES (1, zeroblob(32), zeroblob(32)), (1, randomblob(32), zeroblob(32))",
+        "INSERT INTO recouped VALUES (1, zeroblob(31), zeroblob(32))",
+        "INSERT INTO recouped VALUES (1, zeroblob(32), zeroblob(31))",
+        "INSERT INTO spent VALUES (1, zeroblob(31))",
         "UPDATE mint_keys SET pruned = 2",
         "UPDATE signing SET id = 2",
         "UPDATE transactions SET label = 'x' WHERE kind = 2",
@@ -193,7 +191,7 @@ fn prune(key: u8) -> Command {
 async fn faults_that_a_prune_would_hide_are_found_before_it() {
     let (ledgers, folder) = open().await;
     let _world = World::with_paid_in(&ledgers, 100).await;
-    tamper(&folder, "INSERT INTO spent VALUES (1, x'07')")
+    tamper(&folder, "INSERT INTO spent VALUES (1, zeroblob(32))")
         .await
         .unwrap();
     let error = ledgers[0].check_coins(MintKeyId::new([1; 20])).await.unwrap_err();
@@ -204,7 +202,7 @@ async fn faults_that_a_prune_would_hide_are_found_before_it() {
 
     tamper(
         &folder,
-        "DELETE FROM spent; INSERT INTO recouped VALUES (1, zeroblob(32), x'07')",
+        "DELETE FROM spent; INSERT INTO recouped VALUES (1, zeroblob(32), zeroblob(32))",
     )
     .await
     .unwrap();
@@ -213,107 +211,6 @@ async fn faults_that_a_prune_would_hide_are_found_before_it() {
         matches!(&error, LedgerError::Corrupt { row, .. } if row.starts_with("table recouped of mint key")),
         "{error}"
     );
-}
-
-/// Books as an earlier version of the program left them.
-async fn books_of_version(version: usize, folder: &TempDir, rows: &str) {
-    let mut connection = SqliteConnectOptions::new()
-        .filename(address(folder))
-        .create_if_missing(true)
-        .connect()
-        .await
-        .unwrap();
-    let migrations = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite"));
-    let mut earlier = Migrator::new(migrations).await.unwrap();
-    earlier.migrations.to_mut().truncate(version);
-    earlier.run_direct(&mut connection).await.unwrap();
-    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
-    connection.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn books_of_the_second_version_keep_their_meaning() {
-    let folder = tempfile::tempdir().unwrap();
-    let [first, second] = SECOND_VERSION_BLINDS;
-    let rows = format!(
-        "INSERT INTO accounts VALUES (3, 'alice', zeroblob(32), 90);
-        INSERT INTO mint_keys VALUES
-            (1, x'0101010101010101010101010101010101010101', 5, 100, 200, 300, 1, 1, NULL, 1),
-            (2, x'0202020202020202020202020202020202020202', 5, 100, 200, 400, 3, 1, NULL, 0);
-        INSERT INTO spent VALUES (2, x'07');
-        INSERT INTO transactions VALUES
-            (7, 1, x'0401', zeroblob(32), NULL, NULL, 0, 150, NULL),
-            (8, 2, x'0301', zeroblob(32), 1, 3, 100, 150, NULL),
-            (9, 8, x'010a', zeroblob(32), 3, 2, 10, 100, x'{first}'),
-            (12, 8, x'010b', zeroblob(32), 3, 2, 10, 200, x'{second}'),
-            (13, 10, x'02aa', zeroblob(32), 2, 3, 5, 150, NULL),
-            (14, 10, x'02ab', zeroblob(32), 2, 3, 5, 150, NULL),
-            (15, 11, x'0801', zeroblob(32), NULL, NULL, 0, 301, NULL)"
-    );
-    books_of_version(2, &folder, &rows).await;
-    let older = SqliteLedger::open(&address(&folder), Mode::Existing)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(older, LedgerError::SchemaOlder { version: 2, .. }),
-        "{older}"
-    );
-    let Migrated { before, copy } = migrate(&address(&folder)).await.unwrap();
-    assert_eq!((before.version, before.pending[0].0), (Some(2), 3));
-    assert_eq!(
-        schema_state(copy.unwrap().to_str().unwrap()).await.unwrap(),
-        before,
-        "the copy is from before the migration"
-    );
-    assert_eq!(
-        migrate(&address(&folder)).await.unwrap().copy,
-        None,
-        "there is nothing to do"
-    );
-
-    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing)
-        .await
-        .unwrap();
-    books_of_the_second_version_go_on(&ledger).await;
-}
-
-#[tokio::test]
-async fn books_of_the_first_version_keep_their_meaning() {
-    let folder = tempfile::tempdir().unwrap();
-    let rows = "INSERT INTO accounts VALUES (3, 'alice', zeroblob(32), 100);
-        INSERT INTO mint_keys VALUES (1, zeroblob(20), 5, 100, 200, 300, 0, 0, NULL);
-        INSERT INTO transactions VALUES
-            (7, 1, x'0401', zeroblob(32), NULL, NULL, 0, 150, NULL),
-            (8, 2, x'0301', zeroblob(32), 1, 3, 100, 150, NULL),
-            (9, 5, x'0501', zeroblob(32), NULL, NULL, 0, 150, NULL)";
-    books_of_version(1, &folder, rows).await;
-    migrate(&address(&folder)).await.unwrap();
-
-    let ledger = SqliteLedger::open(&address(&folder), Mode::Existing)
-        .await
-        .unwrap();
-    let facts = ledger.audit_facts().await.unwrap();
-    assert!(opencoin_audit::check(&facts).holds(), "{facts:?}");
-    assert_eq!(
-        (
-            facts.transactions,
-            facts.accounts[0].journal,
-            facts.mint_keys[0].pruned
-        ),
-        (3, 100, false)
-    );
-    let effect = Effect::MintKeyPruned {
-        forgotten: 0,
-        outstanding: 0,
-    };
-    assert_eq!(
-        ledger.apply(&[prune(0)]).await.unwrap(),
-        [Ok(Applied {
-            repeated: false,
-            effect
-        })]
-    );
-    assert!(opencoin_audit::check(&ledger.audit_facts().await.unwrap()).holds());
 }
 
 #[tokio::test]
@@ -349,16 +246,7 @@ async fn a_missing_file_is_not_created_by_accident() {
 #[tokio::test]
 async fn a_reader_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    books_of_version(1, &folder, "").await;
-    let older = SqliteLedger::open_to_read(&address(&folder)).await.unwrap_err();
-    assert!(
-        matches!(older, LedgerError::SchemaOlder { version: 1, .. }),
-        "{older:?}"
-    );
-    migrate(&address(&folder)).await.unwrap();
-    let writer = SqliteLedger::open(&address(&folder), Mode::Existing)
-        .await
-        .unwrap();
+    let writer = SqliteLedger::open(&address(&folder), Mode::Create).await.unwrap();
     let reader = SqliteLedger::open_to_read(&address(&folder)).await.unwrap();
     assert_eq!(reader.moments().await, Ok(Moments::default()));
     let at = LedgerTime::from_unix_micros(17);

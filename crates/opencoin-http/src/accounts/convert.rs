@@ -7,7 +7,7 @@ use opencoin_api::{Entry, EntryKind, Payout, PayoutState, Secret, ServiceState};
 use opencoin_issuer::accounts::{ServiceAge, ServiceStatus, Token};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::journal::Kind;
-use opencoin_ledger::{AccountEntry, LedgerTime, PayoutNo, Scope, Settlement, TransactionNo};
+use opencoin_ledger::{AccountEntry, EntryNo, LedgerTime, PayoutNo, Scope, Settlement};
 
 /// Converts a time of the ledger. A time after the last one of `DateTime` becomes the last one.
 pub(crate) fn moment(time: LedgerTime) -> DateTime<Utc> {
@@ -30,13 +30,13 @@ pub(crate) fn entry(entry: AccountEntry) -> Entry {
     }
 }
 
-pub(crate) fn entry_id(no: TransactionNo) -> u64 {
+pub(crate) fn entry_id(no: EntryNo) -> u64 {
     no.get().unsigned_abs() // numbers begin at 1
 }
 
 /// Converts a cursor from this parameter.
-pub(crate) fn transaction_no(parameter: &str, id: u64) -> Result<TransactionNo, Refusal> {
-    number(parameter, id).map(TransactionNo::new)
+pub(crate) fn entry_no(parameter: &str, id: u64) -> Result<EntryNo, Refusal> {
+    number(parameter, id).map(EntryNo::new)
 }
 
 fn number(parameter: &str, id: u64) -> Result<i64, Refusal> {

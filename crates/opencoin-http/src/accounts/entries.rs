@@ -10,7 +10,7 @@ use opencoin_api::Entries;
 use opencoin_api::{Entry, shapes};
 use opencoin_issuer::accounts::Page;
 use opencoin_issuer::{Reason, Refusal};
-use opencoin_ledger::{EntryPage, TransactionNo};
+use opencoin_ledger::{EntryNo, EntryPage};
 use serde::Deserialize;
 #[cfg(feature = "openapi")]
 use utoipa::IntoParams;
@@ -102,10 +102,8 @@ impl Range {
                 Err(Refusal::new(Reason::Invalid, description))
             }
             (None, None) => Ok(EntryPage::Before(None)),
-            (Some(before), None) => {
-                convert::transaction_no("before", before).map(|no| EntryPage::Before(Some(no)))
-            }
-            (None, Some(after)) => convert::transaction_no("after", after).map(EntryPage::After),
+            (Some(before), None) => convert::entry_no("before", before).map(|no| EntryPage::Before(Some(no))),
+            (None, Some(after)) => convert::entry_no("after", after).map(EntryPage::After),
         }
     }
 }
@@ -119,11 +117,11 @@ fn wants_stream(headers: &HeaderMap) -> bool {
     media_types.any(|name| name.trim().eq_ignore_ascii_case(EVENT_STREAM))
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<TransactionNo>, Refusal> {
+fn last_event_id(headers: &HeaderMap) -> Result<Option<EntryNo>, Refusal> {
     let Some(value) = headers.get(LAST_EVENT_ID) else {
         return Ok(None);
     };
     let id: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
     let malformed = || Refusal::new(Reason::Malformed, "last-event-id: not a whole number");
-    convert::transaction_no("last-event-id", id.ok_or_else(malformed)?).map(Some)
+    convert::entry_no("last-event-id", id.ok_or_else(malformed)?).map(Some)
 }

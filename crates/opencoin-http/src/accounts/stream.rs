@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
 use opencoin_issuer::accounts::Caller;
-use opencoin_ledger::{AccountEntry, EntryPage, TransactionNo};
+use opencoin_ledger::{AccountEntry, EntryNo, EntryPage};
 
 use super::convert;
 use crate::json::HandlerResult;
@@ -27,7 +27,7 @@ const ENTRIES_PER_POLL_MAX: u32 = 100;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Opens a stream of the entries after a cursor. Without a cursor it begins with the next entry.
-pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<TransactionNo>) -> HandlerResult {
+pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<EntryNo>) -> HandlerResult {
     let place = server.streams().enter(caller.account)?;
     let after = match after {
         Some(after) => after,
@@ -35,7 +35,7 @@ pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<Tran
             let newest = EntryPage::Before(None);
             let page = server.accounts().entries(caller.account, newest, Some(1)).await?;
             let newest = page.items.first();
-            newest.map_or(TransactionNo::BEFORE_ALL, |entry| entry.no)
+            newest.map_or(EntryNo::BEFORE_ALL, |entry| entry.no)
         }
     };
     let cursor = Cursor {
@@ -54,7 +54,7 @@ pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<Tran
 struct Cursor {
     server: Arc<Server>,
     caller: Caller,
-    after: TransactionNo,
+    after: EntryNo,
     reads_at_once: bool,
     _place: Place,
 }

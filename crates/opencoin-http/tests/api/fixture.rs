@@ -162,8 +162,8 @@ impl Ledger for TestLedger {
         self.ledger.check_coins(id).await
     }
 
-    async fn forget_coins(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
-        self.ledger.forget_coins(id, coins_max).await
+    async fn forget_rows(&self, id: MintKeyId, coins_max: u32) -> Result<u64, LedgerError> {
+        self.ledger.forget_rows(id, coins_max).await
     }
 
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {

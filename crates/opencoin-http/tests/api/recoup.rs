@@ -448,7 +448,7 @@ async fn keep_signatures(fixture: &Fixture, denomination: u64) {
                 ..stored.clone()
             };
         }
-        let kept = KeptSignatures::new(transaction.no, &transaction.blinds, &after);
+        let kept = KeptSignatures::new(&transaction.reference, &transaction.blinds, &after);
         assert_eq!(fixture.ledger.keep_signatures(&[kept]).await.unwrap(), [true]);
     }
 }

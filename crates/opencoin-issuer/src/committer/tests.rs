@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use opencoin_ledger::{
     AccountId, Applied, CoinIn, Effect, KeptSignatures, LedgerError, LedgerTime, MintKeyId, MintKeyStatus,
-    PayloadHash, Transaction, TransactionNo, TransactionReference, UnsignedPage,
+    SpentDigest, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 
 use super::*;
@@ -90,7 +90,7 @@ impl Ledger for Scripted {
         unreachable!("the committer only applies")
     }
 
-    async fn forget_coins(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
+    async fn forget_rows(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
         unreachable!("the committer only applies")
     }
 
@@ -236,7 +236,7 @@ async fn the_end_of_the_committer_is_reported() {
 fn command(account: i64, items: usize) -> Command {
     let coin = CoinIn {
         mint_key: MintKeyId::new([1; 20]),
-        payload_hash: PayloadHash::new(&[1; 32]).expect("a hash"),
+        spent_digest: SpentDigest::new([1; 32]),
     };
     let at = LedgerTime::from_unix_micros(0);
     Command::Redeem {

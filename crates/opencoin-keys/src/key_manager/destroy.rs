@@ -159,5 +159,9 @@ async fn sign(
         let signature = signatures.next().expect("a signer signs all or nothing");
         blind.number = StoredNumber::Signature(signature.as_be_bytes().to_vec());
     }
-    Ok(KeptSignatures::new(transaction.no, &transaction.blinds, &after))
+    Ok(KeptSignatures::new(
+        &transaction.reference,
+        &transaction.blinds,
+        &after,
+    ))
 }

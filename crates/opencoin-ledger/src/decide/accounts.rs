@@ -140,6 +140,8 @@ pub(super) fn payment(
         content: prepared.content,
         debit: Some(from),
         credit: Some(to),
+        debit_entry: None,
+        credit_entry: None,
         amount,
         at,
         blinds: None,

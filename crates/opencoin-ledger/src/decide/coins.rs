@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::accounts::{balance_after_payment, balance_after_receipt};
+use super::accounts::{balance_after_payment, balance_after_receipt, payment};
 use super::{applied, mint_keys, money_key, moved, note};
-use crate::journal::{Kind, Record};
+use crate::journal::{IssuedCounts, Kind, Record, RecordedBlinds};
 use crate::view::{MintKeyState, WaitingState};
 use crate::{
     AccountId, Amount, Applied, Blind, CoinIn, Effect, LedgerTime, MintKeyId, Outcome, Prepared, Refusal,
@@ -76,7 +76,7 @@ pub(super) fn mint(
         [account, AccountId::COINS],
         amount,
         at,
-        Some(blinds),
+        Some((blinds, &asked)),
     )
 }
 
@@ -133,7 +133,7 @@ pub(super) fn renew(
         [AccountId::COINS; 2],
         amount,
         at,
-        Some(blinds),
+        Some((blinds, &asked)),
     )
 }
 
@@ -255,7 +255,7 @@ fn active(view: &View, mint_key: MintKeyId) -> Result<&MintKeyState, Refusal> {
 fn check_unspent(view: &View, coins: &[CoinIn]) -> Result<(), Refusal> {
     let is_spent = |coin: &CoinIn| {
         view.mint_key(coin.mint_key)
-            .is_some_and(|key| view.is_spent(key.no, coin.payload_hash))
+            .is_some_and(|key| view.is_spent(key.no, coin.spent_digest))
     };
     let spent = coins.iter().enumerate().filter(|(_, coin)| is_spent(coin));
     let indices: Vec<usize> = spent.map(|(index, _)| index).collect();
@@ -300,13 +300,28 @@ pub(super) fn value(view: &View, counts: &Counts) -> Result<Amount, Refusal> {
 fn spend(view: &mut View, coins: &[CoinIn]) {
     coins
         .iter()
-        .for_each(|coin| view.spend(coin.mint_key, coin.payload_hash));
+        .for_each(|coin| view.spend(coin.mint_key, coin.spent_digest));
 }
 
 pub(super) fn issue(view: &mut View, asked: &Counts) {
     asked
         .iter()
         .for_each(|(&key, &signatures)| view.count_issued(key, signatures));
+}
+
+fn recorded_blinds(view: &View, blinds: &[Blind], asked: &Counts) -> RecordedBlinds {
+    let keys: Vec<&MintKeyState> = asked
+        .keys()
+        .map(|id| view.mint_key(*id).expect("the caller has read these mint keys"))
+        .collect();
+    let last = keys.iter().max_by_key(|key| (key.terms.coins_expiry(), key.no));
+    let count =
+        |key: &MintKeyState| u32::try_from(asked[&key.id]).expect("a request has fewer blinds than 2^32");
+    RecordedBlinds {
+        encoded: encode_blinds(blinds),
+        issued: IssuedCounts::new(keys.iter().map(|key| (key.no, count(key)))),
+        expires_with: last.expect("a request has at least one blind").no,
+    }
 }
 
 pub(super) fn record(
@@ -316,18 +331,11 @@ pub(super) fn record(
     [debit, credit]: [AccountId; 2],
     amount: Amount,
     at: LedgerTime,
-    blinds: Option<&[Blind]>,
+    blinds: Option<(&[Blind], &Counts)>,
 ) -> Outcome {
     view.write(Record {
-        kind,
-        reference: money_key(prepared),
-        content: prepared.content,
-        debit: Some(debit),
-        credit: Some(credit),
-        amount,
-        at,
-        blinds: blinds.map(encode_blinds),
-        label: None,
+        blinds: blinds.map(|(blinds, asked)| recorded_blinds(view, blinds, asked)),
+        ..payment(kind, prepared, [debit, credit], amount, at)
     });
     applied(moved(view, prepared.command, amount))
 }

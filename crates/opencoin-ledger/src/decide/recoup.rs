@@ -24,7 +24,7 @@ pub(super) fn recoup(
     let asked = count(blinds.iter().map(|blind| blind.mint_key));
     check_stopped(view, revoked, at)?;
     check_signing(view, &asked, blinds, at)?;
-    let is_spent = |key: &MintKeyState, revoked: &RevokedBlind| view.is_spent(key.no, revoked.payload_hash);
+    let is_spent = |key: &MintKeyState, revoked: &RevokedBlind| view.is_spent(key.no, revoked.spent_digest);
     let indices = offending_indices(view, revoked, is_spent);
     if !indices.is_empty() {
         return Err(Refusal::DoubleSpend { indices });
@@ -52,7 +52,7 @@ pub(super) fn recoup(
         [AccountId::RECOUPED, AccountId::COINS],
         amount,
         at,
-        Some(blinds),
+        Some((blinds, &asked)),
     )
 }
 
@@ -67,7 +67,7 @@ fn check_revoked(revoked: &[RevokedBlind]) -> Result<(), Refusal> {
     );
     let is_new = |revoked: &RevokedBlind| {
         let is_new_blind = blinds.insert((revoked.mint_key, revoked.blind));
-        coins.insert((revoked.mint_key, revoked.payload_hash)) && is_new_blind
+        coins.insert((revoked.mint_key, revoked.spent_digest)) && is_new_blind
     };
     match revoked.iter().map(is_new).position(|is_new| !is_new) {
         Some(index) => Err(Refusal::RepeatedRevokedBlind { index }),

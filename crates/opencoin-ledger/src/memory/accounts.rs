@@ -10,9 +10,9 @@ use crate::journal::{Record, ReferenceKey};
 use crate::stored::{self, StoredEntry, StoredWaiting};
 use crate::view::{AccountState, Opened, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, DueMint, EntryPage,
-    FailedLogins, HasAccounts, IdempotencyKey, LedgerError, LedgerTime, Login, NewService, NewSession,
-    PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
+    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, DueMint, EntryNo,
+    EntryPage, FailedLogins, HasAccounts, IdempotencyKey, LedgerError, LedgerTime, Login, NewService,
+    NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
     SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
     TransactionReference, WaitingMint,
 };
@@ -106,6 +106,7 @@ impl State {
             .next();
         let row = StoredEntry {
             id: number(index),
+            no: entry_no(entry, account).map(EntryNo::get),
             kind: entry.kind.code(),
             reference: entry.reference.as_bytes().to_vec(),
             debit: entry.debit.map(AccountId::get),
@@ -123,6 +124,17 @@ impl State {
             .account(payout.account)
             .expect("the account of a payout exists");
         payout.clone().named(account.name.clone())
+    }
+}
+
+/// The number of a record among the entries of this account; `None` if it is not one of them.
+fn entry_no(record: &Record, account: AccountId) -> Option<EntryNo> {
+    if record.debit == Some(account) {
+        record.debit_entry
+    } else if record.credit == Some(account) {
+        record.credit_entry
+    } else {
+        None
     }
 }
 
@@ -402,21 +414,21 @@ impl Accounts for MemoryLedger {
         limit: u32,
     ) -> Result<Vec<AccountEntry>, LedgerError> {
         let state = self.state();
-        let is_its = |entry: &Record| entry.debit == Some(account) || entry.credit == Some(account);
-        let mut indices: Vec<usize> = (0..state.journal.len())
-            .filter(|index| is_its(&state.journal[*index]))
+        let mut entries: Vec<(EntryNo, usize)> = (0..state.journal.len())
+            .filter_map(|index| Some((entry_no(&state.journal[index], account)?, index)))
             .collect();
+        entries.sort_unstable();
         match page {
-            EntryPage::After(no) => indices.retain(|index| number(*index) > no.get()),
-            EntryPage::Before(no) => {
-                indices.retain(|index| no.is_none_or(|no| number(*index) < no.get()));
-                indices.reverse();
+            EntryPage::After(after) => entries.retain(|(no, _)| *no > after),
+            EntryPage::Before(before) => {
+                entries.retain(|(no, _)| before.is_none_or(|before| *no < before));
+                entries.reverse();
             }
         }
-        indices
+        entries
             .into_iter()
             .take(limit as usize)
-            .map(|index| state.entry(account, index))
+            .map(|(_, index)| state.entry(account, index))
             .collect()
     }
 

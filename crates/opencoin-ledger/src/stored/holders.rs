@@ -6,9 +6,9 @@ use crate::accounts::FAILED_LOGINS_KEPT_HOURS;
 use crate::journal::{CONTENT_DIGEST_BYTES, ContentDigest, Kind, ReferenceKey};
 use crate::view::{AccountState, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, Blind, Credential, DueMint, FailedLogins,
-    LedgerError, LedgerTime, PasswordHash, Payout, PayoutNo, Profile, Reference, Scope, Service, ServiceId,
-    Settlement, StoredBlind, TokenHash, TransactionNo, WaitingMint, decode_blinds,
+    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, Blind, Credential, DueMint, EntryNo,
+    FailedLogins, LedgerError, LedgerTime, PasswordHash, Payout, PayoutNo, Profile, Reference, Scope,
+    Service, ServiceId, Settlement, StoredBlind, TokenHash, WaitingMint, decode_blinds,
 };
 
 /// A row of `services`.
@@ -104,6 +104,8 @@ impl TryFrom<StoredBearer> for Bearer {
 pub struct StoredEntry {
     /// `id`
     pub id: i64,
+    /// `debit_entry` or `credit_entry`, whichever is of the account
+    pub no: Option<i64>,
     /// `kind`
     pub kind: i16,
     /// `reference`
@@ -142,7 +144,7 @@ impl StoredEntry {
                 .map(str::to_owned)
         };
         Ok(AccountEntry {
-            no: TransactionNo::new(id),
+            no: EntryNo::new(self.no.ok_or_else(|| corrupt(&"the entry has no number"))?),
             at: LedgerTime::from_unix_micros(self.at),
             kind,
             amount: Amount::try_from(self.amount).map_err(|error| corrupt(&error))?,

@@ -4,7 +4,7 @@ use std::mem;
 
 use super::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, View, WaitingState};
 use crate::journal::{Record, ReferenceKey};
-use crate::{AccountId, Amount, BlindDigest, LedgerTime, PasswordHash, PayloadHash};
+use crate::{AccountId, Amount, BlindDigest, EntryNo, LedgerTime, PasswordHash, SpentDigest};
 
 /// The rows to write. Each list is sorted by key, except the journal, which is in the order of the commands.
 #[derive(Debug, Default)]
@@ -12,13 +12,13 @@ pub struct Changes {
     /// Records to append.
     pub journal: Vec<Record>,
     /// Coins to insert.
-    pub spent: Vec<(MintKeyNo, PayloadHash)>,
+    pub spent: Vec<(MintKeyNo, SpentDigest)>,
     /// Recouped blinds to insert.
     pub recouped: Vec<Recouped>,
     /// Accounts to insert.
     pub opened: Vec<Opened>,
-    /// Existing accounts and their new balances.
-    pub balances: Vec<(AccountId, Amount)>,
+    /// Existing accounts with new balances, and so new entries.
+    pub balances: Vec<Balance>,
     /// Payouts to insert. If the same batch settled one, it is inserted as settled.
     pub requested: Vec<PayoutState>,
     /// Existing payouts that were settled.
@@ -37,6 +37,17 @@ pub struct Changes {
     pub signing: Option<Signing>,
 }
 
+/// The new balance of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// The account.
+    pub account: AccountId,
+    /// Its balance after the batch.
+    pub balance: Amount,
+    /// The number of its newest entry.
+    pub last_entry: EntryNo,
+}
+
 /// An account to insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
@@ -53,8 +64,8 @@ pub struct Recouped {
     pub mint_key: MintKeyNo,
     /// The digest of the blind.
     pub blind: BlindDigest,
-    /// The payload hash of its coin.
-    pub payload_hash: PayloadHash,
+    /// The digest of its coin.
+    pub spent_digest: SpentDigest,
 }
 
 impl Changes {
@@ -95,7 +106,13 @@ impl View {
         let changes = Changes {
             spent,
             recouped,
-            balances: old_accounts.map(|id| (*id, self.accounts[id].balance)).collect(),
+            balances: old_accounts
+                .map(|id| Balance {
+                    account: *id,
+                    balance: self.accounts[id].balance,
+                    last_entry: self.accounts[id].last_entry,
+                })
+                .collect(),
             requested: dirty
                 .requested
                 .iter()

@@ -2,8 +2,8 @@
 
 use crate::journal::{ContentDigest, ReferenceKey};
 use crate::{
-    AccountId, AccountName, Amount, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, Reference, Settlement,
-    StopReason, TokenHash,
+    AccountId, AccountName, Amount, EntryNo, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, Reference,
+    Settlement, StopReason, TokenHash,
 };
 
 /// The short number of a mint key, which rows of spent coins use instead of its id.
@@ -35,6 +35,8 @@ pub struct AccountState {
     pub token_hash: TokenHash,
     /// In the smallest unit.
     pub balance: Amount,
+    /// The number of its newest entry.
+    pub last_entry: EntryNo,
 }
 
 /// A payout in the view.

@@ -117,7 +117,7 @@ impl Touches {
                 self.signing = true;
                 let coin = |revoked: &RevokedBlind| CoinIn {
                     mint_key: revoked.mint_key,
-                    payload_hash: revoked.payload_hash,
+                    spent_digest: revoked.spent_digest,
                 };
                 self.add_coins(&revoked.iter().map(coin).collect::<Vec<_>>());
                 self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));

@@ -409,7 +409,7 @@ impl Ledger for TwoBooks {
         unreachable!("a signer only reads transactions and counters")
     }
 
-    async fn forget_coins(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
+    async fn forget_rows(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
         unreachable!("a signer only reads transactions and counters")
     }
 

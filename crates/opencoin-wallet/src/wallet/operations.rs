@@ -116,7 +116,7 @@ impl Wallet {
         }
         match self.ask_resume(id).await {
             Err(refused) if refused.is_refused_with(&[NOT_FOUND]) => self.run_again(id).await,
-            Err(refused) if is_expired_wait(&refused) => self.settle(id, Err(refused)),
+            Err(refused) if brings_no_coins(&refused) => self.settle(id, Err(refused)),
             answer => self.settle_accepted(id, answer).await,
         }
     }
@@ -281,8 +281,9 @@ impl Wallet {
     }
 }
 
-/// Whether the answer to a resume says that a mint waited for money, has expired and will not be carried out.
-pub(super) fn is_expired_wait(error: &ExchangeError) -> bool {
+/// Whether the answer to a resume says that the request brings no coins: a mint waited for money and will not be
+/// carried out, or the coins have expired.
+pub(super) fn brings_no_coins(error: &ExchangeError) -> bool {
     error.is_refused_with(&[INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED])
 }
 

@@ -8,7 +8,7 @@
 use opencoin_schema::BigInt;
 
 use super::exchange::SpentCoin;
-use super::operations::{NOT_FOUND, is_expired_wait};
+use super::operations::{NOT_FOUND, brings_no_coins};
 use super::{Done, Wallet};
 use crate::account::StoredSession;
 use crate::client::ExchangeError;
@@ -273,5 +273,5 @@ impl Wallet {
 
 /// Whether the answer to a resume says that the issuer has not accepted the request.
 fn was_not_accepted(error: &ExchangeError) -> bool {
-    error.is_refused_with(&[NOT_FOUND]) || is_expired_wait(error)
+    error.is_refused_with(&[NOT_FOUND]) || brings_no_coins(error)
 }

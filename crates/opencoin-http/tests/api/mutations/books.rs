@@ -1,7 +1,7 @@
 //! The expected books: the ledger command of each request, and its effect.
 
 use opencoin_audit::AuditFacts;
-use opencoin_ledger::{Blind, CoinIn, Command, LedgerTime, MintKeyId, TransactionReference};
+use opencoin_ledger::{Blind, CoinIn, Command, LedgerTime, MintKeyId, SpentDigest, TransactionReference};
 use opencoin_schema::{BigInt, Coin, Request};
 
 use super::test_issuer::TestIssuer;
@@ -52,7 +52,7 @@ fn coin_in(issuer: &TestIssuer, coin: &Coin) -> CoinIn {
         .unwrap();
     CoinIn {
         mint_key: key.ledger_id,
-        payload_hash,
+        spent_digest: SpentDigest::of(&key.fingerprint, &payload_hash),
     }
 }
 
@@ -75,6 +75,10 @@ pub(crate) fn book(books: &mut AuditFacts, command: &Command) {
         key.spent += returned;
         value += (issued - returned) * key.denomination;
     }
+    if !blinds.is_empty() {
+        books.records_with_blinds += 1;
+        books.blinds_rows = books.blinds_rows.map(|rows| rows + 1);
+    }
     books.coins_outstanding += value;
     match account {
         Some(id) => {
@@ -84,7 +88,9 @@ pub(crate) fn book(books: &mut AuditFacts, command: &Command) {
                 .find(|account| account.id == id)
                 .unwrap();
             account.balance -= value;
-            account.journal -= value;
+            account.journal.balance -= value;
+            account.last_entry += 1;
+            account.journal.last_entry += 1;
         }
         None => assert_eq!(value, 0, "a renew neither makes nor takes money"),
     }
