@@ -274,7 +274,7 @@ fn recouped_agree(facts: &AuditFacts) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AccountFacts;
+    use crate::{AccountFacts, AccountSums};
     use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 
     fn sound() -> AuditFacts {
@@ -284,7 +284,11 @@ mod tests {
                 id,
                 name: "alice".into(),
                 balance: 60,
-                journal: 60,
+                last_entry: 2,
+                journal: AccountSums {
+                    balance: 60,
+                    last_entry: 2,
+                },
             }],
             mint_keys: vec![MintKeyFacts {
                 id: MintKeyId::new([7; 20]),
@@ -350,15 +354,23 @@ mod tests {
 
     #[test]
     fn every_broken_invariant_is_found_and_named() {
-        let breaks: [Break; 21] = [
+        let breaks: [Break; 23] = [
             (
                 |facts| facts.invalid.push("transaction 4: odd".into()),
                 "every row makes sense",
             ),
             (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
             (
-                |facts| facts.accounts[0].journal = 59,
+                |facts| facts.accounts[0].journal.balance = 59,
                 "every balance is what the journal says",
+            ),
+            (
+                |facts| facts.accounts[0].last_entry = 3,
+                "no entry of an account is missing",
+            ),
+            (
+                |facts| facts.blinds_rows = Some(1),
+                "all stored blinds belong to a transaction",
             ),
             (
                 |facts| facts.mint_keys[0].returned = 6,

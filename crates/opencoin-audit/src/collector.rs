@@ -494,9 +494,11 @@ impl Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AccountSums;
     use opencoin_ledger::encode_blinds;
 
     const KEY: [u8; 20] = [7; 20];
+    const ONE_OF_KEY_1: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 1];
 
     fn collector() -> Collector {
         let mut collector = Collector::default();
@@ -517,16 +519,18 @@ mod tests {
         collector
     }
 
+    /// A record with the first entry of each holder's account.
     fn row(kind: Kind, debit: i64, credit: i64, amount: i64) -> JournalRow<'static> {
+        let [debit_entry, credit_entry] = [debit, credit].map(|account| (account >= 3).then_some(1));
         let (debit, credit) = (Some(debit), Some(credit));
         let kind = kind.code().into();
         JournalRow {
             id: 1,
             kind,
             debit,
-            debit_entry: None,
+            debit_entry,
             credit,
-            credit_entry: None,
+            credit_entry,
             amount,
             at: 15,
             reference: &[3, 1],
@@ -540,7 +544,10 @@ mod tests {
     fn money_is_posted_to_both_sides() {
         let mut collector = collector();
         collector.journal(&row(Kind::Credit, 1, 3, 100));
-        collector.journal(&row(Kind::Debit, 3, 1, 30));
+        collector.journal(&JournalRow {
+            debit_entry: Some(2),
+            ..row(Kind::Debit, 3, 1, 30)
+        });
         let blind = Blind {
             reference: "a".into(),
             mint_key: MintKeyId::new(KEY),
@@ -548,11 +555,14 @@ mod tests {
         };
         let blinds = encode_blinds(&[blind]);
         collector.journal(&JournalRow {
-            blinds: Some(&blinds),
+            debit_entry: Some(3),
+            issued: Some(&ONE_OF_KEY_1),
+            blinds: Some((&blinds, 1)),
             ..row(Kind::Mint, 3, 2, 5)
         });
         collector.journal(&JournalRow {
-            blinds: Some(&blinds),
+            issued: Some(&ONE_OF_KEY_1),
+            blinds: Some((&blinds, 1)),
             ..row(Kind::Recoup, 0, 2, 5)
         });
         let facts = collector.finish();
@@ -565,7 +575,12 @@ mod tests {
             ),
             (100, 30, 5, 10)
         );
-        assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (65, 2));
+        let sums = AccountSums {
+            balance: 65,
+            last_entry: 3,
+        };
+        assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (sums, 2));
+        assert_eq!(facts.records_with_blinds, 2);
         assert_eq!(
             (facts.transactions, facts.invalid_rows),
             (4, 0),
@@ -593,12 +608,13 @@ mod tests {
         assert_eq!(
             (
                 collector.facts.unsettled_payouts,
-                collector.facts.accounts[0].journal
+                collector.facts.accounts[0].journal.balance
             ),
             (30, -30)
         );
         collector.journal(&JournalRow {
             reference: settlement,
+            credit_entry: Some(2),
             ..row(Kind::ReturnPayout, -1, 3, 30)
         });
         assert_eq!(
@@ -616,6 +632,7 @@ mod tests {
             (
                 JournalRow {
                     reference: request,
+                    debit_entry: Some(3),
                     ..row(Kind::RequestPayout, 3, -1, 31)
                 },
                 "it does not fit payout 1",
@@ -623,6 +640,7 @@ mod tests {
             (
                 JournalRow {
                     reference: b"x",
+                    debit_entry: Some(4),
                     ..row(Kind::RequestPayout, 3, -1, 30)
                 },
                 "its payout does not exist",
@@ -641,7 +659,13 @@ mod tests {
 
     #[test]
     fn invalid_rows_are_described() {
-        let cases: [(JournalRow<'_>, &str); 7] = [
+        let blind = Blind {
+            reference: "a".into(),
+            mint_key: MintKeyId::new(KEY),
+            blinded: vec![1],
+        };
+        let blinds = encode_blinds(&[blind]);
+        let cases: [(JournalRow<'_>, &str); 15] = [
             (
                 JournalRow {
                     kind: 99,
@@ -671,10 +695,69 @@ mod tests {
             ),
             (
                 JournalRow {
-                    blinds: Some(&[1, 2]),
+                    issued: Some(&ONE_OF_KEY_1),
+                    blinds: Some((&[1, 2], 1)),
                     ..row(Kind::Mint, 3, 2, 5)
                 },
                 "transaction 1: stored blinds are damaged",
+            ),
+            (
+                JournalRow {
+                    issued: Some(&ONE_OF_KEY_1),
+                    ..row(Kind::Mint, 3, 2, 5)
+                },
+                "transaction 1: its blinds are missing, and none of their mint keys was pruned",
+            ),
+            (
+                JournalRow {
+                    issued: Some(&[0, 0, 0, 1, 0, 0, 0, 2]),
+                    blinds: Some((&blinds, 1)),
+                    ..row(Kind::Mint, 3, 2, 10)
+                },
+                "transaction 1: its blinds are not those that it counts",
+            ),
+            (
+                JournalRow {
+                    issued: Some(&ONE_OF_KEY_1),
+                    blinds: Some((&blinds, 2)),
+                    ..row(Kind::Mint, 3, 2, 5)
+                },
+                "transaction 1: its blinds do not expire with the last of their mint keys",
+            ),
+            (
+                JournalRow {
+                    issued: Some(&ONE_OF_KEY_1),
+                    ..row(Kind::Mint, 3, 2, 6)
+                },
+                "transaction 1: its signatures are worth 5, its amount is 6",
+            ),
+            (
+                JournalRow {
+                    issued: Some(&[0, 0, 0, 2, 0, 0, 0, 1]),
+                    ..row(Kind::Mint, 3, 2, 5)
+                },
+                "transaction 1: it names the unknown mint key number 2",
+            ),
+            (
+                JournalRow {
+                    issued: Some(&[1]),
+                    ..row(Kind::Mint, 3, 2, 5)
+                },
+                "transaction 1: the counts of signatures are damaged",
+            ),
+            (
+                JournalRow {
+                    credit_entry: Some(2),
+                    ..row(Kind::Credit, 1, 3, 1)
+                },
+                "transaction 1: its entry has the number 2 after 0",
+            ),
+            (
+                JournalRow {
+                    credit_entry: None,
+                    ..row(Kind::Credit, 1, 3, 1)
+                },
+                "transaction 1: its entry has no number",
             ),
         ];
         for (row, expected) in cases {
@@ -683,6 +766,49 @@ mod tests {
             let facts = collector.finish();
             assert_eq!(facts.invalid, [expected]);
         }
+    }
+
+    #[test]
+    fn the_blinds_of_a_pruned_key_may_be_deleted() {
+        let mut collector = collector();
+        collector.facts.mint_keys[0].pruned = true;
+        collector.journal(&JournalRow {
+            issued: Some(&ONE_OF_KEY_1),
+            ..row(Kind::Mint, 3, 2, 5)
+        });
+        let facts = collector.finish();
+        assert_eq!((facts.invalid_rows, facts.mint_keys[0].blinds), (0, 1));
+        assert_eq!(facts.records_with_blinds, 0);
+    }
+
+    /// After an accepted older state, entries are numbered above all that the lost state can have assigned.
+    #[test]
+    fn entries_skip_numbers_only_where_an_older_state_was_accepted() {
+        let credit = |id, entry| JournalRow {
+            id,
+            credit_entry: Some(entry),
+            ..row(Kind::Credit, 1, 3, 1)
+        };
+        let mut collector = collector();
+        collector.journal(&credit(1, 1));
+        let (debit, credit_account) = (None, None);
+        collector.journal(&JournalRow {
+            id: 101,
+            debit,
+            credit: credit_account,
+            debit_entry: None,
+            credit_entry: None,
+            amount: 0,
+            ..row(Kind::AcceptState, 1, 1, 0)
+        });
+        collector.journal(&credit(102, 101));
+        collector.journal(&credit(103, 102));
+        assert_eq!(collector.facts.invalid, [""; 0]);
+        collector.journal(&credit(104, 104));
+        assert_eq!(
+            collector.facts.invalid,
+            ["transaction 104: its entry has the number 104 after 102"]
+        );
     }
 
     #[test]

@@ -13,7 +13,8 @@ const PAST: &str = "the journal that was read earlier has not changed";
 /// A way to tamper with the books.
 #[derive(Debug, Clone, Copy)]
 pub struct Tampering {
-    /// SQL statements that both SQLite and PostgreSQL accept.
+    /// SQL statements that both SQLite and PostgreSQL accept. `COUNTS` stands for the table with the counts of
+    /// coins, and `COUNTS_KEY` for its column with the number of the mint key.
     pub statements: &'static str,
     /// The name of a check that then fails.
     pub finding: &'static str,
@@ -38,18 +39,22 @@ const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tamp
 }
 
 /// Every kind of tampering that the constraints of the tables do not prevent.
-pub const TAMPERINGS: [Tampering; 20] = [
+pub const TAMPERINGS: [Tampering; 27] = [
     at_once(
         "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
         "every balance is what the journal says",
     ),
     at_once("DELETE FROM accounts WHERE id = 4", "every row makes sense"),
     at_once(
-        "UPDATE mint_keys SET issued = issued + 1 WHERE no = 2",
+        "UPDATE accounts SET last_entry = last_entry + 1 WHERE id = 3",
+        "no entry of an account is missing",
+    ),
+    at_once(
+        "UPDATE COUNTS SET issued = issued + 1 WHERE COUNTS_KEY = 2",
         "every signature counted was accepted in the journal",
     ),
     at_once(
-        "UPDATE mint_keys SET returned = returned - 1 WHERE no = 1",
+        "UPDATE COUNTS SET returned = returned - 1 WHERE COUNTS_KEY = 1 AND returned > 0",
         "coins outstanding by mint key are what the journal says",
     ),
     at_once(
@@ -110,6 +115,31 @@ pub const TAMPERINGS: [Tampering; 20] = [
         "every balance is what the journal says",
     ),
     in_a_full_pass("DELETE FROM transactions WHERE kind = 1", PAST),
+    in_a_full_pass(
+        "UPDATE transactions SET debit_entry = debit_entry + 1 WHERE kind = 14",
+        "every row makes sense",
+    ),
+    in_a_full_pass(
+        "UPDATE transactions SET issued = (SELECT issued FROM transactions WHERE kind = 9) WHERE kind = 13",
+        "every signature counted was accepted in the journal",
+    ),
+    in_a_full_pass(
+        "DELETE FROM blinds WHERE reference IN (SELECT reference FROM transactions WHERE kind = 9)",
+        "every row makes sense",
+    ),
+    in_a_full_pass(
+        "UPDATE blinds SET expires_with = expires_with + 1",
+        "every row makes sense",
+    ),
+    in_a_full_pass(
+        "UPDATE blinds SET blinds = (SELECT blinds FROM blinds ORDER BY reference LIMIT 1)",
+        "every row makes sense",
+    ),
+    in_a_full_pass(
+        "INSERT INTO blinds (reference, expires_with, blinds)
+            SELECT reference, 1, content FROM transactions WHERE kind = 2",
+        "all stored blinds belong to a transaction",
+    ),
     in_a_full_pass(
         "UPDATE transactions SET applied_at = applied_at + 1 WHERE kind = 10",
         PAST,
@@ -207,7 +237,7 @@ pub async fn an_auditor_goes_on_in_broken_books(
         (audited.extent, audited.rows_read, audited.report.holds()),
         (Extent::New, 1, false)
     );
-    tamper("UPDATE mint_keys SET issued = issued + 1 WHERE no = 2").await;
+    tamper("UPDATE COUNTS SET issued = issued + 1 WHERE COUNTS_KEY = 2").await;
     let audited = auditor.turn(source).await.unwrap();
     assert_eq!(audited.extent, Extent::Full);
     assert!(
@@ -216,7 +246,7 @@ pub async fn an_auditor_goes_on_in_broken_books(
             .broken()
             .contains(&"every signature counted was accepted in the journal")
     );
-    tamper("UPDATE accounts SET balance = balance - 1 WHERE id = 3; UPDATE mint_keys SET issued = issued - 1 WHERE no = 2").await;
+    tamper("UPDATE accounts SET balance = balance - 1 WHERE id = 3; UPDATE COUNTS SET issued = issued - 1 WHERE COUNTS_KEY = 2").await;
     assert_holds(&auditor.turn(source).await.unwrap(), Extent::New);
 }
 
@@ -250,6 +280,8 @@ pub async fn an_auditor_resumes(ledgers: &Pair, source: &dyn AuditSource, tamper
         assert!(!key.counted || (key.spent, key.recouped_rows) == counts);
         (key.counted, (key.spent, key.recouped_rows)) = (true, counts);
     }
+    facts.records_with_blinds += 4; // those of the records before
+    facts.blinds_rows = all.blinds_rows;
     assert_eq!(facts, all);
 
     // The next pass does not read the record of the prune again, although no digest covers it.

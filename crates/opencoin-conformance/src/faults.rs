@@ -174,6 +174,7 @@ impl FaultCase {
 
 impl Books {
     async fn read(ledger: &dyn Store) -> Self {
+        forget_rows(&[ledger]).await;
         let (mut accounts, mut transactions, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for name in ["alice", "bob", "carol"] {
             accounts.push(account(ledger, name).await);
@@ -196,7 +197,6 @@ impl Books {
             .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
             .await
             .unwrap();
-        forget_rows(&[ledger]).await;
         let facts = ledger.audit_facts().await.unwrap();
         assert!(opencoin_audit::check(&facts).holds(), "{facts:?}");
         let (mint_keys, signing_paused) = (

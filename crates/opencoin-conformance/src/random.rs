@@ -64,8 +64,8 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
             assert_eq!(store.apply(batch).await.unwrap(), expected, "{batch:?}");
         }
     }
-    for store in stores {
-        forget_rows(&[&**store]).await;
+    for ledger in ledgers {
+        forget_rows(&[&**ledger]).await;
     }
     let facts = model.audit_facts().await.unwrap();
     let report = check(&facts);

@@ -132,7 +132,7 @@ impl World {
     }
 }
 
-/// Deletes the coins of all pruned mint keys, one coin at a time, through each ledger in turn. Asserts before
+/// Deletes the rows of all pruned mint keys, one row at a time, through each ledger in turn. Asserts before
 /// each step that the books hold.
 pub(crate) async fn forget_rows(ledgers: &[&dyn Store]) {
     let keys = ledgers[0].mint_keys().await.unwrap();

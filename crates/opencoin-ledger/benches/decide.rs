@@ -8,8 +8,8 @@ use std::hint::black_box;
 use divan::Bencher;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
 use opencoin_ledger::{
-    AccountId, Amount, Blind, CoinIn, Command, LedgerTime, MintKeyId, MintKeyTerms, Prepared, SpentDigest,
-    TokenHash, Touches, View, decide, encode_blinds,
+    AccountId, Amount, Blind, CoinIn, Command, EntryNo, LedgerTime, MintKeyId, MintKeyTerms, Prepared,
+    SpentDigest, TokenHash, Touches, View, decide, encode_blinds,
 };
 
 const ITEMS: u8 = 64;
@@ -42,6 +42,7 @@ fn view() -> View {
         id: ACCOUNT,
         name,
         token_hash: TokenHash::new([1; 32]),
+        last_entry: EntryNo::default(),
         balance: Amount::ZERO,
     });
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), NOW, NOW, NOW).unwrap();

@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn keep(before: &[StoredBlind], after: &[StoredBlind]) -> KeptSignatures {
-        KeptSignatures::new(TransactionNo::new(1), before, after)
+        KeptSignatures::new(&TransactionReference::new([1]).unwrap(), before, after)
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
         let signed = |bytes: &[u8]| StoredNumber::Signature(bytes.to_vec());
         let before = [blind("a", 1, blinded(b"x")), blind("b", 2, signed(b"y"))];
         let after = [blind("a", 1, signed(b"z")), before[1].clone()];
-        assert_eq!(keep(&before, &after).transaction(), TransactionNo::new(1));
+        assert_eq!(keep(&before, &after).reference().as_bytes(), [1, 1]);
         let others = [
             vec![blind("a", 1, signed(b"z"))],
             before.to_vec(),

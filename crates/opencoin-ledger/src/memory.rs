@@ -6,6 +6,7 @@ mod accounts;
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -134,7 +135,7 @@ impl Ledger for MemoryLedger {
         };
         let rows = state
             .blinds
-            .range(after.get() + 1..)
+            .range((Bound::Excluded(after.get()), Bound::Unbounded))
             .filter_map(row)
             .take(transactions_max)
             .collect();

@@ -36,7 +36,10 @@ async fn tamper(folder: &TempDir, statements: &str) {
         .connect()
         .await
         .unwrap();
-    connection.execute(sqlx::raw_sql(statements)).await.unwrap();
+    let statements = statements
+        .replace("COUNTS_KEY", "no")
+        .replace("COUNTS", "mint_keys");
+    connection.execute(sqlx::raw_sql(&statements)).await.unwrap();
     connection.close().await.unwrap();
 }
 
