@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
 /// All kinds of statements with which commands write.
-const STATEMENTS: [&str; 14] = [
+const STATEMENTS: [&str; 15] = [
     "INSERT ON accounts",
     "UPDATE ON accounts",
     "INSERT ON mint_keys",

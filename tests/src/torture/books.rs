@@ -19,11 +19,14 @@ pub(super) const TRIGGER_END: &str = ">";
 const STATEMENTS: [(&str, &str); 6] = [
     ("INSERT", "accounts"),
     ("INSERT", "transactions"),
+    ("INSERT", "blinds"),
     ("INSERT", "spent"),
     ("UPDATE", "accounts"),
-    ("UPDATE", "mint_keys"),
     ("UPDATE", "signing"),
 ];
+/// The statement that counts the coins of mint keys.
+const SQLITE_COUNTS: (&str, &str) = ("UPDATE", "mint_keys");
+const POSTGRES_COUNTS: (&str, &str) = ("UPDATE", "mint_key_counts");
 
 /// High enough for every run to have such faults, and low enough for most work to succeed.
 const COMMIT_FAULTS: Rates = Rates {
@@ -73,12 +76,13 @@ enum Way {
 impl Trigger {
     /// All triggers for this database.
     pub(super) fn all(books: &Books) -> Vec<Self> {
-        let ways: &[Way] = match books {
-            Books::Sqlite { .. } => &[Way::Refused, Way::DiskFull],
-            Books::Postgres { .. } => &[Way::Refused, Way::DiskFull, Way::AtCommit],
+        let (counts, ways): (_, &[Way]) = match books {
+            Books::Sqlite { .. } => (SQLITE_COUNTS, &[Way::Refused, Way::DiskFull]),
+            Books::Postgres { .. } => (POSTGRES_COUNTS, &[Way::Refused, Way::DiskFull, Way::AtCommit]),
         };
         let each = STATEMENTS
             .iter()
+            .chain([&counts])
             .flat_map(|(statement, table)| ways.iter().map(move |way| (*statement, *table, *way)));
         each.map(|(statement, table, way)| Self {
             statement,
