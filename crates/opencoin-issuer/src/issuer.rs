@@ -32,7 +32,7 @@ use crate::guard::Guard;
 use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
 use crate::recoup::{self, RevokedMintKey};
-use crate::refusal::{Reason, Refusal, unavailable};
+use crate::refusal::{Reason, Refusal, coins_expired, unavailable};
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
 use crate::store::Books;
 
@@ -522,14 +522,6 @@ impl Issuer {
             sign_accepted(self.signer.as_ref(), reference, accepted).await
         })
     }
-}
-
-/// The refusal of a transaction whose signatures are of no use any more.
-fn coins_expired() -> Refusal {
-    Refusal::new(
-        Reason::KeyExpired,
-        "this transaction was carried out, but all of its coins have expired, and the issuer has deleted their blinds",
-    )
 }
 
 fn account_service(

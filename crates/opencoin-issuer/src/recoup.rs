@@ -15,14 +15,14 @@ use opencoin_crypto::{BlindingSeed, PublicKey};
 use opencoin_keys::Currency;
 use opencoin_ledger::{
     Accepted, BLIND_REFERENCE_BYTES_MAX, BlindDigest, Ledger, LedgerError, MintKeyStatus, RevokedBlind,
-    SpentDigest, StoredNumber,
+    SpentDigest, StoredNumber, Transaction,
 };
 use opencoin_schema::{BigInt, RevealedCoin};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::admission::{self, Item};
-use crate::refusal::{Reason, Refusal, unavailable};
+use crate::refusal::{Reason, Refusal, coins_expired, unavailable};
 
 /// The most transactions that a recoup may name. Each is read from the books with all of its blinds.
 pub const RECOUP_TRANSACTIONS_MAX: usize = 100;
@@ -100,11 +100,11 @@ pub(crate) async fn revoked_blinds(
     for (reference, indices) in by_transaction {
         let unknown = Unproven::UnknownTransaction(indices[0]);
         let reference = admission::transaction_reference(reference).map_err(|_| unknown.clone())?;
-        let accepted = ledger
-            .accepted(&reference)
-            .await
-            .map_err(unavailable)?
-            .ok_or(unknown)?;
+        let accepted = match ledger.transaction(&reference).await.map_err(unavailable)? {
+            Some(Transaction::Accepted(accepted)) => accepted,
+            Some(Transaction::Expired) => return Err(coins_expired()),
+            Some(Transaction::GivenUp) | None => return Err(unknown.into()),
+        };
         for index in indices {
             proven[index] = Some(prove(currency, &accepted, index, &coins[index])?);
             tokio::task::yield_now().await;

@@ -177,3 +177,10 @@ pub fn unavailable(error: LedgerError) -> Refusal {
     }
     Refusal::unavailable()
 }
+/// The refusal of a transaction whose signatures are of no use any more.
+pub(crate) fn coins_expired() -> Refusal {
+    Refusal::new(
+        Reason::KeyExpired,
+        "this transaction was carried out, but all of its coins have expired, and the issuer has deleted their blinds",
+    )
+}

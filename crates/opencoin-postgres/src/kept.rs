@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use opencoin_ledger::KeptSignatures;
 use sqlx::PgConnection;
 
+use crate::columns::column;
 use crate::fault::Fault;
-use crate::save::{column, statements};
+use crate::save::statements;
 
 /// Locks rows in the order of their references, whatever the order of `kept`, to avoid deadlocks.
 pub(crate) async fn keep(connection: &mut PgConnection, kept: &[KeptSignatures]) -> Result<Vec<bool>, Fault> {

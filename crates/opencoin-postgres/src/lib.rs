@@ -20,6 +20,7 @@ mod accounts;
 mod address;
 mod audit;
 mod bench;
+mod columns;
 mod connect;
 mod durable;
 mod fault;

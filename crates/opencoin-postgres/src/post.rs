@@ -8,8 +8,9 @@ use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{AccountId, Amount, EntryNo, Postings};
 use sqlx::PgConnection;
 
+use crate::columns::{column, counters};
 use crate::fault::{Fault, is_contradiction};
-use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, column, counters, issued, recorded_blinds};
+use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, issued, recorded_blinds};
 use crate::slots;
 
 /// The parts run in the order of the conditions at the end, cheap ones first. If one fails, casting the text

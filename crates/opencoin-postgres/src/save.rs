@@ -8,6 +8,7 @@ use opencoin_ledger::{AccountId, EntryNo, LedgerError, LedgerTime, Settlement, S
 use sqlx::PgConnection;
 use sqlx::postgres::PgQueryResult;
 
+use crate::columns::{column, counter, counters};
 use crate::fault::Fault;
 use crate::slots::{self, LockedCounts};
 
@@ -352,19 +353,6 @@ pub(crate) fn statements<T>(
         rows = later;
         (!now.is_empty()).then_some(now)
     })
-}
-
-/// The values of one column, for a parameter that is an array.
-pub(crate) fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
-    rows.iter().map(value).collect()
-}
-
-pub(crate) fn counters<T>(rows: &[T], value: impl Fn(&T) -> u64) -> Result<Vec<i64>, LedgerError> {
-    rows.iter().map(|row| counter(value(row))).collect()
-}
-
-fn counter(value: u64) -> Result<i64, LedgerError> {
-    i64::try_from(value).map_err(|error| LedgerError::corrupt("counter", error))
 }
 
 /// Fails with [`Fault::LostRace`] unless all rows were written.

@@ -12,8 +12,8 @@ use opencoin_ledger::LedgerError;
 use opencoin_ledger::view::{MintKeyNo, MintKeyState};
 use sqlx::PgConnection;
 
+use crate::columns::{column, counter};
 use crate::fault::Fault;
-use crate::save::column;
 
 /// The number of slots. With fewer processes than this, each has a slot for itself, unless restarts give two
 /// of them the same one. That costs time and is not wrong.
@@ -60,12 +60,8 @@ pub(crate) async fn lock(connection: &mut PgConnection, keys: &[MintKeyNo]) -> R
 /// The sums of a key over all slots: issued and returned coins.
 pub(crate) fn sums(counts: &LockedCounts, no: MintKeyNo) -> Result<(i64, i64), LedgerError> {
     let slots = counts.get(&no).map_or(&[][..], Vec::as_slice);
-    let sum = |of: fn(&Counts) -> u64| count(slots.iter().map(of).sum());
+    let sum = |of: fn(&Counts) -> u64| counter(slots.iter().map(of).sum());
     Ok((sum(|slot| slot.issued)?, sum(|slot| slot.returned)?))
-}
-
-fn count(value: u64) -> Result<i64, LedgerError> {
-    i64::try_from(value).map_err(|error| LedgerError::corrupt("counter", error))
 }
 
 /// Writes the counts of these keys, which the slot `own` of this process accounts for.
@@ -84,8 +80,8 @@ pub(crate) async fn save(
                 .map(|counts| (key, counts)),
         );
     }
-    let issued: Result<Vec<_>, _> = rows.iter().map(|(_, counts)| count(counts.issued)).collect();
-    let returned: Result<Vec<_>, _> = rows.iter().map(|(_, counts)| count(counts.returned)).collect();
+    let issued: Result<Vec<_>, _> = rows.iter().map(|(_, counts)| counter(counts.issued)).collect();
+    let returned: Result<Vec<_>, _> = rows.iter().map(|(_, counts)| counter(counts.returned)).collect();
     let sql = "INSERT INTO mint_key_counts (mint_key_no, slot, issued, returned, signs, takes)
         SELECT * FROM unnest($1::int4[], $2::int2[], $3::int8[], $4::int8[], $5::bool[], $6::bool[])
         ON CONFLICT (mint_key_no, slot) DO UPDATE
