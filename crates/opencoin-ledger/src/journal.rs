@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::view::MintKeyNo;
+use crate::mint_key_no::MintKeyNo;
 use crate::{
     AccountId, Amount, EntryNo, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference,
 };

@@ -26,6 +26,7 @@ mod kept;
 mod ledger;
 mod memory;
 mod mint_key;
+mod mint_key_no;
 mod optimistic;
 mod password_hash;
 mod payout;

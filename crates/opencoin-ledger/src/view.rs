@@ -12,8 +12,10 @@ mod touches;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub use changes::{Balance, Changes, Opened, Recouped};
-pub use state::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, WaitingState};
+pub use state::{AccountState, MintKeyState, PayoutState, Signing, WaitingState};
 pub use touches::Touches;
+
+pub use crate::mint_key_no::MintKeyNo;
 
 use crate::journal::{Kind, Record, Recorded, ReferenceKey};
 use crate::{

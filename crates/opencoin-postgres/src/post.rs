@@ -4,30 +4,29 @@
 //! was not written, the statement fails and changes nothing. Rows are locked in the same order as in
 //! [`crate::load`]: accounts, counts of mint keys, then records, blinds and coins.
 
-use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::{AccountId, Amount, EntryNo, Postings};
-use sqlx::PgConnection;
+use opencoin_ledger::{AccountId, AccountPosting, Amount, EntryNo, Postings};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres};
 
 use crate::columns::{column, counters};
 use crate::fault::{Fault, is_contradiction};
 use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, issued, recorded_blinds};
 use crate::slots;
 
-/// The parts run in the order of the conditions at the end, cheap ones first. If one fails, casting the text
-/// to a number fails, and the server's log shows the text. The text contains a subquery, so that the planner
-/// cannot evaluate it in advance.
-///
-/// Records get their numbers while the rows of their accounts are locked: `record` reads `account` first. So a
-/// transaction that waits for one of these locks gets a higher number, and the records of an account ascend as
-/// its entries do. An audit relies on this.
-const POST: &str = "
-    WITH account AS (
+/// The parts that change small tables: accounts, and counts of mint keys.
+macro_rules! local_parts {
+    () => {
+        "account AS (
         UPDATE accounts
         SET balance = accounts.balance - posting.paid + posting.received, last_entry = accounts.last_entry + posting.entries
-        FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) AS posting (id, paid, received, entries)
+        FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) WITH ORDINALITY
+            AS posting (id, paid, received, entries, place)
         WHERE accounts.id = posting.id
             AND accounts.balance >= posting.paid AND accounts.balance <= $5 - posting.received
-        RETURNING accounts.id, accounts.last_entry - posting.entries AS last_entry
+        RETURNING posting.place, accounts.last_entry - posting.entries AS last_entry
+    ), before AS (
+        SELECT coalesce(array_agg(last_entry ORDER BY place), '{}') AS entries, count(*) AS accounts FROM account
     ), mint_key AS (
         UPDATE mint_key_counts AS counts
         SET issued = counts.issued + posting.issued, returned = counts.returned + posting.returned
@@ -37,45 +36,72 @@ const POST: &str = "
             AND counts.takes AND (posting.issued = 0 OR counts.signs)
             AND posting.returned <= counts.issued - counts.returned AND counts.issued <= $11 - posting.issued
         RETURNING 1
-    ), record AS (
+    )"
+    };
+}
+
+/// The conditions of [`local_parts`].
+macro_rules! local_conditions {
+    () => {
+        "NOT ($12 AND (SELECT paused FROM signing WHERE id = 1))
+            AND NOT EXISTS (SELECT 1 FROM waiting_mints WHERE reference = ANY($13::bytea[]))
+            AND (SELECT accounts FROM before) = cardinality($1)
+            AND (SELECT count(*) FROM mint_key) = cardinality($6)"
+    };
+}
+
+/// Fails, so that the statement changes nothing. Casting the text to a number fails, and the server's log
+/// shows the text. It contains a subquery, so that the planner cannot evaluate it in advance.
+macro_rules! contradiction {
+    () => {
+        "CAST(concat('an optimistic batch does not fit the books and is decided again', (SELECT '' FROM signing)) AS int4)"
+    };
+}
+
+/// The parts run in the order of the conditions at the end, cheap ones first.
+///
+/// Records get their numbers while the rows of their accounts are locked: `record` reads `before` first. So a
+/// transaction that waits for one of these locks gets a higher number, and the records of an account ascend as
+/// its entries do. An audit relies on this.
+const POST: &str = concat!(
+    "WITH ",
+    local_parts!(),
+    ", record AS (
         INSERT INTO transactions (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry,
             amount, applied_at, issued, label)
-        SELECT reference, number, kind, content, debit_account, debtor.last_entry + debit_entry, credit_account,
-            creditor.last_entry + credit_entry, amount, applied_at, issued, label
-        FROM (
-            SELECT *, nextval('transaction_numbers') AS number
-            FROM unnest($12::bytea[], $13::int2[], $14::bytea[], $15::int8[], $16::int8[], $17::int8[], $18::int8[],
-                $19::int8[], $20::int8[], $21::bytea[], $22::text[])
-                AS record (reference, kind, content, debit_account, debit_entry, credit_account, credit_entry, amount,
-                    applied_at, issued, label)
-            WHERE (SELECT count(*) FROM account) = cardinality($1)
-        ) AS record
-            LEFT JOIN account AS debtor ON debtor.id = debit_account
-            LEFT JOIN account AS creditor ON creditor.id = credit_account
+        SELECT reference, nextval('transaction_numbers'), kind, content, debit_account,
+            before.entries[debtor] + debit_entry, credit_account, before.entries[creditor] + credit_entry, amount,
+            applied_at, issued, label
+        FROM before, unnest($14::bytea[], $15::int2[], $16::bytea[], $17::int8[], $18::int8[], $19::int4[], $20::int8[],
+            $21::int8[], $22::int4[], $23::int8[], $24::int8[], $25::bytea[], $26::text[])
+            AS record (reference, kind, content, debit_account, debit_entry, debtor, credit_account, credit_entry, creditor,
+                amount, applied_at, issued, label)
+        WHERE before.accounts = cardinality($1)
         ON CONFLICT (reference) DO NOTHING
         RETURNING 1
     ), blind AS (
         INSERT INTO blinds (reference, expires_with, blinds)
-        SELECT * FROM unnest($23::bytea[], $24::int4[], $25::bytea[])
+        SELECT * FROM unnest($27::bytea[], $28::int4[], $29::bytea[])
         ON CONFLICT (reference) DO NOTHING
         RETURNING 1
     ), coin AS (
         INSERT INTO spent (mint_key_no, spent_digest)
-        SELECT * FROM unnest($26::int4[], $27::bytea[])
+        SELECT * FROM unnest($30::int4[], $31::bytea[])
         ON CONFLICT (mint_key_no, spent_digest) DO NOTHING
         RETURNING 1
     )
     SELECT CASE
-        WHEN NOT ($28 AND (SELECT paused FROM signing WHERE id = 1))
-            AND NOT EXISTS (SELECT 1 FROM waiting_mints WHERE reference = ANY($29::bytea[]))
-            AND (SELECT count(*) FROM account) = cardinality($1)
-            AND (SELECT count(*) FROM mint_key) = cardinality($6)
-            AND (SELECT count(*) FROM record) = cardinality($12)
-            AND (SELECT count(*) FROM blind) = cardinality($23)
-            AND (SELECT count(*) FROM coin) = cardinality($26)
+        WHEN ",
+    local_conditions!(),
+    "
+            AND (SELECT count(*) FROM record) = cardinality($14)
+            AND (SELECT count(*) FROM blind) = cardinality($27)
+            AND (SELECT count(*) FROM coin) = cardinality($30)
         THEN 0
-        ELSE CAST(concat('an optimistic batch does not fit the books and is decided again', (SELECT '' FROM signing)) AS int4)
-    END";
+        ELSE ",
+    contradiction!(),
+    " END"
+);
 
 /// Writes the batch and commits.
 ///
@@ -91,29 +117,19 @@ pub(crate) async fn postings(
         journal,
         spent,
         accounts,
-        mint_keys,
-        signs,
+        ..
     } = postings;
     let blinds = recorded_blinds(journal);
-    let query = sqlx::query(POST)
-        .bind(column(accounts, |account| account.id.get()))
-        .bind(column(accounts, |account| account.paid.as_i64()))
-        .bind(column(accounts, |account| account.received.as_i64()))
-        .bind(column(accounts, |account| i64::from(account.entries)))
-        .bind(Amount::MAX.as_i64())
-        .bind(column(mint_keys, |key| key.no.get()))
-        .bind(column(mint_keys, |key| &key.id.as_bytes()[..]))
-        .bind(counters(mint_keys, |key| key.issued)?)
-        .bind(counters(mint_keys, |key| key.returned)?)
-        .bind(slot)
-        .bind(slots::COUNT_MAX)
+    let query = bind_local_parts(sqlx::query(POST), postings, slot)?
         .bind(column(journal, |record| record.reference.as_bytes()))
         .bind(column(journal, |record| record.kind.code()))
         .bind(column(journal, |record| &record.content.as_bytes()[..]))
         .bind(column(journal, |record| record.debit.map(AccountId::get)))
         .bind(column(journal, |record| record.debit_entry.map(EntryNo::get)))
+        .bind(column(journal, |record| place(accounts, record.debit)))
         .bind(column(journal, |record| record.credit.map(AccountId::get)))
         .bind(column(journal, |record| record.credit_entry.map(EntryNo::get)))
+        .bind(column(journal, |record| place(accounts, record.credit)))
         .bind(column(journal, |record| record.amount.as_i64()))
         .bind(column(journal, |record| record.at.unix_micros()))
         .bind(column(journal, issued))
@@ -124,9 +140,7 @@ pub(crate) async fn postings(
         .bind(column(&blinds, |(_, blinds)| blinds.expires_with.get()))
         .bind(column(&blinds, |(_, blinds)| &blinds.encoded[..]))
         .bind(column(spent, |(no, _)| no.get()))
-        .bind(column(spent, |(_, digest)| &digest.as_bytes()[..]))
-        .bind(signs)
-        .bind(postings.mints().map(ReferenceKey::as_bytes).collect::<Vec<_>>());
+        .bind(column(spent, |(_, digest)| &digest.as_bytes()[..]));
     // The server commits after it has reported the result. `execute` reads until the server is ready for the
     // next command, and so notices a commit that fails.
     match query.execute(connection).await {
@@ -134,6 +148,44 @@ pub(crate) async fn postings(
         Err(error) if is_contradiction(&error) => Err(Fault::LostRace),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Binds the parameters of [`local_parts`] and [`local_conditions`].
+fn bind_local_parts<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    postings: &Postings,
+    slot: i16,
+) -> Result<Query<'q, Postgres, PgArguments>, Fault> {
+    let Postings {
+        accounts, mint_keys, ..
+    } = postings;
+    Ok(query
+        .bind(column(accounts, |account| account.id.get()))
+        .bind(column(accounts, |account| account.paid.as_i64()))
+        .bind(column(accounts, |account| account.received.as_i64()))
+        .bind(column(accounts, |account| i64::from(account.entries)))
+        .bind(Amount::MAX.as_i64())
+        .bind(column(mint_keys, |key| key.no.get()))
+        .bind(column(mint_keys, |key| key.id.as_bytes().to_vec()))
+        .bind(counters(mint_keys, |key| key.issued)?)
+        .bind(counters(mint_keys, |key| key.returned)?)
+        .bind(slot)
+        .bind(slots::COUNT_MAX)
+        .bind(postings.signs)
+        .bind(
+            postings
+                .mints()
+                .map(|reference| reference.as_bytes().to_vec())
+                .collect::<Vec<_>>(),
+        ))
+}
+
+/// The place of an account among the accounts that the batch changes, from 1; `None` for others.
+fn place(accounts: &[AccountPosting], account: Option<AccountId>) -> Option<i32> {
+    let index = accounts
+        .binary_search_by_key(&account?, |posting| posting.id)
+        .ok()?;
+    Some(i32::try_from(index + 1).expect("a batch changes fewer accounts"))
 }
 
 /// Whether the blinds of the batch fit into one statement.

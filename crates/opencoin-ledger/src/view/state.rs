@@ -1,28 +1,11 @@
 //! The rows of the books that a decision reads and changes.
 
 use crate::journal::{ContentDigest, ReferenceKey};
+use crate::mint_key_no::MintKeyNo;
 use crate::{
     AccountId, AccountName, Amount, EntryNo, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, Reference,
     Settlement, StopReason, TokenHash,
 };
-
-/// The short number of a mint key, which rows of spent coins use instead of its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct MintKeyNo(i32);
-
-impl MintKeyNo {
-    /// The key with this number.
-    #[must_use]
-    pub const fn new(number: i32) -> Self {
-        Self(number)
-    }
-
-    /// The number, as it is stored.
-    #[must_use]
-    pub const fn get(self) -> i32 {
-        self.0
-    }
-}
 
 /// A holder's account in the view.
 #[derive(Debug, Clone, PartialEq, Eq)]
