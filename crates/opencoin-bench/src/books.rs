@@ -83,6 +83,23 @@ impl BenchBooks {
         }
     }
 
+    /// The size of all tables and indexes of the books on disk.
+    pub(super) async fn bytes(&self) -> Result<u64> {
+        Ok(match self {
+            Self::Sqlite(ledger) => ledger.measure_bytes().await?,
+            Self::Postgres { ledger, .. } => ledger.measure_bytes().await?,
+        })
+    }
+
+    /// As [`Self::bytes`], after all tables were rewritten without the room that deleted rows leave.
+    pub(super) async fn bytes_without_free_room(&self) -> Result<u64> {
+        match self {
+            Self::Sqlite(ledger) => ledger.rewrite_tables().await?,
+            Self::Postgres { ledger, .. } => ledger.rewrite_tables().await?,
+        }
+        self.bytes().await
+    }
+
     /// Measures bare inserts for about `duration`.
     pub(super) async fn bare_inserts(&self, duration: Duration) -> Result<BareInserts> {
         let cpu_time = || match self {

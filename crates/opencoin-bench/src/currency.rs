@@ -23,8 +23,10 @@ use opencoin_schema::BigInt;
 use rand::RngCore;
 use rand::rngs::OsRng;
 
+use super::books::BenchBooks;
 use super::engine::EngineSettings;
 use super::mint_keys::{MintKeys, SigningKey};
+use super::storage::{self, Storage};
 
 /// Enough for every run.
 const FUNDS: u64 = 1_000_000_000_000_000;
@@ -162,6 +164,11 @@ impl Currency {
             .filter(|check| !check.holds)
             .map(|check| format!("{}: {}", check.name, check.detail))
             .collect())
+    }
+
+    /// Measures the bytes of the database for each coin.
+    pub(super) async fn storage(&self, books: &BenchBooks) -> Result<Storage> {
+        storage::measure(self.ledger.as_ref(), self.account, books).await
     }
 
     /// Destroys the private mint keys at the end of the run.

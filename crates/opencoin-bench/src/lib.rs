@@ -27,6 +27,7 @@ mod plot;
 mod processes;
 mod raw;
 mod report;
+mod storage;
 mod targets;
 
 use std::fs;
@@ -109,6 +110,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
         cells: Vec::new(),
         half_load: None,
         one_by_one: None,
+        storage: None,
         full_table: None,
         issuer_memory_peak_mib: 0.0,
         signer_memory_peak_mib: None,
@@ -189,6 +191,9 @@ async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, measured: &mut Mea
     }
     if plan.has(Part::OneByOne) {
         measured.one_by_one = Some(one_by_one::measure(bench, folder).await?);
+    }
+    if plan.has(Part::Storage) {
+        measured.storage = Some(bench.currency.storage(bench.books).await?);
     }
     measured.broken_invariants = bench.currency.broken_invariants().await?;
     if let Some(rows) = plan.spent_rows {

@@ -10,6 +10,7 @@ use super::half_load::HalfLoad;
 use super::measurement::{Measurement, number_or_unknown};
 use super::one_by_one::OneByOne;
 use super::raw::RawRsa;
+use super::storage::Storage;
 
 /// The results of a run.
 #[derive(Debug, Serialize)]
@@ -30,6 +31,7 @@ pub(super) struct Measured {
     pub(super) cells: Vec<Measurement>,
     pub(super) half_load: Option<HalfLoad>,
     pub(super) one_by_one: Option<OneByOne>,
+    pub(super) storage: Option<Storage>,
     pub(super) full_table: Option<FullTable>,
     pub(super) issuer_memory_peak_mib: f64,
     /// `None` without a signer process.

@@ -61,7 +61,7 @@ pub struct Arguments {
     #[arg(long, value_name = "OPERATIONS", value_delimiter = ',', default_values_t = Operation::ALL)]
     operations: Vec<Operation>,
     /// The parts of the benchmark.
-    #[arg(long, value_name = "PARTS", value_delimiter = ',', default_values = ["table", "half-load", "one-by-one"])]
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', default_values = ["table", "half-load", "one-by-one", "storage"])]
     parts: Vec<Part>,
     /// At the end, measure redeems before and after adding this many spent coins to the books. 20000000 takes minutes
     /// and 3 GB.
@@ -92,6 +92,8 @@ pub(super) enum Part {
     HalfLoad,
     /// Redeems in batches, and with one request per transaction.
     OneByOne,
+    /// Bytes of the database for each coin.
+    Storage,
 }
 
 /// One cell of the table.

@@ -22,6 +22,8 @@ const BATCH_GAIN_MIN: f64 = 3.0;
 const HALF_LOAD_P99_MS_MAX: f64 = 10.0;
 const FULL_TABLE_KEPT_MIN: f64 = 0.7;
 const MEMORY_MIB_MAX: f64 = 128.0;
+const BYTES_PER_COIN_MAX: f64 = 450.0;
+const BYTES_PER_PRUNED_COIN_MAX: f64 = 80.0;
 /// Throughput must not decrease. Measurement noise is up to 5 %.
 const THROUGHPUT_KEPT_MIN: f64 = 0.95;
 
@@ -80,6 +82,24 @@ pub(super) fn of(measured: &Measured) -> Vec<Target> {
         Limit::AtMost(MEMORY_MIB_MAX),
         memory,
     ));
+    for (what, limit, bytes) in [
+        (
+            "minted and redeemed",
+            BYTES_PER_COIN_MAX,
+            measured.storage.map(|part| part.minted_and_redeemed),
+        ),
+        (
+            "pruned",
+            BYTES_PER_PRUNED_COIN_MAX,
+            measured.storage.map(|part| part.pruned),
+        ),
+    ] {
+        targets.push(Target::new(
+            format!("bytes in the database for a coin that was {what}"),
+            Limit::AtMost(limit),
+            bytes,
+        ));
+    }
     for operation in Operation::ALL {
         targets.extend([1, COINS].map(|coins| throughput(measured, operation, coins)));
     }

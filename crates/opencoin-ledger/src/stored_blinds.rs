@@ -7,9 +7,11 @@
 //! - the number of blinds, and for each the index of its key, the length of its reference, the reference,
 //!   the length of its number and the number
 //!
-//! Counts, indices and lengths are 4 bytes, big-endian. Version 2 has a byte before the length of each
-//! number: 0 for a blinded number, 1 for a signature. It has at least one signature, so blinds have only one
-//! encoding, and stored bytes can be compared.
+//! Counts, indices and lengths are unsigned LEB128: seven bits a byte, the lowest first, and the highest bit
+//! of a byte says that another follows. These bytes are by far the most in the books, so each one counts.
+//! Version 2 has a byte before the length of each number: 0 for a blinded number, 1 for a signature. It has at
+//! least one signature, and counts have no superfluous bytes, so blinds have only one encoding, and stored
+//! bytes can be compared.
 
 use std::collections::HashMap;
 
@@ -18,6 +20,13 @@ use crate::{Blind, MintKeyId, StoredBlind, StoredNumber};
 
 const BLINDED_ALONE: u8 = 1;
 const WITH_SIGNATURES: u8 = 2;
+
+/// The bits of a count in one byte, and the bit that says that another byte follows.
+const COUNT_BITS: u32 = 7;
+const MORE: u8 = 1 << COUNT_BITS;
+
+/// Usually enough for the index, the tag and the lengths of a blind.
+const BLIND_OVERHEAD_BYTES: usize = 8;
 
 const BLINDED: u8 = 0;
 const SIGNATURE: u8 = 1;
@@ -118,8 +127,9 @@ fn encode<B>(
     let contents = blinds
         .iter()
         .map(&reference_and_number)
-        .map(|(reference, number)| 13 + reference.len() + number.len());
-    let mut bytes = Vec::with_capacity(9 + keys.len() * MINT_KEY_ID_BYTES + contents.sum::<usize>());
+        .map(|(reference, number)| BLIND_OVERHEAD_BYTES + reference.len() + number.len());
+    let mut bytes =
+        Vec::with_capacity(BLIND_OVERHEAD_BYTES + keys.len() * MINT_KEY_ID_BYTES + contents.sum::<usize>());
     bytes.push(version);
     put_count(&mut bytes, keys.len());
     keys.iter()
@@ -182,8 +192,12 @@ fn for_each_blind(
 }
 
 fn put_count(bytes: &mut Vec<u8>, count: usize) {
-    let count = u32::try_from(count).expect("requests are far shorter than 4 GiB");
-    bytes.extend_from_slice(&count.to_be_bytes());
+    let mut count = u32::try_from(count).expect("requests are far shorter than 4 GiB");
+    while count >= 1 << COUNT_BITS {
+        bytes.push(count as u8 | MORE); // the lowest bits
+        count >>= COUNT_BITS;
+    }
+    bytes.push(count as u8); // less than 2^7
 }
 
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], StoredBlindsError> {
@@ -191,9 +205,21 @@ fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], StoredBlindsE
 }
 
 fn take_count(rest: &mut &[u8]) -> Result<usize, StoredBlindsError> {
-    let (count, after) = rest.split_first_chunk::<4>().ok_or(StoredBlindsError::Damaged)?;
-    *rest = after;
-    usize::try_from(u32::from_be_bytes(*count)).map_err(|_| StoredBlindsError::Damaged)
+    let mut count = 0_u64;
+    for shift in (0..u32::BITS).step_by(COUNT_BITS as usize) {
+        let [byte] = *take(rest, 1)? else {
+            return Err(StoredBlindsError::Damaged);
+        };
+        count |= u64::from(byte & !MORE) << shift;
+        if byte & MORE == 0 {
+            let is_shortest = byte > 0 || shift == 0;
+            let count = u32::try_from(count).ok().filter(|_| is_shortest);
+            return count
+                .and_then(|count| usize::try_from(count).ok())
+                .ok_or(StoredBlindsError::Damaged);
+        }
+    }
+    Err(StoredBlindsError::Damaged)
 }
 
 /// Reads a tag and returns whether a signature follows.
@@ -270,6 +296,31 @@ mod tests {
     }
 
     #[test]
+    fn counts_have_one_encoding() {
+        for (count, expected) in [
+            (0, &[0][..]),
+            (127, &[0x7f]),
+            (128, &[0x80, 1]),
+            (300, &[0xac, 2]),
+            (u32::MAX as usize, &[0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ] {
+            let mut bytes = Vec::new();
+            put_count(&mut bytes, count);
+            assert_eq!(bytes, expected);
+            assert_eq!(take_count(&mut &bytes[..]), Ok(count));
+        }
+        for damaged in [
+            &[0x80, 0][..],
+            &[0xff, 0xff, 0xff, 0xff, 0x1f],
+            &[0x80, 0x80, 0x80, 0x80, 0x80, 1],
+            &[0x80],
+            &[],
+        ] {
+            assert_eq!(take_count(&mut &damaged[..]), Err(StoredBlindsError::Damaged));
+        }
+    }
+
+    #[test]
     fn version_2_without_a_signature_or_with_an_unknown_tag_is_damaged() {
         let signed = StoredBlind {
             reference: "a".into(),
@@ -277,7 +328,7 @@ mod tests {
             number: StoredNumber::Signature(vec![7]),
         };
         let bytes = encode_stored_blinds(&[signed]);
-        let tag = bytes.len() - 6;
+        let tag = bytes.len() - 3;
         assert_eq!((bytes[0], bytes[tag]), (2, 1));
         for other in [0, 2] {
             let mut bytes = bytes.clone();

@@ -86,6 +86,29 @@ impl PostgresLedger {
     }
 }
 
+impl PostgresLedger {
+    /// The size of all tables and indexes of the books on disk, in bytes.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn measure_bytes(&self) -> Result<u64, LedgerError> {
+        let sql = "SELECT sum(pg_total_relation_size(oid))::int8 FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+        let query = sqlx::query_scalar(sql).fetch_one(&self.pool).await;
+        let bytes: i64 = query.map_err(|error| ledger_error(&error))?;
+        u64::try_from(bytes).map_err(|error| LedgerError::corrupt("size of the tables", error))
+    }
+
+    /// Rewrites all tables without the room that deleted rows leave.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn rewrite_tables(&self) -> Result<(), LedgerError> {
+        let done = self.pool.execute("VACUUM FULL").await;
+        done.map(|_| ()).map_err(|error| ledger_error(&error))
+    }
+}
+
 async fn insert_until(
     pool: PgPool,
     end: Instant,

@@ -53,6 +53,29 @@ impl SqliteLedger {
     }
 }
 
+impl SqliteLedger {
+    /// The size of the books in bytes.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn measure_bytes(&self) -> Result<u64, LedgerError> {
+        let sql = "SELECT (page_count - freelist_count) * page_size
+            FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()";
+        let query = sqlx::query_scalar(sql).fetch_one(&self.writer).await;
+        let bytes: i64 = query.map_err(|error| ledger_error(&error))?;
+        u64::try_from(bytes).map_err(|error| LedgerError::corrupt("size of the file", error))
+    }
+
+    /// Rewrites all tables without the room that deleted rows leave.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn rewrite_tables(&self) -> Result<(), LedgerError> {
+        let done = self.writer.execute("VACUUM").await;
+        done.map(|_| ()).map_err(|error| ledger_error(&error))
+    }
+}
+
 async fn bare_inserts(
     writer: &SqlitePool,
     duration: Duration,
