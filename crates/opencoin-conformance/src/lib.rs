@@ -81,6 +81,8 @@ macro_rules! conformance_tests {
             a_pruned_key_stays_out_of_use_whatever_the_clock_says
             coins_spent_and_pruned_in_one_batch_leave_no_rows
             a_key_can_be_pruned_while_its_coins_come_back
+            blinds_are_deleted_with_the_last_of_their_keys
+            coins_come_back_through_every_ledger
             signing_pauses_and_resumes
             a_mint_is_accepted_once_and_can_be_resumed
             a_repetition_is_answered_whatever_happened_since

@@ -1,8 +1,11 @@
 //! Rules of mint keys and of signing.
 
+use std::sync::Arc;
+
 use crate::world::*;
-use crate::{Pair, World};
-use opencoin_ledger::{Command, Effect, Refusal};
+use crate::{Pair, Store, World};
+use opencoin_audit::{AuditFacts, check};
+use opencoin_ledger::{Amount, Command, Effect, LedgerTime, MintKeyTerms, Refusal, Transaction};
 
 /// Registering a key again with the same terms is a repetition, and with other terms a conflict. Keys are
 /// listed in order of registration.
@@ -328,4 +331,94 @@ pub async fn signing_pauses_and_resumes(ledgers: &Pair) {
             .unwrap()
             .signing_paused
     );
+}
+
+/// The blinds of a transaction are deleted with the mint key whose coins expire last. Until then it can be resumed,
+/// also for its other keys. Then a resume is told that the coins have expired, and the audit still balances.
+pub async fn blinds_are_deleted_with_the_last_of_their_keys(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 100).await;
+    let time = LedgerTime::from_unix_micros;
+    let terms = MintKeyTerms::new(
+        Amount::new(1).unwrap(),
+        time(SIGN_FROM),
+        time(SIGN_TO),
+        time(EXPIRY + 10),
+    );
+    let later = Command::RegisterMintKey {
+        id: key_id(9),
+        terms: terms.unwrap(),
+        at: NOW,
+    };
+    let (both, first) = (mint(alice(), "both", &[1, 9, 1]), mint(alice(), "first", &[1, 2]));
+    for command in [later, both.clone(), first.clone(), redeem(bob(), &[(1, 1)])] {
+        world.one(command).await.unwrap();
+    }
+    let before = world.facts().await;
+    assert_eq!(before.blinds_rows, Some(2));
+    let prune_at = |micros: i64, key: u8| at(micros, prune(key));
+    world.one(prune_at(EXPIRY + 1, 2)).await.unwrap();
+    world.one(prune_at(EXPIRY + 1, 1)).await.unwrap();
+    forget_rows(&[&*ledgers[0], &*ledgers[1]]).await;
+    let found = |text: &'static str| async move { ledgers[1].transaction(&reference(text)).await.unwrap() };
+    assert_eq!(world.stored("both").await, stored(&[1, 9, 1]));
+    assert_eq!(found("first").await, Some(Transaction::Expired));
+    assert_eq!(ledgers[0].accepted(&reference("first")).await, Ok(None));
+    assert_eq!(world.unsigned(2, 10).await, []);
+    // A repetition is answered from the journal, which keeps the digest.
+    assert_eq!(world.one(first).await, again(accepted(3)));
+    assert_eq!(
+        world.one(mint(alice(), "first", &[1, 1])).await,
+        Err(Refusal::ReferenceConflict)
+    );
+    world.one(prune_at(EXPIRY + 11, 9)).await.unwrap();
+    forget_rows(&[&*ledgers[1], &*ledgers[0]]).await;
+    assert_eq!(found("both").await, Some(Transaction::Expired));
+    assert_eq!(world.one(both).await, again(accepted(3)));
+    let after = world.facts().await;
+    assert_eq!((after.blinds_rows, after.records_with_blinds), (Some(0), 0));
+    let blinds = |facts: &AuditFacts| facts.mint_keys.iter().map(|key| key.blinds).collect::<Vec<_>>();
+    assert_eq!(blinds(&after), blinds(&before));
+    let report = check(&after);
+    assert!(report.holds(), "{report:#?}");
+}
+
+/// Coins that one process has issued come back through others, down to the last one, and not one more.
+pub async fn coins_come_back_through_every_ledger(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 100).await;
+    let [first, second] = [&ledgers[0], &ledgers[1]];
+    let apply =
+        async |ledger: &Arc<dyn Store>, command: Command| ledger.apply(&[command]).await.unwrap().remove(0);
+    apply(first, mint(alice(), "a", &[1; 6])).await.unwrap();
+    apply(second, mint(alice(), "b", &[1; 2])).await.unwrap();
+    for (ledger, serial) in [
+        (second, 1),
+        (second, 2),
+        (second, 3),
+        (first, 4),
+        (second, 5),
+        (first, 6),
+        (second, 7),
+        (first, 8),
+    ] {
+        apply(ledger, redeem(bob(), &[(1, serial)])).await.unwrap();
+        let facts = world.facts().await;
+        assert_eq!(
+            (facts.mint_keys[0].issued, facts.mint_keys[0].returned),
+            (8, serial.into())
+        );
+    }
+    let mint_key = key_id(1);
+    assert_eq!(
+        apply(first, redeem(bob(), &[(1, 9)])).await,
+        Err(Refusal::OverRedemption { mint_key })
+    );
+    assert_eq!(
+        apply(second, redeem(bob(), &[(1, 10)])).await,
+        Err(Refusal::MintKeyStopped { mint_key })
+    );
+    assert_eq!(
+        apply(second, mint(alice(), "c", &[1])).await,
+        Err(Refusal::MintKeyStopped { mint_key })
+    );
+    assert!(check(&world.facts().await).holds());
 }

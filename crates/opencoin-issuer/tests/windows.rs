@@ -19,7 +19,7 @@ use opencoin_keys::{
 use opencoin_ledger::{Amount, Ledger, MemoryLedger, MintKeyId, Reference, StopReason};
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRecoup, RequestRedeem,
-    RevealedCoin,
+    RequestResume, RevealedCoin,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -267,6 +267,15 @@ impl Fixture {
     }
 
     /// Exchanges a coin of a revoked key for one of `to`.
+    async fn resume(&self, transaction: u8) -> Result<Signed, Reason> {
+        let request = RequestResume {
+            message_reference: 1,
+            transaction_reference: BigInt::from_be_bytes(&[transaction]),
+        };
+        let signed = self.issuer.resume(&request).await;
+        signed.map_err(|refusal: Refusal| refusal.reason)
+    }
+
     async fn recoup(&self, secret: &Secret, to: &MintKey, transaction: u8) -> Result<(), Reason> {
         let fresh = self.blind(to, transaction);
         let coin = RevealedCoin {
@@ -423,6 +432,7 @@ async fn mint_keys_sign_expire_and_are_pruned_at_the_edges_of_their_windows() {
     // Setting the clock back does not revive pruned coins.
     fixture.set(coins_expiry);
     assert_eq!(fixture.recoup(&late, &new, 43).await, Err(Reason::KeyExpired));
+    assert_eq!(fixture.resume(2).await.unwrap_err(), Reason::KeyExpired);
     assert!(check(&fixture.ledger.audit_facts().await.unwrap()).holds());
 }
 

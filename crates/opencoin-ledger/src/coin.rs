@@ -83,3 +83,56 @@ impl fmt::Debug for SpentDigest {
         formatter.write_str("SpentDigest(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use opencoin_schema::{Mkc, from_json};
+
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The expected values were computed with another program. Digests are stored, so they must never change.
+    #[test]
+    fn the_digest_of_an_example_of_the_specification_is_known() {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spec/examples/mkc_1.json");
+        let Ok(json) = fs::read(&file) else {
+            println!("SKIPPED: there is no {}", file.display());
+            return;
+        };
+        let mkc: Mkc = from_json(&json).unwrap();
+        let key = KeyFingerprint::of(&mkc.mint_key.public_mint_key);
+        assert_eq!(
+            hex(key.as_bytes()),
+            "379c691e8d8ea2dbef94296dae7fa26190e7fcaa28569c636da96ca63d239ab0"
+        );
+        // The SHA-1 of the payload of the coin a0.
+        let payload_hash = PayloadHash::new(&[
+            0xca, 0x8a, 0x77, 0x3b, 0xc7, 0x6f, 0x81, 0x4f, 0x5d, 0xc2, 0xe8, 0x2e, 0x4b, 0xc0, 0xf8, 0xa9,
+            0x23, 0x93, 0x4f, 0x65,
+        ]);
+        let digest = SpentDigest::of(&key, &payload_hash.unwrap());
+        assert_eq!(
+            hex(digest.as_bytes()),
+            "bdaab0cb26fb7a3dfe8fa107dd6657fa18951c937cfa3314dc456bb1bc9e40d4"
+        );
+    }
+
+    #[test]
+    fn a_digest_covers_the_key_and_the_hash_and_is_not_printed() {
+        let [one, two] = [1, 2].map(|byte| KeyFingerprint([byte; 32]));
+        let [short, long] = [&[7; 20][..], &[7; 48]].map(|hash| PayloadHash::new(hash).unwrap());
+        let digests = [
+            SpentDigest::of(&one, &short),
+            SpentDigest::of(&two, &short),
+            SpentDigest::of(&one, &long),
+        ];
+        assert!(digests[0] != digests[1] && digests[0] != digests[2]);
+        assert_eq!(format!("{:?}", digests[0]), "SpentDigest(..)");
+    }
+}
