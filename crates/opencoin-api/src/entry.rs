@@ -39,7 +39,8 @@ pub struct Entries {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Entry {
-    /// The number of the transaction. Within an account, numbers ascend in the order in which its balance changed.
+    /// The number of the entry in this account: 1, 2, 3, ... in the order in which its balance changed. Numbers are left
+    /// out only where the operator has accepted an older state of the books.
     pub id: u64,
     /// The issuer's time.
     pub at: DateTime<Utc>,

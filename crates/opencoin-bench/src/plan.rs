@@ -64,7 +64,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PARTS", value_delimiter = ',', default_values = ["table", "half-load", "one-by-one", "storage"])]
     parts: Vec<Part>,
     /// At the end, measure redeems before and after adding this many spent coins to the books. 20000000 takes minutes
-    /// and 3 GB.
+    /// and 4 GB.
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=SPENT_ROWS_MAX))]
     spent_rows: Option<u64>,
     /// Write the figures as JSON to this file.
