@@ -255,7 +255,7 @@ COMMENT ON TABLE histories IS
 COMMENT ON COLUMN histories.id IS 'Random.';
 COMMENT ON COLUMN histories.confirmed IS 'False in books that were restored and that no operator has accepted yet: no server serves them.';
 COMMENT ON COLUMN histories.numbers_above IS
-    'Transactions, entries of accounts, and payouts of this history have higher numbers. Those up to it may have been given in the state that was lost.';
+    'Transactions and payouts of this history have higher numbers, and so have entries of the accounts that were there when it began. Those up to it may have been given in the state that was lost.';
 INSERT INTO histories (no, id, begun_at, confirmed) VALUES
     (1, decode(replace(gen_random_uuid()::text, '-', ''), 'hex'), (extract(epoch FROM now()) * 1000000)::int8, true);
 

@@ -222,8 +222,8 @@ CREATE TABLE histories (
     begun_at  INTEGER NOT NULL,
     -- 0 in books that were restored and that no operator has accepted yet: no server serves them.
     confirmed INTEGER NOT NULL CHECK (confirmed IN (0, 1)),
-    -- Transactions, entries of accounts, and payouts of this history have higher numbers. Those up to it may have been given in the
-    -- state that was lost.
+    -- Transactions and payouts of this history have higher numbers, and so have entries of the accounts that were there when it began.
+    -- Those up to it may have been given in the state that was lost.
     numbers_above INTEGER NOT NULL DEFAULT 0 CHECK (numbers_above >= 0)
 ) STRICT;
 INSERT INTO histories (no, id, begun_at, confirmed) VALUES (1, randomblob(16), CAST(strftime('%s', 'now') AS INTEGER) * 1000000, 1);

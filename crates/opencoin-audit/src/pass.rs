@@ -232,6 +232,9 @@ impl Pass {
                 self.settle();
             }
         }
+        if row.id == self.last {
+            self.collector.repeated_number(row.id);
+        }
         (self.read, self.last) = (self.read + 1, row.id);
         self.draw(row);
         self.collector.journal(row);

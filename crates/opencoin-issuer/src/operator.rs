@@ -10,7 +10,7 @@ use opencoin_ledger::{
 use thiserror::Error;
 
 /// How many coins of a pruned mint key one transaction deletes, which takes some ten milliseconds.
-const FORGOTTEN_COINS_MAX: u32 = 10_000;
+const FORGOTTEN_ROWS_MAX: u32 = 10_000;
 
 /// Changes the books for the operator.
 pub struct Operator {
@@ -129,7 +129,7 @@ impl Operator {
     async fn forget_rows(&self, id: MintKeyId) -> Result<u64, OperatorError> {
         let mut rows = 0;
         loop {
-            match self.ledger.forget_rows(id, FORGOTTEN_COINS_MAX).await? {
+            match self.ledger.forget_rows(id, FORGOTTEN_ROWS_MAX).await? {
                 0 => return Ok(rows),
                 portion => rows += portion,
             }

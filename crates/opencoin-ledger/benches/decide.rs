@@ -42,7 +42,7 @@ fn view() -> View {
         id: ACCOUNT,
         name,
         token_hash: TokenHash::new([1; 32]),
-        last_entry: EntryNo::default(),
+        last_entry: EntryNo::BEFORE_ALL,
         balance: Amount::ZERO,
     });
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), NOW, NOW, NOW).unwrap();

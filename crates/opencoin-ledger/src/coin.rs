@@ -46,12 +46,6 @@ impl KeyFingerprint {
     pub fn of(key: &RsaPublicKey) -> Self {
         Self(Sha256::digest(text::compact(key)).into())
     }
-
-    /// The bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
 }
 
 impl SpentDigest {
@@ -108,7 +102,7 @@ mod tests {
         let mkc: Mkc = from_json(&json).unwrap();
         let key = KeyFingerprint::of(&mkc.mint_key.public_mint_key);
         assert_eq!(
-            hex(key.as_bytes()),
+            hex(&key.0),
             "379c691e8d8ea2dbef94296dae7fa26190e7fcaa28569c636da96ca63d239ab0"
         );
         // The SHA-1 of the payload of the coin a0.

@@ -3,7 +3,7 @@
 /// The number of an entry in one account. Entries of an account are numbered 1, 2, 3, ... in the order in
 /// which its balance changed. Numbers are left out only where an operator has accepted an older state of the
 /// books ([`History::accept`](crate::History::accept)), so that numbers of the lost state are not used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryNo(i64);
 
 impl EntryNo {

@@ -101,7 +101,8 @@ pub trait History: Send + Sync {
     async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError>;
 
     /// Accepts the books as they are: confirms the history of restored books, or begins the history `new`.
-    /// Numbers of transactions and payouts continue above `above` and above all in the books. The first new
+    /// Numbers of transactions, of payouts and of the entries of existing accounts continue above `above` and
+    /// above all in the books. The first new
     /// record is [`Record::of_accepted_state`]. All sessions end, because sessions that had ended may be
     /// back.
     ///

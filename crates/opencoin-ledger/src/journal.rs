@@ -308,7 +308,7 @@ pub struct RecordedBlinds {
 }
 
 /// How many signatures each mint key gives for a transaction, by ascending numbers of the keys.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedCounts(Vec<(MintKeyNo, u32)>);
 
 /// Stored counts are damaged.
@@ -394,6 +394,24 @@ mod tests {
         );
         assert_eq!(Kind::from_code(0), None);
         assert_eq!(Kind::from_code(19), None);
+    }
+
+    #[test]
+    fn counts_of_signatures_have_one_encoding() {
+        let [one, two] = [1, 2].map(MintKeyNo::new);
+        let counts = IssuedCounts::new([(two, 300), (one, 7)]);
+        let bytes = [0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 2, 0, 0, 1, 44];
+        assert_eq!(counts.to_bytes(), bytes);
+        assert_eq!(IssuedCounts::from_bytes(&bytes), Ok(counts));
+        let swapped = [&bytes[8..], &bytes[..8]].concat();
+        let twice = [&bytes[..8], &bytes[..8]].concat();
+        for damaged in [&[][..], &bytes[..7], &swapped, &twice, &[0, 0, 0, 1, 0, 0, 0, 0]] {
+            assert_eq!(
+                IssuedCounts::from_bytes(damaged),
+                Err(IssuedCountsError),
+                "{damaged:?}"
+            );
+        }
     }
 
     #[test]

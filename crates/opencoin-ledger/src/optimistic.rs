@@ -199,7 +199,7 @@ fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
             name,
             token_hash,
             balance,
-            last_entry: EntryNo::default(),
+            last_entry: EntryNo::BEFORE_ALL,
         });
     }
     for &id in &touches.mint_keys {

@@ -237,7 +237,7 @@ impl View {
             name,
             token_hash,
             balance: Amount::ZERO,
-            last_entry: EntryNo::default(),
+            last_entry: EntryNo::BEFORE_ALL,
         });
         self.dirty.opened.insert(id, password);
         id

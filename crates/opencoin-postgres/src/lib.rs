@@ -12,8 +12,8 @@
 //! [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
 //!
 //! Statements use primary keys and unique indexes, but no advisory locks, `LISTEN` or triggers. This may help
-//! with engines that speak PostgreSQL's protocol, but only PostgreSQL is tested. Citus does not work: it
-//! cannot distribute a table with several unique keys. A lost connection is [`LedgerError::Unavailable`]: the
+//! with engines that speak PostgreSQL's protocol, but only PostgreSQL is tested. Citus cannot distribute the
+//! tables yet: it does not plan the single statement. A lost connection is [`LedgerError::Unavailable`]: the
 //! outcome is unknown, and it is safe to send the same commands again.
 
 mod accounts;
@@ -131,7 +131,7 @@ impl Ledger for PostgresLedger {
     }
 
     async fn forget_rows(&self, id: MintKeyId, rows_max: u32) -> Result<u64, LedgerError> {
-        transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
+        transaction::run(&self.writer, Task::transaction("forget rows"), |connection| {
             scoped(async move {
                 Ok(opencoin_sql::forget::forget_rows(&mut Sql(connection), id, rows_max).await?)
             })

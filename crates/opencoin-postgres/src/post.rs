@@ -4,6 +4,7 @@
 //! was not written, the statement fails and changes nothing. Rows are locked in the same order as in
 //! [`crate::load`]: accounts, counts of mint keys, then records, blinds and coins.
 
+use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{AccountId, AccountPosting, Amount, EntryNo, Postings};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
@@ -153,7 +154,7 @@ pub(crate) async fn postings(
 /// Binds the parameters of [`local_parts`] and [`local_conditions`].
 fn bind_local_parts<'q>(
     query: Query<'q, Postgres, PgArguments>,
-    postings: &Postings,
+    postings: &'q Postings,
     slot: i16,
 ) -> Result<Query<'q, Postgres, PgArguments>, Fault> {
     let Postings {
@@ -166,18 +167,13 @@ fn bind_local_parts<'q>(
         .bind(column(accounts, |account| i64::from(account.entries)))
         .bind(Amount::MAX.as_i64())
         .bind(column(mint_keys, |key| key.no.get()))
-        .bind(column(mint_keys, |key| key.id.as_bytes().to_vec()))
+        .bind(column(mint_keys, |key| &key.id.as_bytes()[..]))
         .bind(counters(mint_keys, |key| key.issued)?)
         .bind(counters(mint_keys, |key| key.returned)?)
         .bind(slot)
         .bind(slots::COUNT_MAX)
         .bind(postings.signs)
-        .bind(
-            postings
-                .mints()
-                .map(|reference| reference.as_bytes().to_vec())
-                .collect::<Vec<_>>(),
-        ))
+        .bind(postings.mints().map(ReferenceKey::as_bytes).collect::<Vec<_>>()))
 }
 
 /// The place of an account among the accounts that the batch changes, from 1; `None` for others.

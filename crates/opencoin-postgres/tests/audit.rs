@@ -49,6 +49,29 @@ async fn all_tampering_is_found() {
     }
 }
 
+/// The numbers of records are unique although no constraint says so.
+#[tokio::test]
+async fn a_repeated_number_is_found() {
+    let (ledgers, source, database) = open().await;
+    books_to_tamper_with(&ledgers).await;
+    tamper(
+        &database,
+        "UPDATE transactions SET id = (SELECT id FROM transactions WHERE kind = 9) WHERE kind = 10",
+    );
+    let audited = Auditor::new().turn(&source).await.unwrap();
+    assert!(
+        audited.report.broken().contains(&"every row makes sense"),
+        "{audited:?}"
+    );
+    let numbers: Vec<_> = audited
+        .facts
+        .invalid
+        .iter()
+        .filter(|row| row.contains("same number"))
+        .collect();
+    assert_eq!(numbers.len(), 1, "{numbers:?}");
+}
+
 #[tokio::test]
 async fn an_auditor_of_broken_books_reports_new_faults() {
     let (ledgers, source, database) = open().await;

@@ -129,7 +129,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn forget_rows(&self, id: MintKeyId, rows_max: u32) -> Result<u64, LedgerError> {
-        transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
+        transaction::run(&self.writer, Task::transaction("forget rows"), |connection| {
             scoped(async move {
                 Ok(opencoin_sql::forget::forget_rows(&mut Sql(connection), id, rows_max).await?)
             })

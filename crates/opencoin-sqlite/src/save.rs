@@ -128,16 +128,25 @@ pub(crate) async fn insert_transactions(
             return Ok(false);
         }
     }
-    // One statement for each row, because it can be large.
-    for record in records {
-        if let Some(blinds) = &record.blinds {
-            let sql = "INSERT INTO blinds (reference, expires_with, blinds) VALUES (?, ?, ?)";
-            let query = sqlx::query(sql)
-                .bind(record.reference.as_bytes())
-                .bind(blinds.expires_with.get())
-                .bind(&blinds.encoded[..]);
-            query.execute(&mut *connection).await?;
-        }
+    let blinds: Vec<_> = records
+        .iter()
+        .filter_map(|record| Some((&record.reference, record.blinds.as_ref()?)))
+        .collect();
+    // Not padded, because blinds can be large.
+    for blinds in pieces(&blinds) {
+        let sql = format!(
+            "INSERT INTO blinds (reference, expires_with, blinds) VALUES {}",
+            placeholders(blinds.len(), 3)
+        );
+        let query = blinds
+            .iter()
+            .fold(sqlx::query(&sql), |query, (reference, blinds)| {
+                query
+                    .bind(reference.as_bytes())
+                    .bind(blinds.expires_with.get())
+                    .bind(&blinds.encoded[..])
+            });
+        query.execute(&mut *connection).await?;
     }
     Ok(true)
 }
