@@ -308,6 +308,9 @@ fn postgresql_tools_copy_a_ledger_and_a_running_server_detects_a_rollback() {
     .success();
 
     // A running server detects the rollback.
+    wait_until("the mark has the first credit", || {
+        mark(&currency).contains("entry")
+    });
     let seen = mark(&currency);
     currency.credit("alice", 1, "after the dump");
     wait_until("the mark is raised", || mark(&currency) != seen);
