@@ -25,7 +25,9 @@ mod connect;
 mod durable;
 mod fault;
 mod history;
+mod in_doubt;
 mod kept;
+mod layout;
 mod load;
 mod migrations;
 mod password_file;
@@ -42,6 +44,7 @@ mod transaction;
 mod writer;
 
 use async_trait::async_trait;
+use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{
     BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Moments,
     Outcome, Prepared, Routine, Scoped, Touches, Transaction, TransactionNo, TransactionReference,
@@ -51,6 +54,7 @@ use sqlx::PgConnection;
 
 pub use crate::address::Protection;
 use crate::fault::Fault;
+pub use crate::layout::Layout;
 pub use crate::postgres_ledger::PostgresLedger;
 use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
@@ -85,10 +89,21 @@ impl Ledger for PostgresLedger {
         &self,
         reference: &TransactionReference,
     ) -> Result<Option<Transaction>, LedgerError> {
-        self.read("transaction", |connection| {
-            scoped(read::transaction(connection, reference))
+        let read = || {
+            self.read("transaction", |connection| {
+                scoped(read::transaction(connection, reference, self.layout))
+            })
+        };
+        let found = read().await?;
+        if found.is_some() || !self.layout.is_distributed() || self.is_read_only {
+            return Ok(found);
+        }
+        let key = ReferenceKey::of_transaction(reference);
+        transaction::run(&self.holders, Task::transaction("wait for a reference"), |connection| {
+            scoped(in_doubt::wait(connection, std::slice::from_ref(&key)))
         })
-        .await
+        .await?;
+        read().await
     }
 
     async fn make_durable(&self) -> Result<(), LedgerError> {
@@ -192,10 +207,19 @@ impl PostgresLedger {
         if !post::fits_one_statement(&postings) {
             return Ok(all_odd());
         }
-        let posted = transaction::run(&self.writer, Task::statement("post"), |connection| {
+        let task = match self.layout {
+            Layout::OneServer => Task::statement("post"),
+            Layout::Distributed { .. } => Task::single_transaction("post"),
+        };
+        let posted = transaction::run(&self.writer, task, |connection| {
             scoped(async {
                 let slot = self.slot(connection).await?;
-                post::postings(connection, &postings, slot).await
+                match self.layout {
+                    Layout::OneServer => post::postings(connection, &postings, slot).await,
+                    Layout::Distributed { .. } => {
+                        post::distributed_postings(connection, &postings, slot, self.layout).await
+                    }
+                }
             })
         });
         match posted.await {
@@ -221,14 +245,14 @@ impl PostgresLedger {
         touches: &Touches,
     ) -> Result<Vec<Outcome>, Fault> {
         let slot = self.slot(connection).await?;
-        let (mut view, counts) = load::view(connection, touches).await?;
+        let (mut view, counts) = load::view(connection, touches, self.layout).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {
-            durable::write(connection).await?;
+            durable::write(connection, self.layout).await?;
         } else {
-            save::changes(connection, changes, &counts, slot).await?;
+            save::changes(connection, changes, &counts, slot, self.layout).await?;
         }
         Ok(outcomes)
     }
