@@ -10,6 +10,7 @@ use opencoin_sql::{SqlError, audit};
 use sqlx::{Connection, PgConnection};
 
 use crate::PostgresLedger;
+use crate::layout::Layout;
 use crate::sql::{Sql, read_error};
 use crate::transaction::{self, Task};
 
@@ -21,7 +22,7 @@ impl AuditSource for PostgresLedger {
 
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
         transaction::read(&self.pool, Task::long_read("audit"), |connection| {
-            scoped(async move { snapshot(connection, pass).await.map_err(read_error) })
+            scoped(async move { snapshot(connection, pass, self.layout).await.map_err(read_error) })
         })
         .await
     }
@@ -29,7 +30,7 @@ impl AuditSource for PostgresLedger {
     async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError> {
         transaction::read(&self.pool, Task::long_read("acceptances"), |connection| {
             scoped(async move {
-                audit::acceptances(&mut Sql(connection), wanted)
+                audit::acceptances(&mut Sql(connection, self.layout), wanted)
                     .await
                     .map_err(read_error)
             })
@@ -38,12 +39,12 @@ impl AuditSource for PostgresLedger {
     }
 }
 
-async fn snapshot(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), SqlError> {
+async fn snapshot(connection: &mut PgConnection, pass: &mut Pass, layout: Layout) -> Result<(), SqlError> {
     pass.settle_before(LedgerTime::from_unix_micros(time(connection).await?));
     let mut snapshot = connection
         .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .await?;
-    audit::tables(&mut Sql(&mut snapshot), pass).await?;
+    audit::tables(&mut Sql(&mut snapshot, layout), pass).await?;
     Ok(snapshot.rollback().await?)
 }
 

@@ -64,7 +64,7 @@ async fn accept(
         sqlx::query("UPDATE accounts SET last_entry = $1 WHERE last_entry < $1").bind(numbers_above);
     entries.execute(&mut *connection).await?;
     let first = journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at);
-    save::insert_transactions(connection, &[first], &save::EntriesBefore::new(), layout).await?;
+    save::insert_transactions(connection, &[first], &save::EntriesBefore::new(), layout.into()).await?;
     sqlx::query("DELETE FROM sessions").execute(connection).await?;
     Ok(())
 }

@@ -68,7 +68,8 @@ pub(crate) async fn look(connection: &mut PgConnection) -> Result<Layout, Ledger
         return Ok(Layout::OneServer);
     }
     type Columns = (String, Option<String>, i32, i64);
-    let sql = "SELECT logicalrelid::regclass::text, column_to_column_name(logicalrelid, partkey), colocationid,
+    let sql =
+        "SELECT logicalrelid::regclass::text, column_to_column_name(logicalrelid, partkey), colocationid,
             (SELECT count(*) FROM pg_dist_shard AS shard WHERE shard.logicalrelid = part.logicalrelid)
         FROM pg_dist_partition AS part
         WHERE partmethod <> 'n' AND logicalrelid = ANY(ARRAY(
@@ -95,7 +96,8 @@ pub(crate) async fn look(connection: &mut PgConnection) -> Result<Layout, Ledger
     };
     if transactions.2 != blinds.2 {
         return Err(LedgerError::Address(
-            "the tables transactions and blinds are not colocated: see deploy/postgresql/README.md".to_owned(),
+            "the tables transactions and blinds are not colocated: see deploy/postgresql/README.md"
+                .to_owned(),
         ));
     }
     let sql = "SELECT count(DISTINCT groupid) FROM pg_dist_node WHERE isactive AND shouldhaveshards AND noderole = 'primary'";
@@ -103,7 +105,8 @@ pub(crate) async fn look(connection: &mut PgConnection) -> Result<Layout, Ledger
         .fetch_one(connection)
         .await
         .map_err(|error| ledger_error(&error))?;
-    let number = |count: i64| u32::try_from(count).map_err(|error| LedgerError::corrupt("Citus catalog", error));
+    let number =
+        |count: i64| u32::try_from(count).map_err(|error| LedgerError::corrupt("Citus catalog", error));
     Ok(Layout::Distributed {
         servers: number(servers)?,
         shards: number(spent.3)?,

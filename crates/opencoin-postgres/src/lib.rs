@@ -99,9 +99,11 @@ impl Ledger for PostgresLedger {
             return Ok(found);
         }
         let key = ReferenceKey::of_transaction(reference);
-        transaction::run(&self.holders, Task::transaction("wait for a reference"), |connection| {
-            scoped(in_doubt::wait(connection, std::slice::from_ref(&key)))
-        })
+        transaction::run(
+            &self.holders,
+            Task::transaction("wait for a reference"),
+            |connection| scoped(in_doubt::wait(connection, std::slice::from_ref(&key))),
+        )
         .await?;
         read().await
     }
@@ -119,7 +121,7 @@ impl Ledger for PostgresLedger {
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
             scoped(async move {
-                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                opencoin_sql::read::unsigned(&mut Sql(connection, self.layout), key, after, transactions_max)
                     .await
                     .map_err(read_error)
             })
@@ -138,7 +140,7 @@ impl Ledger for PostgresLedger {
     async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
         transaction::read(&self.pool, Task::long_read("check coins"), |connection| {
             scoped(async move {
-                let checked = opencoin_sql::forget::check_coins(&mut Sql(connection), id).await;
+                let checked = opencoin_sql::forget::check_coins(&mut Sql(connection, self.layout), id).await;
                 checked.map_err(read_error)
             })
         })
@@ -148,7 +150,10 @@ impl Ledger for PostgresLedger {
     async fn forget_rows(&self, id: MintKeyId, rows_max: u32) -> Result<u64, LedgerError> {
         transaction::run(&self.writer, Task::transaction("forget coins"), |connection| {
             scoped(async move {
-                Ok(opencoin_sql::forget::forget_rows(&mut Sql(connection), id, rows_max).await?)
+                Ok(
+                    opencoin_sql::forget::forget_rows(&mut Sql(connection, self.layout), id, rows_max)
+                        .await?,
+                )
             })
         })
         .await
@@ -157,7 +162,7 @@ impl Ledger for PostgresLedger {
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
         self.read("mint keys", |connection| {
             scoped(async move {
-                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                opencoin_sql::read::mint_keys(&mut Sql(connection, self.layout))
                     .await
                     .map_err(read_error)
             })
@@ -173,7 +178,7 @@ impl Ledger for PostgresLedger {
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
             scoped(async move {
-                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                opencoin_sql::read::signing_paused(&mut Sql(connection, self.layout))
                     .await
                     .map_err(read_error)
             })
@@ -217,7 +222,7 @@ impl PostgresLedger {
                 match self.layout {
                     Layout::OneServer => post::postings(connection, &postings, slot).await,
                     Layout::Distributed { .. } => {
-                        post::distributed_postings(connection, &postings, slot, self.layout).await
+                        post::distributed_postings(connection, &postings, slot).await
                     }
                 }
             })

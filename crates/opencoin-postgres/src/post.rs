@@ -11,8 +11,7 @@ use sqlx::{PgConnection, Postgres, Row};
 
 use crate::columns::{column, counters};
 use crate::fault::{Fault, is_contradiction};
-use crate::layout::Layout;
-use crate::save::{self, BLINDS_BYTES_PER_STATEMENT_MAX, EntriesBefore, issued, recorded_blinds};
+use crate::save::{self, BLINDS_BYTES_PER_STATEMENT_MAX, EntriesBefore, OnConflict, issued, recorded_blinds};
 use crate::slots;
 
 /// The parts that change small tables: accounts, and counts of mint keys.
@@ -211,7 +210,6 @@ pub(crate) async fn distributed_postings(
     connection: &mut PgConnection,
     postings: &Postings,
     slot: i16,
-    layout: Layout,
 ) -> Result<(), Fault> {
     let query = bind_local_parts(sqlx::query(POST_LOCAL_PARTS), postings, slot)?;
     let row = match query.fetch_one(&mut *connection).await {
@@ -222,13 +220,13 @@ pub(crate) async fn distributed_postings(
     let entries: Vec<i64> = row.try_get(0)?;
     let accounts = postings.accounts.iter().map(|account| account.id);
     let before: EntriesBefore = accounts.zip(entries).collect();
-    save::insert_transactions(connection, &postings.journal, &before, layout).await?;
+    save::insert_transactions(connection, &postings.journal, &before, OnConflict::Fail).await?;
     let blinds = recorded_blinds(&postings.journal);
     if !blinds.is_empty() {
         save::insert_blinds(connection, &blinds).await?;
     }
     if !postings.spent.is_empty() {
-        save::insert_spent(connection, &postings.spent, layout).await?;
+        save::insert_spent(connection, &postings.spent, OnConflict::Fail).await?;
     }
     Ok(())
 }

@@ -62,7 +62,9 @@ async fn distributed_transaction(
     let key = ReferenceKey::of_transaction(reference);
     let sql = "SELECT id, kind, applied_at, issued, blinds.blinds
         FROM transactions LEFT JOIN blinds ON blinds.reference = transactions.reference WHERE transactions.reference = $1";
-    let query = sqlx::query_as(sql).bind(key.as_bytes()).fetch_optional(&mut *connection);
+    let query = sqlx::query_as(sql)
+        .bind(key.as_bytes())
+        .fetch_optional(&mut *connection);
     let row: Option<Columns> = query.await.map_err(|error| ledger_error(&error))?;
     let Some((id, kind, applied_at, issued, blinds)) = row else {
         return Ok(None);

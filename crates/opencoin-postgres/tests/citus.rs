@@ -11,7 +11,20 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn psql(port: u16, database: &str, sql: &str) {
     let done = Program::new("psql")
-        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql, database])
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port.to_string(),
+            "-U",
+            "postgres",
+            "-qAt",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            sql,
+            database,
+        ])
         .output()
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -21,7 +34,11 @@ struct Dropped(String);
 impl Drop for Dropped {
     fn drop(&mut self) {
         for port in [5510, 5511, 5512] {
-            psql(port, "postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.0));
+            psql(
+                port,
+                "postgres",
+                &format!("DROP DATABASE {} WITH (FORCE)", self.0),
+            );
         }
     }
 }
@@ -32,8 +49,16 @@ async fn open() -> (Pair, Dropped) {
         psql(port, "postgres", &format!("CREATE DATABASE {name}"));
         psql(port, &name, "CREATE EXTENSION citus");
     }
-    psql(5510, &name, "SELECT citus_set_coordinator_host('127.0.0.1', 5510); SELECT citus_add_node('127.0.0.1', 5511); SELECT citus_add_node('127.0.0.1', 5512); SET citus.shard_count = 8");
-    psql(5510, "postgres", &format!("ALTER DATABASE {name} SET citus.shard_count = 8"));
+    psql(
+        5510,
+        &name,
+        "SELECT citus_set_coordinator_host('127.0.0.1', 5510); SELECT citus_add_node('127.0.0.1', 5511); SELECT citus_add_node('127.0.0.1', 5512); SET citus.shard_count = 8",
+    );
+    psql(
+        5510,
+        "postgres",
+        &format!("ALTER DATABASE {name} SET citus.shard_count = 8"),
+    );
     let url = format!("postgres://postgres@127.0.0.1:5510/{name}?sslmode=disable");
     let first = PostgresLedger::connect_distributed(&url).await.unwrap();
     let second = PostgresLedger::connect(&url).await.unwrap();
