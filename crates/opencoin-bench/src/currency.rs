@@ -23,10 +23,8 @@ use opencoin_schema::BigInt;
 use rand::RngCore;
 use rand::rngs::OsRng;
 
-use super::books::BenchBooks;
 use super::engine::EngineSettings;
 use super::mint_keys::{MintKeys, SigningKey};
-use super::storage::{self, Storage};
 
 /// Enough for every run.
 const FUNDS: u64 = 1_000_000_000_000_000;
@@ -41,9 +39,9 @@ pub(super) struct Currency {
     pub(super) config: Config,
     pub(super) engine: EngineSettings,
     pub(super) mint_keys: MintKeys,
-    ledger: Arc<dyn Ledger>,
+    pub(super) ledger: Arc<dyn Ledger>,
     /// The first account, which pays for everything that is recorded without the issuer.
-    account: AccountId,
+    pub(super) account: AccountId,
     /// The token of each account.
     tokens: Vec<Token>,
     next_token: AtomicUsize,
@@ -164,11 +162,6 @@ impl Currency {
             .filter(|check| !check.holds)
             .map(|check| format!("{}: {}", check.name, check.detail))
             .collect())
-    }
-
-    /// Measures the bytes of the database for each coin.
-    pub(super) async fn storage(&self, books: &BenchBooks) -> Result<Storage> {
-        storage::measure(self.ledger.as_ref(), self.account, books).await
     }
 
     /// Destroys the private mint keys at the end of the run.

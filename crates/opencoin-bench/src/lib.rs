@@ -193,7 +193,7 @@ async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, measured: &mut Mea
         measured.one_by_one = Some(one_by_one::measure(bench, folder).await?);
     }
     if plan.has(Part::Storage) {
-        measured.storage = Some(bench.currency.storage(bench.books).await?);
+        measured.storage = Some(storage::measure(bench.currency, bench.books).await?);
     }
     measured.broken_invariants = bench.currency.broken_invariants().await?;
     if let Some(rows) = plan.spent_rows {

@@ -15,7 +15,7 @@ use rand::rngs::OsRng;
 use serde::Serialize;
 
 use super::books::BenchBooks;
-use super::currency::random_bytes;
+use super::currency::{Currency, random_bytes};
 
 /// Enough for rows to outnumber the pages that a table begins with.
 const REQUESTS: usize = 500;
@@ -40,7 +40,8 @@ pub(super) struct Storage {
     pub(super) pruned: f64,
 }
 
-pub(super) async fn measure(ledger: &dyn Ledger, account: AccountId, books: &BenchBooks) -> Result<Storage> {
+pub(super) async fn measure(currency: &Currency, books: &BenchBooks) -> Result<Storage> {
+    let (ledger, account) = (currency.ledger.as_ref(), currency.account);
     let id = MintKeyId::new(random_bytes(20).try_into().expect("an id has 20 bytes"));
     let time = LedgerTime::from_unix_micros;
     let terms = MintKeyTerms::new(Amount::new(1)?, time(0), time(SIGN_UNTIL), time(COINS_EXPIRE))?;
