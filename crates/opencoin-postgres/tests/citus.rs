@@ -8,6 +8,7 @@ use opencoin_conformance::Pair;
 use opencoin_postgres::PostgresLedger;
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
+static CREATING: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 fn psql(port: u16, database: &str, sql: &str) {
     let done = Program::new("psql")
@@ -45,6 +46,7 @@ impl Drop for Dropped {
 
 async fn open() -> (Pair, Dropped) {
     let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let creating = CREATING.lock().unwrap();
     for port in [5510, 5511, 5512] {
         psql(port, "postgres", &format!("CREATE DATABASE {name}"));
         psql(port, &name, "CREATE EXTENSION citus");
@@ -59,6 +61,7 @@ async fn open() -> (Pair, Dropped) {
         "postgres",
         &format!("ALTER DATABASE {name} SET citus.shard_count = 8"),
     );
+    drop(creating);
     let url = format!("postgres://postgres@127.0.0.1:5510/{name}?sslmode=disable");
     let first = PostgresLedger::connect_distributed(&url).await.unwrap();
     let second = PostgresLedger::connect(&url).await.unwrap();
