@@ -1,71 +1,57 @@
-//! The store on distributed tables passes the conformance tests.
+//! The store passes the conformance tests with tables that Citus distributes over two workers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
-use std::process::Command as Program;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use opencoin_conformance::Pair;
-use opencoin_postgres::PostgresLedger;
+use std::sync::{Arc, OnceLock};
 
-static NEXT: AtomicU64 = AtomicU64::new(0);
-static CREATING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+use opencoin_audit::AuditSource;
+use opencoin_conformance::{Pair, World};
+use opencoin_postgres::{Layout, PostgresLedger};
+use opencoin_testkit::citus::{CitusCluster, CitusDatabase, PROGRAMS_VARIABLE};
 
-fn psql(port: u16, database: &str, sql: &str) {
-    let done = Program::new("psql")
-        .args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &port.to_string(),
-            "-U",
-            "postgres",
-            "-qAt",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-c",
-            sql,
-            database,
-        ])
-        .output()
+static CLUSTER: OnceLock<Option<CitusCluster>> = OnceLock::new();
+
+fn cluster() -> Option<&'static CitusCluster> {
+    CLUSTER.get_or_init(CitusCluster::start).as_ref()
+}
+
+/// Books on distributed tables, opened by two processes.
+async fn open() -> (Pair, CitusDatabase) {
+    let database = cluster().unwrap().create_database();
+    let first = PostgresLedger::connect_distributed(&database.url())
+        .await
         .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let second = PostgresLedger::connect(&database.url()).await.unwrap();
+    ([Arc::new(first), Arc::new(second)], database)
 }
 
-struct Dropped(String);
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        for port in [5510, 5511, 5512] {
-            psql(
-                port,
-                "postgres",
-                &format!("DROP DATABASE {} WITH (FORCE)", self.0),
-            );
-        }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_on_distributed_tables_passes_the_conformance_tests() {
+    if cluster().is_none() {
+        println!("SKIPPED: {PROGRAMS_VARIABLE} does not name the programs of a PostgreSQL with Citus");
+        return;
     }
+    opencoin_conformance::conformance_tests!(one_by_one open);
 }
 
-async fn open() -> (Pair, Dropped) {
-    let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let creating = CREATING.lock().unwrap();
-    for port in [5510, 5511, 5512] {
-        psql(port, "postgres", &format!("CREATE DATABASE {name}"));
-        psql(port, &name, "CREATE EXTENSION citus");
+#[tokio::test]
+async fn existing_books_are_distributed_with_their_rows() {
+    let Some(cluster) = cluster() else { return };
+    let database = cluster.create_database();
+    let url = database.url();
+    let ledger = Arc::new(PostgresLedger::connect(&url).await.unwrap());
+    assert_eq!(ledger.layout(), Layout::OneServer);
+    let pair: Pair = [Arc::clone(&ledger) as _, Arc::clone(&ledger) as _];
+    let _world = World::with_paid_in(&pair, 100).await;
+    let before = ledger.audit_facts().await.unwrap();
+    ledger.close().await;
+    let layout = Layout::Distributed {
+        servers: 2,
+        shards: 8,
+    };
+    for _ in 0..2 {
+        assert_eq!(PostgresLedger::distribute(&url).await, Ok(layout));
     }
-    psql(
-        5510,
-        &name,
-        "SELECT citus_set_coordinator_host('127.0.0.1', 5510); SELECT citus_add_node('127.0.0.1', 5511); SELECT citus_add_node('127.0.0.1', 5512); SET citus.shard_count = 8",
-    );
-    psql(
-        5510,
-        "postgres",
-        &format!("ALTER DATABASE {name} SET citus.shard_count = 8"),
-    );
-    drop(creating);
-    let url = format!("postgres://postgres@127.0.0.1:5510/{name}?sslmode=disable");
-    let first = PostgresLedger::connect_distributed(&url).await.unwrap();
-    let second = PostgresLedger::connect(&url).await.unwrap();
-    ([Arc::new(first), Arc::new(second)], Dropped(name))
+    let ledger = PostgresLedger::connect_to_existing(&url).await.unwrap();
+    assert_eq!(ledger.layout(), layout);
+    assert_eq!(ledger.audit_facts().await.unwrap(), before);
 }
-
-opencoin_conformance::conformance_tests!(open);
