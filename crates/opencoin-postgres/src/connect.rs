@@ -61,6 +61,17 @@ impl PostgresLedger {
         layout
     }
 
+    /// Where the tables at `url` are.
+    ///
+    /// # Errors
+    /// The address is malformed, or the database does not answer.
+    pub async fn layout_at(url: &str) -> Result<Layout, LedgerError> {
+        let mut connection = first_connection(&Address::parse(url)?).await?;
+        let layout = layout::look(&mut connection).await;
+        let _ = connection.close().await;
+        layout
+    }
+
     /// Where the tables are.
     #[must_use]
     pub fn layout(&self) -> Layout {
