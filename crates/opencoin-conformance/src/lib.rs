@@ -158,12 +158,12 @@ macro_rules! conformance_tests {
         }
     };
     (@one_by_one $open:path; $($test:ident)*) => {
-        $(
+        $({
             println!("{}", stringify!($test));
             let (ledgers, _alive) = $open().await;
             $crate::$test(&ledgers).await;
             $crate::assert_books_hold(&ledgers).await;
-        )*
+        })*
     };
     (@each $open:path; $($test:ident)*) => {
         $(
