@@ -217,17 +217,21 @@ impl PostgresLedger {
         })
     }
 
-    /// Returns the id of one of the server's processes. A benchmark on the same machine finds the server by
-    /// it.
+    /// Returns the id of one process of each server. A benchmark on the same machine finds the servers by them.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn backend_process_id(&self) -> Result<u32, LedgerError> {
-        let query = sqlx::query_scalar("SELECT pg_backend_pid()")
-            .fetch_one(&self.pool)
-            .await;
-        let id: i32 = query.map_err(|error| ledger_error(&error))?;
-        Ok(u32::try_from(id).expect("a process id is positive"))
+    pub async fn backend_process_ids(&self) -> Result<Vec<u32>, LedgerError> {
+        let sql = match self.layout {
+            Layout::OneServer => "SELECT pg_backend_pid()",
+            Layout::Distributed { .. } => {
+                "SELECT pg_backend_pid() UNION ALL SELECT result::int4 FROM run_command_on_workers('SELECT pg_backend_pid()')"
+            }
+        };
+        let query = sqlx::query_scalar(sql).fetch_all(&self.pool).await;
+        let ids: Vec<i32> = query.map_err(|error| ledger_error(&error))?;
+        let id = |id: i32| u32::try_from(id).expect("a process id is positive");
+        Ok(ids.into_iter().map(id).collect())
     }
 
     /// Waits for statements in progress and closes all connections.
