@@ -17,6 +17,10 @@ const DISTRIBUTED: [(&str, &str); 3] = [
     ("blinds", "reference"),
 ];
 
+/// The shards of a table on each server. A batch inserts into each shard with a statement of its own, so few are fast;
+/// with several, shards can be moved to further servers later.
+const SHARDS_PER_SERVER: i32 = 4;
+
 /// Settings of each session with distributed tables: a transaction uses one connection to each server, and not
 /// one to each shard, so that only one part of it has to be prepared there.
 pub(crate) const SESSION: [(&str, &str); 2] = [
@@ -100,15 +104,10 @@ pub(crate) async fn look(connection: &mut PgConnection) -> Result<Layout, Ledger
                 .to_owned(),
         ));
     }
-    let sql = "SELECT count(DISTINCT groupid) FROM pg_dist_node WHERE isactive AND shouldhaveshards AND noderole = 'primary'";
-    let servers: i64 = sqlx::query_scalar(sql)
-        .fetch_one(connection)
-        .await
-        .map_err(|error| ledger_error(&error))?;
     let number =
         |count: i64| u32::try_from(count).map_err(|error| LedgerError::corrupt("Citus catalog", error));
     Ok(Layout::Distributed {
-        servers: number(servers)?,
+        servers: number(servers(connection).await?.into())?,
         shards: number(spent.3)?,
     })
 }
@@ -127,23 +126,40 @@ pub(crate) async fn distribute(connection: &mut PgConnection) -> Result<(), Ledg
     if look(connection).await? != Layout::OneServer {
         return Ok(());
     }
-    let done = distribute_all(connection).await;
+    let servers = servers(connection).await?;
+    if servers == 0 {
+        return Err(LedgerError::Address(
+            "Citus has no servers for shards: add its workers with `SELECT citus_add_node(host, port)`"
+                .to_owned(),
+        ));
+    }
+    let done = distribute_all(connection, servers).await;
     done.map_err(|error| ledger_error(&error))
 }
 
-async fn distribute_all(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn distribute_all(connection: &mut PgConnection, servers: i32) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     for (index, (table, key)) in DISTRIBUTED.iter().enumerate() {
         // The blinds of a transaction are on its server.
         let beside = if index == 2 { "transactions" } else { "none" };
-        let sql = "SELECT create_distributed_table($1::text::regclass, $2, colocate_with := $3)";
-        let query = sqlx::query(sql).bind(table).bind(key).bind(beside);
+        let shards = (beside == "none").then_some(servers * SHARDS_PER_SERVER);
+        let sql =
+            "SELECT create_distributed_table($1::text::regclass, $2, colocate_with := $3, shard_count := $4)";
+        let query = sqlx::query(sql).bind(table).bind(key).bind(beside).bind(shards);
         query.execute(&mut *transaction).await?;
         // The rows have been copied to the shards. This deletes what is left of them on the coordinator.
         let sql = "SELECT truncate_local_data_after_distributing_table($1::text::regclass)";
         sqlx::query(sql).bind(table).execute(&mut *transaction).await?;
     }
     transaction.commit().await
+}
+
+/// The number of servers that can have shards.
+async fn servers(connection: &mut PgConnection) -> Result<i32, LedgerError> {
+    let sql = "SELECT count(DISTINCT groupid)::int4 FROM pg_dist_node
+        WHERE isactive AND shouldhaveshards AND noderole = 'primary'";
+    let query = sqlx::query_scalar(sql).fetch_one(connection).await;
+    query.map_err(|error| ledger_error(&error))
 }
 
 async fn has_citus(connection: &mut PgConnection) -> Result<bool, LedgerError> {

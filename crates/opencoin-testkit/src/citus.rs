@@ -10,9 +10,6 @@ use crate::postgres::{EphemeralPostgres, TestDatabase, free_port};
 /// Names the folder with `initdb` and `postgres` of a PostgreSQL that has Citus. No Linux distribution has one.
 pub const PROGRAMS_VARIABLE: &str = "OPENCOIN_TEST_CITUS";
 
-/// Few, because each shard costs time in each test.
-const SHARDS: u32 = 8;
-
 /// A coordinator and two workers. Dropping it stops them.
 pub struct CitusCluster {
     coordinator: Server,
@@ -66,7 +63,6 @@ impl CitusCluster {
         };
         let workers = self.workers.each_ref().map(create);
         let coordinator = create(&self.coordinator);
-        coordinator.execute(&format!("ALTER DATABASE {name} SET citus.shard_count = {SHARDS}"));
         coordinator.execute(&format!(
             "SELECT citus_set_coordinator_host('127.0.0.1', {})",
             self.coordinator.port
