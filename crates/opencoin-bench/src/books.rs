@@ -22,8 +22,8 @@ pub(super) enum BenchBooks {
     Sqlite(SqliteLedger),
     Postgres {
         ledger: PostgresLedger,
-        /// `None` if the server is on another machine.
-        processes: Option<PostgresProcesses>,
+        /// One for each server. Empty if a server is on another machine.
+        servers: Vec<PostgresProcesses>,
     },
 }
 
@@ -52,8 +52,10 @@ impl BenchBooks {
     pub(super) async fn open(database: Option<&str>, directory: &Directory) -> Result<Self> {
         if let Some(url) = database {
             let ledger = PostgresLedger::connect(url).await?;
-            let processes = PostgresProcesses::of_backend(ledger.backend_process_id().await?);
-            return Ok(Self::Postgres { ledger, processes });
+            let backends = ledger.backend_process_ids().await?;
+            let servers = backends.into_iter().map(PostgresProcesses::of_backend);
+            let servers = servers.collect::<Option<_>>().unwrap_or_default();
+            return Ok(Self::Postgres { ledger, servers });
         }
         let file = DATABASE_DEFAULT
             .strip_prefix("sqlite:")
@@ -68,10 +70,8 @@ impl BenchBooks {
     pub(super) fn database(&self) -> Database {
         match self {
             Self::Sqlite(_) => Database::Sqlite,
-            Self::Postgres {
-                processes: Some(_), ..
-            } => Database::Postgres,
-            Self::Postgres { processes: None, .. } => Database::PostgresElsewhere,
+            Self::Postgres { servers, .. } if servers.is_empty() => Database::PostgresElsewhere,
+            Self::Postgres { .. } => Database::Postgres,
         }
     }
 
@@ -79,7 +79,12 @@ impl BenchBooks {
     pub(super) fn cpu_time(&self) -> Result<Option<Duration>> {
         match self {
             Self::Sqlite(_) => Ok(Some(Duration::ZERO)),
-            Self::Postgres { processes, .. } => processes.map(PostgresProcesses::cpu_time).transpose(),
+            Self::Postgres { servers, .. } if servers.is_empty() => Ok(None),
+            Self::Postgres { servers, .. } => servers
+                .iter()
+                .map(|server| server.cpu_time())
+                .sum::<Result<_>>()
+                .map(Some),
         }
     }
 

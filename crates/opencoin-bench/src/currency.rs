@@ -56,14 +56,18 @@ impl Currency {
         engine: &EngineSettings,
         key_bits: &[usize],
         accounts: usize,
+        is_distributed: bool,
     ) -> Result<Self> {
         let directory = Directory::new(folder.join("currency"));
         let config = engine.config(database, folder);
         let mint_keys =
             tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, key_bits))?;
-        let books = open_books(&config.database, directory.root(), StoreMode::Create)
-            .await?
-            .books;
+        let mode = if is_distributed {
+            StoreMode::CreateDistributed
+        } else {
+            StoreMode::Create
+        };
+        let books = open_books(&config.database, directory.root(), mode).await?.books;
         let ledger = Arc::clone(&books.ledger);
         let has_books = !ledger.mint_keys().await?.is_empty();
         ensure!(

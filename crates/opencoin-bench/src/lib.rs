@@ -93,6 +93,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
         &plan.engine,
         &plan.key_bits,
         plan.accounts,
+        plan.is_distributed,
     )
     .await?;
     let books = BenchBooks::open(plan.database.as_deref(), &currency.directory).await?;

@@ -36,6 +36,9 @@ pub struct Arguments {
     pub(super) database: Option<String>,
     #[command(flatten)]
     engine: EngineArguments,
+    /// Distribute the tables that grow over the servers of Citus. `--database` names its coordinator.
+    #[arg(long, requires = "database")]
+    distributed: bool,
     /// The number of issuer processes that serve the clients. More than one need PostgreSQL.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=ISSUERS_MAX))]
     issuers: u8,
@@ -109,6 +112,7 @@ pub(super) struct Cell {
 pub(super) struct Plan {
     pub(super) database: Option<String>,
     pub(super) engine: EngineSettings,
+    pub(super) is_distributed: bool,
     pub(super) issuers: usize,
     pub(super) accounts: usize,
     pub(super) cell_duration: Duration,
@@ -137,6 +141,7 @@ impl Plan {
         let plan = Self {
             database: arguments.database,
             engine: EngineSettings::new(arguments.engine)?,
+            is_distributed: arguments.distributed,
             issuers: arguments.issuers.into(),
             accounts: arguments.accounts.into(),
             cell_duration: Duration::from_secs_f64(arguments.seconds_per_cell.unwrap_or(seconds_default)),

@@ -63,7 +63,13 @@ pub type Pair = [Arc<dyn Store>; 2];
 #[macro_export]
 macro_rules! conformance_tests {
     ($open:path) => {
-        $crate::conformance_tests! { @each $open;
+        $crate::conformance_tests! { @of each $open }
+    };
+    (one_by_one $open:path) => {
+        $crate::conformance_tests! { @of one_by_one $open }
+    };
+    (@of $way:ident $open:path) => {
+        $crate::conformance_tests! { @$way $open;
             an_account_is_opened_once
             accounts_are_found_by_name_and_token
             a_payment_counts_once
@@ -150,6 +156,14 @@ macro_rules! conformance_tests {
             waiting_mints_are_due_in_order
             waiting_mints_and_payouts_are_counted
         }
+    };
+    (@one_by_one $open:path; $($test:ident)*) => {
+        $({
+            println!("{}", stringify!($test));
+            let (ledgers, _alive) = $open().await;
+            $crate::$test(&ledgers).await;
+            $crate::assert_books_hold(&ledgers).await;
+        })*
     };
     (@each $open:path; $($test:ident)*) => {
         $(

@@ -38,6 +38,6 @@ pub use refusal::{Reason, Refusal, unavailable};
 pub use restore::{RestoreError, RestoreOptions, Restored, restore};
 pub use signing::Signed;
 pub use store::{
-    Books, MigratedBooks, OpenedBooks, StoreMode, books_file, database_protection, migrate_books,
-    open_audit_source, open_books, open_ledger, schema_state,
+    Books, Layout, MigratedBooks, OpenedBooks, StoreMode, books_file, books_layout, database_protection,
+    distribute_books, migrate_books, open_audit_source, open_books, open_ledger, schema_state,
 };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use opencoin_audit::AuditSource;
 use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
 use opencoin_ledger::{Accounts, HasAccounts, History, Ledger, LedgerError, SchemaState};
+pub use opencoin_postgres::Layout;
 use opencoin_postgres::{PostgresLedger, Protection};
 pub use opencoin_sqlite::Migrated as MigratedBooks;
 use opencoin_sqlite::SqliteLedger;
@@ -15,6 +16,8 @@ use opencoin_sqlite::SqliteLedger;
 pub enum StoreMode {
     /// Create them if there are none.
     Create,
+    /// As [`Self::Create`], with the tables that grow distributed over the servers of Citus.
+    CreateDistributed,
     /// Fail if there are none.
     Existing,
     /// Open them read-only, and fail if there are none. On PostgreSQL a role that can only read suffices.
@@ -72,12 +75,14 @@ pub async fn open_books(database: &str, root: &Path, mode: StoreMode) -> Result<
     match Address::of(database, root)? {
         Address::Sqlite(path) => Ok(match mode {
             StoreMode::Create => SqliteLedger::open(&path, opencoin_sqlite::Mode::Create).await?,
+            StoreMode::CreateDistributed => return Err(not_distributed()),
             StoreMode::Existing => SqliteLedger::open(&path, opencoin_sqlite::Mode::Existing).await?,
             StoreMode::Reading => SqliteLedger::open_to_read(&path).await?,
         }
         .into()),
         Address::Postgres(url) => Ok(match mode {
             StoreMode::Create => PostgresLedger::connect(url).await?,
+            StoreMode::CreateDistributed => PostgresLedger::connect_distributed(url).await?,
             StoreMode::Existing => PostgresLedger::connect_to_existing(url).await?,
             StoreMode::Reading => PostgresLedger::connect_to_read(url).await?,
         }
@@ -144,6 +149,32 @@ pub async fn migrate_books(database: &str, root: &Path) -> Result<MigratedBooks,
             copy: None,
         }),
     }
+}
+
+/// Where the tables are; `None` for a file.
+///
+/// # Errors
+/// When the address is malformed or the database does not answer.
+pub async fn books_layout(database: &str, root: &Path) -> Result<Option<Layout>, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(_) => Ok(None),
+        Address::Postgres(url) => PostgresLedger::layout_at(url).await.map(Some),
+    }
+}
+
+/// Distributes the tables that grow over the servers of Citus. No other process may use the books meanwhile.
+///
+/// # Errors
+/// When there are no books or no Citus, or Citus fails. Nothing is changed then.
+pub async fn distribute_books(database: &str, root: &Path) -> Result<Layout, LedgerError> {
+    match Address::of(database, root)? {
+        Address::Sqlite(_) => Err(not_distributed()),
+        Address::Postgres(url) => PostgresLedger::distribute(url).await,
+    }
+}
+
+fn not_distributed() -> LedgerError {
+    LedgerError::Address("only the tables of a PostgreSQL database with Citus can be distributed".to_owned())
 }
 
 /// The path of a SQLite file; `None` for PostgreSQL.

@@ -8,6 +8,7 @@ use opencoin_sql::{Runner, SqlAccounts, Work};
 use tokio::sync::Semaphore;
 
 use crate::PostgresLedger;
+use crate::layout::Layout;
 use crate::sql::{Sql, read_error};
 use crate::transaction::{self, Task};
 use crate::writer::Writer;
@@ -25,8 +26,13 @@ impl Runner for PostgresLedger {
         arguments: A,
         work: Work<A, T>,
     ) -> Result<T, LedgerError> {
+        let layout = self.layout;
         transaction::read(&self.pool, Task::read(name), |connection| {
-            scoped(async move { work(&mut Sql(connection), &arguments).await.map_err(read_error) })
+            scoped(async move {
+                work(&mut Sql(connection, layout), &arguments)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -37,8 +43,8 @@ impl Runner for PostgresLedger {
         arguments: A,
         work: Work<A, T>,
     ) -> Result<T, LedgerError> {
-        let writer = self.holders.clone();
-        finished(async move { change(&writer, name, &arguments, work).await }).await
+        let (writer, layout) = (self.holders.clone(), self.layout);
+        finished(async move { change(&writer, name, &arguments, work, layout).await }).await
     }
 }
 
@@ -47,9 +53,10 @@ async fn change<A: Send + Sync, T: Send>(
     name: &'static str,
     arguments: &A,
     work: Work<A, T>,
+    layout: Layout,
 ) -> Result<T, LedgerError> {
     transaction::run(writer, Task::transaction(name), |connection| {
-        scoped(async move { Ok(work(&mut Sql(connection), arguments).await?) })
+        scoped(async move { Ok(work(&mut Sql(connection, layout), arguments).await?) })
     })
     .await
 }

@@ -3,15 +3,22 @@
 //! An audit can read a hot standby as well. The standby may cancel a long read that conflicts with
 //! replication; the audit can then be repeated.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use opencoin_audit::{AuditSource, Pass, StoredAcceptance, Wanted};
 use opencoin_ledger::{LedgerError, LedgerTime, scoped};
 use opencoin_sql::{SqlError, audit};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use crate::PostgresLedger;
+use crate::layout::Layout;
 use crate::sql::{Sql, read_error};
 use crate::transaction::{self, Task};
+
+/// How often a snapshot of several servers is attempted. On busy books several attempts are needed.
+const SNAPSHOT_ATTEMPTS_MAX: u32 = 1000;
+const SNAPSHOT_PAUSE: Duration = Duration::from_millis(5);
 
 #[async_trait]
 impl AuditSource for PostgresLedger {
@@ -21,7 +28,11 @@ impl AuditSource for PostgresLedger {
 
     async fn read(&self, pass: &mut Pass) -> Result<(), LedgerError> {
         transaction::read(&self.pool, Task::long_read("audit"), |connection| {
-            scoped(async move { snapshot(connection, pass).await.map_err(read_error) })
+            scoped(async move {
+                snapshot(&self.pool, connection, pass, self.layout)
+                    .await
+                    .map_err(read_error)
+            })
         })
         .await
     }
@@ -29,7 +40,7 @@ impl AuditSource for PostgresLedger {
     async fn acceptances(&self, wanted: Wanted<'_>) -> Result<Vec<StoredAcceptance>, LedgerError> {
         transaction::read(&self.pool, Task::long_read("acceptances"), |connection| {
             scoped(async move {
-                audit::acceptances(&mut Sql(connection), wanted)
+                audit::acceptances(&mut Sql(connection, self.layout), wanted)
                     .await
                     .map_err(read_error)
             })
@@ -38,13 +49,43 @@ impl AuditSource for PostgresLedger {
     }
 }
 
-async fn snapshot(connection: &mut PgConnection, pass: &mut Pass) -> Result<(), SqlError> {
+async fn snapshot(
+    pool: &PgPool,
+    connection: &mut PgConnection,
+    pass: &mut Pass,
+    layout: Layout,
+) -> Result<(), SqlError> {
     pass.settle_before(LedgerTime::from_unix_micros(time(connection).await?));
-    let mut snapshot = connection
-        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await?;
-    audit::tables(&mut Sql(&mut snapshot), pass).await?;
-    Ok(snapshot.rollback().await?)
+    for _ in 0..SNAPSHOT_ATTEMPTS_MAX {
+        let mut snapshot = connection
+            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await?;
+        if !layout.is_distributed() || is_the_same_everywhere(pool, &mut snapshot).await? {
+            audit::tables(&mut Sql(&mut snapshot, layout), pass).await?;
+            return Ok(snapshot.rollback().await?);
+        }
+        snapshot.rollback().await?;
+        tokio::time::sleep(SNAPSHOT_PAUSE).await;
+    }
+    let attempts = SNAPSHOT_ATTEMPTS_MAX;
+    Err(LedgerError::Contended { attempts }.into())
+}
+
+/// Takes the snapshot of a transaction on every server. Returns whether all of them have the same transactions.
+///
+/// A server's snapshot is that of the first statement there. All are the same if no transaction has ended since the
+/// first one was taken. So the coordinator is asked before and after which transactions have ended. A transaction
+/// that it has committed may still be prepared on other servers, so these must have none. No command waits for this.
+async fn is_the_same_everywhere(pool: &PgPool, snapshot: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let ended = "SELECT pg_current_snapshot()::text";
+    let prepared = "SELECT coalesce(sum(result::int8), 0)::int8 FROM run_command_on_workers(
+        'SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()')";
+    let mut other = pool.acquire().await?;
+    let before: String = sqlx::query_scalar(ended).fetch_one(&mut *snapshot).await?;
+    let prepared: i64 = sqlx::query_scalar(prepared).fetch_one(&mut *other).await?;
+    snapshot.execute("SELECT max(id) FROM transactions").await?;
+    let after: String = sqlx::query_scalar(ended).fetch_one(&mut *other).await?;
+    Ok(prepared == 0 && before == after)
 }
 
 /// The time up to which this server knows the books, in microseconds since the epoch: now, or on a standby

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::address::{Address, Protection};
 use crate::durable::Barrier;
 use crate::fault::ledger_error;
+use crate::layout::{self, Layout};
 use crate::migrations::MIGRATIONS;
 use crate::postgres_ledger::PostgresLedger;
 use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
@@ -35,6 +36,48 @@ impl PostgresLedger {
         ledger.admitted().await
     }
 
+    /// As [`Self::connect`], and distributes the tables that grow over the servers of Citus.
+    ///
+    /// # Errors
+    /// As [`Self::connect`]; also if the database has no Citus.
+    pub async fn connect_distributed(url: &str) -> Result<Self, LedgerError> {
+        Self::connect(url).await?.close().await;
+        Self::distribute(url).await?;
+        Self::connect_to_existing(url).await
+    }
+
+    /// Distributes the tables that grow, with their rows, over the servers of Citus. No other process may use the
+    /// books meanwhile. Does nothing if they are distributed.
+    ///
+    /// # Errors
+    /// The database has no books or no Citus, or it fails. Then nothing is changed.
+    pub async fn distribute(url: &str) -> Result<Layout, LedgerError> {
+        let address = Address::parse(url)?;
+        Self::open(address.clone()).await?.admitted().await?.close().await;
+        let mut connection = first_connection(&address).await?;
+        layout::distribute(&mut connection).await?;
+        let layout = layout::look(&mut connection).await;
+        let _ = connection.close().await;
+        layout
+    }
+
+    /// Where the tables at `url` are.
+    ///
+    /// # Errors
+    /// The address is malformed, or the database does not answer.
+    pub async fn layout_at(url: &str) -> Result<Layout, LedgerError> {
+        let mut connection = first_connection(&Address::parse(url)?).await?;
+        let layout = layout::look(&mut connection).await;
+        let _ = connection.close().await;
+        layout
+    }
+
+    /// Where the tables are.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// Connects to existing books.
     ///
     /// # Errors
@@ -52,7 +95,10 @@ impl PostgresLedger {
         address.options = address.options.options([("default_transaction_read_only", "on")]);
         let ledger = Self::open(address).await?;
         schema::check(&ledger.pool).await?;
-        Ok(ledger)
+        Ok(Self {
+            is_read_only: true,
+            ..ledger
+        })
     }
 
     /// Returns the version of the tables at `url`, and the migrations that they lack.
@@ -112,11 +158,12 @@ impl PostgresLedger {
         let mut first = first_connection(&address).await?;
         let asked = async {
             check_encoding(&mut first).await?;
-            Ok(address.protection(&mut first).await)
+            let layout = layout::look(&mut first).await?;
+            Ok((address.protection(&mut first).await, layout))
         };
         let no_answer = |_| LedgerError::Unavailable("the server does not answer".to_owned());
         let asked = timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX), asked).await;
-        let protection = asked.map_err(no_answer)??;
+        let (protection, layout) = asked.map_err(no_answer)??;
         let _ = first.close().await;
         if protection.is_enough() {
             tracing::info!("the database is {protection}");
@@ -125,7 +172,10 @@ impl PostgresLedger {
                 "the database is {protection}: others may read or change the data; use sslmode=verify-full"
             );
         }
-        let options = address.options;
+        let options = match layout {
+            Layout::OneServer => address.options,
+            Layout::Distributed { .. } => address.options.options(layout::SESSION),
+        };
         let pool = PgPoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(Duration::from_secs(ACQUIRE_SECONDS_MAX))
@@ -154,28 +204,34 @@ impl PostgresLedger {
             .connect_lazy_with(options.clone());
         let writer = Writer::new(options);
         let holders = writer.another();
-        let barrier = Barrier::new(writer.another());
+        let barrier = Barrier::new(writer.another(), layout);
         Ok(Self {
             pool,
             writer,
             holders,
             barrier,
+            is_read_only: false,
+            layout,
             known_mint_keys: KnownMintKeys::default(),
             slot: Arc::default(),
         })
     }
 
-    /// Returns the id of one of the server's processes. A benchmark on the same machine finds the server by
-    /// it.
+    /// Returns the id of one process of each server. A benchmark on the same machine finds the servers by them.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn backend_process_id(&self) -> Result<u32, LedgerError> {
-        let query = sqlx::query_scalar("SELECT pg_backend_pid()")
-            .fetch_one(&self.pool)
-            .await;
-        let id: i32 = query.map_err(|error| ledger_error(&error))?;
-        Ok(u32::try_from(id).expect("a process id is positive"))
+    pub async fn backend_process_ids(&self) -> Result<Vec<u32>, LedgerError> {
+        let sql = match self.layout {
+            Layout::OneServer => "SELECT pg_backend_pid()",
+            Layout::Distributed { .. } => {
+                "SELECT pg_backend_pid() UNION ALL SELECT result::int4 FROM run_command_on_workers('SELECT pg_backend_pid()')"
+            }
+        };
+        let query = sqlx::query_scalar(sql).fetch_all(&self.pool).await;
+        let ids: Vec<i32> = query.map_err(|error| ledger_error(&error))?;
+        let id = |id: i32| u32::try_from(id).expect("a process id is positive");
+        Ok(ids.into_iter().map(id).collect())
     }
 
     /// Waits for statements in progress and closes all connections.

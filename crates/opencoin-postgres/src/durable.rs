@@ -23,6 +23,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::fault::Fault;
+use crate::layout::Layout;
 use crate::transaction::{Task, run};
 use crate::writer::Writer;
 
@@ -39,8 +40,23 @@ const BARRIER_DURATION_MAX: Duration = Duration::from_secs(60);
 
 /// Makes the commit of a transaction that has written nothing wait as if it had. Engines without the function
 /// do not need it (see above); on them this does nothing.
-pub(crate) async fn write(connection: &mut PgConnection) -> Result<(), Fault> {
+pub(crate) async fn write(connection: &mut PgConnection, layout: Layout) -> Result<(), Fault> {
+    if layout.is_distributed() {
+        write_on_workers(connection).await?;
+    }
     execute(connection, WRITE).await.map_err(Fault::from)
+}
+
+/// Commits an empty record on each other server, which waits for the standby of that server.
+async fn write_on_workers(connection: &mut PgConnection) -> Result<(), Fault> {
+    let sql = "SELECT coalesce(bool_and(success), true) FROM run_command_on_workers($1)";
+    let query = sqlx::query_scalar(sql).bind(WRITE);
+    let all: bool = query.fetch_one(connection).await?;
+    if all {
+        Ok(())
+    } else {
+        Err(LedgerError::Unavailable("a server of the distributed tables does not answer".to_owned()).into())
+    }
 }
 
 /// Makes everything durable that this connection can see.
@@ -68,6 +84,7 @@ fn is_unknown_function(error: &sqlx::Error) -> bool {
 #[derive(Debug, Clone)]
 pub(crate) struct Barrier {
     writer: Writer,
+    layout: Layout,
     commits: Arc<Commits>,
 }
 
@@ -81,9 +98,10 @@ struct Commits {
 }
 
 impl Barrier {
-    pub(crate) fn new(writer: Writer) -> Self {
+    pub(crate) fn new(writer: Writer, layout: Layout) -> Self {
         Self {
             writer,
+            layout,
             commits: Arc::default(),
         }
     }
@@ -111,7 +129,7 @@ impl Barrier {
         }
         let number = self.commits.begun.fetch_add(1, Ordering::SeqCst) + 1;
         run(&self.writer, Task::transaction("make durable"), |connection| {
-            scoped(write(connection))
+            scoped(write(connection, self.layout))
         })
         .await?;
         self.commits.done.store(number, Ordering::SeqCst);

@@ -25,7 +25,9 @@ mod connect;
 mod durable;
 mod fault;
 mod history;
+mod in_doubt;
 mod kept;
+mod layout;
 mod load;
 mod migrations;
 mod password_file;
@@ -42,6 +44,7 @@ mod transaction;
 mod writer;
 
 use async_trait::async_trait;
+use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{
     BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Moments,
     Outcome, Prepared, Routine, Scoped, Touches, Transaction, TransactionNo, TransactionReference,
@@ -51,6 +54,7 @@ use sqlx::PgConnection;
 
 pub use crate::address::Protection;
 use crate::fault::Fault;
+pub use crate::layout::Layout;
 pub use crate::postgres_ledger::PostgresLedger;
 use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
@@ -85,10 +89,23 @@ impl Ledger for PostgresLedger {
         &self,
         reference: &TransactionReference,
     ) -> Result<Option<Transaction>, LedgerError> {
-        self.read("transaction", |connection| {
-            scoped(read::transaction(connection, reference))
-        })
-        .await
+        let read = || {
+            self.read("transaction", |connection| {
+                scoped(read::transaction(connection, reference, self.layout))
+            })
+        };
+        let found = read().await?;
+        if found.is_some() || !self.layout.is_distributed() || self.is_read_only {
+            return Ok(found);
+        }
+        let key = ReferenceKey::of_transaction(reference);
+        transaction::run(
+            &self.holders,
+            Task::transaction("wait for a reference"),
+            |connection| scoped(in_doubt::wait(connection, std::slice::from_ref(&key))),
+        )
+        .await?;
+        read().await
     }
 
     async fn make_durable(&self) -> Result<(), LedgerError> {
@@ -104,7 +121,7 @@ impl Ledger for PostgresLedger {
     ) -> Result<UnsignedPage, LedgerError> {
         self.read("unsigned", |connection| {
             scoped(async move {
-                opencoin_sql::read::unsigned(&mut Sql(connection), key, after, transactions_max)
+                opencoin_sql::read::unsigned(&mut Sql(connection, self.layout), key, after, transactions_max)
                     .await
                     .map_err(read_error)
             })
@@ -123,7 +140,7 @@ impl Ledger for PostgresLedger {
     async fn check_coins(&self, id: MintKeyId) -> Result<(), LedgerError> {
         transaction::read(&self.pool, Task::long_read("check coins"), |connection| {
             scoped(async move {
-                let checked = opencoin_sql::forget::check_coins(&mut Sql(connection), id).await;
+                let checked = opencoin_sql::forget::check_coins(&mut Sql(connection, self.layout), id).await;
                 checked.map_err(read_error)
             })
         })
@@ -133,7 +150,10 @@ impl Ledger for PostgresLedger {
     async fn forget_rows(&self, id: MintKeyId, rows_max: u32) -> Result<u64, LedgerError> {
         transaction::run(&self.writer, Task::transaction("forget rows"), |connection| {
             scoped(async move {
-                Ok(opencoin_sql::forget::forget_rows(&mut Sql(connection), id, rows_max).await?)
+                Ok(
+                    opencoin_sql::forget::forget_rows(&mut Sql(connection, self.layout), id, rows_max)
+                        .await?,
+                )
             })
         })
         .await
@@ -142,7 +162,7 @@ impl Ledger for PostgresLedger {
     async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
         self.read("mint keys", |connection| {
             scoped(async move {
-                opencoin_sql::read::mint_keys(&mut Sql(connection))
+                opencoin_sql::read::mint_keys(&mut Sql(connection, self.layout))
                     .await
                     .map_err(read_error)
             })
@@ -158,7 +178,7 @@ impl Ledger for PostgresLedger {
     async fn signing_paused(&self) -> Result<bool, LedgerError> {
         self.read("signing paused", |connection| {
             scoped(async move {
-                opencoin_sql::read::signing_paused(&mut Sql(connection))
+                opencoin_sql::read::signing_paused(&mut Sql(connection, self.layout))
                     .await
                     .map_err(read_error)
             })
@@ -192,10 +212,19 @@ impl PostgresLedger {
         if !post::fits_one_statement(&postings) {
             return Ok(all_odd());
         }
-        let posted = transaction::run(&self.writer, Task::statement("post"), |connection| {
+        let task = match self.layout {
+            Layout::OneServer => Task::statement("post"),
+            Layout::Distributed { .. } => Task::single_transaction("post"),
+        };
+        let posted = transaction::run(&self.writer, task, |connection| {
             scoped(async {
                 let slot = self.slot(connection).await?;
-                post::postings(connection, &postings, slot).await
+                match self.layout {
+                    Layout::OneServer => post::postings(connection, &postings, slot).await,
+                    Layout::Distributed { .. } => {
+                        post::distributed_postings(connection, &postings, slot).await
+                    }
+                }
             })
         });
         match posted.await {
@@ -221,14 +250,14 @@ impl PostgresLedger {
         touches: &Touches,
     ) -> Result<Vec<Outcome>, Fault> {
         let slot = self.slot(connection).await?;
-        let (mut view, counts) = load::view(connection, touches).await?;
+        let (mut view, counts) = load::view(connection, touches, self.layout).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {
-            durable::write(connection).await?;
+            durable::write(connection, self.layout).await?;
         } else {
-            save::changes(connection, changes, &counts, slot).await?;
+            save::changes(connection, changes, &counts, slot, self.layout).await?;
         }
         Ok(outcomes)
     }

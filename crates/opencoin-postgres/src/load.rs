@@ -14,6 +14,8 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use crate::fault::Fault;
+use crate::in_doubt;
+use crate::layout::Layout;
 use crate::slots::{self, LockedCounts};
 use crate::sql::cells;
 
@@ -21,6 +23,7 @@ use crate::sql::cells;
 pub(crate) async fn view(
     connection: &mut PgConnection,
     touches: &Touches,
+    layout: Layout,
 ) -> Result<(View, LockedCounts), Fault> {
     let mut view = View::default();
     let mut counts = LockedCounts::new();
@@ -41,13 +44,17 @@ pub(crate) async fn view(
         load_last_numbers(connection, &mut view).await?;
     }
     if !touches.references.is_empty() {
+        if layout.is_distributed() {
+            let references: Vec<ReferenceKey> = touches.references.iter().cloned().collect();
+            in_doubt::wait(connection, &references).await?;
+        }
         load_records(connection, touches, &mut view).await?;
     }
     if !touches.mints.is_empty() {
         load_waiting(connection, touches, &mut view).await?;
     }
     if !touches.coins.is_empty() {
-        load_spent(connection, touches, &mut view).await?;
+        load_spent(connection, touches, layout, &mut view).await?;
     }
     if !touches.revoked.is_empty() {
         load_recouped(connection, touches, &mut view).await?;
@@ -207,7 +214,12 @@ async fn load_waiting(
     Ok(())
 }
 
-async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+async fn load_spent(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    layout: Layout,
+    view: &mut View,
+) -> Result<(), Fault> {
     let known = touches.coins.iter().filter_map(|coin| {
         Some((
             view.mint_key(coin.mint_key)?.no.get(),
@@ -222,6 +234,12 @@ async fn load_spent(connection: &mut PgConnection, touches: &Touches, view: &mut
             SELECT 1 FROM spent
             WHERE spent.mint_key_no = coin.mint_key_no AND spent.spent_digest = coin.spent_digest OFFSET 0
         ) AS found";
+    let sql = match layout {
+        Layout::OneServer => sql,
+        Layout::Distributed { .. } => {
+            "SELECT mint_key_no, spent_digest FROM spent WHERE mint_key_no = ANY($1) AND spent_digest = ANY($2)"
+        }
+    };
     let rows: Vec<(i32, Vec<u8>)> = sqlx::query_as(sql)
         .bind(keys)
         .bind(hashes)

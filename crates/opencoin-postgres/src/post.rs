@@ -8,11 +8,11 @@ use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{AccountId, AccountPosting, Amount, EntryNo, Postings};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres};
+use sqlx::{PgConnection, Postgres, Row};
 
 use crate::columns::{column, counters};
 use crate::fault::{Fault, is_contradiction};
-use crate::save::{BLINDS_BYTES_PER_STATEMENT_MAX, issued, recorded_blinds};
+use crate::save::{self, BLINDS_BYTES_PER_STATEMENT_MAX, EntriesBefore, OnConflict, issued, recorded_blinds};
 use crate::slots;
 
 /// The parts that change small tables: accounts, and counts of mint keys.
@@ -182,6 +182,49 @@ fn place(accounts: &[AccountPosting], account: Option<AccountId>) -> Option<i32>
         .binary_search_by_key(&account?, |posting| posting.id)
         .ok()?;
     Some(i32::try_from(index + 1).expect("a batch changes fewer accounts"))
+}
+
+/// The changes of small tables alone. Returns the numbers of the accounts' newest entries before the batch, in
+/// the order of the accounts.
+const POST_LOCAL_PARTS: &str = concat!(
+    "WITH ",
+    local_parts!(),
+    " SELECT before.entries, CASE WHEN ",
+    local_conditions!(),
+    " THEN 0 ELSE ",
+    contradiction!(),
+    " END FROM before"
+);
+
+/// Writes the batch in the caller's transaction, where the tables that grow are distributed over several
+/// servers. The conditions are the same. The local part comes first, so that records get their numbers while
+/// the rows of their accounts are locked.
+///
+/// # Errors
+/// As [`postings`].
+pub(crate) async fn distributed_postings(
+    connection: &mut PgConnection,
+    postings: &Postings,
+    slot: i16,
+) -> Result<(), Fault> {
+    let query = bind_local_parts(sqlx::query(POST_LOCAL_PARTS), postings, slot)?;
+    let row = match query.fetch_one(&mut *connection).await {
+        Ok(row) => row,
+        Err(error) if is_contradiction(&error) => return Err(Fault::LostRace),
+        Err(error) => return Err(error.into()),
+    };
+    let entries: Vec<i64> = row.try_get(0)?;
+    let accounts = postings.accounts.iter().map(|account| account.id);
+    let before: EntriesBefore = accounts.zip(entries).collect();
+    save::insert_transactions(connection, &postings.journal, &before, OnConflict::Fail).await?;
+    let blinds = recorded_blinds(&postings.journal);
+    if !blinds.is_empty() {
+        save::insert_blinds(connection, &blinds).await?;
+    }
+    if !postings.spent.is_empty() {
+        save::insert_spent(connection, &postings.spent, OnConflict::Fail).await?;
+    }
+    Ok(())
 }
 
 /// Whether the blinds of the batch fit into one statement.

@@ -6,6 +6,7 @@ use opencoin_ledger::KnownMintKeys;
 use sqlx::PgPool;
 
 use crate::durable::Barrier;
+use crate::layout::Layout;
 use crate::writer::Writer;
 
 /// Books in a PostgreSQL database.
@@ -16,6 +17,10 @@ pub struct PostgresLedger {
     /// Connections for changes of account data other than balances.
     pub(crate) holders: Writer,
     pub(crate) barrier: Barrier,
+    /// Whether every transaction is read-only.
+    pub(crate) is_read_only: bool,
+    /// Where the tables were when this process connected.
+    pub(crate) layout: Layout,
     pub(crate) known_mint_keys: KnownMintKeys,
     /// The slot in which this process counts coins, once it has one.
     pub(crate) slot: Arc<OnceLock<i16>>,

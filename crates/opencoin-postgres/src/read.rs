@@ -6,11 +6,16 @@ use opencoin_ledger::{LedgerError, LedgerTime, Moments, Transaction, Transaction
 use sqlx::PgConnection;
 
 use crate::fault::ledger_error;
+use crate::layout::Layout;
 
 pub(crate) async fn transaction(
     connection: &mut PgConnection,
     reference: &TransactionReference,
+    layout: Layout,
 ) -> Result<Option<Transaction>, LedgerError> {
+    if layout.is_distributed() {
+        return distributed_transaction(connection, reference).await;
+    }
     type Columns = (
         i64,
         i16,
@@ -45,6 +50,41 @@ pub(crate) async fn transaction(
         },
     )
     .transpose()
+}
+
+/// As [`transaction`], with one statement for the distributed tables and one for the others. The second comes
+/// later, so that a key that is stopped or pruned between the two counts as such.
+async fn distributed_transaction(
+    connection: &mut PgConnection,
+    reference: &TransactionReference,
+) -> Result<Option<Transaction>, LedgerError> {
+    type Columns = (i64, i16, i64, Option<Vec<u8>>, Option<Vec<u8>>);
+    let key = ReferenceKey::of_transaction(reference);
+    let sql = "SELECT id, kind, applied_at, issued, blinds.blinds
+        FROM transactions LEFT JOIN blinds ON blinds.reference = transactions.reference WHERE transactions.reference = $1";
+    let query = sqlx::query_as(sql)
+        .bind(key.as_bytes())
+        .fetch_optional(&mut *connection);
+    let row: Option<Columns> = query.await.map_err(|error| ledger_error(&error))?;
+    let Some((id, kind, applied_at, issued, blinds)) = row else {
+        return Ok(None);
+    };
+    let sql = "SELECT paused, ARRAY(SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL),
+            ARRAY(SELECT no FROM mint_keys WHERE pruned)
+        FROM signing WHERE id = 1";
+    let query = sqlx::query_as(sql).fetch_one(connection).await;
+    let (signing_paused, stopped, pruned) = query.map_err(|error| ledger_error(&error))?;
+    let row = StoredTransaction {
+        id,
+        kind,
+        applied_at,
+        issued,
+        blinds,
+        signing_paused,
+        stopped,
+        pruned,
+    };
+    stored::transaction(&row).map(Some)
 }
 
 pub(crate) async fn moments(connection: &mut PgConnection) -> Result<Moments, LedgerError> {

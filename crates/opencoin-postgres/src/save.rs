@@ -1,15 +1,19 @@
 //! Writes the changes of a batch: one statement for each table, with rows as arrays.
 
+use std::collections::HashMap;
+
 use opencoin_ledger::journal::{Record, RecordedBlinds, ReferenceKey};
 use opencoin_ledger::view::{
     Balance, Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
 };
 use opencoin_ledger::{AccountId, EntryNo, LedgerError, LedgerTime, Settlement, SpentDigest};
-use sqlx::PgConnection;
-use sqlx::postgres::PgQueryResult;
+use sqlx::postgres::{PgArguments, PgQueryResult};
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres};
 
 use crate::columns::{column, counter, counters};
 use crate::fault::Fault;
+use crate::layout::Layout;
 use crate::slots::{self, LockedCounts};
 
 /// The most bytes of blinds in one statement. PostgreSQL limits a parameter to 1 GiB; a full batch can hold
@@ -22,6 +26,7 @@ pub(crate) async fn changes(
     changes: Changes,
     counts: &LockedCounts,
     slot: i16,
+    layout: Layout,
 ) -> Result<(), Fault> {
     let Changes {
         journal,
@@ -45,7 +50,7 @@ pub(crate) async fn changes(
         insert_mint_keys(connection, &registered).await?;
         slots::save(connection, counts, slot, &registered).await?;
     }
-    insert_transactions(connection, &journal).await?;
+    insert_transactions(connection, &journal, &EntriesBefore::new(), layout.into()).await?;
     let blinds = recorded_blinds(&journal);
     for blinds in statements(&blinds, |(_, blinds)| blinds.encoded.len()) {
         insert_blinds(connection, blinds).await?;
@@ -66,7 +71,7 @@ pub(crate) async fn changes(
         delete_waiting(connection, &waited).await?;
     }
     if !spent.is_empty() {
-        insert_spent(connection, &spent).await?;
+        insert_spent(connection, &spent, layout.into()).await?;
     }
     if !recouped.is_empty() {
         insert_recouped(connection, &recouped).await?;
@@ -122,12 +127,22 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
     Ok(())
 }
 
+/// The numbers of accounts' newest entries, to which the numbers of a batch's entries are added.
+pub(crate) type EntriesBefore = HashMap<AccountId, i64>;
+
 /// A record that already exists was written by another process after this transaction looked for it.
 pub(crate) async fn insert_transactions(
     connection: &mut PgConnection,
     records: &[Record],
+    before: &EntriesBefore,
+    conflict: OnConflict,
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO transactions (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry,
+    let number = |account: Option<AccountId>, entry: Option<EntryNo>| {
+        let (account, entry) = account.zip(entry)?;
+        Some(before.get(&account).unwrap_or(&0) + entry.get())
+    };
+    let sql = format!(
+        "INSERT INTO transactions (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry,
             amount, applied_at, issued, label)
         SELECT reference, nextval('transaction_numbers'), kind, content, debit_account, debit_entry, credit_account,
             credit_entry, amount, applied_at, issued, label
@@ -135,22 +150,82 @@ pub(crate) async fn insert_transactions(
             $9::int8[], $10::bytea[], $11::text[])
             AS record (reference, kind, content, debit_account, debit_entry, credit_account, credit_entry, amount,
                 applied_at, issued, label)
-        ON CONFLICT (reference) DO NOTHING";
-    let query = sqlx::query(sql)
+        {}",
+        conflict.clause("reference")
+    );
+    let query = sqlx::query(&sql)
         .bind(column(records, |record| record.reference.as_bytes()))
         .bind(column(records, |record| record.kind.code()))
         .bind(column(records, |record| &record.content.as_bytes()[..]))
         .bind(column(records, |record| record.debit.map(AccountId::get)))
-        .bind(column(records, |record| record.debit_entry.map(EntryNo::get)))
+        .bind(column(records, |record| number(record.debit, record.debit_entry)))
         .bind(column(records, |record| record.credit.map(AccountId::get)))
-        .bind(column(records, |record| record.credit_entry.map(EntryNo::get)))
+        .bind(column(records, |record| {
+            number(record.credit, record.credit_entry)
+        }))
         .bind(column(records, |record| record.amount.as_i64()))
         .bind(column(records, |record| record.at.unix_micros()))
         .bind(column(records, issued))
         .bind(column(records, |record| {
             record.label.as_ref().map(|label| label.as_str())
         }));
-    all_or_lost(&query.execute(connection).await?, records.len())
+    conflict.insert(connection, query, records.len()).await
+}
+
+/// How an insert behaves if one of its rows is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnConflict {
+    /// The row is left out, and so not among the rows that were affected.
+    CountAffected,
+    /// The row is left out, and so not among the rows that are returned. For distributed tables, where Citus counts it
+    /// as affected.
+    CountReturned,
+    /// The insert fails. For distributed tables: the fastest way, but the error does not say what it is.
+    Fail,
+}
+
+impl From<Layout> for OnConflict {
+    fn from(layout: Layout) -> Self {
+        match layout {
+            Layout::OneServer => Self::CountAffected,
+            Layout::Distributed { .. } => Self::CountReturned,
+        }
+    }
+}
+
+impl OnConflict {
+    /// The end of the statement.
+    fn clause(self, key: &str) -> String {
+        match self {
+            Self::CountAffected => format!("ON CONFLICT ({key}) DO NOTHING"),
+            Self::CountReturned => format!("ON CONFLICT ({key}) DO NOTHING RETURNING 1"),
+            Self::Fail => String::new(),
+        }
+    }
+
+    /// Runs the statement, which inserts this many rows.
+    async fn insert(
+        self,
+        connection: &mut PgConnection,
+        query: Query<'_, Postgres, PgArguments>,
+        rows: usize,
+    ) -> Result<(), Fault> {
+        let inserted = match self {
+            Self::CountAffected => query.execute(connection).await?.rows_affected(),
+            Self::CountReturned => query.fetch_all(connection).await?.len() as u64,
+            Self::Fail => match query.execute(connection).await.map_err(Fault::from) {
+                Ok(done) => done.rows_affected(),
+                // Decided again, the batch finds what is there, or fails again and says why.
+                Err(Fault::Failed(LedgerError::Database(_))) => return Err(Fault::LostRace),
+                Err(fault) => return Err(fault),
+            },
+        };
+        if inserted == rows as u64 {
+            Ok(())
+        } else {
+            Err(Fault::LostRace)
+        }
+    }
 }
 
 /// The column `issued` of a record.
@@ -167,7 +242,7 @@ pub(crate) fn recorded_blinds(journal: &[Record]) -> Vec<(&ReferenceKey, &Record
 }
 
 /// Their records are new, so blinds that already exist do not belong to a record.
-async fn insert_blinds(
+pub(crate) async fn insert_blinds(
     connection: &mut PgConnection,
     blinds: &[(&ReferenceKey, &RecordedBlinds)],
 ) -> Result<(), Fault> {
@@ -274,17 +349,19 @@ async fn delete_waiting(connection: &mut PgConnection, references: &[ReferenceKe
 }
 
 /// A coin that already exists was spent by another process after this transaction looked for it.
-async fn insert_spent(
+pub(crate) async fn insert_spent(
     connection: &mut PgConnection,
     coins: &[(MintKeyNo, SpentDigest)],
+    conflict: OnConflict,
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO spent (mint_key_no, spent_digest)
-        SELECT * FROM unnest($1::int4[], $2::bytea[])
-        ON CONFLICT (mint_key_no, spent_digest) DO NOTHING";
-    let query = sqlx::query(sql)
+    let sql = format!(
+        "INSERT INTO spent (mint_key_no, spent_digest) SELECT * FROM unnest($1::int4[], $2::bytea[]) {}",
+        conflict.clause("mint_key_no, spent_digest")
+    );
+    let query = sqlx::query(&sql)
         .bind(column(coins, |(no, _)| no.get()))
         .bind(column(coins, |(_, digest)| &digest.as_bytes()[..]));
-    all_or_lost(&query.execute(connection).await?, coins.len())
+    conflict.insert(connection, query, coins.len()).await
 }
 
 /// The transaction holds the lock of the mint key's row, so no other process can have inserted these rows.

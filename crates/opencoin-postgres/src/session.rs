@@ -26,14 +26,16 @@ pub(crate) const IDLE_DURATION_MAX: Duration = Duration::from_secs(60);
 ///   locks, and nobody waits for a lock without limit.
 /// - `enable_*`, `jit`, `plan_cache_mode`: every query is a look-up by key. The planner must not scan a table
 ///   because its statistics say that it is empty, and need not plan a statement again each time. Reads of
-///   whole tables, as in an audit, still work.
+///   whole tables, as in an audit, still work. Citus finds the shards of a statement by its parameters, so it must plan
+///   each time.
 pub(crate) const SESSION: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
     SELECT set_config(name, '30s', false) FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout';
     SELECT set_config(name, '2s', false) FROM pg_settings WHERE name = 'lock_timeout';
     SELECT set_config(name, 'off', false) FROM pg_settings
         WHERE name IN ('enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'jit');
-    SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode';
+    SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings
+        WHERE name = 'plan_cache_mode' AND current_setting('citus.multi_shard_modify_mode', true) IS DISTINCT FROM 'sequential';
 ";
 
 /// Whether the server answers a ping. The server or a firewall may have ended an idle connection silently.

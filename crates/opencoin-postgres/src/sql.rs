@@ -9,22 +9,32 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row, TypeInfo, ValueRef};
 
 use crate::fault::{Fault, ledger_error};
+use crate::layout::Layout;
 
-static DIALECT: Dialect = Dialect {
-    for_update: "FOR UPDATE",
-    greatest: "greatest",
-    by_bytes: "COLLATE \"C\"",
-    issued: "(SELECT coalesce(sum(issued), 0)::int8 FROM mint_key_counts WHERE mint_key_no = no)",
-    returned: "(SELECT coalesce(sum(returned), 0)::int8 FROM mint_key_counts WHERE mint_key_no = no)",
-};
+static DIALECT: Dialect = dialect(false);
+static DISTRIBUTED: Dialect = dialect(true);
+
+const fn dialect(is_distributed: bool) -> Dialect {
+    Dialect {
+        for_update: "FOR UPDATE",
+        greatest: "greatest",
+        by_bytes: "COLLATE \"C\"",
+        is_distributed,
+        issued: "(SELECT coalesce(sum(issued), 0)::int8 FROM mint_key_counts WHERE mint_key_no = no)",
+        returned: "(SELECT coalesce(sum(returned), 0)::int8 FROM mint_key_counts WHERE mint_key_no = no)",
+    }
+}
 
 /// A connection that runs the shared SQL.
-pub(crate) struct Sql<'c>(pub(crate) &'c mut PgConnection);
+pub(crate) struct Sql<'c>(pub(crate) &'c mut PgConnection, pub(crate) Layout);
 
 #[async_trait]
 impl Executor for Sql<'_> {
     fn dialect(&self) -> &'static Dialect {
-        &DIALECT
+        match self.1 {
+            Layout::OneServer => &DIALECT,
+            Layout::Distributed { .. } => &DISTRIBUTED,
+        }
     }
 
     async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, SqlError> {

@@ -50,6 +50,14 @@ impl Task {
         }
     }
 
+    /// A transaction that is tried once.
+    pub(crate) const fn single_transaction(name: &'static str) -> Self {
+        Self {
+            attempts_max: 1,
+            ..Self::transaction(name)
+        }
+    }
+
     /// One statement that commits by itself and is tried once.
     pub(crate) const fn statement(name: &'static str) -> Self {
         Self {

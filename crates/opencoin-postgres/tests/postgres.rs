@@ -487,6 +487,17 @@ async fn an_interrupted_creation_of_books_is_completed() {
 }
 
 #[tokio::test]
+async fn tables_cannot_be_distributed_without_citus() {
+    let (ledgers, database) = open().await;
+    drop(ledgers);
+    let refused = PostgresLedger::distribute(&database.url()).await;
+    assert!(
+        matches!(&refused, Err(LedgerError::Address(why)) if why.contains("has no Citus")),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn books_have_an_identity() {
     let database = TestDatabase::create();
     let missing = PostgresLedger::connect_to_existing(&database.url())

@@ -35,6 +35,9 @@ pub struct Dialect {
     pub greatest: &'static str,
     /// Clause after a text column that orders and compares it by bytes.
     pub by_bytes: &'static str,
+    /// Whether `spent`, `transactions` and `blinds` are distributed over servers, so that a statement that reads or
+    /// changes one of them cannot read other tables.
+    pub is_distributed: bool,
     /// Expression for the number of signatures of a row of `mint_keys`.
     pub issued: &'static str,
     /// Expression for the number of returned coins of a row of `mint_keys`.

@@ -4,6 +4,7 @@
 //!
 //! A helper that fails panics with the reason, because only tests call it.
 
+pub mod citus;
 pub mod keys;
 pub mod postgres;
 pub mod postgres_pair;

@@ -72,7 +72,8 @@ pub struct EphemeralPostgres {
     watcher: Child,
     answers: BufReader<ChildStdout>,
     folder: PathBuf,
-    tls_port: Option<u16>,
+    /// The port of `127.0.0.1` on which it listens, if it does.
+    port: Option<u16>,
 }
 
 impl EphemeralPostgres {
@@ -82,7 +83,7 @@ impl EphemeralPostgres {
     /// PostgreSQL is not installed, or the server does not start.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_with(None)
+        Self::start_with(installed_programs(), None, |_| Vec::new())
     }
 
     /// Starts a server that also listens on a port of `127.0.0.1`, where it accepts TLS only. Both files are PEM.
@@ -91,16 +92,18 @@ impl EphemeralPostgres {
     /// As [`Self::start`].
     #[must_use]
     pub fn start_with_tls(certificate: &Path, key: &Path) -> Self {
-        Self::start_with(Some([certificate, key]))
+        Self::start_with(installed_programs(), Some(free_port()), |folder| {
+            tls_settings(folder, [certificate, key])
+        })
     }
 
-    fn start_with(certificate_and_key: Option<[&Path; 2]>) -> Self {
-        let programs = programs().unwrap_or_else(|| {
-            panic!(
-                "cannot find PostgreSQL's programs: run `cargo xtask setup` to install them, or set \
-                 {SERVER_VARIABLE} to the URL of a server"
-            )
-        });
+    /// Starts a server with these programs. With a port, the arguments that `settings` returns make it listen on the
+    /// port of `127.0.0.1`.
+    pub(crate) fn start_with(
+        programs: PathBuf,
+        port: Option<u16>,
+        settings: impl FnOnce(&Path) -> Vec<String>,
+    ) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("opencoin-pg-")
             .tempdir()
@@ -112,11 +115,8 @@ impl EphemeralPostgres {
             .arg(&folder)
             .arg(programs);
         command.arg(CONNECTIONS_MAX.to_string()).current_dir("/");
-        let tls_port = certificate_and_key.map(|_| free_port());
-        command.arg(tls_port.unwrap_or(POSTGRES_PORT).to_string());
-        if let Some(files) = certificate_and_key {
-            command.args(tls_settings(&folder, files));
-        }
+        command.arg(port.unwrap_or(POSTGRES_PORT).to_string());
+        command.args(settings(&folder));
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -132,7 +132,7 @@ impl EphemeralPostgres {
             watcher,
             answers,
             folder,
-            tls_port,
+            port,
         };
         server.expect("ready");
         server
@@ -174,7 +174,7 @@ impl EphemeralPostgres {
     #[must_use]
     pub fn url(&self) -> String {
         let socket = self.folder.join("socket");
-        let port = self.tls_port.unwrap_or(POSTGRES_PORT);
+        let port = self.port.unwrap_or(POSTGRES_PORT);
         format!(
             "postgres://postgres@localhost:{port}/postgres?host={}",
             socket.display()
@@ -187,7 +187,7 @@ impl EphemeralPostgres {
     /// The server was started without TLS.
     #[must_use]
     pub fn tls_port(&self) -> u16 {
-        self.tls_port.expect("the server was started with TLS")
+        self.port.expect("the server was started with TLS")
     }
 
     /// The server's log so far.
@@ -212,7 +212,7 @@ impl Drop for EphemeralPostgres {
 }
 
 /// An unused TCP port.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }
@@ -282,7 +282,14 @@ impl TestDatabase {
     pub fn create_on(server_url: &str) -> Self {
         static CREATED: AtomicU32 = AtomicU32::new(0);
         let number = CREATED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("opencoin_{}_{number}", std::process::id());
+        Self::create_named(server_url, &format!("opencoin_{}_{number}", std::process::id()))
+    }
+
+    /// Creates an empty database of this name on this server.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    pub(crate) fn create_named(server_url: &str, name: &str) -> Self {
         // A killed test program with the same process id may have left its database behind.
         execute(
             server_url,
@@ -292,7 +299,7 @@ impl TestDatabase {
         execute(server_url, &format!("CREATE DATABASE {name}")).expect("the test server makes a database");
         Self {
             server_url: server_url.to_owned(),
-            name,
+            name: name.to_owned(),
         }
     }
 
@@ -378,6 +385,15 @@ fn connected<T: Send>(
             .spawn(run)
             .join()
             .expect("a database client that does not panic")
+    })
+}
+
+fn installed_programs() -> PathBuf {
+    programs().unwrap_or_else(|| {
+        panic!(
+            "cannot find PostgreSQL's programs: run `cargo xtask setup` to install them, or set \
+             {SERVER_VARIABLE} to the URL of a server"
+        )
     })
 }
 

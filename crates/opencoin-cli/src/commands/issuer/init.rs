@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// sqlite:ledger.sqlite.
     #[arg(long, env = "OPENCOIN_DATABASE", hide_env_values = true)]
     database: Option<String>,
+    /// Distribute the tables that grow over the servers of Citus. `--database` names its coordinator.
+    #[arg(long, requires = "database")]
+    distributed: bool,
     /// The cipher suite: RSA-SHA384-PSS-RFC9474, or RSA-SHA256-PSS-CHAUM82 for wallets that support only that.
     #[arg(long, default_value_t)]
     cipher_suite: CipherSuite,
@@ -117,9 +120,17 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let database = environment
         .environment("database")
         .unwrap_or(&new.config.database);
+    let mode = if arguments.distributed {
+        StoreMode::CreateDistributed
+    } else {
+        StoreMode::Create
+    };
+    if arguments.distributed && !is_shared(database) {
+        bail!("--distributed: only the tables of a PostgreSQL database with Citus can be distributed");
+    }
     // Everything that can fail or asks for input comes before the keys are generated, which takes a while.
     if is_shared(database) {
-        let ledger = open_ledger(database, directory.root(), StoreMode::Create).await?;
+        let ledger = open_ledger(database, directory.root(), mode).await?;
         if !ledger.mint_keys().await?.is_empty() {
             bail!("the database already contains the books of a currency; use another database");
         }
@@ -147,7 +158,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let Some(currency) = currency else {
         return show_request(&directory, output);
     };
-    let opened = open_books(database, directory.root(), StoreMode::Create)
+    let opened = open_books(database, directory.root(), mode)
         .await
         .context("the currency is created, but its books are not; `opencoin issuer serve` tries again")?;
     register_mint_keys(&currency, opened.books.ledger.as_ref(), &SystemClock).await?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use opencoin_issuer::{MigratedBooks, migrate_books, schema_state};
+use opencoin_issuer::{MigratedBooks, distribute_books, migrate_books, schema_state};
 use opencoin_terminal::output::OutputArgs;
 use serde_json::json;
 
@@ -15,6 +15,10 @@ pub(crate) struct Arguments {
     /// Show what would be done, and change nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Then distribute the tables that grow over the servers of Citus, with their rows. Stop all servers and signers
+    /// before, and make a backup.
+    #[arg(long, conflicts_with = "dry_run")]
+    distributed: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
@@ -47,6 +51,16 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
             copy.display()
         )
     }));
+    let layout = if arguments.distributed {
+        Some(
+            distribute_books(&config.database, directory.root())
+                .await?
+                .to_string(),
+        )
+    } else {
+        None
+    };
+    lines.extend(layout.clone());
     let pending = state
         .pending
         .iter()
@@ -57,6 +71,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         "migrations": pending.collect::<Vec<_>>(),
         "applied": !arguments.dry_run,
         "copy": copy,
+        "layout": layout,
     });
     output.show(value, lines)
 }

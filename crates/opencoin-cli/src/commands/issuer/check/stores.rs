@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::KeyStore;
-use opencoin_issuer::{OpenedBooks, StoreMode, database_protection, open_books, schema_state};
+use opencoin_issuer::{OpenedBooks, StoreMode, books_layout, database_protection, open_books, schema_state};
 use opencoin_keys::{Clock, Currency, SystemClock};
 use opencoin_ledger::{Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus, SchemaState};
 
@@ -55,6 +55,11 @@ pub(super) async fn books(subject: &Subject<'_>, report: &mut Report) -> Option<
             ),
         ),
         Err(error) => report.failed("database", error.to_string()),
+    }
+    match books_layout(database, root).await {
+        Ok(None) => {}
+        Ok(Some(layout)) => report.ok("tables", layout.to_string()),
+        Err(error) => report.failed("tables", error.to_string()),
     }
     match schema_state(database, root).await {
         Ok(state) => schema(&state, report),

@@ -1,0 +1,57 @@
+//! The store passes the conformance tests with tables that Citus distributes over two workers.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::{Arc, OnceLock};
+
+use opencoin_audit::AuditSource;
+use opencoin_conformance::{Pair, World};
+use opencoin_postgres::{Layout, PostgresLedger};
+use opencoin_testkit::citus::{CitusCluster, CitusDatabase, PROGRAMS_VARIABLE};
+
+static CLUSTER: OnceLock<Option<CitusCluster>> = OnceLock::new();
+
+fn cluster() -> Option<&'static CitusCluster> {
+    CLUSTER.get_or_init(CitusCluster::start).as_ref()
+}
+
+/// Books on distributed tables, opened by two processes.
+async fn open() -> (Pair, CitusDatabase) {
+    let database = cluster().unwrap().create_database();
+    let first = PostgresLedger::connect_distributed(&database.url())
+        .await
+        .unwrap();
+    let second = PostgresLedger::connect(&database.url()).await.unwrap();
+    ([Arc::new(first), Arc::new(second)], database)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_on_distributed_tables_passes_the_conformance_tests() {
+    if cluster().is_none() {
+        println!("SKIPPED: {PROGRAMS_VARIABLE} does not name the programs of a PostgreSQL with Citus");
+        return;
+    }
+    opencoin_conformance::conformance_tests!(one_by_one open);
+}
+
+#[tokio::test]
+async fn existing_books_are_distributed_with_their_rows() {
+    let Some(cluster) = cluster() else { return };
+    let database = cluster.create_database();
+    let url = database.url();
+    let ledger = Arc::new(PostgresLedger::connect(&url).await.unwrap());
+    assert_eq!(ledger.layout(), Layout::OneServer);
+    let pair: Pair = [Arc::clone(&ledger) as _, Arc::clone(&ledger) as _];
+    let _world = World::with_paid_in(&pair, 100).await;
+    let before = ledger.audit_facts().await.unwrap();
+    ledger.close().await;
+    let layout = Layout::Distributed {
+        servers: 2,
+        shards: 8,
+    };
+    for _ in 0..2 {
+        assert_eq!(PostgresLedger::distribute(&url).await, Ok(layout));
+    }
+    let ledger = PostgresLedger::connect_to_existing(&url).await.unwrap();
+    assert_eq!(ledger.layout(), layout);
+    assert_eq!(ledger.audit_facts().await.unwrap(), before);
+}
