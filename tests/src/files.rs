@@ -68,3 +68,16 @@ pub fn make_certificates(folder: &Path) {
     let script = deploy::path("signer/certificates.sh");
     deploy::run(Command::new("sh").arg(script).arg(folder).arg("127.0.0.1"));
 }
+
+/// Copies the certificates of one side, `signer` or `server`, to where `issuer.toml` of a currency's folder names them.
+pub fn use_certificates(certificates: &Path, currency: &Path, side: &str) {
+    let folder = currency.join("tls");
+    fs::create_dir_all(&folder).unwrap();
+    for name in [
+        "authority.pem".to_owned(),
+        format!("{side}.pem"),
+        format!("{side}.key"),
+    ] {
+        fs::copy(certificates.join(&name), folder.join(&name)).unwrap();
+    }
+}

@@ -9,6 +9,8 @@ pub mod deploy;
 pub mod failover;
 pub mod files;
 pub mod foreign_wallet;
+pub mod load;
+pub mod machines;
 mod master;
 mod process;
 mod program;
@@ -36,6 +38,13 @@ pub use wallet::Wallet;
 pub const CHAUM82: &str = "RSA-SHA256-PSS-CHAUM82";
 /// The default cipher suite.
 pub const RFC9474: &str = "RSA-SHA384-PSS-RFC9474";
+
+/// A migration of a later version with which this program is compatible.
+pub const COMPATIBLE_MIGRATION: &str = "
+    ALTER TABLE accounts ADD COLUMN of_the_future int8 NOT NULL DEFAULT 0;
+    ALTER TABLE transactions ADD COLUMN of_the_future int8;
+    INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9000, 'from the future', true, '\\x00', 0);";
 
 /// The range of [`free_port`]. Each process begins somewhere else in it.
 const FIRST_PORT: u16 = 15_000;

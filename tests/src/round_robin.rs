@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 /// The interval of the health checks.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(100);
+/// Stands for no server.
+const NO_PORT: u16 = 0;
 
 struct Server {
     port: u16,
@@ -20,6 +22,8 @@ pub struct RoundRobin {
     /// The port on loopback where it listens.
     pub port: u16,
     served: Arc<AtomicUsize>,
+    /// The port of the server to which the last connection was forwarded.
+    last: Arc<AtomicU16>,
     servers: Arc<Vec<Server>>,
 }
 
@@ -39,12 +43,19 @@ impl RoundRobin {
         Self::forward_to(port, servers)
     }
 
+    /// Listens on another port as well, with the same health checks and its own turns.
+    #[must_use]
+    pub fn also_on(&self, port: u16) -> Self {
+        Self::forward_to(port, Arc::clone(&self.servers))
+    }
+
     fn forward_to(port: u16, servers: Arc<Vec<Server>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        let served = Arc::new(AtomicUsize::new(0));
+        let (served, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU16::new(NO_PORT)));
         let forwarder = Self {
             port,
             served: Arc::clone(&served),
+            last: Arc::clone(&last),
             servers: Arc::clone(&servers),
         };
         thread::spawn(move || {
@@ -54,6 +65,7 @@ impl RoundRobin {
                 let next = in_turn
                     .find(|server| server.is_ready.load(Ordering::Relaxed))
                     .map(|server| server.port);
+                last.store(next.unwrap_or(NO_PORT), Ordering::SeqCst);
                 thread::spawn(move || {
                     let next = next.ok_or(io::ErrorKind::HostUnreachable)?;
                     forward(client?, TcpStream::connect(("127.0.0.1", next))?)
@@ -68,6 +80,12 @@ impl RoundRobin {
     pub fn is_ready(&self, port: u16) -> bool {
         let mut servers = self.servers.iter();
         servers.any(|server| server.port == port && server.is_ready.load(Ordering::Relaxed))
+    }
+
+    /// The port of the server to which the last connection was forwarded, `None` if no server was ready.
+    #[must_use]
+    pub fn last_server(&self) -> Option<u16> {
+        Some(self.last.load(Ordering::SeqCst)).filter(|port| *port != NO_PORT)
     }
 
     /// The number of connections so far.

@@ -5,8 +5,8 @@
 use std::env;
 use std::time::Duration;
 
-use opencoin_e2e::Database;
-use opencoin_e2e::torture::{Options, run};
+use opencoin_e2e::torture::{Options, TortureDatabase, run};
+use opencoin_testkit::citus::PROGRAMS_VARIABLE;
 
 const SEED_VARIABLE: &str = "OPENCOIN_TORTURE_SEED";
 const SEED: u64 = 20;
@@ -15,15 +15,24 @@ const TIME: Duration = Duration::from_secs(8);
 
 #[test]
 fn no_coin_is_lost_and_none_is_doubled_on_sqlite() {
-    torture(Database::Sqlite);
+    torture(TortureDatabase::Sqlite);
 }
 
 #[test]
 fn no_coin_is_lost_and_none_is_doubled_on_postgres() {
-    torture(Database::Postgres);
+    torture(TortureDatabase::Postgres);
 }
 
-fn torture(database: Database) {
+#[test]
+fn no_coin_is_lost_and_none_is_doubled_on_citus() {
+    if env::var_os(PROGRAMS_VARIABLE).is_none() {
+        println!("SKIPPED: {PROGRAMS_VARIABLE} does not name the programs of a PostgreSQL with Citus");
+        return;
+    }
+    torture(TortureDatabase::Citus);
+}
+
+fn torture(database: TortureDatabase) {
     let seed = env::var(SEED_VARIABLE).map_or(SEED, |seed| seed.parse().expect("the seed is a number"));
     let outcome = run(&Options {
         database,

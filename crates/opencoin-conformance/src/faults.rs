@@ -51,6 +51,17 @@ const SIGNER: u8 = 1;
 /// The time at which the waiting mint of the prepared books is given up. Its keys still sign then.
 const LONG_WAIT: i64 = SIGN_TO - 1;
 
+/// The references of transactions in these books.
+const TRANSACTIONS: [&str; 7] = [
+    "minted before",
+    "recouped before",
+    "mint",
+    "renew",
+    "recoup",
+    "waits",
+    "patient",
+];
+
 /// Everything that can be read from the small books of these tests.
 #[derive(Debug, PartialEq, Eq)]
 struct Books {
@@ -163,6 +174,24 @@ impl FaultCase {
         self.assert_stored(ledger).await;
     }
 
+    /// Call it while the change is stored and a part of it may be invisible: the store fails, or the change is there.
+    /// It is not refused, and no reader is told that it was not made.
+    pub async fn assert_in_doubt(&self, ledger: &dyn Store) {
+        let is_for_later = |error: &LedgerError| {
+            matches!(error, LedgerError::Unavailable(_) | LedgerError::Contended { .. })
+        };
+        for (name, expected) in TRANSACTIONS.iter().zip(&self.after.transactions) {
+            match ledger.transaction(&reference(name)).await {
+                Ok(found) => assert_eq!(&found, expected, "{}", self.name()),
+                Err(error) => assert!(is_for_later(&error), "{}: {error:?}", self.name()),
+            }
+        }
+        match self.apply(ledger).await {
+            Ok(answer) => assert_eq!(answer, self.answer(true), "{}", self.name()),
+            Err(error) => assert!(is_for_later(&error), "{}: {error:?}", self.name()),
+        }
+    }
+
     /// Call it after a fault that stored everything: the books contain the change once, and repeating it gets
     /// the same effect and changes nothing.
     pub async fn assert_stored(&self, ledger: &dyn Store) {
@@ -179,15 +208,7 @@ impl Books {
         for name in ["alice", "bob", "carol"] {
             accounts.push(account(ledger, name).await);
         }
-        for name in [
-            "minted before",
-            "recouped before",
-            "mint",
-            "renew",
-            "recoup",
-            "waits",
-            "patient",
-        ] {
+        for name in TRANSACTIONS {
             let reference = reference(name);
             transactions.push(ledger.transaction(&reference).await.unwrap());
             waiting.push(ledger.accounts().waiting(&reference).await.unwrap());

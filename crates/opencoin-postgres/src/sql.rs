@@ -9,6 +9,7 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row, TypeInfo, ValueRef};
 
 use crate::fault::{Fault, ledger_error};
+use crate::in_doubt;
 use crate::layout::Layout;
 
 static DIALECT: Dialect = dialect(false);
@@ -47,6 +48,13 @@ impl Executor for Sql<'_> {
             take(cells(&row)?)?;
         }
         Ok(())
+    }
+
+    async fn wait_for_commits(&mut self) -> Result<(), SqlError> {
+        match self.1 {
+            Layout::OneServer => Ok(()),
+            Layout::Distributed { .. } => Ok(in_doubt::wait_for_all(self.0).await?),
+        }
     }
 }
 

@@ -21,6 +21,13 @@ pub trait Executor: Send {
     /// # Errors
     /// As [`Self::execute`], or an error of `take`, which ends the reading.
     async fn stream(&mut self, sql: &str, values: &[Value<'_>], take: TakeRow<'_>) -> Result<(), SqlError>;
+
+    /// Waits until the rows of all transactions that have committed are visible. On distributed tables a commit
+    /// reaches the servers one after the other; elsewhere there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unavailable`] if a server does not answer in time.
+    async fn wait_for_commits(&mut self) -> Result<(), SqlError>;
 }
 
 /// Called with each row of a stream.

@@ -5,7 +5,7 @@ use opencoin_ledger::{MintKeyId, stored};
 use crate::{Dialect, Executor, Row, SqlError};
 
 /// Compares the stored rows of a key's coins with the key's counters. One statement is one snapshot. On distributed
-/// tables there is none: coins that come back meanwhile look like a difference.
+/// tables there is none: coins that come back meanwhile look like a difference, and those that came back before do not.
 ///
 /// # Errors
 /// They differ, or the database cannot be read.
@@ -23,6 +23,7 @@ pub async fn check_coins(sql: &mut dyn Executor, id: MintKeyId) -> Result<(), Sq
         let Some((no, counted)) = sql.optional::<(i64, [i64; 2])>(&query, &values, counted).await? else {
             return Ok(());
         };
+        sql.wait_for_commits().await?;
         let mut rows = [0; 2];
         for (table, rows) in ["spent", "recouped"].into_iter().zip(&mut rows) {
             let query = format!("SELECT count(*) FROM {table} WHERE mint_key_no = $1");

@@ -40,6 +40,7 @@ pub async fn unsigned(
     transactions_max: usize,
 ) -> Result<UnsignedPage, SqlError> {
     assert!(transactions_max > 0, "a page holds at least one transaction");
+    sql.wait_for_commits().await?;
     let query = "SELECT id, transactions.reference, blinds.blinds
         FROM transactions JOIN blinds ON blinds.reference = transactions.reference
         WHERE id > $1 AND applied_at BETWEEN $2 AND $3 ORDER BY id LIMIT $4";

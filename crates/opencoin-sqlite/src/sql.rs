@@ -39,6 +39,10 @@ impl Executor for Sql<'_> {
         }
         Ok(())
     }
+
+    async fn wait_for_commits(&mut self) -> Result<(), SqlError> {
+        Ok(())
+    }
 }
 
 fn query<'q>(sql: &'q str, values: &[Value<'q>]) -> Query<'q, Sqlite, SqliteArguments<'q>> {

@@ -6,14 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::postgres::{EphemeralPostgres, TestDatabase, free_port};
+use crate::postgres_proxy::PostgresProxy;
 
 /// Names the folder with `initdb` and `postgres` of a PostgreSQL that has Citus. No Linux distribution has one.
 pub const PROGRAMS_VARIABLE: &str = "OPENCOIN_TEST_CITUS";
 
+/// The number of servers: a coordinator and two workers.
+pub const SERVERS: usize = 3;
+
 /// A coordinator and two workers. Dropping it stops them.
 pub struct CitusCluster {
-    coordinator: Server,
-    workers: [Server; 2],
+    /// The coordinator, and then the workers.
+    servers: [Server; SERVERS],
     databases: AtomicU64,
     /// Citus cannot create two databases at once.
     creating: Mutex<()>,
@@ -22,8 +26,12 @@ pub struct CitusCluster {
 /// A database on all servers of the cluster.
 pub struct CitusDatabase {
     name: String,
-    coordinator: TestDatabase,
-    _workers: [TestDatabase; 2],
+    /// The ports at which the coordinator finds its workers.
+    worker_ports: Vec<u16>,
+    /// Between the coordinator and each worker, if there are any.
+    proxies: Vec<PostgresProxy>,
+    /// The database on the coordinator, and then on the workers.
+    databases: [TestDatabase; SERVERS],
 }
 
 struct Server {
@@ -41,8 +49,7 @@ impl CitusCluster {
         let programs = PathBuf::from(env::var_os(PROGRAMS_VARIABLE)?);
         let server = || Server::start(&programs);
         Some(Self {
-            coordinator: server(),
-            workers: [server(), server()],
+            servers: [server(), server(), server()],
             databases: AtomicU64::new(0),
             creating: Mutex::new(()),
         })
@@ -54,27 +61,62 @@ impl CitusCluster {
     /// Citus refuses.
     #[must_use]
     pub fn create_database(&self) -> CitusDatabase {
+        self.create(|_| None)
+    }
+
+    /// The same with a proxy between the coordinator and each worker.
+    ///
+    /// # Panics
+    /// Citus refuses.
+    #[must_use]
+    pub fn create_database_with_proxies(&self) -> CitusDatabase {
+        self.create(|worker| Some(PostgresProxy::start(&worker.url())))
+    }
+
+    fn create(&self, proxy: impl Fn(&TestDatabase) -> Option<PostgresProxy>) -> CitusDatabase {
         let _creating = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("books_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let create = |server: &Server| {
+        let databases = self.servers.each_ref().map(|server| {
             let database = TestDatabase::create_named(&server.postgres.url(), &name);
             database.execute("CREATE EXTENSION citus");
             database
-        };
-        let workers = self.workers.each_ref().map(create);
-        let coordinator = create(&self.coordinator);
-        coordinator.execute(&format!(
+        });
+        let [coordinator, workers @ ..] = &self.servers;
+        let proxies: Vec<Option<PostgresProxy>> = databases[1..].iter().map(proxy).collect();
+        databases[0].execute(&format!(
             "SELECT citus_set_coordinator_host('127.0.0.1', {})",
-            self.coordinator.port
+            coordinator.port
         ));
-        for worker in &self.workers {
-            coordinator.execute(&format!("SELECT citus_add_node('127.0.0.1', {})", worker.port));
+        let worker_ports: Vec<u16> = workers
+            .iter()
+            .zip(&proxies)
+            .map(|(worker, proxy)| proxy.as_ref().map_or(worker.port, PostgresProxy::port))
+            .collect();
+        for port in &worker_ports {
+            databases[0].execute(&format!("SELECT citus_add_node('127.0.0.1', {port})"));
         }
         CitusDatabase {
             name,
-            coordinator,
-            _workers: workers,
+            worker_ports,
+            proxies: proxies.into_iter().flatten().collect(),
+            databases,
         }
+    }
+
+    /// Crashes a server: 0 is the coordinator, 1 and 2 are the workers. See [`EphemeralPostgres::crash`].
+    ///
+    /// # Panics
+    /// The server is not running.
+    pub fn crash(&mut self, server: usize) {
+        self.servers[server].postgres.crash();
+    }
+
+    /// Starts a server after [`Self::crash`].
+    ///
+    /// # Panics
+    /// The server does not start.
+    pub fn restart(&mut self, server: usize) {
+        self.servers[server].postgres.restart();
     }
 }
 
@@ -82,7 +124,7 @@ impl CitusDatabase {
     /// The URL of the database on the coordinator.
     #[must_use]
     pub fn url(&self) -> String {
-        self.coordinator.url()
+        self.databases[0].url()
     }
 
     /// The name of the database on every server.
@@ -91,12 +133,39 @@ impl CitusDatabase {
         &self.name
     }
 
+    /// The proxies between the coordinator and the workers, if there are any.
+    #[must_use]
+    pub fn proxies(&self) -> &[PostgresProxy] {
+        &self.proxies
+    }
+
+    /// The database on the coordinator, and then on the workers.
+    #[must_use]
+    pub fn on_each_server(&self) -> &[TestDatabase; SERVERS] {
+        &self.databases
+    }
+
+    /// The number of rows of a distributed table on each worker.
+    ///
+    /// # Panics
+    /// A server does not answer.
+    #[must_use]
+    pub fn rows_on_each_worker(&self, table: &str) -> Vec<i64> {
+        let rows = |port: &u16| {
+            self.databases[0].number(&format!(
+                "SELECT coalesce(sum(result::int8), 0)::int8
+                FROM run_command_on_placements('{table}', 'SELECT count(*) FROM %s') WHERE nodeport = {port}"
+            ))
+        };
+        self.worker_ports.iter().map(rows).collect()
+    }
+
     /// Runs SQL statements on the coordinator.
     ///
     /// # Panics
     /// A statement fails.
     pub fn execute(&self, statements: &str) {
-        self.coordinator.execute(statements);
+        self.databases[0].execute(statements);
     }
 }
 

@@ -327,6 +327,15 @@ impl TestDatabase {
         self.try_execute(statements).expect("the statements of the test");
     }
 
+    /// The number that a query returns, past the program under test.
+    ///
+    /// # Panics
+    /// The query fails, or returns something else.
+    #[must_use]
+    pub fn number(&self, sql: &str) -> i64 {
+        query(&self.url(), sql).expect("the query of the test")
+    }
+
     /// Like [`Self::execute`], for statements that may fail.
     ///
     /// # Errors

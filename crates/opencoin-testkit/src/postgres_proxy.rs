@@ -1,5 +1,5 @@
 //! A proxy between a program and PostgreSQL that closes connections before, during or after the commit of a
-//! write.
+//! write. The program can be another PostgreSQL that commits in two phases.
 //!
 //! It listens on loopback TCP without encryption and forwards to a server that a test can change, to simulate a
 //! failover. Two threads serve each connection; they end when either side closes it.
@@ -18,6 +18,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use self::upstream::{Socket, Upstream};
+pub use self::wire::Phase;
 use self::wire::{IDLE, Message, Opening, Session, kind};
 
 /// A fault in a commit of a write. The proxy closes both sockets of the connection.
@@ -99,6 +100,12 @@ impl PostgresProxy {
         }
     }
 
+    /// The port of `127.0.0.1` on which it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// The URL of the database through the proxy.
     #[must_use]
     pub fn url(&self) -> String {
@@ -123,6 +130,11 @@ impl PostgresProxy {
     /// Injects this fault into the next commit of a write, once. A commit that the server refuses does not count.
     pub fn strike_once(&self, fault: Fault) {
         self.shared.lock().plan.once = Some(fault);
+    }
+
+    /// Injects this fault into every commit of this phase from now on.
+    pub fn strike_phase(&self, phase: Phase, fault: Fault) {
+        self.shared.lock().plan.phase = Some((phase, fault));
     }
 
     /// Injects random faults from now on. The same seed and the same commits give the same faults.
@@ -163,12 +175,15 @@ const PER_MILLE: u32 = 1000;
 #[derive(Default)]
 struct Plan {
     once: Option<Fault>,
+    phase: Option<(Phase, Fault)>,
     random: Option<(ChaCha20Rng, Rates)>,
 }
 
 impl Plan {
-    fn next(&mut self) -> Option<Fault> {
-        self.once.take().or_else(|| {
+    fn next(&mut self, phase: Phase) -> Option<Fault> {
+        let of_phase = self.phase.filter(|(struck, _)| *struck == phase);
+        let planned = self.once.take().or(of_phase.map(|(_, fault)| fault));
+        planned.or_else(|| {
             let (
                 rng,
                 Rates {
@@ -260,10 +275,10 @@ impl Shared {
     }
 
     /// Counts a commit of a write and returns the fault to inject, if any.
-    fn commit(&self) -> Option<Fault> {
+    fn commit(&self, phase: Phase) -> Option<Fault> {
         let mut state = self.lock();
         state.counts.commits += 1;
-        state.plan.next()
+        state.plan.next(phase)
     }
 
     fn struck(&self, fault: Fault) {
@@ -319,7 +334,8 @@ impl Link {
             let message = Message::read(&mut reader)?;
             group.extend_from_slice(message.bytes());
             if session.see(&message) {
-                let fault = self.end_group(&mut session).then(|| shared.commit()).flatten();
+                let phase = self.end_group(&mut session);
+                let fault = phase.and_then(|phase| shared.commit(phase));
                 match fault {
                     Some(Fault::BeforeCommit) => {
                         shared.struck(Fault::BeforeCommit);
@@ -341,7 +357,7 @@ impl Link {
         }
     }
 
-    fn end_group(&self, session: &mut Session) -> bool {
+    fn end_group(&self, session: &mut Session) -> Option<Phase> {
         let mut answers = self.answers();
         let status = (answers.owed == 0).then_some(answers.status);
         answers.owed += 1;

@@ -35,7 +35,7 @@ Usage: cargo xtask COMMAND
   fixtures            Regenerate the files of fixtures/run.
   fixtures --check    List the files of fixtures/run that would change.
   torture OPTIONS     Inject crashes and faults while wallets work, and audit the money: --minutes N (for each database),
-                      --seed S, --database sqlite|postgres|both; torture --help shows all options.
+                      --seed S, --database sqlite|postgres|citus|both; torture --help shows all options.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
   otel                Lint and test the feature otel, which the other commands leave out.
   openapi             Regenerate docs/openapi.json and docs/openapi-public.json.

@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use opencoin_e2e::Database;
-use opencoin_e2e::torture::{Options, run};
+use opencoin_e2e::torture::{Options, TortureDatabase, run};
 use rand::RngCore;
 use rand::rngs::OsRng;
 
@@ -35,6 +34,9 @@ struct Arguments {
 enum Databases {
     Sqlite,
     Postgres,
+    /// PostgreSQL with Citus, whose programs are in the folder that OPENCOIN_TEST_CITUS names.
+    Citus,
+    /// SQLite, then PostgreSQL on one server.
     Both,
 }
 
@@ -44,9 +46,10 @@ fn main() -> ExitCode {
     println!("seed {seed}");
     let time = Duration::from_secs(arguments.seconds.unwrap_or(arguments.minutes * 60));
     let databases = match arguments.database {
-        Databases::Sqlite => vec![Database::Sqlite],
-        Databases::Postgres => vec![Database::Postgres],
-        Databases::Both => vec![Database::Sqlite, Database::Postgres],
+        Databases::Sqlite => vec![TortureDatabase::Sqlite],
+        Databases::Postgres => vec![TortureDatabase::Postgres],
+        Databases::Citus => vec![TortureDatabase::Citus],
+        Databases::Both => vec![TortureDatabase::Sqlite, TortureDatabase::Postgres],
     };
     let outcomes: Vec<bool> = databases
         .into_iter()

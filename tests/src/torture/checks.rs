@@ -8,6 +8,11 @@ use super::purse::WALLETS_KILLED;
 use super::{OPENING, Torture, nemesis, proxy};
 use crate::foreign_wallet::{Answer, request_redeem};
 
+/// The rows of a distributed table from which on they must be spread evenly.
+const ROWS_COMPARED_MIN: i64 = 2000;
+/// The largest difference between two workers, in per cent of the smaller number.
+const ROWS_DIFFERENCE_PER_CENT_MAX: i64 = 10;
+
 impl Torture {
     /// No coin is outstanding: all money is back in the accounts, and no coin can be spent a second time.
     pub(super) fn check(&self, credited: u64) {
@@ -16,6 +21,23 @@ impl Torture {
         self.check_double_spending();
         self.check_accounts(credited);
         self.issuers.audit(true);
+        self.check_distribution();
+    }
+
+    /// Distributed tables have about the same number of rows on each server.
+    fn check_distribution(&self) {
+        for (table, rows) in self.issuers.books.rows_on_each_worker() {
+            for (worker, rows) in (1..).zip(&rows) {
+                let name = format!("rows of {table} on worker {worker}");
+                self.tally.add(&name, rows.unsigned_abs());
+            }
+            let (least, most) = (*rows.iter().min().unwrap(), *rows.iter().max().unwrap());
+            let is_even = (most - least) * 100 <= least * ROWS_DIFFERENCE_PER_CENT_MAX;
+            if rows.iter().sum::<i64>() >= ROWS_COMPARED_MIN && !is_even {
+                self.tally
+                    .violate(format!("the rows of {table} on each worker: {rows:?}"));
+            }
+        }
     }
 
     /// Even the shortest run has had faults and comparisons.

@@ -63,8 +63,14 @@ impl Issuers {
             "--url",
             url,
         ];
+        let distributed: &[&str] = if issuers.books.is_distributed() {
+            &["--distributed"]
+        } else {
+            &[]
+        };
+        let database = ["--database", &address, "--cipher-suite", RFC9474];
         let _ = issuers
-            .operate(&[&init[..], &["--database", &address, "--cipher-suite", RFC9474]].concat())
+            .operate(&[&init[..], &database, distributed].concat())
             .success();
         (0..count).for_each(|index| issuers.revive(index));
         issuers

@@ -34,7 +34,7 @@ use self::proxy::Proxy;
 use self::purse::{Purse, Slot};
 use self::tally::Tally;
 use crate::foreign_wallet::ForeignWallet;
-use crate::{Database, free_port};
+use crate::free_port;
 
 const PURSES: usize = 3;
 const CLIENTS: usize = 4;
@@ -45,11 +45,22 @@ const OPENING: u64 = 1_000_000_000;
 /// In a run of at least this length every kind of fault must happen.
 const COMPLETE_FROM: Duration = Duration::from_secs(60);
 
+/// The database of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TortureDatabase {
+    /// SQLite, with one issuer.
+    Sqlite,
+    /// PostgreSQL, with two issuers.
+    Postgres,
+    /// PostgreSQL distributed by Citus, a coordinator and two workers, with two issuers.
+    Citus,
+}
+
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// One issuer with SQLite, or two with PostgreSQL.
-    pub database: Database,
+    /// Where the books are.
+    pub database: TortureDatabase,
     /// How long wallets and nemesis work, without finishing and checking.
     pub time: Duration,
     /// Determines the order of faults.
@@ -107,13 +118,14 @@ impl Torture {
         let mut rng = StdRng::seed_from_u64(options.seed);
         let (dir, port) = (folder.join("currency"), free_port());
         let (books, count) = match options.database {
-            Database::Sqlite => (
+            TortureDatabase::Sqlite => (
                 Books::Sqlite {
                     file: dir.join("ledger.sqlite"),
                 },
                 1,
             ),
-            Database::Postgres => (Books::postgres(), 2),
+            TortureDatabase::Postgres => (Books::postgres(), 2),
+            TortureDatabase::Citus => (Books::citus(), 2),
         };
         let url = format!("http://127.0.0.1:{port}");
         let issuers = Issuers::start(dir, books, count, &url, Arc::clone(tally));

@@ -8,7 +8,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::books::{Books, COMMIT_FAULT_NAMES, Trigger, fired};
+use super::books::{Books, CONNECTIONS_CUT, Trigger, fired};
 use super::issuers::Issuers;
 use super::purse::{Slot, WALLETS_KILLED};
 use super::tally::Tally;
@@ -34,7 +34,8 @@ enum Kill {
 
 #[derive(Debug, Clone, Copy)]
 enum Break {
-    Crash,
+    /// Crashes the server with this number.
+    Crash(usize),
     CutConnections,
     PauseSigning,
     Fail(Trigger),
@@ -47,10 +48,7 @@ pub(super) fn fault_names(books: &Books) -> Vec<String> {
     let mut names = ["issuers killed", WALLETS_KILLED, "signing paused"]
         .map(str::to_owned)
         .to_vec();
-    if let Books::Postgres { .. } = books {
-        names.extend(["PostgreSQL crashed", "PostgreSQL connections cut"].map(str::to_owned));
-        names.extend(COMMIT_FAULT_NAMES.map(str::to_owned));
-    }
+    names.extend(books.fault_names().into_iter().map(str::to_owned));
     names.extend(triggers_fired(books));
     names
 }
@@ -107,10 +105,13 @@ pub(super) fn break_books(issuers: &Issuers, account: &str, tally: &Tally, mut r
                 return credited;
             }
             match fault {
-                Break::Crash => crash(&issuers.books, tally, &mut rng),
+                Break::Crash(server) => {
+                    let wait = || pause(tally, &mut rng, FAULT_MILLIS);
+                    tally.count(issuers.books.crash(server, wait));
+                }
                 Break::CutConnections => {
                     persist(tally, "cut connections", || issuers.books.cut_connections());
-                    tally.count("PostgreSQL connections cut");
+                    tally.count(CONNECTIONS_CUT);
                 }
                 Break::PauseSigning => {
                     let _ = issuers.operate_until_done(&["signing", "pause"]);
@@ -150,28 +151,13 @@ fn deck(books: &Books, rng: &mut StdRng) -> Vec<Break> {
         Break::Audit,
         Break::Credit,
     ]);
-    if let Books::Postgres { .. } = books {
-        deck.extend([
-            Break::Crash,
-            Break::Crash,
-            Break::CutConnections,
-            Break::CutConnections,
-            Break::CutConnections,
-        ]);
+    let servers = books.servers();
+    deck.extend(servers.iter().map(|server| Break::Crash(*server)));
+    if !servers.is_empty() {
+        deck.extend([Break::CutConnections; 3]);
     }
     deck.shuffle(rng);
     deck
-}
-
-fn crash(books: &Books, tally: &Tally, rng: &mut StdRng) {
-    let Books::Postgres { server, .. } = books else {
-        return;
-    };
-    let mut server = server.lock().unwrap();
-    server.crash();
-    tally.count("PostgreSQL crashed");
-    pause(tally, rng, FAULT_MILLIS);
-    server.restart();
 }
 
 /// Installs a trigger, waits until it fires, and removes it.

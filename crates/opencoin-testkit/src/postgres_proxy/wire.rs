@@ -3,7 +3,7 @@
 //! The client sends groups of messages: a `Query`, or `Parse`, `Bind`, `Execute` and so on up to a `Sync`.
 //! The server ends its answer to each with `ReadyForQuery`, which says whether a transaction is open. A group
 //! commits a write when it ends a transaction that wrote with `COMMIT`, or when it writes outside any
-//! transaction.
+//! transaction. The two phases of a distributed commit (`PREPARE TRANSACTION`, `COMMIT PREPARED`) count each.
 //!
 //! Statements are classified by their words only. Words in comments and strings are not told apart.
 
@@ -65,6 +65,17 @@ impl Message {
     }
 }
 
+/// What the end of a group does to a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It commits the write.
+    Commit,
+    /// It prepares the write for a commit on several servers.
+    Prepare,
+    /// It commits a write that was prepared.
+    CommitPrepared,
+}
+
 /// The first message of a client, which has no type byte.
 pub(super) enum Opening {
     /// A request for encryption. The proxy refuses it with `N`, and the client sends another opening.
@@ -109,6 +120,8 @@ fn read_counted(reader: &mut impl Read, kind: &[u8]) -> io::Result<Vec<u8>> {
 enum Statement {
     Begin,
     Commit,
+    Prepare,
+    CommitPrepared,
     Rollback,
     Write,
     Other,
@@ -131,7 +144,9 @@ impl Statement {
         };
         match upper.first().map(String::as_str) {
             Some("BEGIN" | "START") => Self::Begin,
+            Some("COMMIT") if upper.get(1).is_some_and(|word| word == "PREPARED") => Self::CommitPrepared,
             Some("COMMIT" | "END") => Self::Commit,
+            Some("PREPARE") if upper.get(1).is_some_and(|word| word == "TRANSACTION") => Self::Prepare,
             Some("ROLLBACK" | "ABORT") if upper.get(1).is_none_or(|word| word != "TO") => Self::Rollback,
             _ if upper.iter().enumerate().any(writes) => Self::Write,
             _ => Self::Other,
@@ -176,24 +191,29 @@ impl Session {
         matches!(message.kind(), kind::QUERY | kind::SYNC)
     }
 
-    /// Ends the group. Returns whether it commits a write if the server accepts all of it. `status` is the
-    /// server's last transaction status, or `None` while answers are outstanding.
-    pub(super) fn commits_at_end_of_group(&mut self, status: Option<u8>) -> bool {
+    /// Ends the group. Returns how it commits a write if the server accepts all of it; `None` if it commits none.
+    /// `status` is the server's last transaction status, or `None` while answers are outstanding.
+    pub(super) fn commits_at_end_of_group(&mut self, status: Option<u8>) -> Option<Phase> {
         if let Some(status) = status {
             self.in_transaction = status != IDLE;
             self.wrote &= self.in_transaction && status != FAILED;
         }
-        let mut commits = false;
+        let mut commits = None;
         for statement in self.group.drain(..) {
             match statement {
                 Statement::Begin => self.in_transaction = true,
-                Statement::Commit => {
-                    commits |= self.wrote;
+                Statement::Commit | Statement::Prepare => {
+                    let phase = match statement {
+                        Statement::Prepare => Phase::Prepare,
+                        _ => Phase::Commit,
+                    };
+                    commits = self.wrote.then_some(phase).or(commits);
                     (self.in_transaction, self.wrote) = (false, false);
                 }
+                Statement::CommitPrepared => commits = Some(Phase::CommitPrepared),
                 Statement::Rollback => (self.in_transaction, self.wrote) = (false, false),
                 Statement::Write if self.in_transaction => self.wrote = true,
-                Statement::Write => commits = true,
+                Statement::Write => commits = Some(Phase::Commit),
                 Statement::Other => {}
             }
         }
@@ -212,7 +232,7 @@ mod tests {
 
     fn query(session: &mut Session, text: &str) -> bool {
         assert!(session.see(&message(kind::QUERY, format!("{text}\0").as_bytes())));
-        session.commits_at_end_of_group(None)
+        session.commits_at_end_of_group(None) == Some(Phase::Commit)
     }
 
     fn execute(session: &mut Session, text: Option<&str>) -> bool {
@@ -222,7 +242,7 @@ mod tests {
         assert!(!session.see(&message(kind::BIND, b"\0s1\0\0\0\0\0\0\0")));
         assert!(!session.see(&message(kind::EXECUTE, b"\0\0\0\0\0")));
         assert!(session.see(&message(kind::SYNC, b"")));
-        session.commits_at_end_of_group(None)
+        session.commits_at_end_of_group(None) == Some(Phase::Commit)
     }
 
     #[test]
@@ -263,8 +283,22 @@ mod tests {
         let mut session = Session::default();
         assert!(!query(&mut session, "BEGIN; INSERT INTO t VALUES (1)"));
         assert!(session.see(&message(kind::QUERY, b"COMMIT\0")));
-        assert!(!session.commits_at_end_of_group(Some(FAILED)));
+        assert_eq!(session.commits_at_end_of_group(Some(FAILED)), None);
         assert!(session.see(&message(kind::QUERY, b"INSERT INTO t VALUES (1)\0")));
-        assert!(session.commits_at_end_of_group(Some(IDLE)));
+        assert_eq!(session.commits_at_end_of_group(Some(IDLE)), Some(Phase::Commit));
+    }
+
+    #[test]
+    fn both_phases_of_a_distributed_commit_count() {
+        let mut session = Session::default();
+        let mut end = |text: &str| {
+            assert!(session.see(&message(kind::QUERY, format!("{text}\0").as_bytes())));
+            session.commits_at_end_of_group(None)
+        };
+        assert_eq!(end("BEGIN; INSERT INTO spent_1 VALUES (1)"), None);
+        assert_eq!(end("PREPARE TRANSACTION 'a'"), Some(Phase::Prepare));
+        assert_eq!(end("COMMIT PREPARED 'a'"), Some(Phase::CommitPrepared));
+        assert_eq!(end("ROLLBACK PREPARED 'b'"), None);
+        assert_eq!(end("BEGIN; SELECT 1; PREPARE TRANSACTION 'c'"), None);
     }
 }
