@@ -1,23 +1,64 @@
-//! Checks of files in `deploy/` that the tests cannot run completely: units with systemd's own programs, manifests with
-//! their schemas, the script of compose, the health check of the container.
+//! Checks of files in `deploy/` that the tests cannot run completely: units and their drop-ins with systemd's own
+//! programs, manifests with their schemas, the script of compose, the health check of the container.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use opencoin_e2e::{Currency, Database, RFC9474, deploy};
+use opencoin_e2e::machines::MACHINES;
+use opencoin_e2e::{Currency, Database, RFC9474, SQLITE, deploy};
 use rustix::process::geteuid;
+use serde_json::Value;
 
 /// The highest exposure level of a unit by `systemd-analyze security`, in tenths, from 0 (safe) to 100.
 const EXPOSURE_MAX: u32 = 15;
 /// Python with the schemas of Kubernetes and compose and their validators, installed by `cargo xtask test`.
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemas/bin/python3");
 
+/// The drop-ins, and the unit of each.
+const DROP_INS: [(&str, &str); 4] = [
+    (
+        "systemd/opencoin-issuer-with-signer.conf",
+        "opencoin-issuer.service",
+    ),
+    ("scale-out/issuer-machine.conf", "opencoin-issuer.service"),
+    ("scale-out/signer-machine.conf", "opencoin-signer.service"),
+    ("scale-out/key-machine.conf", "opencoin-keys.service"),
+];
+
 #[test]
 fn units_are_valid_and_hardened() {
     let folder = tempfile::tempdir().unwrap();
-    let program = Path::new("/bin/true");
+    let units = installed_units(folder.path());
+    assert!(units.len() >= 5, "{units:?}");
+    verify(&units);
+}
+
+#[test]
+fn units_with_a_drop_in_are_valid_and_hardened() {
+    for (drop_in, unit) in DROP_INS {
+        let folder = tempfile::tempdir().unwrap();
+        let _ = installed_units(folder.path());
+        let unit = folder.path().join(unit);
+        let changes = PathBuf::from(format!("{}.d", unit.display()));
+        fs::create_dir(&changes).unwrap();
+        let file = changes.join("changes.conf");
+        fs::copy(deploy::path(drop_in), &file).unwrap();
+        verify(std::slice::from_ref(&unit));
+        // systemd has read the file.
+        fs::write(&file, "[Service]\nNoSuchSetting=yes\n").unwrap();
+        let refused = verification(&[unit]).output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains("NoSuchSetting"), "{drop_in}: {refused:?}");
+    }
+}
+
+/// Copies all units to a folder. The program is not installed on the build machine, so another one stands for it.
+fn installed_units(folder: &Path) -> Vec<PathBuf> {
     let mut units = Vec::new();
     for unit in fs::read_dir(deploy::path("systemd"))
         .unwrap()
@@ -32,21 +73,21 @@ fn units_are_valid_and_hardened() {
             name.ends_with(".timer") || text.contains("/usr/bin/opencoin "),
             "{name}"
         );
-        // The program is not installed on the build machine.
-        let copy = folder.path().join(name.replace('@', "@1"));
-        fs::write(
-            &copy,
-            text.replace("/usr/bin/opencoin", program.to_str().unwrap()),
-        )
-        .unwrap();
+        let copy = folder.join(name.replace('@', "@1"));
+        fs::write(&copy, text.replace("/usr/bin/opencoin", "/bin/true")).unwrap();
         units.push(copy);
     }
-    assert!(units.len() >= 5, "{units:?}");
-    let said = deploy::run(
-        Command::new("systemd-analyze")
-            .args(["verify", "--recursive-errors=one"])
-            .args(&units),
-    );
+    units
+}
+
+fn verification(units: &[PathBuf]) -> Command {
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--recursive-errors=one"]).args(units);
+    verify
+}
+
+fn verify(units: &[PathBuf]) {
+    let said = deploy::run(&mut verification(units));
     assert_eq!(said, "", "systemd reports nothing");
     for unit in units.iter().filter(|unit| unit.extension().unwrap() == "service") {
         let mut analyze = Command::new("systemd-analyze");
@@ -94,6 +135,69 @@ fn the_two_units_of_the_issuer_differ_only_in_names() {
         ]
     );
     assert_eq!(one.len() + 1, many.len());
+}
+
+/// The settings of `deploy/scale-out` are those of the program, and its files name the same addresses.
+#[test]
+fn the_files_of_several_machines_agree() {
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
+    let settings = |arguments: &[&str]| -> BTreeMap<String, Value> {
+        let shown = currency
+            .issuer(&[&["config", "--json"], arguments].concat())
+            .json();
+        let settings = shown["settings"].as_array().unwrap().iter();
+        settings
+            .map(|setting| {
+                (
+                    setting["key"].as_str().unwrap().to_owned(),
+                    setting["value"].clone(),
+                )
+            })
+            .collect()
+    };
+    let defaults = settings(&[]);
+    let of_file = |name: &str| settings(&["--config", deploy::path(name).to_str().unwrap()]);
+    let issuer = of_file("scale-out/issuer-machine.toml");
+    let signer = of_file("scale-out/signer-machine.toml");
+    for limit in [
+        "limits.requests_per_second",
+        "limits.requests_burst",
+        "limits.logins_per_minute",
+    ] {
+        let number = |settings: &BTreeMap<String, Value>| settings[limit].as_u64().unwrap();
+        assert_eq!(
+            number(&issuer),
+            number(&defaults).div_ceil(MACHINES as u64),
+            "{limit}"
+        );
+    }
+    for same in ["database", "signer.by", "signer.address", "signer.name"] {
+        assert_eq!(issuer[same], signer[same], "{same}");
+    }
+    let [of_issuer, of_signer] = ["issuer", "signer"].map(|side| {
+        let name = format!("scale-out/{side}-machine.conf");
+        deploy::text(&name)
+    });
+    let host = |settings: &BTreeMap<String, Value>, key: &str| {
+        let address = settings[key].as_str().unwrap();
+        address.split(':').next().unwrap().to_owned()
+    };
+    let is_allowed = |drop_in: &str, address: &str| {
+        let allowed = drop_in
+            .lines()
+            .find_map(|line| line.strip_prefix("IPAddressAllow="));
+        allowed.unwrap().split(' ').any(|allowed| allowed == address)
+    };
+    assert!(is_allowed(&of_issuer, &host(&signer, "signer.address")));
+    assert!(is_allowed(&of_signer, &host(&issuer, "listen")));
+    assert!(is_allowed(
+        &of_issuer,
+        issuer["proxy.trusted"][0].as_str().unwrap()
+    ));
+    let (_, books) = signer["database"].as_str().unwrap().split_once('@').unwrap();
+    assert!(of_signer.contains(&format!("postgres://opencoin_signer@{books}\n")));
+    let upstream = deploy::text("scale-out/upstream.conf");
+    assert!(upstream.contains(&format!("server {} ", issuer["listen"].as_str().unwrap())));
 }
 
 /// `keys destroy` with another ledger than the server's would destroy private keys that are still needed.

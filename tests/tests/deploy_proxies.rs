@@ -1,5 +1,5 @@
-//! nginx and Caddy with the settings of `deploy/`, over TLS in front of two servers: wallets mint, renew and redeem
-//! through them while servers crash or stop.
+//! nginx and Caddy with the settings of `deploy/`, over TLS in front of two or three servers: wallets mint, renew and
+//! redeem through them while servers crash or stop.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
-use opencoin_e2e::deploy::{Authority, Service, caddy, nginx};
+use opencoin_e2e::deploy::{Authority, Service, caddy, nginx, nginx_of_three};
 use opencoin_e2e::foreign_wallet::{Blinded, ForeignWallet, request_mint, request_redeem, request_renew};
 use opencoin_e2e::{
-    Currency, PATIENCE, Process, RFC9474, StopAtEnd, command, free_port, run, wait_for, wait_until,
+    Currency, PATIENCE, Process, RFC9474, StopAtEnd, command, free_port, metrics, run, wait_for, wait_until,
 };
 use opencoin_testkit::postgres::TestDatabase;
 use reqwest::Method;
@@ -40,37 +40,77 @@ enum OnFailure {
     SendAgain,
 }
 
-/// Starts a proxy in a folder, on a port, in front of the servers on two ports.
-type Start = fn(&Path, u16, [u16; 2], &Authority) -> Service;
+/// Starts a proxy in a folder, on a port, in front of the servers on these ports.
+type Start = fn(&Path, u16, &[u16], &Authority) -> Service;
+
+/// A server, and the ports of its listeners.
+struct Server {
+    port: u16,
+    operator_port: u16,
+    process: Option<Process>,
+}
+
+impl Server {
+    fn start(currency: &Currency) -> Self {
+        let mut server = Self {
+            port: free_port(),
+            operator_port: free_port(),
+            process: None,
+        };
+        server.start_again(currency);
+        server
+    }
+
+    fn start_again(&mut self, currency: &Currency) {
+        let operators = format!("127.0.0.1:{}", self.operator_port);
+        self.process = Some(currency.serve_with(self.port, &["--admin-listen", &operators]));
+    }
+
+    /// The number of mints, renews and redeems that this process has answered.
+    fn answered(&self) -> f64 {
+        let metrics = metrics(&format!("http://127.0.0.1:{}", self.operator_port));
+        let sample = |kind| {
+            let name = format!(r#"opencoin_requests_total{{request="{kind}",outcome="ok"}}"#);
+            metrics.get(&name).copied().unwrap_or_default()
+        };
+        ["mint", "renew", "redeem"].map(sample).iter().sum()
+    }
+}
 
 #[test]
 fn no_request_fails_behind_nginx_when_servers_crash() {
-    servers_die_behind(nginx, OnFailure::Never);
+    servers_die_behind(nginx, 2, OnFailure::Never);
+}
+
+#[test]
+fn no_request_fails_behind_nginx_when_one_of_three_machines_crashes() {
+    servers_die_behind(nginx_of_three, 3, OnFailure::Never);
 }
 
 #[test]
 fn requests_that_fail_behind_caddy_when_servers_crash_succeed_when_repeated() {
-    servers_die_behind(caddy, OnFailure::SendAgain);
+    servers_die_behind(caddy, 2, OnFailure::SendAgain);
 }
 
-fn servers_die_behind(start: Start, on_failure: OnFailure) {
-    let (database, front, ports) = (TestDatabase::create(), free_port(), [free_port(), free_port()]);
+fn servers_die_behind(start: Start, count: usize, on_failure: OnFailure) {
+    let (database, front) = (TestDatabase::create(), free_port());
     let url = format!("https://localhost:{front}");
     let currency = Currency::make(RFC9474, &database.url(), &["--url", &url]);
     let folder = currency.scratch("proxy");
     fs::create_dir(&folder).unwrap();
     let authority = Authority::make(&folder);
-    let mut servers = ports.map(|port| Some(currency.serve_on(port)));
-    let proxy = start(&folder, front, ports, &authority);
+    let mut servers: Vec<_> = (0..count).map(|_| Server::start(&currency)).collect();
+    let ports: Vec<u16> = servers.iter().map(|server| server.port).collect();
+    let proxy = start(&folder, front, &ports, &authority);
 
     a_wallet_works(&currency, &url, &authority);
     operators_paths_are_hidden(&client(&authority), &url);
     sessions_are_not_resumed(front, &folder);
-    servers_die_under_load(&currency, (&url, on_failure), &authority, ports, &mut servers);
+    servers_die_under_load(&currency, (&url, on_failure), &authority, &mut servers);
 
-    servers
-        .iter_mut()
-        .for_each(|server| server.take().unwrap().stop());
+    for server in servers {
+        server.process.unwrap().stop();
+    }
     without_servers_the_proxy_answers_like_one(&client(&authority), &url);
     currency.audit();
     let logs = format!(
@@ -177,7 +217,7 @@ fn nginx_retries_only_idempotent_requests() {
     let heard = Arc::new(AtomicU32::new(0));
     let ports = [dying_server(&heard), dying_server(&heard)];
     let front = free_port();
-    let _nginx = nginx(scratch.path(), front, ports, &authority);
+    let _nginx = nginx(scratch.path(), front, &ports, &authority);
     let http = client(&authority);
     let asked = |method: Method, path: &str| {
         let before = heard.load(Ordering::SeqCst);
@@ -224,8 +264,7 @@ fn servers_die_under_load(
     currency: &Currency,
     (url, on_failure): (&str, OnFailure),
     authority: &Authority,
-    ports: [u16; 2],
-    servers: &mut [Option<Process>; 2],
+    servers: &mut [Server],
 ) {
     let token = currency.account("carol", PAID_IN);
     let (answered, is_over) = (AtomicU32::new(0), AtomicBool::new(false));
@@ -249,16 +288,20 @@ fn servers_die_under_load(
             });
         };
         for round in 0..ROUNDS {
-            for number in 0..servers.len() {
+            for server in servers.iter_mut() {
                 wait(&clients);
-                let server = servers[number].take().unwrap();
+                let process = server.process.take().unwrap();
                 if round == 0 {
-                    server.kill()
+                    process.kill()
                 } else {
-                    server.stop()
+                    process.stop()
                 }
                 wait(&clients);
-                servers[number] = Some(currency.serve_on(ports[number]));
+                server.start_again(currency);
+                wait_until("the proxy asks the server again", || {
+                    wait(&clients);
+                    server.answered() > 0.0
+                });
             }
         }
         wait(&clients);

@@ -6,7 +6,9 @@
 use std::fs;
 use std::path::Path;
 
-use opencoin_e2e::files::{all_below, copy_folder, make_certificates, set_mode, write_secret};
+use opencoin_e2e::files::{
+    all_below, copy_folder, make_certificates, set_mode, use_certificates, write_secret,
+};
 use opencoin_e2e::{
     Currency, Database, Log, Process, RFC9474, SQLITE, Wallet, free_port, run, wait_for, wait_until,
 };
@@ -27,15 +29,7 @@ fn replace_ledger(from: &Path, to: &Path) {
 
 /// Adds TLS with the certificate of `side`, signer or server, and the signer's port to the settings.
 fn configure_tls(folder: &Path, certificates: &Path, side: &str, port: u16) {
-    let files = folder.join("tls");
-    fs::create_dir_all(&files).unwrap();
-    for name in [
-        "authority.pem".to_owned(),
-        format!("{side}.pem"),
-        format!("{side}.key"),
-    ] {
-        fs::copy(certificates.join(&name), files.join(&name)).unwrap();
-    }
+    use_certificates(certificates, folder, side);
     let path = folder.join("issuer.toml");
     let settings = fs::read_to_string(&path).unwrap();
     let signer = format!(

@@ -29,17 +29,17 @@ pub struct ProxyConfig {
     pub trusted: Vec<IpAddr>,
 }
 
-/// `[limits]`: limits for each client and for all clients together.
+/// `[limits]`: limits for each client and for all clients together. Each server process counts for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
-    /// Requests a second from one address without a valid token, on average; 0 is no limit.
+    /// Requests a second from one address without a valid token, on average, in each server process; 0 is no limit.
     pub requests_per_second: u32,
-    /// The most such requests at once.
+    /// The most such requests at once, in each server process.
     pub requests_burst: NonZeroU32,
-    /// Login attempts a minute from one address, on average; 0 is no limit.
+    /// Login attempts a minute from one address, on average, in each server process; 0 is no limit.
     pub logins_per_minute: u32,
-    /// The most connections at one time.
+    /// The most connections of a server process at one time.
     pub connections_max: NonZeroU32,
     /// Time limit for a request head, a TLS handshake, or an idle connection.
     pub head_seconds_max: NonZeroU32,
@@ -47,7 +47,7 @@ pub struct LimitsConfig {
     pub body_seconds_max: NonZeroU32,
     /// The longest request body.
     pub body_bytes_max: NonZeroU32,
-    /// The most bytes of requests in progress at one time.
+    /// The most bytes of requests in progress in a server process at one time.
     pub bodies_bytes_in_flight_max: NonZeroU32,
 }
 

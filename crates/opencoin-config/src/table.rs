@@ -128,14 +128,20 @@ pub const SETTINGS: &[Setting] = &[
     ),
     number(
         "limits.requests_per_second",
-        "Requests a second from one address without a valid token, on average; 0 is no limit",
+        "Requests a second from one address without a valid token, on average, in each server process; 0 is no limit",
     ),
-    number("limits.requests_burst", "The most such requests at once"),
+    number(
+        "limits.requests_burst",
+        "The most such requests at once, in each server process",
+    ),
     number(
         "limits.logins_per_minute",
-        "Login attempts a minute from one address, on average; 0 is no limit",
+        "Login attempts a minute from one address, on average, in each server process; 0 is no limit",
     ),
-    number("limits.connections_max", "The most connections at one time"),
+    number(
+        "limits.connections_max",
+        "The most connections of a server process at one time",
+    ),
     number(
         "limits.head_seconds_max",
         "Time limit for a request head, a TLS handshake, or an idle connection, in seconds",
@@ -147,7 +153,7 @@ pub const SETTINGS: &[Setting] = &[
     number("limits.body_bytes_max", "The longest request body, in bytes"),
     number(
         "limits.bodies_bytes_in_flight_max",
-        "The most bytes of requests in progress at one time",
+        "The most bytes of requests in progress in a server process at one time",
     ),
     decided(text(
         "admin.listen",

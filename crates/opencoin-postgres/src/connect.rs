@@ -225,7 +225,10 @@ impl PostgresLedger {
         let sql = match self.layout {
             Layout::OneServer => "SELECT pg_backend_pid()",
             Layout::Distributed { .. } => {
-                "SELECT pg_backend_pid() UNION ALL SELECT result::int4 FROM run_command_on_workers('SELECT pg_backend_pid()')"
+                // A backend there may end before the caller looks at it. The checkpointer does not. Its id is 0 if the
+                // role may not see it.
+                "SELECT pg_backend_pid() UNION ALL SELECT coalesce(nullif(result, '')::int4, 0) FROM run_command_on_workers(
+                    $$SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'$$)"
             }
         };
         let query = sqlx::query_scalar(sql).fetch_all(&self.pool).await;

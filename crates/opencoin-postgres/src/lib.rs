@@ -11,10 +11,13 @@
 //! a deadlock) the transaction is rolled back and the batch is decided again on the current rows, up to
 //! [`opencoin_ledger::APPLY_ATTEMPTS_MAX`] times.
 //!
+//! Citus can distribute the tables that grow over several servers (`layout.rs`). It does not plan the single
+//! statement, so a batch is a transaction of a few statements there, with the same conditions. What this changes for
+//! reads is explained in `in_doubt.rs` (records) and `audit.rs` (snapshots).
+//!
 //! Statements use primary keys and unique indexes, but no advisory locks, `LISTEN` or triggers. This may help
-//! with engines that speak PostgreSQL's protocol, but only PostgreSQL is tested. Citus cannot distribute the
-//! tables yet: it does not plan the single statement. A lost connection is [`LedgerError::Unavailable`]: the
-//! outcome is unknown, and it is safe to send the same commands again.
+//! with other engines that speak PostgreSQL's protocol, but only PostgreSQL and Citus are tested. A lost connection is
+//! [`LedgerError::Unavailable`]: the outcome is unknown, and it is safe to send the same commands again.
 
 mod accounts;
 mod address;

@@ -6,16 +6,44 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Authority, Service, changed, run, text};
+use super::{Authority, Service, changed, path, run, text};
+
+/// The servers in `nginx/opencoin.conf`, and those in `scale-out/upstream.conf`.
+const SERVERS: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
+const MACHINES: [&str; 3] = ["10.0.0.11:8080", "10.0.0.12:8080", "10.0.0.13:8080"];
+/// The command in `scale-out/README.md` that removes the two servers from `nginx/opencoin.conf`.
+const WITHOUT_UPSTREAM: &str = "sed '/^upstream /,/^}/d' nginx/opencoin.conf";
 
 /// Starts nginx in front of these two servers, as `https://localhost:PORT`, after `nginx -t` has accepted its settings.
 #[must_use]
-pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority) -> Service {
+pub fn nginx(folder: &Path, port: u16, servers: &[u16], authority: &Authority) -> Service {
+    let site = text("nginx/opencoin.conf");
+    start_nginx(folder, port, with_ports(site, &SERVERS, servers), authority)
+}
+
+/// As [`nginx`], in front of three servers, with the files that `scale-out/README.md` names.
+#[must_use]
+pub fn nginx_of_three(folder: &Path, port: u16, servers: &[u16], authority: &Authority) -> Service {
+    assert!(text("scale-out/README.md").contains(WITHOUT_UPSTREAM));
+    let site = run(Command::new("sh")
+        .args(["-c", WITHOUT_UPSTREAM])
+        .current_dir(path("")));
+    let upstream = with_ports(text("scale-out/upstream.conf"), &MACHINES, servers);
+    start_nginx(folder, port, format!("{site}{upstream}"), authority)
+}
+
+fn with_ports(text: String, addresses: &[&str], ports: &[u16]) -> String {
+    assert_eq!(addresses.len(), ports.len());
+    let changes: Vec<_> = (addresses.iter().zip(ports))
+        .map(|(address, port)| (*address, format!("127.0.0.1:{port}")))
+        .collect();
+    changed(text, &changes)
+}
+
+fn start_nginx(folder: &Path, port: u16, site: String, authority: &Authority) -> Service {
     let site = changed(
-        text("nginx/opencoin.conf"),
+        site,
         &[
-            ("127.0.0.1:8080", format!("127.0.0.1:{}", servers[0])),
-            ("127.0.0.1:8081", format!("127.0.0.1:{}", servers[1])),
             (
                 "    listen 80;\n    listen [::]:80;\n",
                 format!("    listen unix:{};\n", folder.join("plain").display()),
@@ -74,10 +102,10 @@ pub fn nginx(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
     Service::start(&mut nginx(), port, &folder.join("log"))
 }
 
-/// Starts Caddy in front of these two servers, as `https://localhost:PORT`, with its settings in JSON, which turn off the
+/// Starts Caddy in front of these servers, as `https://localhost:PORT`, with its settings in JSON, which turn off the
 /// resumption of TLS sessions, after `caddy validate` has accepted them.
 #[must_use]
-pub fn caddy(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority) -> Service {
+pub fn caddy(folder: &Path, port: u16, servers: &[u16], authority: &Authority) -> Service {
     let settings = changed(
         text("caddy/Caddyfile"),
         &[("admin localhost:2019", "admin off".to_owned())],
@@ -91,7 +119,10 @@ pub fn caddy(folder: &Path, port: u16, servers: [u16; 2], authority: &Authority)
         caddy.env("OPENCOIN_NAME", format!("https://localhost:{port}"));
         caddy.env(
             "OPENCOIN_SERVERS",
-            servers.map(|port| format!("127.0.0.1:{port}")).join(" "),
+            (servers.iter())
+                .map(|port| format!("127.0.0.1:{port}"))
+                .collect::<Vec<_>>()
+                .join(" "),
         );
         caddy.env(
             "OPENCOIN_TLS",
