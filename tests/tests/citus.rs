@@ -5,7 +5,8 @@ use opencoin_e2e::{Currency, RFC9474};
 use opencoin_testkit::citus::{CitusCluster, PROGRAMS_VARIABLE};
 use opencoin_testkit::postgres::TestDatabase;
 
-const DISTRIBUTED: &str = "spent, transactions and blinds are distributed by Citus: 8 shards each on 2 servers";
+const DISTRIBUTED: &str =
+    "spent, transactions and blinds are distributed by Citus: 8 shards each on 2 servers";
 
 #[test]
 fn a_currency_moves_to_distributed_tables_and_goes_on() {
@@ -50,10 +51,7 @@ fn a_currency_moves_to_distributed_tables_and_goes_on() {
         ("/resume", None, &request_resume("a1")),
     ] {
         let again = wallet.post(path, token.map(String::as_str), message);
-        assert_eq!(
-            again.body["blind_signatures"],
-            minted.body["blind_signatures"]
-        );
+        assert_eq!(again.body["blind_signatures"], minted.body["blind_signatures"]);
     }
     assert_eq!(wallet.post("/redeem", Some(&bob), &redeem).http_status, 409);
     let rest = request_redeem(&coins);

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::PostgresLedger;
 use crate::fault::ledger_error;
+use crate::layout::{self, Layout};
 
 /// Rows in one transaction of the bare inserts.
 const BARE_INSERT_ROWS: usize = 64;
@@ -95,7 +96,17 @@ impl PostgresLedger {
         let sql = "SELECT sum(pg_total_relation_size(oid))::int8 FROM pg_class
             WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
         let query = sqlx::query_scalar(sql).fetch_one(&self.pool).await;
-        let bytes: i64 = query.map_err(|error| ledger_error(&error))?;
+        let mut bytes: i64 = query.map_err(|error| ledger_error(&error))?;
+        if self.layout.is_distributed() {
+            let sql =
+                "SELECT sum(citus_total_relation_size(name::regclass))::int8 FROM unnest($1::text[]) AS name";
+            let query = sqlx::query_scalar(sql).bind(layout::distributed_tables());
+            let on_all_servers: i64 = query
+                .fetch_one(&self.pool)
+                .await
+                .map_err(|error| ledger_error(&error))?;
+            bytes += on_all_servers;
+        }
         u64::try_from(bytes).map_err(|error| LedgerError::corrupt("size of the tables", error))
     }
 
@@ -104,8 +115,18 @@ impl PostgresLedger {
     /// # Errors
     /// The database does not answer.
     pub async fn rewrite_tables(&self) -> Result<(), LedgerError> {
-        let done = self.pool.execute("VACUUM FULL").await;
-        done.map(|_| ()).map_err(|error| ledger_error(&error))
+        let tables = match self.layout {
+            Layout::OneServer => Vec::new(),
+            // Otherwise Citus rewrites only what is on the coordinator.
+            Layout::Distributed { .. } => layout::distributed_tables(),
+        };
+        let mut statements = vec!["VACUUM FULL".to_owned()];
+        statements.extend(tables.iter().map(|table| format!("VACUUM FULL {table}")));
+        for statement in statements {
+            let done = self.pool.execute(&*statement).await;
+            done.map_err(|error| ledger_error(&error))?;
+        }
+        Ok(())
     }
 }
 

@@ -56,7 +56,8 @@ pub(crate) async fn wait_for_all(connection: &mut PgConnection) -> Result<(), Le
     while !awaited.is_empty() {
         if begun.elapsed() > WAIT_DURATION_MAX {
             return Err(LedgerError::Unavailable(
-                "a transaction is in doubt on a server of the distributed tables; Citus recovers it soon".to_owned(),
+                "a transaction is in doubt on a server of the distributed tables; Citus recovers it soon"
+                    .to_owned(),
             ));
         }
         tokio::time::sleep(LOOK_PAUSE).await;

@@ -63,6 +63,11 @@ impl fmt::Display for Layout {
     }
 }
 
+/// The names of the tables that can be distributed.
+pub(crate) fn distributed_tables() -> Vec<&'static str> {
+    DISTRIBUTED.iter().map(|(table, _)| *table).collect()
+}
+
 /// Finds out where the tables are. Without tables, they will be on one server.
 ///
 /// # Errors
@@ -78,9 +83,8 @@ pub(crate) async fn look(connection: &mut PgConnection) -> Result<Layout, Ledger
         FROM pg_dist_partition AS part
         WHERE partmethod <> 'n' AND logicalrelid = ANY(ARRAY(
             SELECT to_regclass(name) FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL))";
-    let names: Vec<&str> = DISTRIBUTED.iter().map(|(table, _)| *table).collect();
     let rows: Vec<Columns> = sqlx::query_as(sql)
-        .bind(names)
+        .bind(distributed_tables())
         .fetch_all(&mut *connection)
         .await
         .map_err(|error| ledger_error(&error))?;

@@ -189,7 +189,10 @@ impl Books {
 
     /// The names of the counters of all faults of this database except triggers.
     pub(super) fn fault_names(&self) -> Vec<&'static str> {
-        let commits = self.proxies().into_iter().flat_map(|(_, [_, faults @ ..])| faults);
+        let commits = self
+            .proxies()
+            .into_iter()
+            .flat_map(|(_, [_, faults @ ..])| faults);
         let crashes: &[&str] = match self {
             Self::Sqlite { .. } => &[],
             Self::Postgres { .. } => &[POSTGRES_CRASHED, CONNECTIONS_CUT],
@@ -269,17 +272,28 @@ impl Books {
         let message = format!("{TRIGGER_MARK}{}{TRIGGER_END}", trigger.name());
         match self {
             Self::Sqlite { file } => {
-                let action = if trigger.way == Way::DiskFull { "ROLLBACK" } else { "ABORT" };
+                let action = if trigger.way == Way::DiskFull {
+                    "ROLLBACK"
+                } else {
+                    "ABORT"
+                };
                 let Trigger { statement, table, .. } = trigger;
-                sqlite::execute(file, &format!(
-                    "CREATE TRIGGER torture BEFORE {statement} ON {table} BEGIN SELECT RAISE({action}, '{message}'); END"
-                ))
+                sqlite::execute(
+                    file,
+                    &format!(
+                        "CREATE TRIGGER torture BEFORE {statement} ON {table} BEGIN SELECT RAISE({action}, '{message}'); END"
+                    ),
+                )
             }
-            Self::Postgres { database, .. } => database.try_execute(&install_in_postgres(trigger, &message, "")),
+            Self::Postgres { database, .. } => {
+                database.try_execute(&install_in_postgres(trigger, &message, ""))
+            }
             Self::Citus { database, .. } => {
                 let (databases, suffix) = databases_with(database, trigger.table);
                 let statements = install_in_postgres(trigger, &message, suffix);
-                databases.iter().try_for_each(|database| database.try_execute(&statements))
+                databases
+                    .iter()
+                    .try_for_each(|database| database.try_execute(&statements))
             }
         }
     }
@@ -291,7 +305,9 @@ impl Books {
             Self::Postgres { database, .. } => database.try_execute(&remove("")),
             Self::Citus { database, .. } => {
                 let (databases, suffix) = databases_with(database, trigger.table);
-                databases.iter().try_for_each(|database| database.try_execute(&remove(suffix)))
+                databases
+                    .iter()
+                    .try_for_each(|database| database.try_execute(&remove(suffix)))
             }
         }
     }
@@ -309,7 +325,9 @@ impl Books {
             Self::Postgres { database, .. } => cut(database, "opencoin"),
             Self::Citus { database, .. } => {
                 let [coordinator, workers @ ..] = database.on_each_server();
-                workers.iter().try_for_each(|worker| cut(worker, "citus_internal%"))?;
+                workers
+                    .iter()
+                    .try_for_each(|worker| cut(worker, "citus_internal%"))?;
                 cut(coordinator, "opencoin")
             }
         }
@@ -342,7 +360,8 @@ fn install_in_postgres(trigger: Trigger, message: &str, suffix: &str) -> String 
             "DEFERRABLE INITIALLY DEFERRED",
         ),
     };
-    let create = format!("CREATE {timing} {statement} ON %s {deferred} FOR EACH ROW EXECUTE FUNCTION torture()");
+    let create =
+        format!("CREATE {timing} {statement} ON %s {deferred} FOR EACH ROW EXECUTE FUNCTION torture()");
     format!(
         "SELECT set_config('citus.enable_ddl_propagation', 'off', false);
         CREATE OR REPLACE FUNCTION torture() RETURNS trigger LANGUAGE plpgsql
