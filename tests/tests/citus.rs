@@ -59,7 +59,7 @@ fn a_currency_moves_to_distributed_tables_and_goes_on() {
     let unknown = wallet.post("/resume", None, &request_resume("a2"));
     assert_eq!(unknown.http_status, 404);
     assert_eq!((currency.balance("alice"), currency.balance("bob")), (97, 103));
-    currency.issuer(&["keys", "prune"]);
+    currency.issuer(&["prune"]);
     currency.audit();
     currency.stop();
     // A point to which all servers can be restored, as the documents say.
