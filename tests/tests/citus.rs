@@ -36,6 +36,9 @@ fn a_currency_moves_to_distributed_tables_and_goes_on() {
     let spent = coins.pop().unwrap();
     let redeem = request_redeem(&[spent]);
     assert_eq!(wallet.post("/redeem", Some(&alice), &redeem).http_status, 200);
+    let _in_use = currency
+        .issuer_unchecked(&["migrate", "--distributed"])
+        .refused(1, "stop all servers");
     currency.stop();
 
     for _ in 0..2 {

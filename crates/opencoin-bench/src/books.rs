@@ -21,7 +21,7 @@ const HASH_BYTES: usize = 32;
 pub(super) enum BenchBooks {
     Sqlite(SqliteLedger),
     Postgres {
-        ledger: PostgresLedger,
+        ledger: Box<PostgresLedger>,
         /// One for each server. Empty if a server is on another machine.
         servers: Vec<PostgresProcesses>,
     },
@@ -55,7 +55,10 @@ impl BenchBooks {
             let backends = ledger.backend_process_ids().await?;
             let servers = backends.into_iter().map(PostgresProcesses::of_backend);
             let servers = servers.collect::<Option<_>>().unwrap_or_default();
-            return Ok(Self::Postgres { ledger, servers });
+            return Ok(Self::Postgres {
+                ledger: Box::new(ledger),
+                servers,
+            });
         }
         let file = DATABASE_DEFAULT
             .strip_prefix("sqlite:")

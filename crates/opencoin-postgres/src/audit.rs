@@ -1,6 +1,6 @@
 //! Reads the books for an audit in one snapshot, while commands continue.
 //!
-//! An audit can read a hot standby as well. The standby may cancel a long read that conflicts with
+//! An audit can read a hot standby as well, unless tables are distributed. The standby may cancel a long read that conflicts with
 //! replication; the audit can then be repeated.
 
 use std::time::Duration;
@@ -12,6 +12,7 @@ use opencoin_sql::{SqlError, audit};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use crate::PostgresLedger;
+use crate::in_doubt;
 use crate::layout::Layout;
 use crate::sql::{Sql, read_error};
 use crate::transaction::{self, Task};
@@ -56,6 +57,12 @@ async fn snapshot(
     layout: Layout,
 ) -> Result<(), SqlError> {
     pass.settle_before(LedgerTime::from_unix_micros(time(connection).await?));
+    if layout.is_distributed() && is_standby(connection).await? {
+        return Err(LedgerError::Address(
+            "a standby of the coordinator is behind the other servers: audit distributed books on the primary".to_owned(),
+        )
+        .into());
+    }
     for _ in 0..SNAPSHOT_ATTEMPTS_MAX {
         let mut snapshot = connection
             .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -73,19 +80,24 @@ async fn snapshot(
 
 /// Takes the snapshot of a transaction on every server. Returns whether all of them have the same transactions.
 ///
-/// A server's snapshot is that of the first statement there. All are the same if no transaction has ended since the
+/// A server's snapshot is that of the first statement there, which reads each table that has shards of its own. All are the same if no transaction has ended since the
 /// first one was taken. So the coordinator is asked before and after which transactions have ended. A transaction
 /// that it has committed may still be prepared on other servers, so these must have none. No command waits for this.
-async fn is_the_same_everywhere(pool: &PgPool, snapshot: &mut PgConnection) -> Result<bool, sqlx::Error> {
+async fn is_the_same_everywhere(pool: &PgPool, snapshot: &mut PgConnection) -> Result<bool, SqlError> {
     let ended = "SELECT pg_current_snapshot()::text";
-    let prepared = "SELECT coalesce(sum(result::int8), 0)::int8 FROM run_command_on_workers(
-        'SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()')";
     let mut other = pool.acquire().await?;
     let before: String = sqlx::query_scalar(ended).fetch_one(&mut *snapshot).await?;
-    let prepared: i64 = sqlx::query_scalar(prepared).fetch_one(&mut *other).await?;
+    let prepared = in_doubt::prepared(&mut other).await?;
     snapshot.execute("SELECT max(id) FROM transactions").await?;
+    snapshot.execute("SELECT max(mint_key_no) FROM spent").await?;
     let after: String = sqlx::query_scalar(ended).fetch_one(&mut *other).await?;
-    Ok(prepared == 0 && before == after)
+    Ok(prepared.is_empty() && before == after)
+}
+
+async fn is_standby(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT pg_is_in_recovery()")
+        .fetch_one(connection)
+        .await
 }
 
 /// The time up to which this server knows the books, in microseconds since the epoch: now, or on a standby

@@ -15,10 +15,12 @@ use crate::fault::ledger_error;
 use crate::layout::{self, Layout};
 use crate::migrations::MIGRATIONS;
 use crate::postgres_ledger::PostgresLedger;
-use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
+use crate::session::{
+    ACQUIRE_SECONDS_MAX, APPLICATION_NAME, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive,
+};
 use crate::transaction::{self, Task};
 use crate::writer::Writer;
-use crate::{durable, schema};
+use crate::{durable, in_doubt, schema};
 
 /// The most connections of one process that read. Connections that write are not counted.
 const READERS_MAX: u32 = 4;
@@ -154,11 +156,14 @@ impl PostgresLedger {
     }
 
     async fn open(mut address: Address) -> Result<Self, LedgerError> {
-        address.options = address.options.application_name("opencoin");
+        address.options = address.options.application_name(APPLICATION_NAME);
         let mut first = first_connection(&address).await?;
         let asked = async {
             check_encoding(&mut first).await?;
             let layout = layout::look(&mut first).await?;
+            if layout.is_distributed() {
+                check_workers(&mut first).await?;
+            }
             Ok((address.protection(&mut first).await, layout))
         };
         let no_answer = |_| LedgerError::Unavailable("the server does not answer".to_owned());
@@ -202,13 +207,15 @@ impl PostgresLedger {
                 })
             })
             .connect_lazy_with(options.clone());
-        let writer = Writer::new(options);
+        let writer = Writer::new(options, layout);
         let holders = writer.another();
+        let doubts = writer.another();
         let barrier = Barrier::new(writer.another(), layout);
         Ok(Self {
             pool,
             writer,
             holders,
+            doubts,
             barrier,
             is_read_only: false,
             layout,
@@ -241,6 +248,7 @@ impl PostgresLedger {
     pub async fn close(&self) {
         self.writer.close().await;
         self.holders.close().await;
+        self.doubts.close().await;
         self.barrier.close().await;
         self.pool.close().await;
     }
@@ -285,6 +293,26 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<(), LedgerError
     Err(LedgerError::Address(format!(
         "the database has the encoding {encoding}, but the books need UTF8: create it with `createdb --encoding UTF8 --template template0`"
     )))
+}
+
+/// The sessions of the coordinator with other servers have the settings of these servers. A commit there must be
+/// durable as well.
+async fn check_workers(connection: &mut PgConnection) -> Result<(), LedgerError> {
+    let sql =
+        "SELECT coalesce(bool_and(success), true), coalesce(bool_and(result NOT IN ('off', 'local')), true)
+        FROM run_command_on_workers($$SELECT current_setting('synchronous_commit')$$)";
+    let query = sqlx::query_as(sql).fetch_one(connection).await;
+    let (have_answered, are_durable): (bool, bool) = query.map_err(|error| ledger_error(&error))?;
+    if !have_answered {
+        return Err(in_doubt::no_answer());
+    }
+    if !are_durable {
+        return Err(LedgerError::Address(
+            "a server of the distributed tables confirms commits that are not durable: set synchronous_commit=on there"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// A server without `fsync` loses committed transactions in a crash. Only its operator can change that. The

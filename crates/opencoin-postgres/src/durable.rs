@@ -23,6 +23,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::fault::Fault;
+use crate::in_doubt;
 use crate::layout::Layout;
 use crate::transaction::{Task, run};
 use crate::writer::Writer;
@@ -55,7 +56,7 @@ async fn write_on_workers(connection: &mut PgConnection) -> Result<(), Fault> {
     if all {
         Ok(())
     } else {
-        Err(LedgerError::Unavailable("a server of the distributed tables does not answer".to_owned()).into())
+        Err(in_doubt::no_answer().into())
     }
 }
 

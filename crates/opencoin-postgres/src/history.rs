@@ -7,7 +7,6 @@ use opencoin_ledger::{
 use sqlx::PgConnection;
 
 use crate::fault::Fault;
-use crate::layout::Layout;
 use crate::position::position;
 use crate::transaction::{self, Task};
 use crate::{PostgresLedger, save};
@@ -23,7 +22,7 @@ impl History for PostgresLedger {
 
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
         transaction::run(&self.writer, Task::transaction("accept a state"), |connection| {
-            scoped(accept(connection, new, above, at, self.layout))
+            scoped(accept(connection, new, above, at))
         })
         .await
     }
@@ -38,7 +37,6 @@ async fn accept(
     new: HistoryId,
     above: TransactionNo,
     at: LedgerTime,
-    layout: Layout,
 ) -> Result<(), Fault> {
     let confirm = "UPDATE histories SET confirmed = true WHERE NOT confirmed";
     if sqlx::query(confirm)
@@ -64,7 +62,13 @@ async fn accept(
         sqlx::query("UPDATE accounts SET last_entry = $1 WHERE last_entry < $1").bind(numbers_above);
     entries.execute(&mut *connection).await?;
     let first = journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at);
-    save::insert_transactions(connection, &[first], &save::EntriesBefore::new(), layout.into()).await?;
+    save::insert_transactions(
+        connection,
+        &[first],
+        &save::EntriesBefore::new(),
+        save::OnConflict::LeaveOut,
+    )
+    .await?;
     sqlx::query("DELETE FROM sessions").execute(connection).await?;
     Ok(())
 }

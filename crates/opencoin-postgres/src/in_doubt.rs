@@ -27,7 +27,7 @@ use crate::fault::{Fault, ledger_error};
 /// How long [`wait_for_all`] waits, as long as a statement waits for a lock.
 const WAIT_DURATION_MAX: Duration = Duration::from_secs(2);
 /// The pause between two looks at the servers.
-const LOOK_PAUSE: Duration = Duration::from_millis(2);
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until no transaction is in doubt that has written one of these references. Runs in a transaction.
 ///
@@ -67,17 +67,22 @@ pub(crate) async fn wait_for_all(connection: &mut PgConnection) -> Result<(), Le
     Ok(())
 }
 
-/// The names of the transactions that are prepared on the servers other than the coordinator.
-async fn prepared(connection: &mut PgConnection) -> Result<BTreeSet<String>, LedgerError> {
+/// The names of the transactions that Citus has prepared on the servers other than the coordinator.
+///
+/// # Errors
+/// A server does not answer.
+pub(crate) async fn prepared(connection: &mut PgConnection) -> Result<BTreeSet<String>, LedgerError> {
     let sql = "SELECT coalesce(bool_and(success), true), coalesce(string_agg(result, ' '), '')
         FROM run_command_on_workers($$SELECT coalesce(string_agg(gid, ' '), '') FROM pg_prepared_xacts
-            WHERE database = current_database()$$)";
+            WHERE database = current_database() AND gid LIKE 'citus_%'$$)";
     let query = sqlx::query_as(sql).fetch_one(connection).await;
     let (have_answered, names): (bool, String) = query.map_err(|error| ledger_error(&error))?;
     if !have_answered {
-        return Err(LedgerError::Unavailable(
-            "a server of the distributed tables does not answer".to_owned(),
-        ));
+        return Err(no_answer());
     }
     Ok(names.split_whitespace().map(str::to_owned).collect())
+}
+
+pub(crate) fn no_answer() -> LedgerError {
+    LedgerError::Unavailable("a server of the distributed tables does not answer".to_owned())
 }

@@ -9,6 +9,7 @@ use opencoin_ledger::LedgerError;
 use sqlx::{Connection, PgConnection};
 
 use crate::fault::ledger_error;
+use crate::session::APPLICATION_NAME;
 
 /// The tables that are distributed, and the columns by which they are.
 const DISTRIBUTED: [(&str, &str); 3] = [
@@ -21,11 +22,12 @@ const DISTRIBUTED: [(&str, &str); 3] = [
 /// with several, shards can be moved to further servers later.
 const SHARDS_PER_SERVER: i32 = 4;
 
-/// Settings of each session with distributed tables: a transaction uses one connection to each server, and not
-/// one to each shard, so that only one part of it has to be prepared there.
-pub(crate) const SESSION: [(&str, &str); 2] = [
+/// Settings of each session with distributed tables. A read or a plain insert uses one connection to each server, and
+/// not one to each shard, so that only one part of it has to be prepared there. `SET LOCAL` reaches the other servers.
+pub(crate) const SESSION: [(&str, &str); 3] = [
     ("citus.multi_shard_modify_mode", "sequential"),
     ("citus.max_adaptive_executor_pool_size", "1"),
+    ("citus.propagate_set_commands", "local"),
 ];
 
 /// Where the tables of the books are.
@@ -43,6 +45,15 @@ pub enum Layout {
 }
 
 impl Layout {
+    /// The statements that begin a transaction. Other servers know no settings of the session, so the time limit of
+    /// [`crate::session::SESSION`] is repeated for them.
+    pub(crate) fn begin(self) -> &'static str {
+        match self {
+            Self::OneServer => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            Self::Distributed { .. } => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '2s'",
+        }
+    }
+
     pub(crate) fn is_distributed(self) -> bool {
         match self {
             Self::OneServer => false,
@@ -81,7 +92,7 @@ pub(crate) async fn look(connection: &mut PgConnection) -> Result<Layout, Ledger
         "SELECT logicalrelid::regclass::text, column_to_column_name(logicalrelid, partkey), colocationid,
             (SELECT count(*) FROM pg_dist_shard AS shard WHERE shard.logicalrelid = part.logicalrelid)
         FROM pg_dist_partition AS part
-        WHERE partmethod <> 'n' AND logicalrelid = ANY(ARRAY(
+        WHERE logicalrelid = ANY(ARRAY(
             SELECT to_regclass(name) FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL))";
     let rows: Vec<Columns> = sqlx::query_as(sql)
         .bind(distributed_tables())
@@ -130,6 +141,11 @@ pub(crate) async fn distribute(connection: &mut PgConnection) -> Result<(), Ledg
     if look(connection).await? != Layout::OneServer {
         return Ok(());
     }
+    if has_other_users(connection).await? {
+        return Err(LedgerError::Address(
+            "another process uses the books: stop all servers and signers before their tables are distributed".to_owned(),
+        ));
+    }
     let servers = servers(connection).await?;
     if servers == 0 {
         return Err(LedgerError::Address(
@@ -156,6 +172,17 @@ async fn distribute_all(connection: &mut PgConnection, servers: i32) -> Result<(
         sqlx::query(sql).bind(table).execute(&mut *transaction).await?;
     }
     transaction.commit().await
+}
+
+/// Whether a session of this program exists besides this one. A process finds out only once where the tables are.
+async fn has_other_users(connection: &mut PgConnection) -> Result<bool, LedgerError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid())";
+    let query = sqlx::query_scalar(sql)
+        .bind(APPLICATION_NAME)
+        .fetch_one(connection)
+        .await;
+    query.map_err(|error| ledger_error(&error))
 }
 
 /// The number of servers that can have shards.

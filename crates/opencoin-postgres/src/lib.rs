@@ -103,7 +103,7 @@ impl Ledger for PostgresLedger {
         }
         let key = ReferenceKey::of_transaction(reference);
         transaction::run(
-            &self.holders,
+            &self.doubts,
             Task::transaction("wait for a reference"),
             |connection| scoped(in_doubt::wait(connection, std::slice::from_ref(&key))),
         )
@@ -260,7 +260,7 @@ impl PostgresLedger {
         if changes.is_empty() {
             durable::write(connection, self.layout).await?;
         } else {
-            save::changes(connection, changes, &counts, slot, self.layout).await?;
+            save::changes(connection, changes, &counts, slot).await?;
         }
         Ok(outcomes)
     }

@@ -16,6 +16,8 @@ pub struct PostgresLedger {
     pub(crate) writer: Writer,
     /// Connections for changes of account data other than balances.
     pub(crate) holders: Writer,
+    /// Connections that wait for transactions in doubt.
+    pub(crate) doubts: Writer,
     pub(crate) barrier: Barrier,
     /// Whether every transaction is read-only.
     pub(crate) is_read_only: bool,

@@ -13,7 +13,6 @@ use sqlx::{PgConnection, Postgres};
 
 use crate::columns::{column, counter, counters};
 use crate::fault::Fault;
-use crate::layout::Layout;
 use crate::slots::{self, LockedCounts};
 
 /// The most bytes of blinds in one statement. PostgreSQL limits a parameter to 1 GiB; a full batch can hold
@@ -26,7 +25,6 @@ pub(crate) async fn changes(
     changes: Changes,
     counts: &LockedCounts,
     slot: i16,
-    layout: Layout,
 ) -> Result<(), Fault> {
     let Changes {
         journal,
@@ -50,7 +48,7 @@ pub(crate) async fn changes(
         insert_mint_keys(connection, &registered).await?;
         slots::save(connection, counts, slot, &registered).await?;
     }
-    insert_transactions(connection, &journal, &EntriesBefore::new(), layout.into()).await?;
+    insert_transactions(connection, &journal, &EntriesBefore::new(), OnConflict::LeaveOut).await?;
     let blinds = recorded_blinds(&journal);
     for blinds in statements(&blinds, |(_, blinds)| blinds.encoded.len()) {
         insert_blinds(connection, blinds).await?;
@@ -71,7 +69,7 @@ pub(crate) async fn changes(
         delete_waiting(connection, &waited).await?;
     }
     if !spent.is_empty() {
-        insert_spent(connection, &spent, layout.into()).await?;
+        insert_spent(connection, &spent, OnConflict::LeaveOut).await?;
     }
     if !recouped.is_empty() {
         insert_recouped(connection, &recouped).await?;
@@ -175,30 +173,17 @@ pub(crate) async fn insert_transactions(
 /// How an insert behaves if one of its rows is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnConflict {
-    /// The row is left out, and so not among the rows that were affected.
-    CountAffected,
-    /// The row is left out, and so not among the rows that are returned. For distributed tables, where Citus counts it
-    /// as affected.
-    CountReturned,
+    /// The row is left out, and so not among the rows that are returned. Citus counts it as affected.
+    LeaveOut,
     /// The insert fails. For distributed tables: the fastest way, but the error does not say what it is.
     Fail,
-}
-
-impl From<Layout> for OnConflict {
-    fn from(layout: Layout) -> Self {
-        match layout {
-            Layout::OneServer => Self::CountAffected,
-            Layout::Distributed { .. } => Self::CountReturned,
-        }
-    }
 }
 
 impl OnConflict {
     /// The end of the statement.
     fn clause(self, key: &str) -> String {
         match self {
-            Self::CountAffected => format!("ON CONFLICT ({key}) DO NOTHING"),
-            Self::CountReturned => format!("ON CONFLICT ({key}) DO NOTHING RETURNING 1"),
+            Self::LeaveOut => format!("ON CONFLICT ({key}) DO NOTHING RETURNING 1"),
             Self::Fail => String::new(),
         }
     }
@@ -211,8 +196,7 @@ impl OnConflict {
         rows: usize,
     ) -> Result<(), Fault> {
         let inserted = match self {
-            Self::CountAffected => query.execute(connection).await?.rows_affected(),
-            Self::CountReturned => query.fetch_all(connection).await?.len() as u64,
+            Self::LeaveOut => query.fetch_all(connection).await?.len() as u64,
             Self::Fail => match query.execute(connection).await.map_err(Fault::from) {
                 Ok(done) => done.rows_affected(),
                 // Decided again, the batch finds what is there, or fails again and says why.

@@ -5,6 +5,9 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
+/// The name of every session of this program.
+pub(crate) const APPLICATION_NAME: &str = "opencoin";
+
 /// How long a read or a batch waits for a working connection before the database counts as unavailable.
 pub(crate) const ACQUIRE_SECONDS_MAX: u64 = 5;
 

@@ -146,7 +146,7 @@ async fn attempt<'a, T>(
 ) -> Result<T, Fault> {
     let mut writing = writer.begin().await?;
     if task.has_frame {
-        writing.execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        writing.execute(writer.layout().begin()).await?;
     }
     let result = work(&mut writing).await;
     match &result {

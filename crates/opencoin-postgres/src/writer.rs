@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::fault::Fault;
+use crate::layout::Layout;
 use crate::position::position;
 use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_DURATION_MAX, is_alive};
 
@@ -36,6 +37,7 @@ const HOLDER_CONNECTIONS_MAX: usize = 2;
 #[derive(Clone)]
 pub(crate) struct Writer {
     options: Arc<PgConnectOptions>,
+    layout: Layout,
     idle: Arc<std::sync::Mutex<Vec<Idle>>>,
     /// One permit is held for each connection in use.
     permits: Arc<Semaphore>,
@@ -57,9 +59,10 @@ pub(crate) struct Writing {
 }
 
 impl Writer {
-    pub(crate) fn new(options: PgConnectOptions) -> Self {
+    pub(crate) fn new(options: PgConnectOptions, layout: Layout) -> Self {
         Self {
             options: Arc::new(options.disable_statement_logging()),
+            layout,
             idle: Arc::default(),
             permits: Arc::new(Semaphore::new(BATCH_CONNECTIONS_MAX)),
             permits_max: BATCH_CONNECTIONS_MAX,
@@ -71,11 +74,17 @@ impl Writer {
     pub(crate) fn another(&self) -> Self {
         Self {
             options: Arc::clone(&self.options),
+            layout: self.layout,
             idle: Arc::default(),
             permits: Arc::new(Semaphore::new(HOLDER_CONNECTIONS_MAX)),
             permits_max: HOLDER_CONNECTIONS_MAX,
             seen: Arc::clone(&self.seen),
         }
+    }
+
+    /// Where the tables are that the connections of this pool write.
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Waits for a permit, and opens a connection if none that works is idle.

@@ -5,7 +5,7 @@ use opencoin_ledger::stored::{self, StoredEntry};
 use opencoin_ledger::{AccountEntry, AccountId, EntryPage, IdempotencyKey, Payout, PayoutFilter, PayoutNo};
 
 use crate::rows::{self, PAYOUT_COLUMNS};
-use crate::{Executor, Row, SqlError};
+use crate::{Executor, Row, SqlError, Value};
 
 const COLUMNS: &str = "id, kind, reference, debit_account, credit_account, amount, applied_at, label";
 
@@ -33,6 +33,7 @@ pub(crate) async fn page(
     limit: u32,
 ) -> Result<Vec<AccountEntry>, SqlError> {
     let newest = newest_visible(sql, account).await?;
+    let visible = |side: &str| newest.map_or(String::new(), |_| format!("AND {side}_entry <= $4"));
     let (begins, order, from) = match page {
         EntryPage::After(no) => (">", "ASC", no.get()),
         EntryPage::Before(no) => ("<", "DESC", no.map_or(i64::MAX, |no| no.get())),
@@ -40,9 +41,9 @@ pub(crate) async fn page(
     let side = |side: &str| {
         format!(
             "SELECT * FROM (SELECT {side}_entry AS entry, {COLUMNS} FROM transactions
-            WHERE {side}_account = $1 AND {side}_account >= 3 AND {side}_entry {begins} $2
-                AND {side}_entry <= $4
-            ORDER BY {side}_entry {order} LIMIT $3) AS {side}s"
+            WHERE {side}_account = $1 AND {side}_account >= 3 AND {side}_entry {begins} $2 {}
+            ORDER BY {side}_entry {order} LIMIT $3) AS {side}s",
+            visible(side)
         )
     };
     let query = format!(
@@ -53,26 +54,22 @@ pub(crate) async fn page(
         side("debit"),
         side("credit")
     );
-    let values = [
-        account.get().into(),
-        from.into(),
-        i64::from(limit).into(),
-        newest.into(),
-    ];
+    let mut values = vec![account.get().into(), from.into(), i64::from(limit).into()];
+    values.extend(newest.map(Value::from));
     sql.all(&query, &values, |row| entry(account, row)).await
 }
 
-/// The number up to which a read sees all entries of the account. A read of distributed tables has no common
+/// The number up to which a read sees all entries of the account; `None` if it sees all there are. A read of distributed tables has no common
 /// snapshot: it may see an entry without the one before it. A client that reads on from there would miss that one.
-async fn newest_visible(sql: &mut dyn Executor, account: AccountId) -> Result<i64, SqlError> {
+async fn newest_visible(sql: &mut dyn Executor, account: AccountId) -> Result<Option<i64>, SqlError> {
     if !sql.dialect().is_distributed {
-        return Ok(i64::MAX);
+        return Ok(None);
     }
     let query = "SELECT last_entry FROM accounts WHERE id = $1";
     let values = [account.get().into()];
     let newest = sql.optional(query, &values, Row::take::<i64>).await?;
     sql.wait_for_commits().await?;
-    Ok(newest.unwrap_or(0))
+    Ok(Some(newest.unwrap_or(0)))
 }
 
 pub(crate) async fn by_key(

@@ -5,7 +5,7 @@ use opencoin_ledger::{MintKeyId, stored};
 use crate::{Dialect, Executor, Row, SqlError};
 
 /// Compares the stored rows of a key's coins with the key's counters. One statement is one snapshot. On distributed
-/// tables there is none: coins that come back meanwhile look like a difference, and those that came back before do not.
+/// tables there is none: coins that come back during the check can look like a difference.
 ///
 /// # Errors
 /// They differ, or the database cannot be read.
