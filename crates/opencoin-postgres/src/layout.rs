@@ -30,6 +30,11 @@ pub(crate) const SESSION: [(&str, &str); 3] = [
     ("citus.propagate_set_commands", "local"),
 ];
 
+/// The first statement of each transaction with distributed tables. Other servers know no settings of the session, so
+/// the time limit of [`crate::session::SESSION`] is repeated for them. Citus sends them the whole text that it gets, so
+/// this cannot be one text with `BEGIN`.
+pub(crate) const LIMIT_WAITS: &str = "SET LOCAL lock_timeout = '2s'";
+
 /// Where the tables of the books are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -45,15 +50,6 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The statements that begin a transaction. Other servers know no settings of the session, so the time limit of
-    /// [`crate::session::SESSION`] is repeated for them.
-    pub(crate) fn begin(self) -> &'static str {
-        match self {
-            Self::OneServer => "BEGIN ISOLATION LEVEL READ COMMITTED",
-            Self::Distributed { .. } => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '2s'",
-        }
-    }
-
     pub(crate) fn is_distributed(self) -> bool {
         match self {
             Self::OneServer => false,

@@ -11,6 +11,7 @@ use sqlx::{Executor, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::fault::Fault;
+use crate::layout::LIMIT_WAITS;
 use crate::writer::Writer;
 
 /// How long one attempt at a transaction may take before the database counts as unavailable.
@@ -146,7 +147,10 @@ async fn attempt<'a, T>(
 ) -> Result<T, Fault> {
     let mut writing = writer.begin().await?;
     if task.has_frame {
-        writing.execute(writer.layout().begin()).await?;
+        writing.execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        if writer.layout().is_distributed() {
+            writing.execute(LIMIT_WAITS).await?;
+        }
     }
     let result = work(&mut writing).await;
     match &result {
