@@ -1,7 +1,7 @@
 //! Reads the books for an audit in one snapshot, while commands continue.
 //!
-//! An audit can read a hot standby as well, unless tables are distributed. The standby may cancel a long read that conflicts with
-//! replication; the audit can then be repeated.
+//! An audit can read a hot standby as well, unless tables are distributed. The standby may cancel a long read that
+//! conflicts with replication; the audit can then be repeated.
 
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ async fn snapshot(
 
 /// Takes the snapshot of a transaction on every server. Returns whether all of them have the same transactions.
 ///
-/// A server's snapshot is that of the first statement there, which reads each table that has shards of its own. All are the same if no transaction has ended since the
-/// first one was taken. So the coordinator is asked before and after which transactions have ended. A transaction
+/// A server's snapshot is that of the first statement there. Both tables are read, because a server may have shards of
+/// one of them only. All snapshots are the same if no transaction has ended since the first one was taken. So the coordinator is asked before and after which transactions have ended. A transaction
 /// that it has committed may still be prepared on other servers, so these must have none. No command waits for this.
 async fn is_the_same_everywhere(pool: &PgPool, snapshot: &mut PgConnection) -> Result<bool, SqlError> {
     let ended = "SELECT pg_current_snapshot()::text";

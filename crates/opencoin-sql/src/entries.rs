@@ -59,8 +59,9 @@ pub(crate) async fn page(
     sql.all(&query, &values, |row| entry(account, row)).await
 }
 
-/// The number up to which a read sees all entries of the account; `None` if it sees all there are. A read of distributed tables has no common
-/// snapshot: it may see an entry without the one before it. A client that reads on from there would miss that one.
+/// The number up to which a read sees all entries of the account; `None` if it sees all there are. A read of
+/// distributed tables has no common snapshot: it may see an entry without the one before it. A client that reads on
+/// from there would miss that one.
 async fn newest_visible(sql: &mut dyn Executor, account: AccountId) -> Result<Option<i64>, SqlError> {
     if !sql.dialect().is_distributed {
         return Ok(None);
