@@ -9,7 +9,7 @@ use opencoin_ledger::{
 };
 use thiserror::Error;
 
-/// How many coins of a pruned mint key one transaction deletes, which takes some ten milliseconds.
+/// How many rows of a pruned mint key one transaction deletes, which takes some ten milliseconds.
 const FORGOTTEN_ROWS_MAX: u32 = 10_000;
 
 /// Changes the books for the operator.

@@ -102,9 +102,8 @@ pub trait History: Send + Sync {
 
     /// Accepts the books as they are: confirms the history of restored books, or begins the history `new`.
     /// Numbers of transactions, of payouts and of the entries of existing accounts continue above `above` and
-    /// above all in the books. The first new
-    /// record is [`Record::of_accepted_state`]. All sessions end, because sessions that had ended may be
-    /// back.
+    /// above all in the books. The first new record is [`Record::of_accepted_state`]. All sessions end, because
+    /// sessions that had ended may be back.
     ///
     /// [`Record::of_accepted_state`]: crate::journal::Record::of_accepted_state
     ///

@@ -81,8 +81,9 @@ async fn snapshot(
 /// Takes the snapshot of a transaction on every server. Returns whether all of them have the same transactions.
 ///
 /// A server's snapshot is that of the first statement there. Both tables are read, because a server may have shards of
-/// one of them only. All snapshots are the same if no transaction has ended since the first one was taken. So the coordinator is asked before and after which transactions have ended. A transaction
-/// that it has committed may still be prepared on other servers, so these must have none. No command waits for this.
+/// one of them only. All snapshots are the same if no transaction has ended since the first one was taken. So the
+/// coordinator is asked before and after which transactions have ended. A transaction that it has committed may still
+/// be prepared on other servers, so these must have none. No command waits for this.
 async fn is_the_same_everywhere(pool: &PgPool, snapshot: &mut PgConnection) -> Result<bool, SqlError> {
     let ended = "SELECT pg_current_snapshot()::text";
     let mut other = pool.acquire().await?;
