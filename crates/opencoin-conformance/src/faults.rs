@@ -15,8 +15,9 @@ use crate::world::*;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{
-    Account, Applied, Command, Effect, LedgerError, MemoryLedger, MintKeyStatus, Outcome, Payout,
-    PayoutFilter, PayoutNo, Settlement, Transaction, TransactionNo, UnsignedTransaction, WaitingMint,
+    Account, AccountEntry, Applied, Command, Effect, EntryNo, EntryPage, LedgerError, MemoryLedger,
+    MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo, Settlement, Transaction, TransactionNo,
+    TransactionReference, UnsignedTransaction, WaitingMint,
 };
 
 /// The maximum number of polls after which the future of a batch is dropped. No store needs as many.
@@ -67,7 +68,11 @@ const TRANSACTIONS: [&str; 7] = [
 struct Books {
     facts: AuditFacts,
     accounts: Vec<Option<Account>>,
+    /// The entries of each account that exists.
+    entries: Vec<Vec<AccountEntry>>,
     mint_keys: Vec<MintKeyStatus>,
+    /// The transactions with unsigned blinds of each mint key.
+    unsigned: Vec<Vec<TransactionReference>>,
     transactions: Vec<Option<Transaction>>,
     waiting: Vec<Option<WaitingMint>>,
     payouts: Vec<Payout>,
@@ -187,6 +192,23 @@ impl FaultCase {
                 Err(error) => assert!(is_for_later(&error), "{}: {error:?}", self.name()),
             }
         }
+        for (account, expected) in self.after.accounts.iter().flatten().zip(&self.after.entries) {
+            match entries(ledger, account).await {
+                Ok(found) => assert_eq!(&found, expected, "{}", self.name()),
+                Err(error) => assert!(is_for_later(&error), "{}: {error:?}", self.name()),
+            }
+        }
+        for (key, expected) in self.after.mint_keys.iter().zip(&self.after.unsigned) {
+            match unsigned(ledger, key).await {
+                // Blinds of a pruned key may not be deleted yet.
+                Ok(found) => assert!(
+                    expected.iter().all(|reference| found.contains(reference)),
+                    "{}: {found:?}",
+                    self.name()
+                ),
+                Err(error) => assert!(is_for_later(&error), "{}: {error:?}", self.name()),
+            }
+        }
         match self.apply(ledger).await {
             Ok(answer) => assert_eq!(answer, self.answer(true), "{}", self.name()),
             Err(error) => assert!(is_for_later(&error), "{}: {error:?}", self.name()),
@@ -214,6 +236,10 @@ impl Books {
             transactions.push(ledger.transaction(&reference).await.unwrap());
             waiting.push(ledger.accounts().waiting(&reference).await.unwrap());
         }
+        let mut entries_of_accounts = Vec::new();
+        for account in accounts.iter().flatten() {
+            entries_of_accounts.push(entries(ledger, account).await.unwrap());
+        }
         let payouts = ledger
             .accounts()
             .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
@@ -225,16 +251,36 @@ impl Books {
             ledger.mint_keys().await.unwrap(),
             ledger.signing_paused().await.unwrap(),
         );
+        let mut unsigned_of_keys = Vec::new();
+        for key in &mint_keys {
+            unsigned_of_keys.push(unsigned(ledger, key).await.unwrap());
+        }
         Self {
             facts,
             accounts,
+            entries: entries_of_accounts,
             mint_keys,
+            unsigned: unsigned_of_keys,
             transactions,
             waiting,
             payouts,
             signing_paused,
         }
     }
+}
+
+/// All entries of an account.
+async fn entries(ledger: &dyn Store, account: &Account) -> Result<Vec<AccountEntry>, LedgerError> {
+    let page = EntryPage::After(EntryNo::BEFORE_ALL);
+    ledger.accounts().entries(account.id, page, 100).await
+}
+
+/// All transactions with unsigned blinds of a mint key.
+async fn unsigned(ledger: &dyn Store, key: &MintKeyStatus) -> Result<Vec<TransactionReference>, LedgerError> {
+    let page = ledger.unsigned(key, TransactionNo::BEFORE_ALL, 100).await?;
+    assert_eq!(page.next, None, "one page has all of them");
+    let transactions = page.transactions.into_iter();
+    Ok(transactions.map(|transaction| transaction.reference).collect())
 }
 
 async fn prepare(ledger: Arc<dyn Store>) {
