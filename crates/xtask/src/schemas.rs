@@ -11,14 +11,16 @@ use tokio::process::Command;
 use crate::apt;
 use crate::steps::Steps;
 
-/// The list of packages. A copy in the folder marks a complete installation.
+/// The list of packages. A copy in the folder, with the path of the folder, marks a complete installation. The installed
+/// scripts contain that path, so they do not run after the folder was moved.
 const REQUIREMENTS: &str = "tests/src/deploy/schemas.txt";
 const FOLDER: &str = "target/schemas";
 
 /// Installs them if they are missing.
 pub(crate) async fn ensure(steps: &mut Steps, workspace: &Path) -> Result<()> {
     let (requirements, folder) = (workspace.join(REQUIREMENTS), workspace.join(FOLDER));
-    let wanted = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
+    let packages = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
+    let wanted = format!("{}\n{packages}", folder.display());
     let installed = folder.join("installed.txt");
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(());
