@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use opencoin_crypto::{BlindingSeed, CipherSuite, PrivateKey, blind_in_range};
+use opencoin_crypto::{BlindingSeed, CipherSuite, KeyPrimes, PrivateKey, blind_in_range};
 use opencoin_schema::{BigInt, Coin, Payload};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -49,6 +49,13 @@ fn coin(key: &PrivateKey) -> Coin {
 #[divan::bench(args = BITS)]
 fn raw_private(bencher: Bencher<'_, '_>, bits: usize) {
     let key = key(bits);
+    let input = input(&key);
+    bencher.bench(|| key.raw_sign(black_box(&input)));
+}
+
+#[divan::bench(args = BITS)]
+fn raw_private_three_primes(bencher: Bencher<'_, '_>, bits: usize) {
+    let key = PrivateKey::generate_with(bits, KeyPrimes::Three).unwrap();
     let input = input(&key);
     bencher.bench(|| key.raw_sign(black_box(&input)));
 }

@@ -12,6 +12,10 @@ pub const KEY_BITS_MAX: usize = 8192;
 /// New keys have a multiple of this many bits, as AWS-LC generates them.
 pub const KEY_BITS_STEP: usize = 128;
 
+/// The shortest modulus of a new key with three primes, in bits, as in OpenSSL. Primes of shorter keys would be short
+/// enough to be found one by one.
+pub const THREE_PRIMES_KEY_BITS_MIN: usize = 1024;
+
 /// Checks the length of a key to be generated.
 ///
 /// # Errors
@@ -39,6 +43,12 @@ pub enum KeyError {
     /// The length of a key to be generated is not a multiple of [`KEY_BITS_STEP`].
     #[error("a key of {0} bits cannot be generated: lengths are multiples of {KEY_BITS_STEP} bits")]
     BitsStep(usize),
+    /// A key of this length has two primes: it is shorter than [`THREE_PRIMES_KEY_BITS_MIN`].
+    #[error("a key of {0} bits is too short for three primes; {THREE_PRIMES_KEY_BITS_MIN} bits are enough")]
+    TooShortForThreePrimes(usize),
+    /// A number of primes that keys cannot have.
+    #[error("a key has 2 or 3 primes")]
+    Primes,
     /// The modulus is even.
     #[error("the modulus is even")]
     EvenModulus,
@@ -48,7 +58,7 @@ pub enum KeyError {
     /// The parts of a private key do not belong together.
     #[error("the numbers do not make an RSA key")]
     Inconsistent,
-    /// The text is not a PKCS#8 private key for RSA, with two primes, in PEM.
+    /// The text is not a PKCS#8 private key for RSA, with two or three primes, in PEM.
     #[error("not an RSA private key in PKCS#8 PEM")]
     NotPem,
     /// The text is not an encrypted PKCS#8 private key in PEM.

@@ -34,9 +34,10 @@ pub use engine::{
     Signer, Worker,
 };
 pub use key_error::{
-    BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KEY_BITS_STEP, KeyError, OperationError, check_key_length,
+    BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KEY_BITS_STEP, KeyError, OperationError,
+    THREE_PRIMES_KEY_BITS_MIN, check_key_length,
 };
-pub use keys::{PrivateKey, PublicKey};
+pub use keys::{KeyPrimes, PrivateKey, PublicKey};
 pub use rsa::rand_core::CryptoRngCore;
 pub use seed::{BlindingSeed, BlindingSeedError};
 pub use suite::{

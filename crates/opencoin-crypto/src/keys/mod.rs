@@ -1,7 +1,10 @@
 //! RSA keys. Every [`PublicKey`] and [`PrivateKey`] has passed all checks, so later code need not check again.
 
+mod key_primes;
+mod pkcs1;
 mod private;
 mod public;
 
+pub use key_primes::KeyPrimes;
 pub use private::PrivateKey;
 pub use public::PublicKey;

@@ -1,4 +1,4 @@
-//! Private keys: generated and used by AWS-LC, stored and read by the crate `rsa`.
+//! Private keys: generated and used by AWS-LC, stored and read with the crate `rsa`.
 
 use std::fmt;
 
@@ -9,16 +9,18 @@ use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs8::der::SecretDocument;
 use rsa::pkcs8::der::pem::PemLabel;
 use rsa::pkcs8::pkcs5::{pbes2, scrypt};
-use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo};
+use rsa::pkcs8::{EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo};
 use rsa::rand_core::CryptoRngCore;
-use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use rsa::traits::PublicKeyParts;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::PublicKey;
-use crate::aws_lc::{self, PrivateHandle};
+use super::{KeyPrimes, PublicKey, pkcs1};
+use crate::aws_lc::{self, NewThreePrimeKey, PrivateHandle};
 use crate::emsa_pss;
-use crate::key_error::{KeyError, OperationError, PUBLIC_EXPONENT, check_key_length};
+use crate::key_error::{
+    KeyError, OperationError, PUBLIC_EXPONENT, THREE_PRIMES_KEY_BITS_MIN, check_key_length,
+};
 use crate::numbers::to_big_int;
 
 /// The cost of scrypt (OWASP, Password Storage Cheat Sheet: N = 2^14, r = 8, p = 5). It needs 16 MiB, below
@@ -69,21 +71,54 @@ impl PrivateKey {
         Self::from_stored(RsaPrivateKey::from_pkcs1_der(&der).map_err(|_| KeyError::Inconsistent)?)
     }
 
+    /// As [`Self::generate`], with this number of primes. Keys with three take less time to generate.
+    ///
+    /// # Errors
+    /// Also [`KeyError::TooShortForThreePrimes`].
+    pub fn generate_with(bits: usize, primes: KeyPrimes) -> Result<Self, KeyError> {
+        match primes {
+            KeyPrimes::Two => Self::generate(bits),
+            KeyPrimes::Three => Self::generate_three_primes(bits),
+        }
+    }
+
+    fn generate_three_primes(bits: usize) -> Result<Self, KeyError> {
+        check_key_length(bits)?;
+        if bits < THREE_PRIMES_KEY_BITS_MIN {
+            return Err(KeyError::TooShortForThreePrimes(bits));
+        }
+        let NewThreePrimeKey {
+            primes,
+            private_exponent,
+        } = aws_lc::generate_three_primes(bits, PUBLIC_EXPONENT).map_err(|_| KeyError::Inconsistent)?;
+        let primes = primes.map(|prime| BigUint::from_bytes_be(&prime));
+        let modulus: BigUint = primes.iter().product();
+        assert_eq!(modulus.bits(), bits, "the primes are large enough");
+        let private_exponent = BigUint::from_bytes_be(&private_exponent);
+        let stored =
+            RsaPrivateKey::from_components(modulus, PUBLIC_EXPONENT.into(), private_exponent, primes.into())
+                .map_err(|_| KeyError::Inconsistent)?;
+        Self::from_stored(stored)
+    }
+
     /// Reads a key that [`Self::to_pkcs8_pem`] or another program (`openssl genpkey -algorithm RSA`) has written.
     ///
     /// # Errors
     /// When the text is not such a key, or its numbers do not belong together or are of an unsupported size.
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, KeyError> {
-        let stored = RsaPrivateKey::from_pkcs8_pem(pem).map_err(|_| KeyError::NotPem)?;
-        Self::from_stored(stored)
+        let (label, document) = SecretDocument::from_pem(pem).map_err(|_| KeyError::NotPem)?;
+        if label != PrivateKeyInfo::PEM_LABEL {
+            return Err(KeyError::NotPem);
+        }
+        Self::from_stored(read(&document).map_err(|_| KeyError::NotPem)?)
     }
 
     /// The key as unencrypted PKCS#8 (RFC 5958) in PEM. The caller must protect it.
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
-        self.stored
-            .to_pkcs8_pem(LineEnding::LF)
-            .expect("a key of two primes can be written")
+        self.document()
+            .to_pem(PrivateKeyInfo::PEM_LABEL, LineEnding::LF)
+            .expect("a document can be written as PEM")
     }
 
     /// Reads a key that [`Self::to_encrypted_pkcs8_pem`] or another program (`openssl pkey -aes256`) wrote.
@@ -100,8 +135,7 @@ impl PrivateKey {
             EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|_| KeyError::NotEncryptedPem)?;
         // A wrong passphrase gives random bytes with wrong padding or structure.
         let document = encrypted.decrypt(passphrase).map_err(|_| KeyError::Passphrase)?;
-        let stored = RsaPrivateKey::from_pkcs8_der(document.as_bytes()).map_err(|_| KeyError::Passphrase)?;
-        Self::from_stored(stored)
+        Self::from_stored(read(&document).map_err(|_| KeyError::Passphrase)?)
     }
 
     /// The key as encrypted PKCS#8 (RFC 5958, RFC 8018) in PEM: AES-256-CBC under a key that scrypt (RFC
@@ -120,10 +154,7 @@ impl PrivateKey {
             .expect("these parameters are in scrypt's range");
         let parameters =
             pbes2::Parameters::scrypt_aes256cbc(parameters, &salt, &vector).expect("and in that of PBES2");
-        let document = self
-            .stored
-            .to_pkcs8_der()
-            .expect("a key of two primes can be written");
+        let document = self.document();
         let info = PrivateKeyInfo::try_from(document.as_bytes()).expect("what was just written can be read");
         let encrypted = info
             .encrypt_with_params(parameters, passphrase)
@@ -174,13 +205,19 @@ impl PrivateKey {
         self.handle.private_operation(input)
     }
 
+    fn document(&self) -> SecretDocument {
+        pkcs1::write(&self.stored).expect("a key that was checked can be written")
+    }
+
     fn from_stored(stored: RsaPrivateKey) -> Result<Self, KeyError> {
         let document = RsaPublicKey {
             modulus: to_big_int(stored.n()),
             public_exponent: to_big_int(stored.e()).to_u64().ok_or(KeyError::Inconsistent)?,
         };
         let public = PublicKey::parse(&document)?;
-        let handle = handle_of(&stored)?;
+        let parts = pkcs1::parts(&stored)?;
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_slice()).collect();
+        let handle = PrivateHandle::new(&parts)?;
         assert_eq!(
             handle.modulus_bytes(),
             public.modulus_bytes(),
@@ -200,23 +237,6 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-fn handle_of(stored: &RsaPrivateKey) -> Result<PrivateHandle, KeyError> {
-    let [p, q] = stored.primes() else {
-        return Err(KeyError::Inconsistent);
-    };
-    let (Some(d_p), Some(d_q), Some(q_inv)) = (stored.dp(), stored.dq(), stored.qinv()) else {
-        return Err(KeyError::Inconsistent);
-    };
-    let secret = |number: &BigUint| Zeroizing::new(number.to_bytes_be());
-    let q_inv = Zeroizing::new(q_inv.to_bytes_be().1);
-    PrivateHandle::new([
-        &stored.n().to_bytes_be(),
-        &stored.e().to_bytes_be(),
-        &secret(stored.d()),
-        &secret(p),
-        &secret(q),
-        &secret(d_p),
-        &secret(d_q),
-        &q_inv,
-    ])
+fn read(document: &SecretDocument) -> Result<RsaPrivateKey, rsa::pkcs8::Error> {
+    pkcs1::read(PrivateKeyInfo::try_from(document.as_bytes())?)
 }

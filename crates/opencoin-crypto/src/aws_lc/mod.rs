@@ -8,17 +8,26 @@
 //!
 //! All inputs and outputs are big-endian bytes. Errors carry no detail on purpose: AWS-LC's error queue is
 //! cleared, and neither inputs nor secrets are repeated. A key is checked once, when its handle is made.
+//!
+//! AWS-LC has no keys with three primes. [`three_primes`] has their private operation, with the same properties.
 #![expect(
     unsafe_code,
     reason = "AWS-LC is a C library; all calls to it are in this module"
 )]
 
-use std::ptr::{self, NonNull};
+mod bignum;
+mod generate;
+mod three_primes;
+
+use std::ptr::NonNull;
 
 use aws_lc_sys as ffi;
-use zeroize::Zeroizing;
 
+use self::bignum::Bignum;
+use self::three_primes::ThreePrimeKey;
 use crate::key_error::{KeyError, OperationError};
+
+pub(crate) use generate::{NewThreePrimeKey, generate_key, generate_three_primes};
 
 /// The hash of a PSS signature; its mask generation function (MGF1) uses the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,18 +38,26 @@ pub(crate) enum PssHash {
 
 /// The parts n, e, d, p, q, dP, dQ, qInv of a private key with two primes, in this order and with the names of
 /// RFC 8017 section 3.2.
-pub(crate) type PrivateParts<'a> = [&'a [u8]; 8];
+type TwoPrimeParts<'a> = [&'a [u8]; 8];
+
+/// Those of a private key with two primes, then the parts r_3, d_3, t_3 of its third.
+type ThreePrimeParts<'a> = [&'a [u8]; 11];
 
 /// A public key, ready to calculate with.
 pub(crate) struct PublicHandle(Rsa);
 
 /// A private key, ready to calculate with. AWS-LC erases its memory when the handle is dropped.
-pub(crate) struct PrivateHandle(Rsa);
+pub(crate) struct PrivateHandle(PrivateKind);
+
+enum PrivateKind {
+    TwoPrimes(Rsa),
+    ThreePrimes(Box<ThreePrimeKey>),
+}
 
 impl PublicHandle {
     /// The key (n, e). AWS-LC requires odd numbers, `n` of at most 16,384 bits and `e` in 3..2^33.
     pub(crate) fn new(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
-        let (n, e) = (Bignum::new(n)?, Bignum::new(e)?);
+        let (n, e) = (bignum(n)?, bignum(e)?);
         // SAFETY: both arguments are live BIGNUMs, which the function copies. It returns an owned RSA,
         // checked by `RSA_check_key`, or null.
         let rsa = unsafe { ffi::RSA_new_public_key(n.as_ptr(), e.as_ptr()) };
@@ -98,10 +115,20 @@ impl PublicHandle {
 }
 
 impl PrivateHandle {
-    /// The key of these parts. AWS-LC checks all of them against each other (`RSA_check_key`), but not whether p
-    /// and q are prime.
-    pub(crate) fn new(parts: PrivateParts<'_>) -> Result<Self, KeyError> {
-        let [n, e, d, p, q, d_p, d_q, q_inv] = Bignum::all(parts)?;
+    /// The key of the parts n, e, d, p, q, dP, dQ, qInv, in this order and with the names of RFC 8017 section 3.2; for
+    /// a key with three primes, r_3, d_3 and t_3 follow. All are checked against each other (for two primes by
+    /// AWS-LC's `RSA_check_key`), but not whether the primes are prime.
+    pub(crate) fn new(parts: &[&[u8]]) -> Result<Self, KeyError> {
+        if let Ok(parts) = TwoPrimeParts::try_from(parts) {
+            return Self::of_two_primes(parts);
+        }
+        let parts = ThreePrimeParts::try_from(parts).map_err(|_| KeyError::Inconsistent)?;
+        let key = Box::new(ThreePrimeKey::new(parts)?);
+        Ok(Self(PrivateKind::ThreePrimes(key)))
+    }
+
+    fn of_two_primes(parts: TwoPrimeParts<'_>) -> Result<Self, KeyError> {
+        let [n, e, d, p, q, d_p, d_q, q_inv] = bignums(parts)?;
         // SAFETY: all arguments are live BIGNUMs, which the function copies. It returns an owned RSA, checked
         // by `RSA_check_key`, or null.
         let rsa = unsafe {
@@ -116,48 +143,25 @@ impl PrivateHandle {
                 q_inv.as_ptr(),
             )
         };
-        Rsa::own(rsa).map(Self)
+        Ok(Self(PrivateKind::TwoPrimes(Rsa::own(rsa)?)))
     }
 
     /// The length of the modulus, and so of every input and output.
     pub(crate) fn modulus_bytes(&self) -> usize {
-        self.0.modulus_bytes
+        match &self.0 {
+            PrivateKind::TwoPrimes(rsa) => rsa.modulus_bytes,
+            PrivateKind::ThreePrimes(key) => key.modulus_bytes(),
+        }
     }
 
     /// `input ^ d mod n`: constant time, blinded, the result checked with the public exponent.
-    /// `input` must be [`Self::modulus_bytes`] long; AWS-LC refuses 0, 1, n - 1 and all above.
+    /// `input` must be [`Self::modulus_bytes`] long; 0, 1, n - 1 and all above are refused.
     pub(crate) fn private_operation(&self, input: &[u8]) -> Result<Vec<u8>, OperationError> {
-        self.0.raw(ffi::RSA_sign_raw, input)
+        match &self.0 {
+            PrivateKind::TwoPrimes(rsa) => rsa.raw(ffi::RSA_sign_raw, input),
+            PrivateKind::ThreePrimes(key) => key.private_operation(input),
+        }
     }
-}
-
-/// Generates a private key of `bits`, a multiple of 128, and returns it as DER `RSAPrivateKey` (RFC 8017 appendix
-/// A.1.2). AWS-LC draws the primes from its own random number generator, as FIPS 186-5 appendix A.1.3 describes.
-pub(crate) fn generate_key(bits: i32, public_exponent: u64) -> Result<Zeroizing<Vec<u8>>, OperationError> {
-    let failed = || {
-        clear_error_queue();
-        OperationError
-    };
-    let e = Bignum::new(&public_exponent.to_be_bytes()).map_err(|_| OperationError)?;
-    // SAFETY: takes nothing, returns an owned RSA or null.
-    let rsa = NonNull::new(unsafe { ffi::RSA_new() }).ok_or(OperationError)?;
-    // SAFETY: the RSA and the BIGNUM are live, and the function needs no callback.
-    let generated = unsafe { ffi::RSA_generate_key_ex(rsa.as_ptr(), bits, e.as_ptr(), ptr::null_mut()) };
-    // Frees the RSA in either case.
-    let rsa = Rsa::own(rsa.as_ptr()).map_err(|_| OperationError)?;
-    if generated != 1 {
-        return Err(failed());
-    }
-    let (mut der, mut der_bytes) = (ptr::null_mut(), 0);
-    // SAFETY: the RSA is a whole key. The function allocates the output and sets both variables if it returns 1.
-    if unsafe { ffi::RSA_private_key_to_bytes(&raw mut der, &raw mut der_bytes, rsa.pointer.as_ptr()) } != 1 {
-        return Err(failed());
-    }
-    // SAFETY: `der` points to `der_bytes` initialised bytes.
-    let copy = Zeroizing::new(unsafe { std::slice::from_raw_parts(der, der_bytes) }.to_vec());
-    // SAFETY: `der` was allocated by AWS-LC and is not used afterwards. `OPENSSL_free` erases what it frees.
-    unsafe { ffi::OPENSSL_free(der.cast()) };
-    Ok(copy)
 }
 
 /// The common shape of `RSA_sign_raw` and `RSA_verify_raw`.
@@ -235,35 +239,13 @@ impl Drop for Rsa {
     }
 }
 
-/// An owned BIGNUM, erased when dropped. Lives only while a key is being built.
-struct Bignum {
-    pointer: NonNull<ffi::BIGNUM>,
+fn bignum(bytes: &[u8]) -> Result<Bignum, KeyError> {
+    Bignum::new(bytes).map_err(|_| KeyError::Inconsistent)
 }
 
-impl Bignum {
-    fn new(bytes: &[u8]) -> Result<Self, KeyError> {
-        // SAFETY: reads `bytes.len()` bytes; with a null target it returns a new, owned BIGNUM, or null when
-        // out of memory.
-        let pointer = unsafe { ffi::BN_bin2bn(bytes.as_ptr(), bytes.len(), ptr::null_mut()) };
-        let pointer = NonNull::new(pointer).ok_or(KeyError::Inconsistent)?;
-        Ok(Self { pointer })
-    }
-
-    fn all(parts: PrivateParts<'_>) -> Result<[Self; 8], KeyError> {
-        let numbers: Vec<Self> = parts.into_iter().map(Self::new).collect::<Result<_, _>>()?;
-        numbers.try_into().map_err(|_| KeyError::Inconsistent)
-    }
-
-    fn as_ptr(&self) -> *const ffi::BIGNUM {
-        self.pointer.as_ptr()
-    }
-}
-
-impl Drop for Bignum {
-    fn drop(&mut self) {
-        // SAFETY: this is the only owner and nothing uses the BIGNUM afterwards.
-        unsafe { ffi::BN_clear_free(self.pointer.as_ptr()) }
-    }
+fn bignums(parts: TwoPrimeParts<'_>) -> Result<[Bignum; 8], KeyError> {
+    let numbers: Vec<Bignum> = parts.into_iter().map(bignum).collect::<Result<_, _>>()?;
+    numbers.try_into().map_err(|_| KeyError::Inconsistent)
 }
 
 /// AWS-LC keeps a queue of errors per thread. Its other users in this process (TLS) must not find ours there.
@@ -282,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    /// The parts of a key, in the order of [`PrivateParts`].
+    /// The parts of a key, in the order of [`TwoPrimeParts`].
     #[derive(Clone)]
     struct Parts([Vec<u8>; 8]);
 
@@ -310,14 +292,13 @@ mod tests {
         }
 
         fn handle(&self) -> Result<PrivateHandle, KeyError> {
-            PrivateHandle::new(self.0.each_ref().map(Vec::as_slice))
+            PrivateHandle::new(&self.0.each_ref().map(Vec::as_slice))
         }
 
         /// The key without `RSA_check_key`, as a memory fault after the check would leave it.
         fn unchecked_handle(&self) -> PrivateHandle {
-            let into_raw = |number: Bignum| std::mem::ManuallyDrop::new(number).pointer.as_ptr();
-            let numbers = Bignum::all(self.0.each_ref().map(Vec::as_slice)).unwrap();
-            let [n, e, d, p, q, d_p, d_q, q_inv] = numbers.map(into_raw);
+            let numbers = bignums(self.0.each_ref().map(Vec::as_slice)).unwrap();
+            let [n, e, d, p, q, d_p, d_q, q_inv] = numbers.map(Bignum::into_raw);
             // SAFETY: the RSA is fresh and ours; the three setters take ownership of the BIGNUMs, which
             // `into_raw` gave up.
             let rsa = unsafe {
@@ -327,7 +308,7 @@ mod tests {
                 assert_eq!(ffi::RSA_set0_crt_params(rsa, d_p, d_q, q_inv), 1);
                 rsa
             };
-            PrivateHandle(Rsa::own(rsa).unwrap())
+            PrivateHandle(PrivateKind::TwoPrimes(Rsa::own(rsa).unwrap()))
         }
     }
 
