@@ -113,16 +113,18 @@ fn agrees_with_aws_lc(instructions: Instructions, bits: usize) -> bool {
     ) else {
         return false;
     };
-    let inputs: [Vec<u8>; LANES] = std::array::from_fn(|lane| {
-        let mut input = expand(b"input", lane, bytes);
-        // Below the modulus.
-        input[0] = 0;
-        input
-    });
+    let inputs: [Vec<u8>; LANES] = std::array::from_fn(|lane| self_test_input(lane, bytes));
     let results = lanes.raise(&inputs.each_ref().map(Vec::as_slice));
     inputs.iter().zip(results).all(|(input, result)| {
         result.is_some_and(|result| aws_lc.public_operation(input).as_ref() == Ok(&result))
     })
+}
+
+/// A number that is below every modulus of this length, because its first byte is zero.
+pub(crate) fn self_test_input(lane: usize, bytes: usize) -> Vec<u8> {
+    let mut input = expand(b"input", lane, bytes);
+    input[0] = 0;
+    input
 }
 
 /// Bytes without structure, the same in every process.

@@ -171,7 +171,10 @@ fn multiply<V: Vector, const W: usize>(
     scratch: &mut [Limb; SCRATCH_LIMBS],
 ) {
     let limbs = modulus.limbs.len();
-    assert!(x.len() == limbs && y.len() == limbs, "factors are as long as the modulus");
+    assert!(
+        x.len() == limbs && y.len() == limbs,
+        "factors are as long as the modulus"
+    );
     let (product, quotients) = split_scratch::<W>(scratch, limbs);
     clear::<V>(product);
     let (x_blocks, _) = x.as_chunks::<W>();
@@ -214,7 +217,10 @@ fn square<V: Vector, const W: usize>(
 
 #[inline(always)]
 fn add_multiple<V: Vector, const W: usize>(sum: &mut [Limb], x: &[Limb], shared: &[u64]) {
-    assert!(sum.len() == x.len() + shared.len(), "the sum has room for the product");
+    assert!(
+        sum.len() == x.len() + shared.len(),
+        "the sum has room for the product"
+    );
     let (shared_blocks, _) = shared.as_chunks::<W>();
     let (x_blocks, _) = x.as_chunks::<W>();
     for (i, shared_block) in shared_blocks.iter().enumerate() {
@@ -254,7 +260,10 @@ fn split_scratch<const W: usize>(
     limbs: usize,
 ) -> (&mut [Limb], &mut [Limb; W]) {
     let (product, rest) = scratch.split_at_mut(2 * limbs);
-    (product, rest.first_chunk_mut().expect("SCRATCH_LIMBS leaves a block"))
+    (
+        product,
+        rest.first_chunk_mut().expect("SCRATCH_LIMBS leaves a block"),
+    )
 }
 
 /// Writes zeros. The black box keeps the compiler from calling `memset`, which takes a tenth of a multiplication.
@@ -368,7 +377,12 @@ fn reduce<V: Vector, const W: usize>(
 ) {
     let (blocks, _) = modulus.limbs.as_chunks::<W>();
     for i in 0..blocks.len() {
-        clear_block::<V, W>(&mut product[i * W..], &blocks[0], modulus.negative_inverse, quotients);
+        clear_block::<V, W>(
+            &mut product[i * W..],
+            &blocks[0],
+            modulus.negative_inverse,
+            quotients,
+        );
         for (j, block) in blocks.iter().enumerate().skip(1) {
             add_product::<V, _, W>(&mut product[(i + j) * W..], Shared(block), quotients);
         }

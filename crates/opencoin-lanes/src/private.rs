@@ -68,10 +68,9 @@ struct Blinding {
 }
 
 impl PrivateOperation {
-    /// The key with the modulus n (big-endian), the public exponent e, and two or more primes, all of the same length
-    /// in bits but one less for some.
+    /// The key with the modulus n (big-endian), the public exponent e, and two or more primes of about the same length.
     ///
-    /// `None` when the numbers are of an unsupported size. Whether they belong together is not checked; if not, no
+    /// `None` when the numbers are of an unsupported size, or the primes of different numbers of limbs. Whether they belong together is not checked; if not, no
     /// result passes its check.
     #[must_use]
     pub fn new(
@@ -93,8 +92,7 @@ impl PrivateOperation {
             );
             let prime = Prime::new(instructions, part, public_exponent, modulus_limbs, before)?;
             if let Some(first) = prepared.first()
-                && (first.modulus.limbs().len() != prime.modulus.limbs().len()
-                    || first.modulus.bits().abs_diff(prime.modulus.bits()) > 1)
+                && first.modulus.limbs().len() != prime.modulus.limbs().len()
             {
                 return None;
             }
@@ -145,9 +143,8 @@ impl PrivateOperation {
         let mut check = results.clone();
         self.public.raise_numbers(&mut check, scratch);
         let is_right = check.equal(&inputs);
-        let output = |lane: usize| {
-            is_right[lane].then(|| results.to_be_bytes(lane, self.public.modulus_bytes()))
-        };
+        let output =
+            |lane: usize| is_right[lane].then(|| results.to_be_bytes(lane, self.public.modulus_bytes()));
         (0..inputs_count).map(output).collect()
     }
 

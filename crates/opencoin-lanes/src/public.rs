@@ -1,9 +1,9 @@
 //! The public operation: x^e mod n of eight numbers.
 
+use crate::LANES;
 use crate::kernel::Instructions;
 use crate::modulus::{Modulus, Scratch};
 use crate::numbers::Numbers;
-use crate::LANES;
 
 /// A public key, ready to calculate with.
 pub struct PublicOperation {

@@ -45,14 +45,26 @@ impl Key {
             .primes
             .iter()
             .map(|p| {
-                let coefficient = (&before % p).mod_inverse(p).expect("coprime").to_biguint().expect("positive");
+                let coefficient = (&before % p)
+                    .mod_inverse(p)
+                    .expect("coprime")
+                    .to_biguint()
+                    .expect("positive");
                 before *= p;
-                [p.to_bytes_be(), (&self.d % (p - 1_u8)).to_bytes_be(), coefficient.to_bytes_be()]
+                [
+                    p.to_bytes_be(),
+                    (&self.d % (p - 1_u8)).to_bytes_be(),
+                    coefficient.to_bytes_be(),
+                ]
             })
             .collect();
         let parts: Vec<PrimePart<'_>> = parts
             .iter()
-            .map(|[prime, exponent, coefficient]| PrimePart { prime, exponent, coefficient })
+            .map(|[prime, exponent, coefficient]| PrimePart {
+                prime,
+                exponent,
+                coefficient,
+            })
             .collect();
         PrivateOperation::new(instructions, &self.n.to_bytes_be(), E, &parts).expect("a supported size")
     }
@@ -66,7 +78,10 @@ fn smoke() {
         let inputs: Vec<BigUint> = (0..LANES).map(|_| rng.gen_biguint_below(&key.n)).collect();
         let bytes: Vec<Vec<u8>> = inputs.iter().map(|x| key.padded(x)).collect();
         let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
-        for instructions in [Some(Instructions::PORTABLE), Instructions::detect()].into_iter().flatten() {
+        for instructions in [Some(Instructions::PORTABLE), Instructions::detect()]
+            .into_iter()
+            .flatten()
+        {
             let public = PublicOperation::new(instructions, &key.n.to_bytes_be(), E).unwrap();
             let raised = public.raise(&slices);
             for (x, y) in inputs.iter().zip(&raised) {
@@ -76,7 +91,11 @@ fn smoke() {
             for _ in 0..3 {
                 let signed = private.raise(&slices, rng);
                 for (x, y) in inputs.iter().zip(&signed) {
-                    assert_eq!(y.as_ref(), Some(&key.padded(&x.modpow(&key.d, &key.n))), "{bits:?} {instructions:?}");
+                    assert_eq!(
+                        y.as_ref(),
+                        Some(&key.padded(&x.modpow(&key.d, &key.n))),
+                        "{bits:?} {instructions:?}"
+                    );
                 }
             }
         }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use opencoin_crypto::{
-    AcceptedBlinds, BlindToSign, KeyStoreError, Pool, PublicKey, SignError, Signer, Worker,
+    AcceptedBlinds, BlindToSign, KeyStoreError, Pool, PoolItem, PublicKey, SignError, Signer, Worker,
 };
 use opencoin_schema::BigInt;
 
@@ -42,6 +42,19 @@ struct Task {
     input: Vec<u8>,
 }
 
+/// A token signs one number after the other.
+impl PoolItem for Task {
+    const GROUP_MAX: usize = 1;
+
+    fn joins(&self, _: &Self) -> bool {
+        true
+    }
+
+    fn group_min(&self) -> usize {
+        1
+    }
+}
+
 impl TokenSigner {
     pub(crate) fn start(token: Arc<Token>) -> Result<Self, TokenError> {
         let keys = RwLock::new(keys_of(&token)?);
@@ -52,7 +65,7 @@ impl TokenSigner {
                 refreshes: Arc::clone(&refreshes),
                 opened: None,
             };
-            Box::new(move |task| thread.sign(task))
+            Box::new(move |tasks| tasks.iter().map(|task| thread.sign(task)).collect())
         };
         let workers = (0..token.options().sessions.get()).map(|_| worker()).collect();
         let pool = Pool::start(THREAD_NAME, workers, token.options().blinds_queued_max);

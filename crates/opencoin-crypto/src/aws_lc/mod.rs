@@ -36,6 +36,25 @@ pub(crate) enum PssHash {
     Sha384,
 }
 
+impl PssHash {
+    fn function(self) -> *const ffi::EVP_MD {
+        // SAFETY: takes nothing, returns a pointer to a static table.
+        unsafe {
+            match self {
+                Self::Sha256 => ffi::EVP_sha256(),
+                Self::Sha384 => ffi::EVP_sha384(),
+            }
+        }
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+        }
+    }
+}
+
 /// The parts n, e, d, p, q, dP, dQ, qInv of a private key with two primes, in this order and with the names of
 /// RFC 8017 section 3.2.
 type TwoPrimeParts<'a> = [&'a [u8]; 8];
@@ -86,13 +105,7 @@ impl PublicHandle {
         let Ok(salt_bytes) = i32::try_from(salt_bytes) else {
             return false;
         };
-        // SAFETY: takes nothing, returns a pointer to a static table.
-        let md = unsafe {
-            match hash {
-                PssHash::Sha256 => ffi::EVP_sha256(),
-                PssHash::Sha384 => ffi::EVP_sha384(),
-            }
-        };
+        let md = hash.function();
         // SAFETY: the RSA is live and shared as `Rsa` explains. AWS-LC reads exactly the given number of
         // bytes of both slices after comparing them with what `md` and the key ask for.
         let valid = unsafe {
@@ -105,6 +118,40 @@ impl PublicHandle {
                 salt_bytes,
                 signature.as_ptr(),
                 signature.len(),
+            )
+        };
+        if valid != 1 {
+            clear_error_queue();
+        }
+        valid == 1
+    }
+
+    /// Whether `encoded` encodes `digest` with exactly `salt_bytes` of salt (RFC 8017 section 9.1.2). It is the result of
+    /// the public operation, as long as the modulus.
+    pub(crate) fn verify_pss_encoding(
+        &self,
+        hash: PssHash,
+        digest: &[u8],
+        salt_bytes: usize,
+        encoded: &[u8],
+    ) -> bool {
+        let Ok(salt_bytes) = i32::try_from(salt_bytes) else {
+            return false;
+        };
+        if digest.len() != hash.bytes() || encoded.len() != self.modulus_bytes() {
+            return false;
+        }
+        let md = hash.function();
+        // SAFETY: the RSA is live and only read. AWS-LC reads as many bytes of the digest as the hash has, and of the
+        // encoding as the modulus has, which was compared above.
+        let valid = unsafe {
+            ffi::RSA_verify_PKCS1_PSS_mgf1(
+                self.0.pointer.as_ptr(),
+                digest.as_ptr(),
+                md,
+                md,
+                encoded.as_ptr(),
+                salt_bytes,
             )
         };
         if valid != 1 {
@@ -179,7 +226,7 @@ struct Rsa {
 unsafe impl Send for Rsa {}
 
 // SAFETY: rsa.h allows concurrent use "by non-mutating functions". After construction we call only
-// `RSA_sign_raw`, `RSA_verify_raw` and `RSA_verify_pss_mgf1` through a shared reference. They take a
+// `RSA_sign_raw`, `RSA_verify_raw` and functions that verify through a shared reference. They take a
 // non-const pointer because they fill caches (Montgomery contexts, blinding factors); AWS-LC 0.47 guards each
 // of those with the RSA's own lock (`BN_MONT_CTX_set_locked`, `freeze_private_key`, `rsa_blinding_get`), and
 // one key on many threads is how TLS servers use it.

@@ -21,7 +21,7 @@ use crate::{PublicKey, blind_in_range};
 
 pub use key_store::{KeyStore, KeyStoreError};
 pub use local::{LocalSigner, LocalSignerOptions};
-pub use pool::{Pool, Worker};
+pub use pool::{Pool, PoolItem, Worker};
 
 /// Blinds that the books have accepted under one transaction reference. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
