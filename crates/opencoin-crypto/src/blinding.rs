@@ -93,17 +93,48 @@ impl CipherSuite {
         blind_signature: &BigInt,
         unblinder: &Unblinder,
     ) -> Result<Coin, CoinError> {
-        if *blind_signature >= key.document().modulus {
-            return Err(CoinError);
-        }
-        let signature = to_biguint(blind_signature) * &unblinder.0 % key.modulus();
-        let coin = Coin {
-            payload: payload.clone(),
-            signature: to_big_int(&signature),
-        };
+        let coin = unblind(key, payload, blind_signature, unblinder)?;
         self.verify_coin(key, &coin)?;
         Ok(coin)
     }
+
+    /// [`Self::finish`] for several coins, in their order. Verifying many coins of one key together takes less time.
+    ///
+    /// # Errors
+    /// When a signature or unblinder does not belong to its payload and key.
+    pub fn finish_all(
+        self,
+        signed: &[(&PublicKey, &Payload, &BigInt, Unblinder)],
+    ) -> Result<Vec<Coin>, CoinError> {
+        let coins: Vec<Coin> = signed
+            .iter()
+            .map(|(key, payload, blind_signature, unblinder)| {
+                unblind(key, payload, blind_signature, unblinder)
+            })
+            .collect::<Result<_, _>>()?;
+        let pairs: Vec<(&PublicKey, &Coin)> = signed.iter().map(|signed| signed.0).zip(&coins).collect();
+        self.verify_coins(&pairs)
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(coins)
+    }
+}
+
+/// The coin, not verified yet.
+fn unblind(
+    key: &PublicKey,
+    payload: &Payload,
+    blind_signature: &BigInt,
+    unblinder: &Unblinder,
+) -> Result<Coin, CoinError> {
+    if *blind_signature >= key.document().modulus {
+        return Err(CoinError);
+    }
+    let signature = to_biguint(blind_signature) * &unblinder.0 % key.modulus();
+    Ok(Coin {
+        payload: payload.clone(),
+        signature: to_big_int(&signature),
+    })
 }
 
 impl Unblinder {

@@ -23,6 +23,7 @@ use thiserror::Error;
 use crate::PublicKey;
 use crate::aws_lc::PssHash;
 use crate::key_error::{KEY_BITS_MIN, PUBLIC_EXPONENT};
+use crate::keys::verify_by_key;
 
 /// The shortest modulus, in bits, of the mint keys and master key of a new currency, in every suite.
 pub const MINT_KEY_BITS_MIN: usize = 2048;
@@ -147,25 +148,14 @@ impl CipherSuite {
             .iter()
             .map(|(_, coin)| self.hash(&text::compact(&coin.payload)))
             .collect();
-        let mut results: Vec<Result<PayloadHash, CoinError>> = vec![Err(CoinError); coins.len()];
-        let mut rest: Vec<usize> = (0..coins.len()).collect();
-        while let Some(first) = rest.first() {
-            let key = coins[*first].0;
-            let (same, others) = rest
-                .into_iter()
-                .partition::<Vec<_>, _>(|place| coins[*place].0 == key);
-            rest = others;
-            let signatures: Vec<&BigInt> = same.iter().map(|place| &coins[*place].1.signature).collect();
-            let valid = key.verify_all(&signatures, |index, signed| {
-                hashes[same[index]].is_signed(key, signed)
-            });
-            for (place, is_valid) in same.into_iter().zip(valid) {
-                if is_valid {
-                    results[place] = Ok(recorded(hashes[place].bytes()));
-                }
-            }
-        }
-        results
+        let signatures: Vec<(&PublicKey, &BigInt)> =
+            coins.iter().map(|(key, coin)| (*key, &coin.signature)).collect();
+        let valid = verify_by_key(&signatures, |place, signed| {
+            hashes[place].is_signed(coins[place].0, signed)
+        });
+        let result =
+            |(hash, is_valid): (&Hash, bool)| is_valid.then(|| recorded(hash.bytes())).ok_or(CoinError);
+        hashes.iter().zip(valid).map(result).collect()
     }
 
     fn hash(self, text: &str) -> Hash {

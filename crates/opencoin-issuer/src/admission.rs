@@ -22,8 +22,9 @@ pub const CDD_LOCATION_BYTES_MAX: usize = 2048;
 /// The longest version of the protocol in a coin, in bytes.
 pub const PROTOCOL_VERSION_BYTES_MAX: usize = 256;
 
-/// Coins that are verified before other tasks get a turn: a tenth of a millisecond with keys of 2,048 bits.
-const COINS_PER_TURN: usize = 8;
+/// Coins that are verified before other tasks get a turn: some tenths of a millisecond with keys of 2,048 bits, or half
+/// a tenth in lanes.
+const COINS_PER_TURN: usize = 16;
 
 /// The hex digits of a mint key's id, a SHA-1.
 const ID_CHARS_MAX: usize = 2 * opencoin_ledger::MINT_KEY_ID_BYTES;
@@ -167,30 +168,41 @@ pub(crate) fn blinds(
     blinds.iter().enumerate().map(admit).collect()
 }
 
-/// Verifies coins and converts them to the ledger's type. Each coin takes one RSA public operation. After a few coins
-/// it yields to other tasks, which is cheaper than another thread and keeps a large request from delaying small ones.
+/// Verifies coins and converts them to the ledger's type. Coins of one key are verified together, which takes less time.
+/// After a few coins it yields to other tasks, which is cheaper than another thread and keeps a large request from
+/// delaying small ones.
 pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<CoinIn>, Inadmissible> {
     check_count("coins", coins.len())?;
-    let mut admitted = Vec::with_capacity(coins.len());
-    for (index, coin) in coins.iter().enumerate() {
-        if index > 0 && index % COINS_PER_TURN == 0 {
+    let keys = coins
+        .iter()
+        .enumerate()
+        .map(|(index, coin)| payload(currency, index, &coin.payload))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut by_key: Vec<usize> = (0..coins.len()).collect();
+    by_key.sort_by_key(|index| keys[*index].ledger_id);
+
+    let mut admitted = vec![None; coins.len()];
+    for (turn, places) in by_key.chunks(COINS_PER_TURN).enumerate() {
+        if turn > 0 {
             tokio::task::yield_now().await;
         }
-        admitted.push(admit_coin(currency, index, coin)?);
+        let pairs: Vec<_> = places
+            .iter()
+            .map(|index| (keys[*index].verified.public_key(), &coins[*index]))
+            .collect();
+        let results = currency.cipher_suite().verify_coins(&pairs);
+        for (index, payload_hash) in places.iter().zip(results) {
+            let key = keys[*index];
+            admitted[*index] = payload_hash.ok().map(|payload_hash| CoinIn {
+                mint_key: key.ledger_id,
+                spent_digest: SpentDigest::of(&key.fingerprint, &payload_hash),
+            });
+        }
     }
-    Ok(admitted)
-}
-
-fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, Inadmissible> {
-    let key = payload(currency, index, &coin.payload)?;
-    let payload_hash = currency
-        .cipher_suite()
-        .verify_coin(key.verified.public_key(), coin)
-        .map_err(|_| Inadmissible::BadSignature { index })?;
-    Ok(CoinIn {
-        mint_key: key.ledger_id,
-        spent_digest: SpentDigest::of(&key.fingerprint, &payload_hash),
-    })
+    let admitted = admitted.into_iter().enumerate();
+    admitted
+        .map(|(index, coin)| coin.ok_or(Inadmissible::BadSignature { index }))
+        .collect()
 }
 
 /// Checks the payload of a coin and returns its mint key.

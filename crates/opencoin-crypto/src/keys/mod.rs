@@ -7,4 +7,5 @@ mod public;
 
 pub use key_primes::KeyPrimes;
 pub use private::PrivateKey;
-pub use public::PublicKey;
+pub(crate) use public::verify_by_key;
+pub use public::{PublicKey, are_signed};

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, SignError, Signer};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, PublicKey, SignError, Signer, are_signed};
 use opencoin_ledger::{
     Command, KeptSignatures, StoredBlind, StoredNumber, TransactionNo, UnsignedTransaction,
 };
@@ -147,10 +147,12 @@ async fn sign(
         blinds: Arc::clone(&blinds),
     };
     let signatures = engine.sign(accepted).await.map_err(failed)?;
-    let is_right = |(blind, signature): (&BlindToSign, &BigInt)| {
-        public_key.signed_number(signature).as_ref() == Some(&blind.blinded)
-    };
-    if !blinds.iter().zip(&signatures).all(is_right) {
+    let signed: Vec<(&PublicKey, &BigInt, &BigInt)> = signatures
+        .iter()
+        .zip(blinds.iter())
+        .map(|(signature, blind)| (public_key, signature, &blind.blinded))
+        .collect();
+    if !are_signed(&signed).into_iter().all(|is_signed| is_signed) {
         return Err(failed(SignError::Failed));
     }
     let mut signatures = signatures.into_iter();

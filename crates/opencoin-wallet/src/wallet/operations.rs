@@ -288,24 +288,22 @@ pub(super) fn brings_no_coins(error: &ExchangeError) -> bool {
 }
 
 /// Makes and verifies the coins of blinds, in the order of the blinds.
-fn unblind(
-    currency: &Currency,
-    blinded: &[&Blinded],
-    signatures: &[BlindSignature],
+fn unblind<'currency>(
+    currency: &'currency Currency,
+    blinded: &[&'currency Blinded],
+    signatures: &'currency [BlindSignature],
 ) -> Result<Vec<Coin>, WalletError> {
     let suite = currency.cddc.cipher_suite();
-    let finish = |blinded: &&Blinded| {
+    let signed = |blinded: &&'currency Blinded| {
         let signature = signatures
             .iter()
             .find(|signature| signature.reference == blinded.reference);
         let signature = &signature.ok_or(WalletError::WrongSignature)?.blind_signature;
         let key = currency.mint_keys[&blinded.payload.mint_key_id].public_key();
-        let unblinder = unblinder(suite, key, blinded)?;
-        suite
-            .finish(key, &blinded.payload, signature, &unblinder)
-            .map_err(|_| WalletError::WrongSignature)
+        Ok((key, &blinded.payload, signature, unblinder(suite, key, blinded)?))
     };
-    blinded.iter().map(finish).collect()
+    let signed: Vec<_> = blinded.iter().map(signed).collect::<Result<_, WalletError>>()?;
+    suite.finish_all(&signed).map_err(|_| WalletError::WrongSignature)
 }
 
 fn unblinder(suite: CipherSuite, key: &PublicKey, blinded: &Blinded) -> Result<Unblinder, WalletError> {
