@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use opencoin_config::{Config, DATABASE_DEFAULT, KeyConfig, SignerConfig};
+use opencoin_config::{Config, DATABASE_DEFAULT, KeyConfig, SignerConfig, SignerProcess};
 use opencoin_crypto::KeyStore;
 use opencoin_keys::{Directory, KeyFiles, Passphrase};
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
@@ -110,13 +110,16 @@ impl EngineSettings {
                 sessions: None,
             },
         };
-        let signer = match self.engine {
-            Engine::Signer => Some(SignerConfig::Socket { path: SOCKET.into() }),
+        let process = match self.engine {
+            Engine::Signer => Some(SignerProcess::Socket { path: SOCKET.into() }),
             Engine::Memory | Engine::Token => None,
         };
         Config {
             keys,
-            signer,
+            signer: SignerConfig {
+                process,
+                ..SignerConfig::default()
+            },
             ..Config::new(database.unwrap_or(DATABASE_DEFAULT), "127.0.0.1:0")
         }
     }

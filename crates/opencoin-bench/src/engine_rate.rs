@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use opencoin_config::SignerConfig;
+use opencoin_config::SignerProcess;
 use opencoin_crypto::{AcceptedBlinds, Signer};
 use opencoin_keys::PublicKeys;
 use opencoin_signer::{Endpoint, RemoteSigner, RemoteSignerOptions};
@@ -86,7 +86,7 @@ impl EngineRate {
 
 async fn connected(currency: &Currency) -> Result<RemoteSigner> {
     let directory = &currency.directory;
-    let Some(SignerConfig::Socket { path }) = &currency.config.signer else {
+    let Some(SignerProcess::Socket { path }) = &currency.config.signer.process else {
         bail!("the signer of a benchmark listens on a socket");
     };
     let keys = PublicKeys::new(directory.clone(), &directory.currency()?);

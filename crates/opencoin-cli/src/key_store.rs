@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use opencoin_config::{Config, KeyConfig};
-use opencoin_crypto::{KeyStore, KeyStoreError};
+use opencoin_crypto::{KeyStore, KeyStoreError, choose_lanes};
 use opencoin_keys::{CertifiedMintKey, Clock, Directory, KeyFiles, Passphrase, SystemClock};
 use opencoin_ledger::MintKeyStatus;
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
@@ -42,6 +42,7 @@ impl KeySecret {
         directory: &Directory,
         config: &Config,
     ) -> Result<Box<dyn KeyStore>, KeyStoreError> {
+        choose_lanes(config.signer.lanes.into());
         match &config.keys {
             keys @ KeyConfig::Files { .. } => Ok(Box::new(KeyFiles::open(
                 directory.root(),

@@ -10,6 +10,7 @@ mod dates;
 mod dir_args;
 mod failure;
 mod key_store;
+mod lanes;
 mod log;
 mod network_args;
 #[cfg(feature = "otel")]

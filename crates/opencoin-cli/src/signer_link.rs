@@ -4,19 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use opencoin_config::SignerConfig;
+use opencoin_config::SignerProcess;
 use opencoin_keys::{Currency, Directory, PublicKeys};
 use opencoin_signer::{ClientTls, Endpoint, RemoteSigner, RemoteSignerOptions, TlsFiles};
 
 /// Starts the client of a signer process.
 pub(crate) fn remote(
     directory: &Directory,
-    address: &SignerConfig,
+    address: &SignerProcess,
     currency: &Currency,
 ) -> Result<RemoteSigner> {
     let endpoint = match address {
-        SignerConfig::Socket { path } => Endpoint::Unix(directory.root().join(path)),
-        SignerConfig::Tls {
+        SignerProcess::Socket { path } => Endpoint::Unix(directory.root().join(path)),
+        SignerProcess::Tls {
             address,
             name,
             certificate,

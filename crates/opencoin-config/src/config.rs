@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use crate::database::{ADDRESS_FORMS, is_address};
 use crate::rotation::{RotationPolicy, Span};
 use crate::sections::{AccountsConfig, AdminConfig, LimitsConfig, LogConfig, ProxyConfig, TlsConfig};
+use crate::signer::SignerConfig;
 
 /// The default listener: loopback only, behind a proxy that provides TLS.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -39,9 +40,9 @@ pub struct Config {
     /// Where the private mint keys are.
     #[serde(default)]
     pub keys: KeyConfig,
-    /// The signer process; without it `serve` itself signs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signer: Option<SignerConfig>,
+    /// How blinds are signed.
+    #[serde(default)]
+    pub signer: SignerConfig,
     /// When keys are generated, and how long they last.
     #[serde(default)]
     pub rotation: RotationPolicy,
@@ -90,30 +91,6 @@ pub enum KeyConfig {
     },
 }
 
-/// The address of the signer process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]
-pub enum SignerConfig {
-    /// A Unix socket on this machine.
-    Socket {
-        /// The path of the socket, relative to the folder of the currency.
-        path: PathBuf,
-    },
-    /// TCP with mutual TLS. Paths are relative to the folder of the currency.
-    Tls {
-        /// Address and port where the signer listens.
-        address: String,
-        /// The name in the signer's certificate.
-        name: String,
-        /// The server's own certificate, in PEM.
-        certificate: PathBuf,
-        /// The private key of that certificate, in PEM.
-        key: PathBuf,
-        /// The authority that signed both certificates, in PEM.
-        authority: PathBuf,
-    },
-}
-
 impl Default for KeyConfig {
     fn default() -> Self {
         Self::Files {
@@ -132,7 +109,7 @@ impl Config {
             high_water_mark: None,
             shutdown_grace: Span::default(),
             keys: KeyConfig::default(),
-            signer: None,
+            signer: SignerConfig::default(),
             rotation: RotationPolicy::default(),
             insecure_http: false,
             tls: None,
@@ -218,6 +195,7 @@ fn key_folder_default() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signer::SignerProcess;
 
     #[test]
     fn a_written_file_is_read_back() {
@@ -235,7 +213,7 @@ mod tests {
             label: "mint".to_owned(),
             sessions: NonZeroUsize::new(4),
         };
-        config.signer = Some(SignerConfig::Socket {
+        config.signer.process = Some(SignerProcess::Socket {
             path: "signer.sock".into(),
         });
         config.limits.requests_per_second = 3;

@@ -6,9 +6,10 @@ mod redact;
 mod rotation;
 mod sections;
 mod settings;
+mod signer;
 mod table;
 
-pub use config::{Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, SignerConfig};
+pub use config::{Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT};
 pub use database::{ADDRESS_FORMS, SQLITE_SCHEME, is_address, is_shared};
 pub use redact::hide_passwords;
 pub use rotation::{CLOCK_SKEW, RotationPolicy, Span, Window};
@@ -16,4 +17,5 @@ pub use sections::{
     AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, TlsConfig, WhenShort,
 };
 pub use settings::{Origin, Overrides, Settings, SettingsError};
+pub use signer::{Lanes, SignerConfig, SignerProcess};
 pub use table::{SETTINGS, Setting, SettingKind};

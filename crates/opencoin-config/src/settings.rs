@@ -277,15 +277,20 @@ impl<'path> Layers<'path> {
         self.origins.insert(setting.path, origin);
     }
 
-    /// Removes the value of lower layers. Removes the whole table of a setting that selects its keys.
+    /// Removes the value of lower layers. Removes all keys that a setting selects in its table.
     fn remove(&mut self, setting: &Setting) {
-        let table = setting.table();
         if setting.kind == SettingKind::Tag {
-            self.table.remove(table);
-            self.origins
-                .retain(|path, _| Setting::of_path(path).is_none_or(|other| other.table() != table));
-            return;
+            let is_selected = |other: &&Setting| other.table() == setting.table() && !other.is_beside_tag;
+            SETTINGS
+                .iter()
+                .filter(is_selected)
+                .for_each(|other| self.remove_one(other));
+        } else {
+            self.remove_one(setting);
         }
+    }
+
+    fn remove_one(&mut self, setting: &Setting) {
         self.origins.remove(setting.path);
         match setting.path.rsplit_once('.') {
             None => drop(self.table.remove(setting.path)),

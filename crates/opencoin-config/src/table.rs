@@ -32,6 +32,8 @@ pub struct Setting {
     pub help: &'static str,
     /// Whether an operator must decide this, because no default is right for everybody.
     pub is_decision: bool,
+    /// Whether it stays when the setting that selects the other keys of its table changes.
+    pub(super) is_beside_tag: bool,
 }
 
 impl Setting {
@@ -65,6 +67,7 @@ const fn setting(kind: SettingKind, path: &'static str, help: &'static str) -> S
         kind,
         help,
         is_decision: false,
+        is_beside_tag: false,
     }
 }
 
@@ -86,6 +89,13 @@ const fn list(path: &'static str, help: &'static str) -> Setting {
 
 const fn tag(path: &'static str, help: &'static str) -> Setting {
     setting(SettingKind::Tag, path, help)
+}
+
+const fn beside_tag(setting: Setting) -> Setting {
+    Setting {
+        is_beside_tag: true,
+        ..setting
+    }
 }
 
 const fn decided(setting: Setting) -> Setting {
@@ -199,6 +209,10 @@ pub const SETTINGS: &[Setting] = &[
         "keys.sessions",
         "The most concurrent operations of the token; by default one for each core",
     ),
+    beside_tag(text(
+        "signer.lanes",
+        "Sign and verify eight blinds or coins at once with AVX-512 IFMA: auto (if the CPU has it and a self-test passes) or off",
+    )),
     decided(tag(
         "signer.by",
         "How the signer process is reached: socket or tls; without it the server signs",
@@ -242,8 +256,9 @@ pub const SETTINGS: &[Setting] = &[
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::config::{Config, KeyConfig, SignerConfig};
+    use crate::config::{Config, KeyConfig};
     use crate::sections::TlsConfig;
+    use crate::signer::SignerProcess;
 
     use super::*;
 
@@ -256,14 +271,14 @@ mod tests {
         });
         full.admin.listen = Some("127.0.0.1:0".to_owned());
         full.high_water_mark = Some("h".into());
-        full.signer = Some(SignerConfig::Socket { path: "s".into() });
+        full.signer.process = Some(SignerProcess::Socket { path: "s".into() });
         let mut other = full.clone();
         other.keys = KeyConfig::Token {
             module: "m".into(),
             label: "l".to_owned(),
             sessions: std::num::NonZeroUsize::new(1),
         };
-        other.signer = Some(SignerConfig::Tls {
+        other.signer.process = Some(SignerProcess::Tls {
             address: "a".to_owned(),
             name: "n".to_owned(),
             certificate: "c".into(),

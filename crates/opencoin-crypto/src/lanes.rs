@@ -39,6 +39,19 @@ pub enum LanesState {
     SelfTestFailed,
 }
 
+impl LanesState {
+    /// For logs and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Off => "off",
+            Self::NotOnThisCpu => "not_on_this_cpu",
+            Self::SelfTestFailed => "self_test_failed",
+        }
+    }
+}
+
 struct Choice {
     state: LanesState,
     instructions: Option<Instructions>,
@@ -73,8 +86,15 @@ pub(crate) fn instructions() -> Option<Instructions> {
     CHOICE.get_or_init(|| choice(LanesSetting::Auto)).instructions
 }
 
+/// Counts a wrong result of lanes, and logs the first and then every time that the number has doubled.
 pub(crate) fn count_fault() {
-    FAULTS.fetch_add(1, Ordering::Relaxed);
+    let faults = FAULTS.fetch_add(1, Ordering::Relaxed) + 1;
+    if faults.is_power_of_two() {
+        tracing::error!(
+            faults,
+            "RSA in lanes gave a wrong result, and AWS-LC computed it again: test this machine's CPU and memory, or set signer.lanes to off"
+        );
+    }
 }
 
 fn choice(setting: LanesSetting) -> Choice {

@@ -28,7 +28,7 @@ use crate::registration::{OpenError, register_mint_keys};
 use crate::rotation::{Due, KeyState, Step, plan, state};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 use crate::vault::{Vault, VaultError};
-use opencoin_config::{CLOCK_SKEW, Config, SignerConfig, Window};
+use opencoin_config::{CLOCK_SKEW, Config, SignerProcess, Window};
 
 /// Manages the keys of one currency.
 pub struct KeyManager {
@@ -364,8 +364,8 @@ impl KeyManager {
         progress: &mut dyn FnMut(usize, usize),
         lock: &CertificateLock,
     ) -> Result<SigningRequest, KeyManagerError> {
-        let is_elsewhere =
-            matches!(self.config.signer, Some(SignerConfig::Tls { .. })) && self.store.ids()?.is_empty();
+        let is_elsewhere = matches!(self.config.signer.process, Some(SignerProcess::Tls { .. }))
+            && self.store.ids()?.is_empty();
         if is_elsewhere && currency.mint_keys().next().is_some() {
             return Err(KeyManagerError::KeysElsewhere);
         }

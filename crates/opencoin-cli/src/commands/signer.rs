@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use opencoin_config::SignerConfig;
+use opencoin_config::SignerProcess;
 use opencoin_crypto::Signer;
 use opencoin_issuer::{StoreMode, open_ledger};
 use opencoin_keys::Directory;
@@ -21,6 +21,7 @@ use opencoin_terminal::secret_args::KeySecretArgs;
 use opencoin_text::printable;
 
 use crate::dir_args::DirArgs;
+use crate::lanes;
 use crate::signer_link::{public_keys, tls_files};
 use crate::{key_store, log, service};
 
@@ -63,6 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let directory = arguments.dir.directory()?;
     let config = directory.config()?;
     let _log = log::start(&config.log)?;
+    lanes::choose(&config);
     let currency = directory.currency()?;
     let database = arguments.database.as_deref().unwrap_or(&config.database);
     let ledger = open_ledger(database, directory.root(), StoreMode::Reading)
@@ -72,9 +74,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     if arguments.accept_books {
         return accept_books(&counts, ledger.as_ref(), arguments.output).await;
     }
-    let Some(address) = &config.signer else {
+    let Some(address) = &config.signer.process else {
         bail!(
-            "issuer.toml has no [signer], so no server would use this signer; docs/KEYS.md explains the setup"
+            "issuer.toml has no signer.by, so no server would use this signer; docs/KEYS.md explains the setup"
         );
     };
     let store = key_store::open(&directory, &config, &arguments.secrets)?;
@@ -158,10 +160,10 @@ async fn accept_books(counts: &SignedCounts, ledger: &dyn Ledger, output: Output
     Ok(ExitCode::SUCCESS)
 }
 
-async fn listen(directory: &Directory, address: &SignerConfig) -> Result<Listener> {
+async fn listen(directory: &Directory, address: &SignerProcess) -> Result<Listener> {
     Ok(match address {
-        SignerConfig::Socket { path } => Listener::unix(&directory.root().join(path), SOCKET_MODE)?,
-        SignerConfig::Tls {
+        SignerProcess::Socket { path } => Listener::unix(&directory.root().join(path), SOCKET_MODE)?,
+        SignerProcess::Tls {
             address,
             certificate,
             key,

@@ -1,6 +1,7 @@
 use super::*;
-use crate::config::{KeyConfig, LISTEN_DEFAULT, SignerConfig};
+use crate::config::{KeyConfig, LISTEN_DEFAULT};
 use crate::sections::{LogFormat, WhenShort};
+use crate::signer::SignerProcess;
 
 const FILE: &str =
     "database = 'sqlite:x'\n\n[keys]\nstore = 'files'\nfolder = 'k'\n[limits]\nrequests_burst = 7\n";
@@ -147,8 +148,8 @@ fn a_table_can_be_spread_over_layers_or_replaced() {
         "database = 'sqlite:x'\n[signer]\nby = 'socket'\npath = 's'\n[tls]\ncertificate = 'c'\nkey = 'k'\n";
     let same = load(signer, &[("OPENCOIN_ISSUER_SIGNER_PATH", "t")], &[]).unwrap();
     assert_eq!(
-        same.config.signer,
-        Some(SignerConfig::Socket { path: "t".into() })
+        same.config.signer.process,
+        Some(SignerProcess::Socket { path: "t".into() })
     );
     let none = load(
         signer,
@@ -156,7 +157,7 @@ fn a_table_can_be_spread_over_layers_or_replaced() {
         &[("tls.certificate", "")],
     );
     let none = none.unwrap();
-    assert_eq!((none.config.signer, none.config.tls), (None, None));
+    assert_eq!((none.config.signer.process, none.config.tls), (None, None));
     assert!(refused(signer, &[("OPENCOIN_ISSUER_TLS_KEY", "")], &[]).contains("missing field `key`"));
 }
 

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use opencoin_crypto::{LanesState, lanes_faults, lanes_state};
 use opencoin_keys::{CertifiedMintKey, Currency, ledger_time};
 use opencoin_ledger::{Backlog, LedgerError, MintKeyId, MintKeyStatus};
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -132,6 +134,16 @@ impl Scrape<'_> {
             "opencoin_books_set_back",
             help,
             i64::from(self.is_set_back),
+        );
+        let help = "Whether this process calculates RSA in lanes: eight operations at once";
+        let is_used = lanes_state() == LanesState::Used;
+        single(&mut registry, "opencoin_rsa_lanes_used", help, i64::from(is_used));
+        let faults = Counter::<u64>::default();
+        faults.inc_by(lanes_faults());
+        registry.register(
+            "opencoin_rsa_lanes_faults",
+            "Wrong results of RSA in lanes, which AWS-LC computed again",
+            faults,
         );
         self.register_documents(&mut registry);
         self.register_mint_keys(&mut registry);

@@ -81,6 +81,7 @@ pub(crate) async fn run(arguments: &Arguments, output: OutputArgs) -> Result<Exi
                 secrets: &arguments.secrets,
             };
             folder(&subject, &mut report);
+            stores::lanes(&subject, &mut report);
             let currency = certificates(&subject, &mut report);
             pending(&subject, &mut report);
             disk::room(&subject, &mut report);

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use opencoin_config::{
-    Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, RotationPolicy, SignerConfig, Span, is_shared,
+    Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, RotationPolicy, SignerConfig, SignerProcess, Span,
+    is_shared,
 };
 use opencoin_crypto::CipherSuite;
 use opencoin_issuer::{StoreMode, open_books, open_ledger};
@@ -245,10 +246,13 @@ fn config(arguments: &Arguments) -> Config {
     };
     Config {
         keys,
-        signer: arguments
-            .signer_socket
-            .clone()
-            .map(|path| SignerConfig::Socket { path }),
+        signer: SignerConfig {
+            process: arguments
+                .signer_socket
+                .clone()
+                .map(|path| SignerProcess::Socket { path }),
+            ..SignerConfig::default()
+        },
         rotation: RotationPolicy {
             signing_window: rotation.signing_window,
             overlap: rotation.overlap,

@@ -20,7 +20,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::restored_state;
 use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
-use crate::{key_store, log, service, signer_link};
+use crate::{key_store, lanes, log, service, signer_link};
 
 /// Open files in addition to the connections of clients: the books, connections to a database, the log.
 const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
@@ -46,6 +46,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let config = directory.config()?;
     let _log = log::start(&config.log)?;
     raise_open_files(config.limits.connections_max);
+    lanes::choose(&config);
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
     let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
@@ -119,7 +120,7 @@ fn engine(
     statuses: &[MintKeyStatus],
     arguments: &Arguments,
 ) -> Result<Arc<dyn Signer>> {
-    if let Some(address) = &config.signer {
+    if let Some(address) = &config.signer.process {
         if arguments.secrets.is_given() {
             tracing::warn!(
                 "this process has a passphrase or PIN but does not need it, because the signer has the keys"

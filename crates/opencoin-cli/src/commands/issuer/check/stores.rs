@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use opencoin_crypto::KeyStore;
+use opencoin_crypto::{KeyStore, LanesState, choose_lanes};
 use opencoin_issuer::{OpenedBooks, StoreMode, books_layout, database_protection, open_books, schema_state};
 use opencoin_keys::{Clock, Currency, SystemClock};
 use opencoin_ledger::{Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus, SchemaState};
@@ -85,6 +85,22 @@ fn schema(state: &SchemaState, report: &mut Report) {
     }
 }
 
+/// Reports whether this machine calculates RSA in lanes.
+pub(super) fn lanes(subject: &Subject<'_>, report: &mut Report) {
+    match choose_lanes(subject.config.signer.lanes.into()) {
+        LanesState::Used => report.ok("lanes", "eight RSA operations at once, with AVX-512 IFMA; the self-test passed"),
+        LanesState::Off => report.ok("lanes", "off: AWS-LC computes all RSA operations one by one (signer.lanes)"),
+        LanesState::NotOnThisCpu => report.ok(
+            "lanes",
+            "not on this CPU, which has no AVX-512 IFMA: AWS-LC computes all RSA operations one by one",
+        ),
+        LanesState::SelfTestFailed => report.failed(
+            "lanes",
+            "their results differ from those of AWS-LC, which therefore computes everything: test this machine's CPU and memory",
+        ),
+    }
+}
+
 /// Checks the private mint keys, or the connection to the signer process.
 pub(super) async fn keys(
     subject: &Subject<'_>,
@@ -93,7 +109,7 @@ pub(super) async fn keys(
     report: &mut Report,
 ) {
     let Some(currency) = currency else { return };
-    if let Some(address) = &subject.config.signer {
+    if let Some(address) = &subject.config.signer.process {
         let remote = match signer_link::remote(subject.directory, address, currency) {
             Ok(remote) => remote,
             Err(error) => return report.failed("signer", format!("{error:#}")),
