@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use opencoin_audit::check;
 use opencoin_config::Config;
-use opencoin_crypto::{AcceptedBlinds, BlindToSign};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyPrimes};
 use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
 use opencoin_keys::{Clock, Directory, SystemClock, register_mint_keys};
@@ -48,20 +48,22 @@ pub(super) struct Currency {
 }
 
 impl Currency {
-    /// Creates a currency in `folder` with keys of these sizes, and its books there or in the PostgreSQL database
+    /// Creates a currency in `folder` with keys of these sizes and this number of primes, and its books there or in the PostgreSQL database
     /// `database`.
     pub(super) async fn create(
         folder: &Path,
         database: Option<&str>,
         engine: &EngineSettings,
         key_bits: &[usize],
+        key_primes: KeyPrimes,
         accounts: usize,
         is_distributed: bool,
     ) -> Result<Self> {
         let directory = Directory::new(folder.join("currency"));
         let config = engine.config(database, folder);
-        let mint_keys =
-            tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, key_bits))?;
+        let mint_keys = tokio::task::block_in_place(|| {
+            MintKeys::make(&directory, &config, engine, key_bits, key_primes)
+        })?;
         let mode = if is_distributed {
             StoreMode::CreateDistributed
         } else {

@@ -92,6 +92,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
         plan.database.as_deref(),
         &plan.engine,
         &plan.key_bits,
+        plan.key_primes,
         plan.accounts,
         plan.is_distributed,
     )
@@ -103,6 +104,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
         engine: plan.engine.engine,
         issuers: plan.issuers,
         accounts: plan.accounts,
+        key_primes: plan.key_primes.count(),
         database: books.database(),
         ledger_coins_per_second: currency.ledger_coins_per_second().await?,
         bare_inserts: books.bare_inserts(plan.cell_duration).await?,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use chrono::TimeDelta;
 use opencoin_config::Config;
 use opencoin_crypto::{
-    CipherSuite, KeyStore, KeyStoreError, PrivateKey, PublicKey, Signer, VerifiedCddc, sign_cddc,
+    CipherSuite, KeyPrimes, KeyStore, KeyStoreError, PrivateKey, PublicKey, Signer, VerifiedCddc, sign_cddc,
     sign_mint_key_certificate,
 };
 use opencoin_keys::{Clock, Directory, SignedCertificates, SystemClock};
@@ -44,12 +44,13 @@ pub(super) struct MintKeys {
 }
 
 impl MintKeys {
-    /// Generates keys of these sizes, and creates the folder of their currency.
+    /// Generates keys of these sizes with this number of primes, and creates the folder of their currency.
     pub(super) fn make(
         directory: &Directory,
         config: &Config,
         engine: &EngineSettings,
         key_bits: &[usize],
+        key_primes: KeyPrimes,
     ) -> Result<Self> {
         // Opened first, so that a wrong PIN is found at once.
         let mut private_halves = PrivateHalves {
@@ -63,7 +64,7 @@ impl MintKeys {
         for (made, (denomination, bits)) in (1..).zip(key_bits).enumerate() {
             progress.set(made + 1, key_bits.len() + 1);
             let public = private_halves
-                .generate(*bits)
+                .generate(*bits, key_primes)
                 .with_context(|| format!("a mint key of {bits} bits"))?;
             let mint_key = mint_key(&cddc, &public, denomination);
             mkcs.push(
@@ -103,8 +104,8 @@ struct PrivateHalves {
 }
 
 impl PrivateHalves {
-    fn generate(&mut self, bits: usize) -> Result<PublicKey, KeyStoreError> {
-        let key = self.store.generate(bits)?;
+    fn generate(&mut self, bits: usize, primes: KeyPrimes) -> Result<PublicKey, KeyStoreError> {
+        let key = self.store.generate(bits, primes)?;
         self.made.push(key.id().clone());
         Ok(key)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
+use opencoin_crypto::KeyPrimes;
 use opencoin_issuer::admission::ITEMS_MAX;
 use serde::Serialize;
 
@@ -54,6 +55,9 @@ pub struct Arguments {
     /// The sizes of mint keys.
     #[arg(long, value_name = "BITS", value_delimiter = ',')]
     key_bits: Vec<usize>,
+    /// The number of primes of mint keys. RSA alone, to which ratios are relative, is measured with 2.
+    #[arg(long, value_name = "2|3", default_value_t)]
+    key_primes: KeyPrimes,
     /// The numbers of coins per request.
     #[arg(long, value_name = "COINS", value_delimiter = ',')]
     coins: Vec<usize>,
@@ -117,6 +121,7 @@ pub(super) struct Plan {
     pub(super) accounts: usize,
     pub(super) cell_duration: Duration,
     pub(super) key_bits: Vec<usize>,
+    pub(super) key_primes: KeyPrimes,
     pub(super) spent_rows: Option<u64>,
     coins: Vec<usize>,
     /// Empty for the defaults, which depend on the key.
@@ -146,6 +151,7 @@ impl Plan {
             accounts: arguments.accounts.into(),
             cell_duration: Duration::from_secs_f64(arguments.seconds_per_cell.unwrap_or(seconds_default)),
             key_bits: or(arguments.key_bits, &[2048], &[2048, 3072]),
+            key_primes: arguments.key_primes,
             spent_rows: arguments.spent_rows,
             coins: or(arguments.coins, &[1, 64], &[1, 8, 64]),
             clients: arguments.clients,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use opencoin_crypto::KeyPrimes;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -127,6 +128,8 @@ impl Config {
     /// The path of the first wrong setting, and the reason.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         self.rotation.check().map_err(|reason| ("rotation", reason))?;
+        self.check_key_primes()
+            .map_err(|reason| ("rotation.key_primes", reason))?;
         if !is_address(&self.database) {
             return Err(("database", ADDRESS_FORMS.to_owned()));
         }
@@ -151,6 +154,17 @@ impl Config {
             return Err(("limits.bodies_bytes_in_flight_max", reason.to_owned()));
         }
         Ok(())
+    }
+
+    /// Checks that mint keys with this number of primes can be made where they are kept.
+    ///
+    /// # Errors
+    /// The keys are in a token and have three primes.
+    pub fn check_key_primes(&self) -> Result<(), String> {
+        match (&self.keys, self.rotation.key_primes) {
+            (KeyConfig::Token { .. }, KeyPrimes::Three) => Err(KeyPrimes::NOT_IN_TOKENS.to_owned()),
+            (KeyConfig::Files { .. }, _) | (KeyConfig::Token { .. }, KeyPrimes::Two) => Ok(()),
+        }
     }
 
     /// The text of a new `issuer.toml`: the settings that a currency keeps even if later versions have other defaults

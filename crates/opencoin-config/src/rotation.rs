@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use opencoin_crypto::{KEY_BITS_MAX, KEY_BITS_STEP, MINT_KEY_BITS_MIN};
+use opencoin_crypto::{KEY_BITS_MAX, KEY_BITS_STEP, KeyPrimes, MINT_KEY_BITS_MIN};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Documents are dated back by this much, so that wallets whose clocks are behind accept them.
@@ -33,6 +33,9 @@ pub struct RotationPolicy {
     pub resume_window: Span,
     /// The size of new keys, in bits.
     pub key_bits: usize,
+    /// How many primes new keys have.
+    #[serde(with = "key_primes")]
+    pub key_primes: KeyPrimes,
 }
 
 /// When a key signs, and until when the issuer accepts its coins.
@@ -113,6 +116,7 @@ impl Default for RotationPolicy {
             coin_lifetime: Span::days(180),
             resume_window: Span::days(14),
             key_bits: MINT_KEY_BITS_MIN,
+            key_primes: KeyPrimes::default(),
         }
     }
 }
@@ -159,5 +163,21 @@ impl RotationPolicy {
             sign_not_before: now.trunc_subsecs(0) - CLOCK_SKEW,
             ..self.window_from(now)
         }
+    }
+}
+
+/// The number of primes, as a number.
+mod key_primes {
+    use opencoin_crypto::KeyPrimes;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(primes: &KeyPrimes, serializer: S) -> Result<S::Ok, S::Error> {
+        primes.count().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyPrimes, D::Error> {
+        u64::deserialize(deserializer)?
+            .try_into()
+            .map_err(serde::de::Error::custom)
     }
 }

@@ -250,6 +250,10 @@ pub const SETTINGS: &[Setting] = &[
         "How long a private key is kept after it has stopped signing",
     ),
     number("rotation.key_bits", "The size of new mint keys, in bits"),
+    number(
+        "rotation.key_primes",
+        "The primes of new mint keys: 2, or 3 for half the work of a signature (docs/KEYS.md)",
+    ),
 ];
 
 #[cfg(test)]

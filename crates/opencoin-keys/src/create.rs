@@ -98,7 +98,10 @@ impl NewCurrency {
         self.config
             .rotation
             .check()
-            .or_else(|reason| refuse("rotation", &reason))
+            .or_else(|reason| refuse("rotation", &reason))?;
+        self.config
+            .check_key_primes()
+            .or_else(|reason| refuse("key_primes", &reason))
     }
 }
 
@@ -140,7 +143,7 @@ pub fn create(
     let window = new.config.rotation.window_now(now);
     let mut mint_keys = Vec::new();
     for denomination in &cdd.denominations {
-        let key = store.generate(new.config.rotation.key_bits)?;
+        let key = store.generate(new.config.rotation.key_bits, new.config.rotation.key_primes)?;
         mint_keys.push(MintKeyDraft::new(&key, *denomination, cdd.cdd_serial, window));
         step();
     }

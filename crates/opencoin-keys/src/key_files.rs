@@ -13,8 +13,8 @@ use std::{fs, thread};
 use async_trait::async_trait;
 use opencoin_config::KeyConfig;
 use opencoin_crypto::{
-    AcceptedBlinds, KeyError, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, PrivateKey,
-    PublicKey, SignError, Signer,
+    AcceptedBlinds, KeyError, KeyPrimes, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions,
+    PrivateKey, PublicKey, SignError, Signer,
 };
 use opencoin_private_files::{self as private_files, FileError};
 use opencoin_schema::BigInt;
@@ -145,10 +145,10 @@ impl KeyStore for KeyFiles {
             .collect())
     }
 
-    fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
+    fn generate(&self, bits: usize, primes: KeyPrimes) -> Result<PublicKey, KeyStoreError> {
         let passphrase = self.passphrase()?;
         self.check_passphrase()?; // before the work of making a key
-        let key = PrivateKey::generate(bits)?;
+        let key = PrivateKey::generate_with(bits, primes)?;
         let pem = {
             let rng = self.0.rng.lock();
             let mut rng = rng.expect("a generator that panicked makes no more keys");
@@ -323,21 +323,25 @@ mod tests {
     fn a_key_is_made_listed_read_and_destroyed() {
         let folder = folder();
         let store = files(folder.path(), "p");
-        let key = store.generate(1024).unwrap();
-        assert_eq!(
-            store.ids().unwrap().into_iter().collect::<Vec<_>>(),
-            [key.id().clone()]
-        );
-        assert_eq!(store.read(key.id()).unwrap().public_key(), &key);
-        assert_eq!(store.destroy(key.id()), Ok(true));
-        assert_eq!(store.destroy(key.id()), Ok(false));
-        assert!(store.ids().unwrap().is_empty());
+        for primes in [KeyPrimes::Two, KeyPrimes::Three] {
+            let key = store.generate(1024, primes).unwrap();
+            assert_eq!(
+                store.ids().unwrap().into_iter().collect::<Vec<_>>(),
+                [key.id().clone()]
+            );
+            assert_eq!(store.read(key.id()).unwrap().public_key(), &key);
+            assert_eq!(store.destroy(key.id()), Ok(true));
+            assert_eq!(store.destroy(key.id()), Ok(false));
+            assert!(store.ids().unwrap().is_empty());
+        }
     }
 
     #[test]
     fn unreadable_and_exposed_keys_are_reported_at_the_start() {
         let folder = folder();
-        let key = files(folder.path(), "right").generate(1024).unwrap();
+        let key = files(folder.path(), "right")
+            .generate(1024, KeyPrimes::Two)
+            .unwrap();
         let path = folder.path().join(format!("mint-{}.pem", key.id()));
         let said = |text: &str| files(folder.path(), text).signer().err().unwrap().to_string();
         assert!(said("wrong").contains("passphrase"), "{}", said("wrong"));
@@ -354,9 +358,11 @@ mod tests {
     #[test]
     fn a_new_key_must_have_the_passphrase_of_the_existing_ones() {
         let folder = folder();
-        let first = files_by(1, folder.path(), "right").generate(1024).unwrap();
+        let first = files_by(1, folder.path(), "right")
+            .generate(1024, KeyPrimes::Two)
+            .unwrap();
         let refused = files_by(2, folder.path(), "wrong")
-            .generate(1024)
+            .generate(1024, KeyPrimes::Two)
             .unwrap_err()
             .to_string();
         assert!(refused.contains("passphrase"), "{refused}");
@@ -366,7 +372,9 @@ mod tests {
             folder.path().join("mint-1.pem"),
         )
         .unwrap();
-        let second = files_by(3, folder.path(), "right").generate(1024).unwrap();
+        let second = files_by(3, folder.path(), "right")
+            .generate(1024, KeyPrimes::Two)
+            .unwrap();
         assert_eq!(files(folder.path(), "right").ids().unwrap().len(), 3);
         assert!(
             [first, second]
@@ -380,7 +388,7 @@ mod tests {
         let folder = folder();
         let store = files(folder.path(), "p");
         let signer = store.signer().unwrap();
-        let key = store.generate(1024).unwrap();
+        let key = store.generate(1024, KeyPrimes::Two).unwrap();
         let blind = opencoin_crypto::BlindToSign {
             mint_key_id: key.id().clone(),
             blinded: "2".parse().unwrap(),
@@ -400,9 +408,13 @@ mod tests {
     #[test]
     fn an_interrupted_change_of_the_passphrase_can_be_finished() {
         let (folder, other) = (folder(), self::folder());
-        let first = files_by(1, folder.path(), "old").generate(1024).unwrap();
+        let first = files_by(1, folder.path(), "old")
+            .generate(1024, KeyPrimes::Two)
+            .unwrap();
         // An interrupted change has changed this one.
-        let second = files_by(2, other.path(), "new").generate(1024).unwrap();
+        let second = files_by(2, other.path(), "new")
+            .generate(1024, KeyPrimes::Three)
+            .unwrap();
         let name = format!("mint-{}.pem", second.id());
         fs::rename(other.path().join(&name), folder.path().join(&name)).unwrap();
         let change = |old, new| {

@@ -375,7 +375,9 @@ impl KeyManager {
         let mut mint_keys = Vec::new();
         for (made, (denomination, window)) in wanted.iter().enumerate() {
             progress(made, wanted.len());
-            let key = self.store.generate(self.config.rotation.key_bits)?;
+            let key = self
+                .store
+                .generate(self.config.rotation.key_bits, self.config.rotation.key_primes)?;
             mint_keys.push(MintKeyDraft::new(&key, *denomination, serial, *window));
         }
         let request = SigningRequest::new(Some(currency.current().cddc().clone()), cdd, mint_keys);

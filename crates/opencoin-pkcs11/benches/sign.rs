@@ -11,7 +11,8 @@ use std::sync::Arc;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use opencoin_crypto::{
-    AcceptedBlinds, BlindToSign, KeyStore, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey, Signer,
+    AcceptedBlinds, BlindToSign, KeyPrimes, KeyStore, LocalSigner, LocalSignerOptions, PrivateKey, PublicKey,
+    Signer,
 };
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use opencoin_schema::BigInt;
@@ -54,7 +55,7 @@ fn token(bencher: Bencher<'_, '_>) {
         ..TokenOptions::new(token.module(), LABEL.to_owned(), pin)
     };
     let store = TokenKeyStore::open(options).unwrap();
-    let key = store.generate(BITS).unwrap();
+    let key = store.generate(BITS, KeyPrimes::Two).unwrap();
     let signer: Arc<dyn Signer> = store.signer().unwrap();
     sign(bencher, &*signer, &key);
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cryptoki::object::ObjectClass;
-use opencoin_crypto::{KeyStore, KeyStoreError, PublicKey, Signer};
+use opencoin_crypto::{KeyPrimes, KeyStore, KeyStoreError, PublicKey, Signer};
 use opencoin_schema::BigInt;
 
 use crate::generate::generate;
@@ -39,7 +39,10 @@ impl KeyStore for TokenKeyStore {
 
     /// As [`KeyStore::generate`], in the token. The key is not extractable and has the public exponent 65537. Takes
     /// seconds, in slow tokens minutes.
-    fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError> {
+    fn generate(&self, bits: usize, primes: KeyPrimes) -> Result<PublicKey, KeyStoreError> {
+        if primes == KeyPrimes::Three {
+            return Err(KeyStoreError::Unusable(KeyPrimes::NOT_IN_TOKENS.to_owned()));
+        }
         Ok(generate(&self.token, bits)?)
     }
 

@@ -66,6 +66,7 @@ fn every_setting_can_be_given_by_a_flag_and_by_a_variable() {
             "limits.body_bytes_max" => "1000",
             "limits.bodies_bytes_in_flight_max" => "30000000",
             "rotation.key_bits" => "3072",
+            "rotation.key_primes" => "3",
             "rotation.overlap" | "rotation.lead" | "rotation.resume_window" => "3days",
             "rotation.signing_window" | "rotation.coin_lifetime" => "300days",
             "accounts.session_lifetime"
@@ -225,6 +226,18 @@ fn a_wrong_value_is_an_error_with_its_place_and_the_expected_form() {
         (
             "database = 'sqlite:x'\n[rotation]\nsigning_window = '10 days'\noverlap = '10 days'",
             ["rotation", "overlap", "shorter"],
+        ),
+        (
+            "database = 'sqlite:x'\n[rotation]\nkey_primes = 4",
+            ["line 3", "rotation.key_primes", "2 or 3 primes"],
+        ),
+        (
+            "database = 'sqlite:x'\n[rotation]\nkey_primes = 3\n[keys]\nstore = 'token'\nmodule = 'm'\nlabel = 'l'",
+            [
+                "line 3",
+                "rotation.key_primes",
+                "tokens make RSA keys with 2 primes only",
+            ],
         ),
         (
             "database = 'sqlite:x'\n[limits]\nconnections_max = 0",

@@ -7,7 +7,7 @@ use opencoin_schema::BigInt;
 use thiserror::Error;
 
 use super::Signer;
-use crate::{KeyError, PublicKey};
+use crate::{KeyError, KeyPrimes, PublicKey};
 
 /// Keeps private mint keys and makes an engine that signs with them. All functions may block.
 pub trait KeyStore: Send + Sync {
@@ -17,11 +17,11 @@ pub trait KeyStore: Send + Sync {
     /// The store cannot be read.
     fn ids(&self) -> Result<BTreeSet<BigInt>, KeyStoreError>;
 
-    /// Makes a key of this size, durably stored when this returns.
+    /// Makes a key of this size and this number of primes, durably stored when this returns.
     ///
     /// # Errors
     /// No such key can be made, or the store cannot be written.
-    fn generate(&self, bits: usize) -> Result<PublicKey, KeyStoreError>;
+    fn generate(&self, bits: usize, primes: KeyPrimes) -> Result<PublicKey, KeyStoreError>;
 
     /// Destroys a private key for good. Returns whether it existed.
     ///

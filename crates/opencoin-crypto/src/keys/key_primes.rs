@@ -18,6 +18,10 @@ pub enum KeyPrimes {
 }
 
 impl KeyPrimes {
+    /// Why a token makes no keys with three primes, for operators.
+    pub const NOT_IN_TOKENS: &str =
+        "PKCS#11 tokens make RSA keys with 2 primes only; keys with 3 primes are kept in files";
+
     /// The number.
     #[must_use]
     pub const fn count(self) -> u64 {

@@ -12,3 +12,4 @@ mod keys;
 mod openings;
 mod reference_run;
 mod support;
+mod three_primes;

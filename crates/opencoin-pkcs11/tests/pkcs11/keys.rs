@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::object::{Attribute, AttributeInfo, AttributeType, ObjectClass};
-use opencoin_crypto::{KeyError, KeyStore, KeyStoreError};
+use opencoin_crypto::{KeyError, KeyPrimes, KeyStore, KeyStoreError};
 use opencoin_schema::BigInt;
 use opencoin_testkit::softhsm::in_own_process;
 
@@ -15,7 +15,10 @@ fn keys_are_listed_until_they_are_destroyed() {
     in_own_process(|token| {
         let store = open(token);
         assert_eq!(store.ids(), Ok(BTreeSet::new()));
-        let keys = [store.generate(BITS).unwrap(), store.generate(BITS).unwrap()];
+        let keys = [
+            store.generate(BITS, KeyPrimes::Two).unwrap(),
+            store.generate(BITS, KeyPrimes::Two).unwrap(),
+        ];
         for key in &keys {
             assert_eq!(
                 (key.modulus_bits(), key.document().public_exponent),
@@ -37,7 +40,7 @@ fn keys_are_listed_until_they_are_destroyed() {
 fn keys_outlive_the_process_that_made_them() {
     in_own_process(|token| {
         let store = open(token);
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         drop(store);
         // After a restart, the module has nothing in memory.
         let other = Other::new(token);
@@ -57,7 +60,7 @@ fn keys_outlive_the_process_that_made_them() {
 fn a_private_half_is_not_extractable_and_can_only_sign() {
     in_own_process(|token| {
         let store = open(token);
-        store.generate(BITS).unwrap();
+        store.generate(BITS, KeyPrimes::Two).unwrap();
         let session = Other::new(token).session();
         let private = session
             .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])
@@ -95,7 +98,10 @@ fn a_private_half_is_not_extractable_and_can_only_sign() {
 fn a_key_has_its_identifier_and_is_found_without_it() {
     in_own_process(|token| {
         let store = open(token);
-        let keys = [store.generate(BITS).unwrap(), store.generate(BITS).unwrap()];
+        let keys = [
+            store.generate(BITS, KeyPrimes::Two).unwrap(),
+            store.generate(BITS, KeyPrimes::Two).unwrap(),
+        ];
         let session = Other::new(token).session();
         for key in &keys {
             let id = key.id().to_padded_be_bytes(20).unwrap();
@@ -121,7 +127,7 @@ fn a_key_has_its_identifier_and_is_found_without_it() {
 fn other_keys_in_the_token_are_ignored() {
     in_own_process(|token| {
         let store = open(token);
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let session = Other::new(token).session();
         for half in session.find_objects(&[]).unwrap() {
             session
@@ -135,15 +141,34 @@ fn other_keys_in_the_token_are_ignored() {
 }
 
 #[test]
+fn keys_of_three_primes_are_refused() {
+    in_own_process(|token| {
+        let store = open(token);
+        let error = store.generate(BITS, KeyPrimes::Three).unwrap_err().to_string();
+        assert!(
+            error.contains("tokens make RSA keys with 2 primes only"),
+            "{error}"
+        );
+        assert_eq!(store.ids(), Ok(BTreeSet::new()));
+    });
+}
+
+#[test]
 fn invalid_key_sizes_are_refused() {
     in_own_process(|token| {
         let store = open(token);
         for bits in [0, 510, 8194] {
             let refused = KeyError::ModulusBits(bits);
-            assert_eq!(store.generate(bits), Err(KeyStoreError::Key(refused)));
+            assert_eq!(
+                store.generate(bits, KeyPrimes::Two),
+                Err(KeyStoreError::Key(refused))
+            );
         }
         let refused = KeyError::BitsStep(1025);
-        assert_eq!(store.generate(1025), Err(KeyStoreError::Key(refused)));
+        assert_eq!(
+            store.generate(1025, KeyPrimes::Two),
+            Err(KeyStoreError::Key(refused))
+        );
         assert_eq!(store.ids(), Ok(BTreeSet::new()));
     });
 }
@@ -152,7 +177,10 @@ fn invalid_key_sizes_are_refused() {
 fn the_error_names_the_mechanism_that_a_token_lacks() {
     in_own_process(|token| {
         token.configure("slots.mechanisms = CKM_RSA_X_509");
-        let error = open(token).generate(BITS).unwrap_err().to_string();
+        let error = open(token)
+            .generate(BITS, KeyPrimes::Two)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("does not do CKM_RSA_PKCS_KEY_PAIR_GEN"), "{error}");
     });
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cryptoki::types::AuthPin;
-use opencoin_crypto::{KeyStore, KeyStoreError, PublicKey, SignError, Signer};
+use opencoin_crypto::{KeyPrimes, KeyStore, KeyStoreError, PublicKey, SignError, Signer};
 use opencoin_testkit::softhsm::{PIN, TestToken, in_own_process};
 
 use crate::support::{BITS, Other, are_signatures, blinds, login, open, wait};
@@ -51,7 +51,10 @@ impl Away {
 fn a_removed_token_signs_again_when_it_is_back() {
     in_own_process(|token| {
         let store = open(token);
-        let keys = [store.generate(BITS).unwrap(), store.generate(BITS).unwrap()];
+        let keys = [
+            store.generate(BITS, KeyPrimes::Two).unwrap(),
+            store.generate(BITS, KeyPrimes::Two).unwrap(),
+        ];
         let signer = store.signer().unwrap();
         assert!(wait(signer.sign(blinds(&keys[0], 20))).is_ok());
         for _ in 0..3 {
@@ -75,11 +78,14 @@ fn a_removed_token_signs_again_when_it_is_back() {
 fn an_absent_token_is_not_mistaken_for_an_empty_one() {
     in_own_process(|token| {
         let store = open(token);
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let away = Away::take(token);
         assert!(matches!(store.ids(), Err(KeyStoreError::Away(_))));
         assert!(matches!(store.destroy(key.id()), Err(KeyStoreError::Away(_))));
-        assert!(matches!(store.generate(BITS), Err(KeyStoreError::Away(_))));
+        assert!(matches!(
+            store.generate(BITS, KeyPrimes::Two),
+            Err(KeyStoreError::Away(_))
+        ));
         away.put_back();
         let begun = Instant::now();
         while store.ids().is_err() {
@@ -93,7 +99,7 @@ fn an_absent_token_is_not_mistaken_for_an_empty_one() {
 fn requests_under_way_are_answered_when_the_token_goes_away() {
     in_own_process(|token| {
         let store = open(token);
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let signer = store.signer().unwrap();
         let callers: Vec<_> = (0..4)
             .map(|_| {
@@ -122,7 +128,7 @@ fn requests_under_way_are_answered_when_the_token_goes_away() {
 fn the_engine_recovers_from_a_logout_and_from_the_end_of_the_module() {
     in_own_process(|token| {
         let store = open(token);
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let signer = store.signer().unwrap();
         sign_when_back(&*signer, &key);
         Other::new(token).session().logout().unwrap();
@@ -142,7 +148,7 @@ fn attempts_to_connect_are_limited_by_the_retry_pause() {
         let mut options = crate::support::options(token);
         options.retry_pause = Duration::from_secs(3600);
         let store = opencoin_pkcs11::TokenKeyStore::open(options).unwrap();
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let signer = store.signer().unwrap();
         Other::new(token).session().logout().unwrap();
         for _ in 0..5 {
@@ -159,7 +165,7 @@ fn a_refused_pin_is_not_tried_again() {
     in_own_process(|token| {
         let log = Log::capture();
         let store = open(token);
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let signer = store.signer().unwrap();
         let other = Other::new(token);
         let session = other.session();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, SignError};
+use opencoin_crypto::{BlindingSeed, CipherSuite, KeyPrimes, KeyStore, SignError};
 use opencoin_pkcs11::{TokenKeyStore, TokenOptions};
 use opencoin_schema::BigInt;
 use opencoin_testkit::softhsm::in_own_process;
@@ -18,7 +18,10 @@ fn signatures_unblind_to_coins_in_both_suites() {
     in_own_process(|token| {
         let store = open(token);
         // Two keys, so that a request can have blinds for both; long enough for both suites.
-        let keys = [store.generate(2048).unwrap(), store.generate(2048).unwrap()];
+        let keys = [
+            store.generate(2048, KeyPrimes::Two).unwrap(),
+            store.generate(2048, KeyPrimes::Two).unwrap(),
+        ];
         let signer = store.signer().unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         for suite in CipherSuite::ALL {
@@ -52,7 +55,7 @@ fn concurrent_callers_get_their_own_signatures() {
             ..options(token)
         };
         let store = TokenKeyStore::open(options).unwrap();
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let signer = store.signer().unwrap();
         wait(async {
             let local = tokio::task::LocalSet::new();
@@ -84,7 +87,7 @@ fn a_request_larger_than_the_queue_is_refused_as_busy() {
             ..options(token)
         };
         let store = TokenKeyStore::open(options).unwrap();
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let signer = store.signer().unwrap();
         assert_eq!(wait(signer.sign(blinds(&key, 9))), Err(SignError::Busy));
         assert!(are_signatures(&key, &wait(signer.sign(blinds(&key, 8))).unwrap()));
@@ -95,7 +98,7 @@ fn a_request_larger_than_the_queue_is_refused_as_busy() {
 fn the_error_names_an_unknown_key_and_the_index_of_an_invalid_number() {
     in_own_process(|token| {
         let store = open(token);
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let signer = store.signer().unwrap();
         let number = |bytes: &[u8]| BigInt::from_be_bytes(bytes);
         for unfit in [number(&[]), number(&[1]), key.document().modulus.clone()] {
@@ -114,13 +117,13 @@ fn a_refresh_loads_new_keys_and_drops_destroyed_ones() {
     in_own_process(|token| {
         let store = open(token);
         let signer = store.signer().unwrap();
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let unknown = || Err(SignError::UnknownKey(key.id().clone()));
         assert_eq!(wait(signer.sign(blinds(&key, 1))), unknown());
         signer.refresh().unwrap();
         assert!(wait(signer.sign(blinds(&key, 1))).is_ok());
         // Even without a refresh, a destroyed key is unknown, and other keys still sign.
-        let other = store.generate(BITS).unwrap();
+        let other = store.generate(BITS, KeyPrimes::Two).unwrap();
         signer.refresh().unwrap();
         assert!(wait(signer.sign(blinds(&key, 5))).is_ok());
         store.destroy(key.id()).unwrap();
@@ -135,7 +138,7 @@ fn a_refresh_loads_new_keys_and_drops_destroyed_ones() {
 fn the_engine_outlives_its_store() {
     in_own_process(|token| {
         let store = open(token);
-        let key = store.generate(BITS).unwrap();
+        let key = store.generate(BITS, KeyPrimes::Two).unwrap();
         let signer = store.signer().unwrap();
         drop(store);
         assert!(are_signatures(&key, &wait(signer.sign(blinds(&key, 3))).unwrap()));

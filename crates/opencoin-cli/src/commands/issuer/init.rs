@@ -8,7 +8,7 @@ use opencoin_config::{
     Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT, RotationPolicy, SignerConfig, SignerProcess, Span,
     is_shared,
 };
-use opencoin_crypto::CipherSuite;
+use opencoin_crypto::{CipherSuite, KeyPrimes};
 use opencoin_issuer::{StoreMode, open_books, open_ledger};
 use opencoin_keys::{Directory, NewCurrency, NewKeys, SystemClock, create, register_mint_keys};
 use opencoin_terminal::output::OutputArgs;
@@ -60,6 +60,10 @@ pub(crate) struct Arguments {
     /// The size of mint keys in bits.
     #[arg(long, default_value_t = 2048)]
     key_bits: usize,
+    /// The number of primes of mint keys: 2, or 3, with which a signature takes half the work. Keys in a token have 2.
+    /// `docs/KEYS.md` compares them.
+    #[arg(long, value_name = "2|3", default_value_t)]
+    key_primes: KeyPrimes,
     /// The master key is on another machine: write a request for it to `pending.json`.
     #[arg(long)]
     offline_master: bool,
@@ -260,6 +264,7 @@ fn config(arguments: &Arguments) -> Config {
             coin_lifetime: rotation.coin_lifetime,
             resume_window: rotation.resume_window,
             key_bits: arguments.key_bits,
+            key_primes: arguments.key_primes,
         },
         ..Config::new(
             arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT),
