@@ -38,6 +38,8 @@ pub(super) struct Bench<'run> {
     pub(super) key: &'run SigningKey,
     pub(super) raw: RawRsa,
     pub(super) engine: EngineRate,
+    /// Whether the issuers calculate RSA in lanes.
+    pub(super) in_lanes: bool,
     /// The duration of a cell.
     pub(super) duration: Duration,
 }
@@ -53,6 +55,8 @@ impl Bench<'_> {
         let cell = Cell {
             operation,
             key_bits: self.raw.key_bits,
+            key_primes: self.raw.key_primes,
+            in_lanes: self.in_lanes,
             coins,
             clients,
         };

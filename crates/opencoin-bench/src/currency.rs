@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use opencoin_audit::check;
 use opencoin_config::Config;
-use opencoin_crypto::{AcceptedBlinds, BlindToSign, KeyPrimes};
+use opencoin_crypto::{AcceptedBlinds, BlindToSign};
 use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
 use opencoin_keys::{Clock, Directory, SystemClock, register_mint_keys};
@@ -25,6 +25,7 @@ use rand::rngs::OsRng;
 
 use super::engine::EngineSettings;
 use super::mint_keys::{MintKeys, SigningKey};
+use super::plan::KeyKind;
 
 /// Enough for every run.
 const FUNDS: u64 = 1_000_000_000_000_000;
@@ -54,16 +55,13 @@ impl Currency {
         folder: &Path,
         database: Option<&str>,
         engine: &EngineSettings,
-        key_bits: &[usize],
-        key_primes: KeyPrimes,
+        kinds: &[KeyKind],
         accounts: usize,
         is_distributed: bool,
     ) -> Result<Self> {
         let directory = Directory::new(folder.join("currency"));
         let config = engine.config(database, folder);
-        let mint_keys = tokio::task::block_in_place(|| {
-            MintKeys::make(&directory, &config, engine, key_bits, key_primes)
-        })?;
+        let mint_keys = tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, kinds))?;
         let mode = if is_distributed {
             StoreMode::CreateDistributed
         } else {

@@ -20,6 +20,7 @@ use super::currency::Currency;
 use super::engine::Engine;
 use super::mint_keys::SigningKey;
 use super::processes;
+use super::raw::RawRsa;
 
 /// Blinds per request.
 const BLINDS: usize = 64;
@@ -75,6 +76,16 @@ pub(super) async fn measure(
 }
 
 impl EngineRate {
+    /// The engine without lanes: AWS-LC on all cores.
+    pub(super) fn without_lanes(raw: &RawRsa) -> Self {
+        Self {
+            engine: Engine::Memory,
+            key_bits: raw.key_bits,
+            signatures_per_second: raw.private.all_cores_per_second,
+            cpu_us_per_signature: raw.private.cpu_us,
+        }
+    }
+
     /// The line above the rows.
     pub(super) fn text(&self) -> String {
         format!(

@@ -46,10 +46,12 @@ use cells::Bench;
 use child_process::{ChildProcess, IssuerProcess};
 use currency::Currency;
 use engine::Engine;
+use engine_rate::EngineRate;
 use measured::Measured;
+use opencoin_crypto::{LanesState, lanes_state};
 use opencoin_terminal::output;
 pub use plan::Arguments;
-use plan::{Part, Plan};
+use plan::{LanesMode, Part, Plan};
 use report::Report;
 
 /// The longest measurement of one raw operation. It is as long as a cell if that is shorter.
@@ -91,8 +93,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
         folder,
         plan.database.as_deref(),
         &plan.engine,
-        &plan.key_bits,
-        plan.key_primes,
+        &plan.keys,
         plan.accounts,
         plan.is_distributed,
     )
@@ -104,7 +105,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
         engine: plan.engine.engine,
         issuers: plan.issuers,
         accounts: plan.accounts,
-        key_primes: plan.key_primes.count(),
+        lanes: lanes_state().name(),
         database: books.database(),
         ledger_coins_per_second: currency.ledger_coins_per_second().await?,
         bare_inserts: books.bare_inserts(plan.cell_duration).await?,
@@ -134,55 +135,64 @@ async fn processes_and_parts(
     books: &BenchBooks,
     measured: &mut Measured,
 ) -> Result<()> {
-    let signer = match plan.engine.engine {
-        Engine::Signer => Some(ChildProcess::start_signer(currency, folder)?),
-        Engine::Memory | Engine::Token => None,
-    };
-    let issuers = (0..plan.issuers)
-        .map(|_| IssuerProcess::start(currency, folder, &[]))
-        .collect::<Result<Vec<_>>>()?;
     let raw_duration = plan.cell_duration.min(RAW_DURATION_MAX);
-    let duration = plan.cell_duration;
-    let bench = |key, raw, engine| Bench {
-        currency,
-        books,
-        issuers: &issuers,
-        signer: signer.as_ref(),
-        key,
-        raw,
-        engine,
-        duration,
-    };
-    for (index, key) in currency.mint_keys.keys.iter().enumerate() {
-        let raw = tokio::task::block_in_place(|| raw::measure(key.public.modulus_bits(), raw_duration))?;
-        let engine = engine_rate::measure(currency, key, signer.as_ref(), duration).await?;
-        output::line(&Report::raw_heading(&raw, &engine))?;
-        if plan.has(Part::Table) {
-            for (operation, coins, clients) in plan.cells(index) {
-                measured
-                    .cells
-                    .push(bench(key, raw, engine).row(operation, coins, clients).await?);
+    for (pass, lanes) in plan.lanes.iter().enumerate() {
+        let signer = match plan.engine.engine {
+            Engine::Signer => Some(ChildProcess::start_signer(currency, folder)?),
+            Engine::Memory | Engine::Token => None,
+        };
+        let arguments = ["--signer-lanes", lanes.text()];
+        let issuers = (0..plan.issuers)
+            .map(|_| IssuerProcess::start(currency, folder, &arguments))
+            .collect::<Result<Vec<_>>>()?;
+        let in_lanes = *lanes == LanesMode::Auto && lanes_state() == LanesState::Used;
+        let mut first = None;
+        for (index, key) in currency.mint_keys.keys.iter().enumerate() {
+            let raw = tokio::task::block_in_place(|| raw::measure(key.kind, raw_duration))?;
+            let engine = match lanes {
+                LanesMode::Auto => {
+                    engine_rate::measure(currency, key, signer.as_ref(), plan.cell_duration).await?
+                }
+                LanesMode::Off => EngineRate::without_lanes(&raw),
+            };
+            let bench = Bench {
+                currency,
+                books,
+                issuers: &issuers,
+                signer: signer.as_ref(),
+                key,
+                raw,
+                engine,
+                in_lanes,
+                duration: plan.cell_duration,
+            };
+            output::line(&Report::raw_heading(&raw, &engine))?;
+            if plan.has(Part::Table) {
+                for (operation, coins, clients) in plan.cells(index) {
+                    measured.cells.push(bench.row(operation, coins, clients).await?);
+                }
             }
+            measured.raw_rsa.push(raw);
+            measured.engine_rates.push(engine);
+            first.get_or_insert(bench);
         }
-        measured.raw_rsa.push(raw);
-        measured.engine_rates.push(engine);
+        if pass + 1 == plan.lanes.len() {
+            let first = first.context("a bench has keys")?;
+            parts(plan, &first, folder, measured).await?;
+        }
+        for issuer in &issuers {
+            let peak_mib = processes::memory(issuer.process.id())?.peak_mib;
+            measured.issuer_memory_peak_mib = measured.issuer_memory_peak_mib.max(peak_mib);
+        }
+        measured.signer_memory_peak_mib = signer
+            .as_ref()
+            .map(|signer| processes::memory(signer.id()))
+            .transpose()?
+            .map(|memory| memory.peak_mib);
+        issuers.into_iter().try_for_each(|issuer| issuer.process.stop())?;
+        signer.map_or(Ok(()), ChildProcess::stop)?;
     }
-    let first = bench(
-        currency.first_key()?,
-        measured.raw_rsa[0],
-        measured.engine_rates[0],
-    );
-    parts(plan, &first, folder, measured).await?;
-    for issuer in &issuers {
-        measured.issuer_memory_peak_mib += processes::memory(issuer.process.id())?.peak_mib;
-    }
-    measured.signer_memory_peak_mib = signer
-        .as_ref()
-        .map(|signer| processes::memory(signer.id()))
-        .transpose()?
-        .map(|memory| memory.peak_mib);
-    issuers.into_iter().try_for_each(|issuer| issuer.process.stop())?;
-    signer.map_or(Ok(()), ChildProcess::stop)
+    Ok(())
 }
 
 /// Makes the measurements other than the table, with the first key. The audit comes before the last one, which breaks

@@ -20,15 +20,15 @@ pub(super) struct Measured {
     pub(super) engine: Engine,
     pub(super) issuers: usize,
     pub(super) accounts: usize,
-    /// How many primes each mint key has. The keys of `raw_rsa` have two.
-    pub(super) key_primes: u64,
+    /// Whether this machine calculates RSA in lanes, or why not.
+    pub(super) lanes: &'static str,
     pub(super) database: Database,
     /// Coins that the ledger alone redeems in a second.
     pub(super) ledger_coins_per_second: f64,
     pub(super) bare_inserts: BareInserts,
-    /// One for each key size.
+    /// One for each key, and again for each value of `--lanes`.
     pub(super) raw_rsa: Vec<RawRsa>,
-    /// One for each key size.
+    /// One for each key, and again for each value of `--lanes`.
     pub(super) engine_rates: Vec<EngineRate>,
     pub(super) cells: Vec<Measurement>,
     pub(super) half_load: Option<HalfLoad>,
@@ -51,14 +51,14 @@ impl Measured {
             Database::PostgresElsewhere => "PostgreSQL whose processes cannot be read (n/a)",
         };
         format!(
-            "{} cores, shared by {} issuer process(es), database and load; books in {books}; engine {}: {}; mint keys of {} primes\n\
+            "{} cores, shared by {} issuer process(es), database and load; books in {books}; engine {}: {}; lanes: {}\n\
              ledger alone, no HTTP and no RSA: {:.0} coins/s\n\
              database alone, bare inserts of 64 rows a commit: {:.0} rows/s, {} us of CPU a row",
             self.cores,
             self.issuers,
             self.engine,
             self.engine.text(),
-            self.key_primes,
+            self.lanes,
             self.ledger_coins_per_second,
             self.bare_inserts.rows_per_second,
             number_or_unknown(self.bare_inserts.cpu_us_per_row, 1),

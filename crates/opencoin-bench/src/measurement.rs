@@ -107,9 +107,12 @@ impl Measurement {
         let Cell {
             operation,
             key_bits,
+            key_primes,
+            in_lanes,
             coins,
             clients,
         } = self.cell;
+        let lanes = if in_lanes { "on" } else { "off" };
         let database = match (database, self.database_cpu_us_per_coin) {
             (Database::Sqlite, _) => "-".to_owned(),
             (Database::Postgres | Database::PostgresElsewhere, us) => number_or_unknown(us, 1),
@@ -118,7 +121,7 @@ impl Measurement {
             number.map_or("-".to_owned(), |number| format!("{number:.decimals$}"))
         };
         format!(
-            "{:<8}{key_bits:>5}{coins:>7}{clients:>9}{:>10.0}{:>10.0}{:>9.2}{:>9.2}{:>11.1}{:>11}{database:>8}{:>7}{:>11}{:>6.0}{:>9}",
+            "{:<8}{key_bits:>5}{key_primes:>8}{lanes:>7}{coins:>7}{clients:>9}{:>10.0}{:>10.0}{:>9.2}{:>9.2}{:>11.1}{:>11}{database:>8}{:>7}{:>11}{:>6.0}{:>9}",
             operation.to_string(),
             self.requests_per_second,
             self.coins_per_second,

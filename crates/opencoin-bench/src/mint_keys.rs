@@ -18,6 +18,7 @@ use opencoin_terminal::progress::ProgressBar;
 use rand::rngs::OsRng;
 
 use super::engine::EngineSettings;
+use super::plan::KeyKind;
 
 /// The master key signs a few certificates and is then dropped.
 const MASTER_KEY_BITS: usize = 2048;
@@ -28,6 +29,7 @@ const LIFETIME: TimeDelta = TimeDelta::days(30);
 
 /// One mint key.
 pub(super) struct SigningKey {
+    pub(super) kind: KeyKind,
     pub(super) public: PublicKey,
     pub(super) denomination: u64,
     pub(super) ledger_id: MintKeyId,
@@ -44,13 +46,12 @@ pub(super) struct MintKeys {
 }
 
 impl MintKeys {
-    /// Generates keys of these sizes with this number of primes, and creates the folder of their currency.
+    /// Generates a key of each kind, and creates the folder of their currency.
     pub(super) fn make(
         directory: &Directory,
         config: &Config,
         engine: &EngineSettings,
-        key_bits: &[usize],
-        key_primes: KeyPrimes,
+        kinds: &[KeyKind],
     ) -> Result<Self> {
         // Opened first, so that a wrong PIN is found at once.
         let mut private_halves = PrivateHalves {
@@ -59,13 +60,13 @@ impl MintKeys {
         };
         let progress = ProgressBar::new("making keys");
         let master_key = PrivateKey::generate(MASTER_KEY_BITS)?;
-        let cddc = sign_cddc(cdd(&master_key, key_bits.len()), &master_key, &mut OsRng)?;
+        let cddc = sign_cddc(cdd(&master_key, kinds.len()), &master_key, &mut OsRng)?;
         let (mut keys, mut mkcs) = (Vec::new(), Vec::new());
-        for (made, (denomination, bits)) in (1..).zip(key_bits).enumerate() {
-            progress.set(made + 1, key_bits.len() + 1);
+        for (made, (denomination, kind)) in (1..).zip(kinds).enumerate() {
+            progress.set(made + 1, kinds.len() + 1);
             let public = private_halves
-                .generate(*bits, key_primes)
-                .with_context(|| format!("a mint key of {bits} bits"))?;
+                .generate(kind.bits, kind.primes)
+                .with_context(|| format!("a mint key of {} bits", kind.bits))?;
             let mint_key = mint_key(&cddc, &public, denomination);
             mkcs.push(
                 sign_mint_key_certificate(mint_key, &cddc, &master_key, &mut OsRng)?
@@ -74,6 +75,7 @@ impl MintKeys {
             );
             let ledger_id = MintKeyId::from_be_bytes(public.id().as_be_bytes())?;
             keys.push(SigningKey {
+                kind: *kind,
                 public,
                 denomination,
                 ledger_id,

@@ -55,9 +55,13 @@ pub struct Arguments {
     /// The sizes of mint keys.
     #[arg(long, value_name = "BITS", value_delimiter = ',')]
     key_bits: Vec<usize>,
-    /// The number of primes of mint keys. RSA alone, to which ratios are relative, is measured with 2.
-    #[arg(long, value_name = "2|3", default_value_t)]
-    key_primes: KeyPrimes,
+    /// The numbers of primes of mint keys: 2, 3, or both. RSA alone, to which ratios are relative, is measured with 2.
+    #[arg(long, value_name = "PRIMES", value_delimiter = ',', default_values_t = [KeyPrimes::Two])]
+    key_primes: Vec<KeyPrimes>,
+    /// Whether the issuer calculates RSA in lanes (`signer.lanes`): auto, off, or both. The parts beside the table are
+    /// measured with the first.
+    #[arg(long, value_name = "LANES", value_delimiter = ',', default_values_t = [LanesMode::Auto])]
+    lanes: Vec<LanesMode>,
     /// The numbers of coins per request.
     #[arg(long, value_name = "COINS", value_delimiter = ',')]
     coins: Vec<usize>,
@@ -90,6 +94,20 @@ pub(super) enum Operation {
     Redeem,
 }
 
+/// A value of the setting `signer.lanes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LanesMode {
+    Auto,
+    Off,
+}
+
+/// A kind of mint key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyKind {
+    pub(super) bits: usize,
+    pub(super) primes: KeyPrimes,
+}
+
 /// The parts of a run, except the full table of spent coins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Part {
@@ -108,6 +126,9 @@ pub(super) enum Part {
 pub(super) struct Cell {
     pub(super) operation: Operation,
     pub(super) key_bits: usize,
+    pub(super) key_primes: u64,
+    /// Whether the issuer calculates RSA in lanes.
+    pub(super) in_lanes: bool,
     pub(super) coins: usize,
     pub(super) clients: usize,
 }
@@ -120,8 +141,9 @@ pub(super) struct Plan {
     pub(super) issuers: usize,
     pub(super) accounts: usize,
     pub(super) cell_duration: Duration,
-    pub(super) key_bits: Vec<usize>,
-    pub(super) key_primes: KeyPrimes,
+    /// One mint key of each kind.
+    pub(super) keys: Vec<KeyKind>,
+    pub(super) lanes: Vec<LanesMode>,
     pub(super) spent_rows: Option<u64>,
     coins: Vec<usize>,
     /// Empty for the defaults, which depend on the key.
@@ -143,6 +165,14 @@ impl Plan {
             let default = if quick { quickly } else { fully };
             if given.is_empty() { default.to_vec() } else { given }
         };
+        let key_bits = or(arguments.key_bits, &[2048], &[2048, 3072]);
+        let of_bits = |bits: usize| {
+            let kind = move |primes: &KeyPrimes| KeyKind {
+                bits,
+                primes: *primes,
+            };
+            arguments.key_primes.iter().map(kind)
+        };
         let plan = Self {
             database: arguments.database,
             engine: EngineSettings::new(arguments.engine)?,
@@ -150,8 +180,8 @@ impl Plan {
             issuers: arguments.issuers.into(),
             accounts: arguments.accounts.into(),
             cell_duration: Duration::from_secs_f64(arguments.seconds_per_cell.unwrap_or(seconds_default)),
-            key_bits: or(arguments.key_bits, &[2048], &[2048, 3072]),
-            key_primes: arguments.key_primes,
+            keys: key_bits.iter().copied().flat_map(of_bits).collect(),
+            lanes: arguments.lanes,
             spent_rows: arguments.spent_rows,
             coins: or(arguments.coins, &[1, 64], &[1, 8, 64]),
             clients: arguments.clients,
@@ -167,6 +197,10 @@ impl Plan {
             plan.issuers == 1 || plan.database.is_some(),
             "--issuers: several processes need --database, because SQLite has one"
         );
+        ensure!(
+            !plan.lanes.contains(&LanesMode::Off) || plan.engine.engine == Engine::Memory,
+            "--lanes off: only with --engine memory"
+        );
         let clients_fit = plan
             .clients
             .iter()
@@ -179,11 +213,12 @@ impl Plan {
         self.parts.contains(&part)
     }
 
-    /// The cells of the table for the key size with this index: operation, coins, clients.
+    /// The cells of the table for the key with this index: operation, coins, clients.
     pub(super) fn cells(&self, key: usize) -> Vec<(Operation, usize, usize)> {
-        let clients = match (self.clients.as_slice(), self.is_quick, key) {
+        let is_first_size = self.keys[key].bits == self.keys[0].bits;
+        let clients = match (self.clients.as_slice(), self.is_quick, is_first_size) {
             ([], true, _) => &[1, 8],
-            ([], false, 0) => &[1, 8, 64, 256][..],
+            ([], false, true) => &[1, 8, 64, 256][..],
             // Larger keys are slow, and the first size already shows the effect of many clients.
             ([], false, _) => &[1, 8, 64],
             (given, _, _) => given,
@@ -195,6 +230,22 @@ impl Plan {
             }
         }
         cells
+    }
+}
+
+impl LanesMode {
+    /// The value of the setting.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl fmt::Display for LanesMode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.text())
     }
 }
 

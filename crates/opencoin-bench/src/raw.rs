@@ -6,12 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use opencoin_crypto::PrivateKey;
+use opencoin_crypto::{LanesState, OperationError, PrivateKey, lanes_state};
 use rand::rngs::OsRng;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use super::currency::random_bytes;
+use super::plan::KeyKind;
+
+/// The operations of a group in lanes.
+const GROUP: usize = 8;
 
 /// Operations between two readings of the clock.
 const OPERATIONS_AT_ONCE: usize = 16;
@@ -26,6 +30,13 @@ pub(super) struct RawRsa {
     pub(super) public: Rates,
     /// A whole verification: the public operation, the hashes of RSASSA-PSS, and the conversions.
     pub(super) verification: Rates,
+    /// One of eight private operations in lanes, checks included, with a key of `key_primes`. `None` if this process
+    /// uses no lanes.
+    pub(super) private_in_lanes: Option<Rates>,
+    /// The number of primes of the key in lanes.
+    pub(super) key_primes: u64,
+    /// One of eight public operations in lanes.
+    pub(super) public_in_lanes: Option<Rates>,
 }
 
 /// Cost and rates of one operation.
@@ -39,9 +50,9 @@ pub(super) struct Rates {
     pub(super) all_cores_per_second: f64,
 }
 
-/// Measures each operation with a new key of this size, twice for about `duration`.
-pub(super) fn measure(key_bits: usize, duration: Duration) -> Result<RawRsa> {
-    let key = PrivateKey::generate(key_bits)?;
+/// Measures each operation with new keys of this kind, twice for about `duration`.
+pub(super) fn measure(kind: KeyKind, duration: Duration) -> Result<RawRsa> {
+    let key = PrivateKey::generate(kind.bits)?;
     let public = key.public_key();
     let mut input = random_bytes(public.modulus_bytes());
     input[0] &= 0x3f; // less than the modulus, whose first bit is set
@@ -50,12 +61,36 @@ pub(super) fn measure(key_bits: usize, duration: Duration) -> Result<RawRsa> {
     let raise = || black_box(public.raw_public(black_box(&input))).is_ok();
     let verify = || black_box(public.verify_certificate("", black_box(&signature))).is_ok();
     ensure!(sign() && raise() && verify(), "the raw operations work");
+
+    let key_in_lanes = PrivateKey::generate_with(kind.bits, kind.primes)?;
+    let group = [&input[..]; GROUP];
+    let is_good = |results: Vec<Result<Vec<u8>, OperationError>>| results.iter().all(Result::is_ok);
+    let sign_group = || is_good(black_box(key_in_lanes.raw_sign_all(black_box(&group))));
+    let raise_group = || is_good(black_box(public.raw_public_all(black_box(&group))));
+    let in_lanes = |operation: &(dyn Fn() -> bool + Sync)| {
+        (lanes_state() == LanesState::Used).then(|| rates(&operation, duration).of_each(GROUP))
+    };
     Ok(RawRsa {
-        key_bits,
+        key_bits: kind.bits,
         private: rates(&sign, duration),
         public: rates(&raise, duration),
         verification: rates(&verify, duration),
+        private_in_lanes: in_lanes(&sign_group),
+        key_primes: kind.primes.count(),
+        public_in_lanes: in_lanes(&raise_group),
     })
+}
+
+impl Rates {
+    /// The rates of each of several operations that are done together.
+    fn of_each(self, together: usize) -> Self {
+        let together = together as f64;
+        Self {
+            cpu_us: self.cpu_us / together,
+            one_core_per_second: self.one_core_per_second * together,
+            all_cores_per_second: self.all_cores_per_second * together,
+        }
+    }
 }
 
 fn rates(operation: &(impl Fn() -> bool + Sync), duration: Duration) -> Rates {

@@ -21,19 +21,31 @@ pub(super) struct Report {
 impl Report {
     /// The costs of RSA and of the engine for one key size, shown before its rows.
     pub(super) fn raw_heading(raw: &RawRsa, engine: &EngineRate) -> String {
-        let line = |name, rates: Rates| {
+        let line = |name: &str, rates: Rates| {
             format!(
                 "RSA {} {name}: {:.1} us of CPU; {:.0}/s on one core, {:.0}/s on all",
                 raw.key_bits, rates.cpu_us, rates.one_core_per_second, rates.all_cores_per_second
             )
         };
-        let columns = "          key  coins  clients     req/s   coins/s   p50 ms   p99 ms  issuer us  signer us   db us  ratio  of engine   MiB  refused";
+        let columns = "          key  primes  lanes  coins  clients     req/s   coins/s   p50 ms   p99 ms  issuer us  signer us   db us  ratio  of engine   MiB  refused";
         let [private, public] = [line("private", raw.private), line("public", raw.public)];
-        format!(
-            "\n{private}\n{public}\n{}\n{}\n{columns}",
+        let in_lanes = |name: String, rates: Option<Rates>| rates.map(|rates| line(&name, rates));
+        let in_lanes = [
+            in_lanes(
+                format!("private in lanes, {} primes", raw.key_primes),
+                raw.private_in_lanes,
+            ),
+            in_lanes("public in lanes".to_owned(), raw.public_in_lanes),
+        ];
+        let mut lines = vec![
+            String::new(),
+            private,
+            public,
             line("verification", raw.verification),
-            engine.text()
-        )
+        ];
+        lines.extend(in_lanes.into_iter().flatten());
+        lines.extend([engine.text(), columns.to_owned()]);
+        lines.join("\n")
     }
 
     /// The text after all rows.

@@ -134,8 +134,11 @@ impl PublicKey {
         self.0.handle.public_operation(input)
     }
 
-    /// [`Self::raw_public`] for several inputs, eight at once if this process uses lanes.
-    fn raw_public_all(&self, inputs: &[&[u8]]) -> Vec<Result<Vec<u8>, OperationError>> {
+    /// [`Self::raw_public`] for several inputs, eight at once if this process uses lanes. Their results are not checked.
+    ///
+    /// # Errors
+    /// As [`Self::raw_public`], for each input.
+    pub fn raw_public_all(&self, inputs: &[&[u8]]) -> Vec<Result<Vec<u8>, OperationError>> {
         let in_lanes = |group: &[&[u8]], lanes: &PublicOperation| -> Vec<_> {
             let results = lanes.raise(group);
             results
