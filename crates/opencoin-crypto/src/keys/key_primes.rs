@@ -7,7 +7,8 @@ use crate::key_error::KeyError;
 
 /// How many primes the modulus of a new key is made of. The public key does not show it.
 ///
-/// With three primes the private operation takes half the work. `docs/KEYS.md` says what speaks for either.
+/// With three primes the private operation takes about half of the multiplications. `docs/KEYS.md` says what speaks for
+/// either.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum KeyPrimes {
     /// As every program and token for RSA supports it.
