@@ -98,7 +98,7 @@ fn a_signer_process_is_measured_beside_the_issuer() {
     let files = ["--json", json.to_str().unwrap(), "--svg", svg.to_str().unwrap()];
     let table = opencoin(
         &[
-            &["bench", "--quick", "--engine", "signer"],
+            &["bench", "--quick", "--engine", "signer", "--key-primes", "3"],
             &SMALL[..],
             &files[..],
         ]
@@ -108,6 +108,8 @@ fn a_signer_process_is_measured_beside_the_issuer() {
     .stdout;
     let report = read(&json);
     check_engine(&report, &table, &svg, "signer");
+    assert_eq!(report["key_primes"], 3);
+    assert!(table.contains("mint keys of 3 primes"), "{table}");
     for cell in report["cells"].as_array().unwrap() {
         check_figures(cell);
         assert!(
@@ -163,6 +165,7 @@ fn a_token_is_measured_and_its_keys_are_destroyed() {
 
     let _ = bench(PIN, LABEL, &["--key-bits", "2048,100"]).refused(1, "a mint key of 100 bits");
     assert_eq!(objects(), before, "also when the run fails");
+    let _ = bench(PIN, LABEL, &["--key-primes", "3"]).refused(1, "tokens make RSA keys with 2 primes only");
     let _ = bench("0000", LABEL, &[]).refused(1, "refuses the PIN");
     let _ = bench(PIN, "another", &[]).refused(1, "there is no token \"another\"");
 }

@@ -33,6 +33,7 @@ mod settings;
 mod signer_process;
 mod theft;
 mod three_issuers;
+mod three_primes;
 mod token_and_signer;
 mod torture;
 mod traffic_secrets;

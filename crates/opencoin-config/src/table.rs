@@ -252,7 +252,7 @@ pub const SETTINGS: &[Setting] = &[
     number("rotation.key_bits", "The size of new mint keys, in bits"),
     number(
         "rotation.key_primes",
-        "The primes of new mint keys: 2, or 3 for half the work of a signature (docs/KEYS.md)",
+        "The number of primes of new mint keys: 2, or 3 as docs/KEYS.md explains",
     ),
 ];
 

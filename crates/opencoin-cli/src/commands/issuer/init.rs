@@ -60,8 +60,8 @@ pub(crate) struct Arguments {
     /// The size of mint keys in bits.
     #[arg(long, default_value_t = 2048)]
     key_bits: usize,
-    /// The number of primes of mint keys: 2, or 3, with which a signature takes half the work. Keys in a token have 2.
-    /// `docs/KEYS.md` compares them.
+    /// The number of primes of mint keys: 2, or 3 where signing with them is faster, which `docs/KEYS.md` explains. Keys
+    /// in a token have 2.
     #[arg(long, value_name = "2|3", default_value_t)]
     key_primes: KeyPrimes,
     /// The master key is on another machine: write a request for it to `pending.json`.
