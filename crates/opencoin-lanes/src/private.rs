@@ -190,9 +190,11 @@ impl PrivateOperation {
         let n = self.public.modulus();
         // R is longer than n, so that all numbers below n are nearly equally likely: R >= 2^8 * n.
         let mut unblinder = Numbers::zero(n.limbs().len());
-        for limb in unblinder.iter_mut() {
-            limb.0 = std::array::from_fn(|_| rng.next_u64() & LIMB_MAX);
-        }
+        let mut random = Zeroizing::new(vec![0; unblinder.len() * size_of::<Limb>()]);
+        rng.fill_bytes(&mut random);
+        let (words, _) = random.as_chunks();
+        let words = unblinder.iter_mut().flat_map(|limb| &mut limb.0).zip(words);
+        words.for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes) & LIMB_MAX);
         n.multiply(&mut unblinder, n.r_squared(), scratch);
         let mut plain = unblinder.clone();
         n.leave_montgomery_form(&mut plain, scratch);
