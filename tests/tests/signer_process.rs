@@ -71,7 +71,7 @@ fn resume(wallet: &Wallet) {
 
 #[test]
 fn a_remote_signer_signs_only_for_servers_with_a_certificate_of_its_authority() {
-    let mut currency = Currency::make_on(RFC9474, Database::Postgres, &[]);
+    let mut currency = Currency::make_on(RFC9474, Database::Postgres, &["--key-primes", "3"]);
     let [ours, theirs, machine] = ["ours", "theirs", "signer-machine"].map(|name| currency.scratch(name));
     make_certificates(&ours);
     make_certificates(&theirs);

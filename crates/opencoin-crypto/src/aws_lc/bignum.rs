@@ -15,9 +15,6 @@ use crate::key_error::OperationError;
 /// The length of the words that AWS-LC calculates with, in bytes.
 const WORD_BYTES: usize = size_of::<ffi::BN_ULONG>();
 
-/// AWS-LC's assembler multiplies fastest where the number of words is a multiple of this.
-const WORDS_STEP: usize = 4;
-
 /// An owned BIGNUM, never negative, erased when dropped.
 pub(super) struct Bignum {
     pointer: NonNull<ffi::BIGNUM>,
@@ -139,13 +136,6 @@ impl Bignum {
         })
     }
 
-    /// `self * 2^bits`.
-    fn shifted(&self, bits: usize) -> Result<Self, OperationError> {
-        let bits = c_int::try_from(bits).map_err(|_| OperationError)?;
-        // SAFETY: both are live.
-        Self::made_by(|result| unsafe { ffi::BN_lshift(result, self.as_ptr(), bits) })
-    }
-
     /// The quotient and the remainder of the division by `divisor`. Does not take constant time.
     pub(super) fn divided(
         &self,
@@ -246,19 +236,6 @@ impl Modulus {
             number,
             words,
         })
-    }
-
-    /// The smallest modulus of a favourable number of words that is a multiple of `number`, to calculate faster modulo
-    /// `number`. `None` if `number` has such a number of words itself.
-    pub(super) fn widened(number: &Bignum, scratch: &mut Scratch) -> Result<Option<Self>, OperationError> {
-        let word_bits = 8 * WORD_BYTES;
-        let words = number.bits().div_ceil(word_bits);
-        if words.is_multiple_of(WORDS_STEP) {
-            return Ok(None);
-        }
-        // number * (2^shift + 1) has one bit less than the wanted words, or exactly as many.
-        let shift = words.next_multiple_of(WORDS_STEP) * word_bits - number.bits() - 1;
-        Self::new(number.shifted(shift)?.plus(number)?, scratch).map(Some)
     }
 
     pub(super) fn number(&self) -> &Bignum {

@@ -25,9 +25,9 @@ use crate::key_error::{KeyError, OperationError};
 /// A blinding factor is squared for the next operation and replaced after this many, as in AWS-LC.
 const BLINDING_USES_MAX: u32 = 32;
 
-/// Numbers below n, and products of two primes, have at most this many digits of the size of R: as many as n has
-/// primes.
-const DIGITS: usize = 3;
+/// Numbers below n have at most this many digits of the size of R: one for each prime, and one more where R belongs to
+/// a prime that is a bit shorter than the others.
+const DIGITS: usize = 4;
 
 const NEVER_POISONED: &str = "nothing panics while it holds the blinding factors";
 
@@ -53,8 +53,6 @@ pub(super) struct ThreePrimeKey {
 /// A prime with its exponent.
 struct Prime {
     modulus: Modulus,
-    /// A multiple of the prime modulo which AWS-LC calculates powers faster.
-    widened: Option<Modulus>,
     /// d modulo the prime less one, as wide as the prime.
     exponent: Bignum,
 }
@@ -169,13 +167,10 @@ impl ThreePrimeKey {
 
 impl Prime {
     fn new(prime: &[u8], exponent: &[u8], scratch: &mut Scratch) -> Result<Self, OperationError> {
-        let prime = Bignum::new(prime)?;
-        let widened = Modulus::widened(&prime, scratch)?;
-        let modulus = Modulus::new(prime, scratch)?;
+        let modulus = Modulus::new(Bignum::new(prime)?, scratch)?;
         let exponent = Bignum::new(exponent)?.to_bytes(modulus.bytes())?;
         Ok(Self {
             exponent: Bignum::new(&exponent)?,
-            widened,
             modulus,
         })
     }
@@ -186,13 +181,8 @@ impl Prime {
 
     /// `number ^ exponent` modulo the prime.
     fn power(&self, number: &Bignum, scratch: &mut Scratch) -> Result<Bignum, OperationError> {
-        let modulus = self.widened.as_ref().unwrap_or(&self.modulus);
-        let base = modulus.reduce_long(number, DIGITS, scratch)?;
-        let power = modulus.power(&base, &self.exponent, scratch)?;
-        match &self.widened {
-            Some(_) => self.modulus.reduce(&power, scratch),
-            None => Ok(power),
-        }
+        let base = self.modulus.reduce_long(number, DIGITS, scratch)?;
+        self.modulus.power(&base, &self.exponent, scratch)
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn parts(key: &RsaPrivateKey) -> Result<Vec<Zeroizing<Vec<u8>>>, KeyE
 
 /// `number^-1 mod modulus`.
 fn inverse(number: &BigUint, modulus: &BigUint) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let inverse = number.mod_inverse(modulus).ok_or(KeyError::Inconsistent)?;
+    let inverse = Zeroizing::new(number.mod_inverse(modulus).ok_or(KeyError::Inconsistent)?);
     Ok(Zeroizing::new(inverse.to_bytes_be().1))
 }
 

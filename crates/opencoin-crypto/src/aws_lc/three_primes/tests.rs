@@ -93,7 +93,7 @@ impl Parts {
 /// A number that exercises every byte, and is below every modulus of 1024 bits.
 const INPUT: [u8; 128] = [0x42; 128];
 
-/// 1152 and 2048 bits have primes that are widened, 3072 bits those that are not.
+/// At 3072 bits the primes fill their words, and AWS-LC has code of its own for them.
 #[test]
 fn the_private_operation_is_exponentiation_by_d() {
     for bits in [1024, 1152, 2048, 3072] {
@@ -114,6 +114,24 @@ fn the_private_operation_is_exponentiation_by_d() {
             let output = key.private_operation(&parts.padded(&input)).unwrap();
             let expected = input.modpow(&parts.number(D), &n);
             assert_eq!(BigUint::from_bytes_be(&output), expected, "{bits} bits, {input}");
+        }
+    }
+}
+
+/// Here n is longer than three times the words of its shortest prime.
+#[test]
+fn one_prime_may_need_fewer_words_than_the_others() {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let lengths = [[256, 257, 257], [257, 256, 257], [257, 257, 256]];
+    for primes in lengths.map(|lengths| lengths.map(|bits| rng.gen_prime(bits))) {
+        let parts = Parts::of_primes(primes);
+        let (key, n) = (parts.key().unwrap(), parts.n());
+        // Many, because the blinding decides how large the numbers are.
+        for less in 2..40_u8 {
+            let input = &n - less;
+            let output = key.private_operation(&parts.padded(&input)).unwrap();
+            let expected = input.modpow(&parts.number(D), &n);
+            assert_eq!(BigUint::from_bytes_be(&output), expected);
         }
     }
 }
