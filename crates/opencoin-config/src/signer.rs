@@ -61,19 +61,24 @@ impl From<Lanes> for LanesSetting {
     }
 }
 
-/// By hand, because serde's `flatten` would ignore unknown keys and hide why the rest is wrong.
+/// By hand, because with an optional enum `flatten` would ignore unknown keys and hide why the rest is wrong.
 impl<'de> Deserialize<'de> for SignerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut table = Table::deserialize(deserializer)?;
-        let wrong = |error: toml::de::Error| D::Error::custom(error.message());
-        let lanes = match table.remove("lanes") {
-            Some(value) => Lanes::deserialize(value).map_err(wrong)?,
-            None => Lanes::default(),
-        };
-        let process = (!table.is_empty()).then(|| SignerProcess::deserialize(Value::Table(table)));
+        #[derive(Deserialize)]
+        struct Keys {
+            #[serde(default)]
+            lanes: Lanes,
+            #[serde(flatten)]
+            others: Table,
+        }
+
+        let Keys { lanes, others } = Keys::deserialize(deserializer)?;
+        let process = (!others.is_empty())
+            .then(|| SignerProcess::deserialize(Value::Table(others)))
+            .transpose();
         Ok(Self {
             lanes,
-            process: process.transpose().map_err(wrong)?,
+            process: process.map_err(|error| D::Error::custom(error.message()))?,
         })
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::{KeyConfig, LISTEN_DEFAULT};
 use crate::sections::{LogFormat, WhenShort};
-use crate::signer::SignerProcess;
+use crate::signer::{Lanes, SignerProcess};
 
 const FILE: &str =
     "database = 'sqlite:x'\n\n[keys]\nstore = 'files'\nfolder = 'k'\n[limits]\nrequests_burst = 7\n";
@@ -62,6 +62,7 @@ fn every_setting_can_be_given_by_a_flag_and_by_a_variable() {
             "log.format" => "json",
             "keys.store" | "keys.module" | "keys.label" => "token",
             "signer.by" => "socket",
+            "signer.lanes" => "off",
             "keys.sessions" => "2",
             "limits.body_bytes_max" => "1000",
             "limits.bodies_bytes_in_flight_max" => "30000000",
@@ -152,6 +153,19 @@ fn a_table_can_be_spread_over_layers_or_replaced() {
         same.config.signer.process,
         Some(SignerProcess::Socket { path: "t".into() })
     );
+    // `signer.lanes` is not one of the keys that `signer.by` selects.
+    let lanes_off = signer.replace("by =", "lanes = 'off'\nby =");
+    let other = load(&lanes_off, &[("OPENCOIN_ISSUER_SIGNER_BY", "")], &[]).unwrap();
+    assert_eq!(
+        (other.config.signer.lanes, other.config.signer.process),
+        (Lanes::Off, None)
+    );
+    let wrong = refused(FILE, &[], &[("signer.lanes", "on")]);
+    assert!(
+        wrong.contains("--signer-lanes") && wrong.contains("`auto` or `off`"),
+        "{wrong}"
+    );
+
     let none = load(
         signer,
         &[("OPENCOIN_ISSUER_SIGNER_BY", ""), ("OPENCOIN_ISSUER_TLS_KEY", "")],
