@@ -16,6 +16,7 @@ mod deploy_proxies;
 mod failover;
 mod foreign_wallet;
 mod interrupted_keys;
+mod lanes;
 mod issuer_check;
 mod key_commands;
 mod lost_answers;

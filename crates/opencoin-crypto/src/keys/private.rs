@@ -65,9 +65,9 @@ pub struct PrivateKey {
 
 /// The fewest numbers for which a group in lanes takes less time than one after the other in AWS-LC, by the number of
 /// primes. With two, a group takes between a third (Intel, Sapphire Rapids) and five eighths (AMD, Zen 4) of the time of
-/// eight. With three, it takes half as long, and one number in AWS-LC about two thirds.
+/// eight. With three, a group takes about as long as two operations in AWS-LC, which is slow with them.
 const GROUP_MIN_TWO_PRIMES: usize = 5;
-const GROUP_MIN_THREE_PRIMES: usize = 4;
+const GROUP_MIN_THREE_PRIMES: usize = 3;
 
 impl PrivateKey {
     /// Generates a key of `bits` with two primes of the same size and the public exponent 65537, from the system's
