@@ -28,6 +28,7 @@ mod post;
 mod read;
 mod save;
 mod schema;
+mod script;
 mod sql;
 mod transaction;
 
