@@ -27,6 +27,8 @@ use crate::metrics::{Metrics, Present};
 const QUEUE_ITEMS_MAX: usize = 32 * 1024;
 /// The most coins and blinds of a batch, so that the next batch does not wait long.
 const BATCH_ITEMS_MAX: usize = 4096;
+/// The most coins and blinds of a batch of large commands while small ones wait: one command of the largest kind.
+const LARGE_BATCH_ITEMS_MAX: usize = 1024;
 /// The most coins and blinds of a small command. Small commands do not wait behind large ones.
 const SMALL_COMMAND_ITEMS_MAX: usize = 64;
 /// How long a lane waits for a running batch before it starts another one.
@@ -259,8 +261,8 @@ impl Lanes {
     }
 }
 
-/// Commands that wait for the next batch. A batch takes the small ones first, and every second batch starts with a
-/// large one, so that neither kind starves.
+/// Commands that wait for the next batch. Small and large ones share no batch, so that no small one is answered only
+/// when a large one is written. While both kinds wait, they take turns, so that neither starves.
 struct CommandQueue {
     small: VecDeque<Request>,
     large: VecDeque<Request>,
@@ -293,17 +295,25 @@ impl CommandQueue {
 
     /// Takes the next batch. It has at least one command unless the queue is empty.
     fn next_batch(&mut self) -> Vec<Request> {
+        let is_large = self.small.is_empty() || self.is_turn_of_large && !self.large.is_empty();
+        self.is_turn_of_large = !is_large;
+        let items_max = if is_large && !self.small.is_empty() {
+            LARGE_BATCH_ITEMS_MAX
+        } else {
+            BATCH_ITEMS_MAX
+        };
         let mut batch = Batch {
             requests: Vec::new(),
             items: 0,
             commands_max: self.batch_commands_max,
+            items_max,
         };
-        if self.is_turn_of_large {
-            batch.take_one(&mut self.large);
-        }
-        self.is_turn_of_large = !self.is_turn_of_large;
-        while batch.take_one(&mut self.small) {}
-        while batch.take_one(&mut self.large) {}
+        let queue = if is_large {
+            &mut self.large
+        } else {
+            &mut self.small
+        };
+        while batch.take_one(queue) {}
         batch.requests
     }
 }
@@ -312,6 +322,7 @@ struct Batch {
     requests: Vec<Request>,
     items: usize,
     commands_max: usize,
+    items_max: usize,
 }
 
 impl Batch {
@@ -319,7 +330,7 @@ impl Batch {
     /// size fits into an empty batch.
     fn take_one(&mut self, queue: &mut VecDeque<Request>) -> bool {
         let fits = |request: &Request| {
-            self.requests.is_empty() || self.items + request.waiting.items <= BATCH_ITEMS_MAX
+            self.requests.is_empty() || self.items + request.waiting.items <= self.items_max
         };
         if self.requests.len() == self.commands_max || !queue.front().is_some_and(fits) {
             return false;

@@ -8,6 +8,7 @@ use opencoin_ledger::{
 use sqlx::{Connection, SqliteConnection};
 
 use crate::fault::{Fault, ledger_error};
+use crate::script::Script;
 use crate::transaction::{self, Task};
 use crate::{SqliteLedger, save};
 
@@ -113,12 +114,10 @@ async fn accept(
         .bind(above.get())
         .fetch_one(&mut *connection)
         .await?;
-    save::insert_transactions(
-        connection,
-        &[journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at)],
-        &save::EntriesBefore::new(),
-    )
-    .await?;
+    let record = [journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at)];
+    let mut script = Script::default();
+    save::insert_transactions(&mut script, &record, save::EntryNumbers::OfTheBooks)?;
+    script.run(connection).await?;
     // Later records get numbers after this one.
     let sql = "UPDATE transactions SET id = ? WHERE id = (SELECT max(id) FROM transactions)";
     sqlx::query(sql).bind(above + 1).execute(&mut *connection).await?;

@@ -16,6 +16,7 @@ mod audit;
 mod backup;
 mod bench;
 mod bulk;
+mod checkpoint;
 mod fault;
 mod history;
 mod kept;
@@ -28,6 +29,7 @@ mod post;
 mod read;
 mod save;
 mod schema;
+mod script;
 mod sql;
 mod transaction;
 
@@ -37,7 +39,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use opencoin_ledger::{
     BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger, LedgerError, MintKeyId,
-    MintKeyStatus, Moments, Outcome, Prepared, Scoped, Touches, Transaction, TransactionNo,
+    MintKeyStatus, Moments, Outcome, Postings, Prepared, Scoped, Touches, Transaction, TransactionNo,
     TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::{SqliteConnection, SqlitePool};
@@ -46,15 +48,20 @@ pub use crate::backup::{Copied, Replaced, copy_into, inspect, mark_as_restored, 
 pub use crate::migrate::{Migrated, migrate, schema_state};
 pub use crate::open::{BUSY_SECONDS_MAX, Mode};
 
+use crate::checkpoint::Checkpoints;
 use crate::fault::Fault;
 use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
+
+/// The size of a page of the file, SQLite's default.
+const PAGE_BYTES: usize = 4096;
 
 /// Books in a SQLite file.
 #[derive(Debug, Clone)]
 pub struct SqliteLedger {
     writer: SqlitePool,
     readers: SqlitePool,
+    checkpoints: Checkpoints,
     known_mint_keys: KnownMintKeys,
     /// Keeps other processes from replacing or migrating the books. `None` if they were opened for reading.
     _lock: Option<Arc<File>>,
@@ -73,15 +80,20 @@ impl Ledger for SqliteLedger {
                 scoped(post::postings(connection, &postings))
             });
             match posted.await {
-                Ok(()) => return Ok(outcomes),
+                Ok(()) => {
+                    self.checkpoints.wrote(pages(&postings));
+                    return Ok(outcomes);
+                }
                 Err(LedgerError::Contended { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        transaction::run(&self.writer, Task::transaction("apply"), |connection| {
+        let outcomes = transaction::run(&self.writer, Task::transaction("apply"), |connection| {
             scoped(self.decide_and_save(connection, &prepared, &touches))
         })
-        .await
+        .await?;
+        self.checkpoints.wrote(touches.coins.len() + 3 * batch.len());
+        Ok(outcomes)
     }
 
     async fn transaction(
@@ -167,6 +179,19 @@ impl Ledger for SqliteLedger {
     async fn ready(&self) -> Result<(), LedgerError> {
         self.signing_paused().await.map(|_| ())
     }
+}
+
+/// The pages that a batch changes, more or less: one for each coin, for each record those of its row, its reference
+/// and its blinds.
+fn pages(postings: &Postings) -> usize {
+    let blinds = postings
+        .journal
+        .iter()
+        .filter_map(|record| record.blinds.as_ref());
+    let of_blinds = blinds
+        .map(|blinds| blinds.encoded.len() / PAGE_BYTES)
+        .sum::<usize>();
+    postings.spent.len() + 3 * postings.journal.len() + of_blinds
 }
 
 impl SqliteLedger {

@@ -9,6 +9,7 @@ use opencoin_ledger::{KnownMintKeys, LedgerError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqlitePool};
 
+use crate::checkpoint::{Checkpoints, LOG_PAGES_MAX};
 use crate::fault::ledger_error;
 use crate::migrations::MIGRATIONS;
 use crate::{SqliteLedger, lock, schema};
@@ -16,20 +17,16 @@ use crate::{SqliteLedger, lock, schema};
 /// Seconds that a statement waits for the write lock of another process.
 pub const BUSY_SECONDS_MAX: u64 = 5;
 
-/// The write-ahead log is checkpointed at this many pages of 4 KiB (16 MiB). Coins arrive in random order, so
-/// each commit changes pages all over the table. With a longer log, more of these changes share one write of
-/// a page.
-const CHECKPOINT_PAGES: u32 = 4096;
-
-/// The size, in bytes, to which the log is cut after a long audit has kept it from being checkpointed.
-const LOG_BYTES_KEPT_MAX: u64 = 64 << 20;
+/// The size, in bytes, to which the log is cut after a long audit has kept it from being checkpointed. More than the log
+/// reaches otherwise.
+const LOG_BYTES_KEPT_MAX: u64 = 80 << 20;
 
 /// The page cache of the connection that writes. A miss costs a system call. The inner pages of a table of
-/// some million coins fill the default of 2 MiB.
+/// some million coins fill the default of 2 MiB, and the leaves of some hundred thousand coins fit into this.
 ///
 /// Other settings keep their defaults. With memory mapping a disk error would end the process by a signal,
 /// and with `synchronous` below `FULL` a power failure would lose confirmed commits.
-const WRITER_CACHE_KIB: u32 = 16 * 1024;
+const WRITER_CACHE_KIB: u32 = 32 * 1024;
 
 /// The most connections of one process that read.
 const READERS_MAX: u32 = 4;
@@ -90,12 +87,14 @@ impl SqliteLedger {
             .await
             .map_err(|error| ledger_error(&error))?;
         drop(connection);
+        let checkpointer = pool().max_connections(1).connect_lazy_with(options.clone());
         let readers = pool()
             .max_connections(READERS_MAX)
             .connect_lazy_with(options.pragma("query_only", "ON"));
         Ok(Self {
             writer,
             readers,
+            checkpoints: Checkpoints::new(checkpointer),
             known_mint_keys: KnownMintKeys::default(),
             _lock: lock,
         })
@@ -115,6 +114,7 @@ impl SqliteLedger {
         drop(connection);
         Ok(Self {
             writer: readers.clone(),
+            checkpoints: Checkpoints::new(readers.clone()),
             readers,
             known_mint_keys: KnownMintKeys::default(),
             _lock: None,
@@ -123,6 +123,7 @@ impl SqliteLedger {
 
     /// Waits for statements in progress and closes the file.
     pub async fn close(&self) {
+        self.checkpoints.close().await;
         self.readers.close().await;
         self.writer.close().await; // last, so that it merges the write-ahead log into the file
     }
@@ -185,7 +186,7 @@ pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(BUSY_SECONDS_MAX))
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("wal_autocheckpoint", LOG_PAGES_MAX.to_string())
         .pragma("journal_size_limit", LOG_BYTES_KEPT_MAX.to_string())
 }
 

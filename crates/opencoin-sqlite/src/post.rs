@@ -1,40 +1,51 @@
 //! Writes a batch that was decided optimistically. No row is read in advance: the `WHERE` clauses contain the
 //! conditions of the [`Postings`].
 
-use std::collections::HashMap;
-
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{Amount, Postings};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteQueryResult;
+use sqlx::{Row, SqliteConnection};
 
 use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
-use crate::save::{EntriesBefore, counter, insert_transactions};
+use crate::save::{EntryNumbers, counter, insert_transactions};
+use crate::script::Script;
 
 /// Writes in the caller's transaction, which must be rolled back after an error.
 ///
 /// # Errors
 /// [`Fault::Contradiction`] if a condition does not hold.
 pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<(), Fault> {
-    if postings.signs && !can_mint_and_sign(connection, postings).await? {
+    let mut script = Script::default();
+    if postings.signs {
+        script.read(
+            "SELECT NOT paused, EXISTS (SELECT 1 FROM waiting_mints) FROM signing WHERE id = 1",
+            0,
+        );
+    }
+    update_accounts(&mut script, postings)?;
+    update_mint_keys(&mut script, postings)?;
+    insert_transactions(
+        &mut script,
+        &postings.journal,
+        EntryNumbers::UpTo(&postings.accounts),
+    )?;
+    insert_spent(&mut script, postings)?;
+    let ran = script.run(connection).await?;
+    if !ran.holds {
         return Err(Fault::Contradiction);
     }
-    let before = update_accounts(connection, postings).await?;
-    let before = before.ok_or(Fault::Contradiction)?;
-    let holds = update_mint_keys(connection, postings).await?
-        && insert_transactions(connection, &postings.journal, &before).await?
-        && insert_spent(connection, postings).await?;
-    if holds { Ok(()) } else { Err(Fault::Contradiction) }
+    if postings.signs {
+        let row = ran.rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let (signs, some_wait): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+        if !signs || some_wait && is_waiting(connection, postings).await? {
+            return Err(Fault::Contradiction);
+        }
+    }
+    Ok(())
 }
 
-/// Whether signing is not paused and none of the batch's mints is a waiting mint.
-async fn can_mint_and_sign(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
-    let sql = "SELECT NOT paused, EXISTS (SELECT 1 FROM waiting_mints) FROM signing WHERE id = 1";
-    let (signs, some_wait): (bool, bool) = sqlx::query_as(sql).fetch_one(&mut *connection).await?;
-    if !signs || !some_wait {
-        return Ok(signs);
-    }
+/// Whether one of the batch's mints is a waiting mint.
+async fn is_waiting(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
     let mints: Vec<&ReferenceKey> = postings.mints().collect();
     for (_, padded) in padded_pieces(&mints) {
         let places = vec!["?"; padded.len()].join(",");
@@ -44,51 +55,35 @@ async fn can_mint_and_sign(connection: &mut SqliteConnection, postings: &Posting
         });
         let waits: bool = query.fetch_one(&mut *connection).await?;
         if waits {
-            return Ok(false);
+            return Ok(true);
         }
     }
-    Ok(true)
+    Ok(false)
 }
 
-/// Returns the numbers of the accounts' newest entries before the batch; `None` if a condition does not hold.
-async fn update_accounts(
-    connection: &mut SqliteConnection,
-    postings: &Postings,
-) -> Result<Option<EntriesBefore>, Fault> {
-    let mut before = EntriesBefore::with_capacity(postings.accounts.len());
+fn update_accounts<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Result<(), Fault> {
     for (accounts, padded) in padded_pieces(&postings.accounts) {
         let sql = format!(
             "WITH posting (id, paid, received, entries) AS (VALUES {})
             UPDATE accounts
             SET balance = balance - posting.paid + posting.received, last_entry = last_entry + posting.entries
             FROM posting
-            WHERE accounts.id = posting.id AND balance >= posting.paid AND balance <= ? - posting.received
-            RETURNING id, last_entry",
+            WHERE accounts.id = posting.id AND balance >= posting.paid AND balance <= ? - posting.received",
             placeholders(padded.len(), 4)
         );
-        let query = padded.iter().fold(sqlx::query_as(&sql), |query, account| {
-            query
-                .bind(account.id.get())
-                .bind(account.paid.as_i64())
-                .bind(account.received.as_i64())
-                .bind(account.entries)
-        });
-        let rows = query
-            .bind(Amount::MAX.as_i64())
-            .fetch_all(&mut *connection)
-            .await?;
-        let after: HashMap<i64, i64> = rows.into_iter().collect();
-        for account in accounts {
-            let Some(after) = after.get(&account.id.get()) else {
-                return Ok(None);
-            };
-            before.insert(account.id, after - i64::from(account.entries));
+        script.change(&sql, 4 * padded.len() + 1, accounts.len());
+        for account in padded {
+            script.bind(account.id.get())?;
+            script.bind(account.paid.as_i64())?;
+            script.bind(account.received.as_i64())?;
+            script.bind(account.entries)?;
         }
+        script.bind(Amount::MAX.as_i64())?;
     }
-    Ok(Some(before))
+    Ok(())
 }
 
-async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+fn update_mint_keys<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Result<(), Fault> {
     for (keys, padded) in padded_pieces(&postings.mint_keys) {
         let sql = format!(
             "WITH posting (no, id, issued, returned) AS (VALUES {})
@@ -99,39 +94,29 @@ async fn update_mint_keys(connection: &mut SqliteConnection, postings: &Postings
                 AND posting.returned <= mint_keys.issued - mint_keys.returned AND mint_keys.issued <= ? - posting.issued",
             placeholders(padded.len(), 4)
         );
-        let mut query = sqlx::query(&sql);
-        for key in &padded {
-            let (issued, returned) = (counter(key.issued)?, counter(key.returned)?);
-            query = query
-                .bind(key.no.get())
-                .bind(&key.id.as_bytes()[..])
-                .bind(issued)
-                .bind(returned);
+        script.change(&sql, 4 * padded.len() + 1, keys.len());
+        for key in padded {
+            script.bind(key.no.get())?;
+            script.bind(&key.id.as_bytes()[..])?;
+            script.bind(counter(key.issued)?)?;
+            script.bind(counter(key.returned)?)?;
         }
-        let result = query.bind(i64::MAX).execute(&mut *connection).await?;
-        if !is_all(&result, keys) {
-            return Ok(false);
-        }
+        script.bind(i64::MAX)?;
     }
-    Ok(true)
+    Ok(())
 }
 
-async fn insert_spent(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+fn insert_spent<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Result<(), Fault> {
     for (coins, padded) in padded_pieces(&postings.spent) {
         let sql = format!(
             "INSERT INTO spent (mint_key_no, spent_digest) VALUES {} ON CONFLICT (mint_key_no, spent_digest) DO NOTHING",
             placeholders(padded.len(), 2)
         );
-        let query = padded.iter().fold(sqlx::query(&sql), |query, (no, hash)| {
-            query.bind(no.get()).bind(&hash.as_bytes()[..])
-        });
-        if !is_all(&query.execute(&mut *connection).await?, coins) {
-            return Ok(false);
+        script.change(&sql, 2 * padded.len(), coins.len());
+        for (no, digest) in padded {
+            script.bind(no.get())?;
+            script.bind(&digest.as_bytes()[..])?;
         }
     }
-    Ok(true)
-}
-
-fn is_all<T>(result: &SqliteQueryResult, rows: &[T]) -> bool {
-    result.rows_affected() == rows.len() as u64
+    Ok(())
 }

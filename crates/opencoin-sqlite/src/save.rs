@@ -1,18 +1,17 @@
 //! Writes the changes of a batch, many rows in one statement. The transaction holds the write lock, so a row
 //! that unexpectedly exists or is missing is an error and not a race.
 
-use std::collections::HashMap;
-
 use opencoin_ledger::journal::{Record, ReferenceKey};
 use opencoin_ledger::view::{
     Balance, Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
 };
-use opencoin_ledger::{AccountId, EntryNo, LedgerError, LedgerTime, Settlement, SpentDigest};
+use opencoin_ledger::{AccountId, AccountPosting, EntryNo, LedgerError, LedgerTime, Settlement, SpentDigest};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
-use crate::bulk::{pieces, placeholders};
+use crate::bulk::{padded_pieces, pieces, placeholders};
 use crate::fault::Fault;
+use crate::script::Script;
 
 pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
     let Changes {
@@ -32,7 +31,9 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     } = changes;
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
-    if !insert_transactions(connection, &journal, &EntriesBefore::new()).await? {
+    let mut script = Script::default();
+    insert_transactions(&mut script, &journal, EntryNumbers::OfTheBooks)?;
+    if !script.run(connection).await?.holds {
         let reason = "a reference exists that this transaction looked for and did not find";
         return Err(LedgerError::corrupt("table transactions", reason).into());
     }
@@ -90,65 +91,101 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
     Ok(())
 }
 
-/// The number of the newest entry of accounts, to which the numbers of a batch's entries are added.
-pub(crate) type EntriesBefore = HashMap<AccountId, i64>;
+/// What the entries of a batch's records are numbered from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EntryNumbers<'a> {
+    /// The records have the numbers of the books.
+    OfTheBooks,
+    /// The records number the entries of each account 1, 2, 3, ... These accounts already have the number of their
+    /// newest entry after the batch.
+    UpTo(&'a [AccountPosting]),
+}
 
-/// Returns `false` if a record with one of the references exists. The caller must roll back then.
-pub(crate) async fn insert_transactions(
-    connection: &mut SqliteConnection,
-    records: &[Record],
-    before: &EntriesBefore,
-) -> Result<bool, Fault> {
-    let number = |account: Option<AccountId>, entry: Option<EntryNo>| {
+impl EntryNumbers<'_> {
+    /// The number to bind: that of the entry, or its difference to the newest one.
+    fn number(self, account: Option<AccountId>, entry: Option<EntryNo>) -> Option<i64> {
         let (account, entry) = account.zip(entry)?;
-        Some(before.get(&account).unwrap_or(&0) + entry.get())
-    };
-    for records in pieces(records) {
+        let Self::UpTo(accounts) = self else {
+            return Some(entry.get());
+        };
+        let index = accounts
+            .binary_search_by_key(&account, |posting| posting.id)
+            .expect("the batch changes every account that has an entry");
+        Some(entry.get() - i64::from(accounts[index].entries))
+    }
+
+    /// The expression of the number that is stored, for the columns of a debit or credit. Without the account the batch
+    /// is rolled back, whatever its records say.
+    fn expression(self, side: &str) -> String {
+        match self {
+            Self::OfTheBooks => format!("{side}_entry"),
+            Self::UpTo(_) => {
+                format!(
+                    "{side}_entry + ifnull((SELECT last_entry FROM accounts WHERE accounts.id = {side}_account), 0)"
+                )
+            }
+        }
+    }
+}
+
+/// Adds statements that insert records and their blinds. They change fewer rows than they must if a record with one of
+/// the references exists.
+pub(crate) fn insert_transactions<'q>(
+    script: &mut Script<'q>,
+    records: &'q [Record],
+    numbers: EntryNumbers<'_>,
+) -> Result<(), Fault> {
+    let (debit_entry, credit_entry) = (numbers.expression("debit"), numbers.expression("credit"));
+    for (records, padded) in padded_pieces(records) {
         let sql = format!(
-            "INSERT INTO transactions (kind, reference, content, debit_account, debit_entry, credit_account, credit_entry,
+            "WITH record (kind, reference, content, debit_account, debit_entry, credit_account, credit_entry, amount,
+                applied_at, issued, label) AS (VALUES {})
+            INSERT INTO transactions (kind, reference, content, debit_account, debit_entry, credit_account, credit_entry,
                 amount, applied_at, issued, label)
-            VALUES {} ON CONFLICT (reference) DO NOTHING",
-            placeholders(records.len(), 11)
+            SELECT kind, reference, content, debit_account, {debit_entry}, credit_account, {credit_entry}, amount,
+                applied_at, issued, label
+            FROM record WHERE true ON CONFLICT (reference) DO NOTHING",
+            placeholders(padded.len(), 11)
         );
-        let query = records.iter().fold(sqlx::query(&sql), |query, record| {
-            query
-                .bind(record.kind.code())
-                .bind(record.reference.as_bytes())
-                .bind(&record.content.as_bytes()[..])
-                .bind(record.debit.map(AccountId::get))
-                .bind(number(record.debit, record.debit_entry))
-                .bind(record.credit.map(AccountId::get))
-                .bind(number(record.credit, record.credit_entry))
-                .bind(record.amount.as_i64())
-                .bind(record.at.unix_micros())
-                .bind(record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()))
-                .bind(record.label.as_ref().map(|label| label.as_str()))
-        });
-        if query.execute(&mut *connection).await?.rows_affected() != records.len() as u64 {
-            return Ok(false);
+        script.change(&sql, 11 * padded.len(), records.len());
+        for record in padded {
+            script.bind(record.kind.code())?;
+            script.bind(record.reference.as_bytes())?;
+            script.bind(&record.content.as_bytes()[..])?;
+            script.bind(record.debit.map(AccountId::get))?;
+            script.bind(numbers.number(record.debit, record.debit_entry))?;
+            script.bind(record.credit.map(AccountId::get))?;
+            script.bind(numbers.number(record.credit, record.credit_entry))?;
+            script.bind(record.amount.as_i64())?;
+            script.bind(record.at.unix_micros())?;
+            script.bind(record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()))?;
+            script.bind(record.label.as_ref().map(|label| label.as_str()))?;
         }
     }
     let blinds: Vec<_> = records
         .iter()
         .filter_map(|record| Some((&record.reference, record.blinds.as_ref()?)))
         .collect();
-    // Not padded, because blinds can be large.
-    for blinds in pieces(&blinds) {
+    for (blinds, padded) in padded_pieces(&blinds) {
         let sql = format!(
-            "INSERT INTO blinds (reference, expires_with, blinds) VALUES {}",
-            placeholders(blinds.len(), 3)
+            "INSERT INTO blinds (reference, expires_with, blinds)
+            SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL ON CONFLICT (reference) DO NOTHING",
+            placeholders(padded.len(), 3)
         );
-        let query = blinds
-            .iter()
-            .fold(sqlx::query(&sql), |query, (reference, blinds)| {
-                query
-                    .bind(reference.as_bytes())
-                    .bind(blinds.expires_with.get())
-                    .bind(&blinds.encoded[..])
-            });
-        query.execute(&mut *connection).await?;
+        script.change(&sql, 3 * padded.len(), blinds.len());
+        for (reference, blinds) in blinds {
+            script.bind(reference.as_bytes())?;
+            script.bind(blinds.expires_with.get())?;
+            script.bind(&blinds.encoded[..])?;
+        }
+        // Blinds can be large, so they are padded with nothing.
+        for _ in blinds.len()..padded.len() {
+            script.bind(None::<&[u8]>)?;
+            script.bind(None::<i32>)?;
+            script.bind(None::<&[u8]>)?;
+        }
     }
-    Ok(true)
+    Ok(())
 }
 
 async fn insert_payouts(connection: &mut SqliteConnection, payouts: &[PayoutState]) -> Result<(), Fault> {

@@ -273,11 +273,26 @@ fn accounts(batch: &[Request]) -> Vec<i64> {
 }
 
 #[test]
-fn a_small_command_does_not_wait_behind_large_ones() {
+fn a_small_command_neither_waits_behind_large_ones_nor_shares_their_batch() {
     let mut backlog = CommandQueue::new(1000);
     (0..100).for_each(|number| backlog.push(request(number, 1000)));
     backlog.push(request(1000, 1));
-    assert_eq!(accounts(&backlog.next_batch()), [1000, 0, 1, 2, 3]);
+    backlog.push(request(1001, SMALL_COMMAND_ITEMS_MAX));
+    assert_eq!(accounts(&backlog.next_batch()), [1000, 1001]);
+    assert_eq!(
+        accounts(&backlog.next_batch()),
+        [0, 1, 2, 3],
+        "no small one waits"
+    );
+    backlog.push(request(1002, 1));
+    assert_eq!(accounts(&backlog.next_batch()), [1002]);
+    backlog.push(request(1003, 1));
+    assert_eq!(
+        accounts(&backlog.next_batch()),
+        [4],
+        "a small one waits for one large one"
+    );
+    assert_eq!(accounts(&backlog.next_batch()), [1003]);
 }
 
 #[test]
@@ -289,7 +304,7 @@ fn large_commands_do_not_starve_behind_small_ones() {
         let batches = [backlog.next_batch(), backlog.next_batch()].map(|batch| accounts(&batch));
         assert_eq!(
             batches.map(|batch| (batch.len(), batch[0])),
-            [(batch_commands_max, 0), (batch_commands_max, 1000)]
+            [(batch_commands_max, 0), (1, 1000)]
         );
     }
 }
