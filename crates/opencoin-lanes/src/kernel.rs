@@ -430,3 +430,6 @@ fn store_limb<V: Vector>(limb: &mut Limb, column: V) -> V {
     column.and(V::splat(LIMB_MAX)).store(limb);
     column.carry()
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,9 @@
 //!
 //! Secrets are erased when dropped. Copies that the compiler leaves in registers or on the stack are not.
 
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod kernel;
 mod modulus;
 mod numbers;

@@ -225,3 +225,6 @@ fn negative_inverse(lowest: u64) -> u64 {
     }
     inverse.wrapping_neg() & LIMB_MAX
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,3 +192,6 @@ pub(crate) fn bit_length(bytes: &[u8]) -> usize {
         .first()
         .map_or(0, |byte| significant.len() * 8 - byte.leading_zeros() as usize)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rand::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
-use crate::LANES;
 use crate::kernel::Instructions;
 use crate::modulus::{Modulus, Scratch, SecretExponent};
 use crate::numbers::{Numbers, shared_difference, shared_from_be_bytes, shared_product};
@@ -70,8 +69,8 @@ struct Blinding {
 impl PrivateOperation {
     /// The key with the modulus n (big-endian), the public exponent e, and two or more primes of about the same length.
     ///
-    /// `None` when the numbers are of an unsupported size, or the primes of different numbers of limbs. Whether they belong together is not checked; if not, no
-    /// result passes its check.
+    /// `None` when the numbers are of an unsupported size, or the primes of different numbers of limbs. Whether they
+    /// belong together is not checked; if not, no result passes its check.
     #[must_use]
     pub fn new(
         instructions: Instructions,
@@ -111,7 +110,7 @@ impl PrivateOperation {
         &self.public
     }
 
-    /// `input ^ d mod n` for each of 1 to [`LANES`] big-endian inputs, in constant time, blinded and checked. `None`
+    /// `input ^ d mod n` for each of 1 to [`LANES`](crate::LANES) big-endian inputs, in constant time, blinded and checked. `None`
     /// for an input of another length than the modulus or not less than it, and for a result that failed its check.
     ///
     /// # Panics
@@ -122,14 +121,9 @@ impl PrivateOperation {
         inputs: &[&[u8]],
         rng: &mut R,
     ) -> Vec<Option<Vec<u8>>> {
-        assert!((1..=LANES).contains(&inputs.len()), "1 to 8 inputs");
-        if inputs.iter().any(|input| !self.public.is_in_range(input)) {
-            return vec![None; inputs.len()];
-        }
+        let (inputs, in_range) = self.public.numbers(inputs);
         let scratch = &mut Scratch::new();
         let n = self.public.modulus();
-        let inputs_count = inputs.len();
-        let inputs = Numbers::from_be_bytes(inputs, n.limbs().len());
 
         let mut blinding = self.take_blinding(rng, scratch);
         let mut blinded = inputs.clone();
@@ -143,9 +137,10 @@ impl PrivateOperation {
         let mut check = results.clone();
         self.public.raise_numbers(&mut check, scratch);
         let is_right = check.equal(&inputs);
-        let output =
-            |lane: usize| is_right[lane].then(|| results.to_be_bytes(lane, self.public.modulus_bytes()));
-        (0..inputs_count).map(output).collect()
+        let output = |(lane, in_range): (usize, bool)| {
+            (in_range && is_right[lane]).then(|| results.to_be_bytes(lane, self.public.modulus_bytes()))
+        };
+        in_range.into_iter().enumerate().map(output).collect()
     }
 
     /// `x ^ exponent mod n`, where the exponent is given modulo each p - 1.

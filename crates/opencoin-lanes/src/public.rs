@@ -51,6 +51,16 @@ impl PublicOperation {
     /// When there are no inputs, or too many.
     #[must_use]
     pub fn raise(&self, inputs: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        let (mut numbers, in_range) = self.numbers(inputs);
+        self.raise_numbers(&mut numbers, &mut Scratch::new());
+        let output = |(lane, in_range): (usize, bool)| {
+            in_range.then(|| numbers.to_be_bytes(lane, self.modulus_bytes()))
+        };
+        in_range.into_iter().enumerate().map(output).collect()
+    }
+
+    /// The inputs, and which of them are in range. Those that are not are replaced by zero.
+    pub(crate) fn numbers(&self, inputs: &[&[u8]]) -> (Numbers, Vec<bool>) {
         assert!((1..=LANES).contains(&inputs.len()), "1 to 8 inputs");
         let zero = vec![0; self.modulus_bytes()];
         let in_range: Vec<bool> = inputs.iter().map(|input| self.is_in_range(input)).collect();
@@ -59,12 +69,10 @@ impl PublicOperation {
             .zip(&in_range)
             .map(|(input, in_range)| if *in_range { input } else { &zero[..] })
             .collect();
-        let mut numbers = Numbers::from_be_bytes(&usable, self.modulus.limbs().len());
-        self.raise_numbers(&mut numbers, &mut Scratch::new());
-        let output = |(lane, in_range): (usize, bool)| {
-            in_range.then(|| numbers.to_be_bytes(lane, self.modulus_bytes()))
-        };
-        in_range.into_iter().enumerate().map(output).collect()
+        (
+            Numbers::from_be_bytes(&usable, self.modulus.limbs().len()),
+            in_range,
+        )
     }
 
     /// `x = x ^ e mod n`, for numbers below 2 * n, fully reduced.
@@ -81,7 +89,7 @@ impl PublicOperation {
     }
 
     /// Whether the length is that of the modulus, and the number is less than it.
-    pub(crate) fn is_in_range(&self, input: &[u8]) -> bool {
+    fn is_in_range(&self, input: &[u8]) -> bool {
         input.len() == self.modulus_be.len() && *input < *self.modulus_be
     }
 }

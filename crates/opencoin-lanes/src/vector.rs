@@ -194,3 +194,6 @@ mod ifma {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ mod apt;
 mod deb;
 mod fixtures;
 mod interrupts;
+mod lanes;
 mod openapi;
 mod runner;
 mod schemas;
@@ -37,6 +38,9 @@ Usage: cargo xtask COMMAND
   torture OPTIONS     Inject crashes and faults while wallets work, and audit the money: --minutes N (for each database),
                       --seed S, --database sqlite|postgres|citus|both; torture --help shows all options.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
+  lanes OPTIONS       Compare RSA in lanes with AWS-LC: --pairs N (random keys and inputs of each kind), --seed S.
+  timing OPTIONS      Measure whether the times of RSA in lanes depend on secrets: --measurements N, --seed S; timing --help
+                      shows all options.
   otel                Lint and test the feature otel, which the other commands leave out.
   openapi             Regenerate docs/openapi.json and docs/openapi-public.json.
   deb                 Build the Debian package in target/debian.
@@ -58,6 +62,8 @@ async fn main() -> ExitCode {
         ["otel"] => test::otel(&workspace()).await,
         ["test"] => test::run(&workspace()).await,
         ["torture", ref options @ ..] => torture::run(&workspace(), options).await,
+        ["lanes", ref options @ ..] => lanes::compare(&workspace(), options).await,
+        ["timing", ref options @ ..] => lanes::time(&workspace(), options).await,
         ["fixtures"] => fixtures::run(&workspace(), Mode::Write),
         ["fixtures", "--check"] => fixtures::run(&workspace(), Mode::Check),
         ["openapi"] => openapi::run(&workspace()).await,

@@ -38,6 +38,8 @@ fn help_lists_every_command() {
         "fixtures",
         "fixtures --check",
         "torture OPTIONS",
+        "lanes OPTIONS",
+        "timing OPTIONS",
         "deb",
         "deb --check",
         "help",

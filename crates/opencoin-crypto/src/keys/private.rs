@@ -349,3 +349,6 @@ impl fmt::Debug for PrivateKey {
 fn read(document: &SecretDocument) -> Result<RsaPrivateKey, rsa::pkcs8::Error> {
     pkcs1::read(PrivateKeyInfo::try_from(document.as_bytes())?)
 }
+
+#[cfg(test)]
+mod tests;

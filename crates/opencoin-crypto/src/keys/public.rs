@@ -297,7 +297,10 @@ impl fmt::Debug for PublicKey {
 
 #[cfg(test)]
 mod tests {
+    use opencoin_lanes::Instructions;
+
     use super::*;
+    use crate::PrivateKey;
 
     fn document(modulus: &[u8], public_exponent: u64) -> RsaPublicKey {
         RsaPublicKey {
@@ -340,6 +343,44 @@ mod tests {
                 PublicKey::parse(&document(&odd, exponent)),
                 Err(KeyError::PublicExponent(exponent))
             );
+        }
+    }
+
+    /// A key whose lanes raise to another exponent.
+    fn spoiled(key: &PublicKey, instructions: Instructions) -> PublicKey {
+        let spoiled = PublicKey::parse(key.document()).unwrap();
+        let operation = PublicOperation::new(instructions, key.document().modulus.as_be_bytes(), 3);
+        assert!(
+            spoiled.0.lanes.set(operation).is_ok(),
+            "a new key has no lanes yet"
+        );
+        spoiled
+    }
+
+    #[test]
+    fn a_wrong_result_of_lanes_refuses_no_good_signature_and_is_counted() {
+        let key = PrivateKey::generate(512).unwrap();
+        let sign = |number: u64| {
+            let number = BigInt::from_be_bytes(&number.to_be_bytes());
+            let input = number.to_padded_be_bytes(64).unwrap();
+            (BigInt::from_be_bytes(&key.raw_sign(&input).unwrap()), number)
+        };
+        let signed: Vec<(BigInt, BigInt)> = (2..12).map(sign).collect();
+        // The last pair is wrong, so neither lanes nor AWS-LC accept it.
+        let pairs: Vec<(&BigInt, &BigInt)> = (0..10)
+            .map(|place| (&signed[place].0, &signed[place.min(8)].1))
+            .collect();
+        let expected = [&[true; 9][..], &[false]].concat();
+        assert_eq!(key.public_key().are_signed(&pairs), expected);
+        for instructions in [Some(Instructions::PORTABLE), Instructions::detect()]
+            .into_iter()
+            .flatten()
+        {
+            let before = lanes::lanes_faults();
+            let spoiled = spoiled(key.public_key(), instructions);
+            assert_eq!(spoiled.are_signed(&pairs), expected);
+            // The ninth and tenth are too few for lanes.
+            assert!(lanes::lanes_faults() - before >= LANES as u64);
         }
     }
 }

@@ -9,6 +9,7 @@ mod engine;
 mod forgery;
 mod interoperability;
 mod keys;
+mod lanes;
 mod openings;
 mod reference_run;
 mod support;

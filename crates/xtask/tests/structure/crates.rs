@@ -8,13 +8,13 @@ use crate::folders;
 /// the table, so it cannot depend on its caller.
 const MAY_USE: [(&str, &[&str]); 26] = [
     ("opencoin-api", &[]),
+    ("opencoin-lanes", &[]),
     ("opencoin-log", &[]),
     ("opencoin-private-files", &[]),
     ("opencoin-schema", &[]),
     ("opencoin-text", &[]),
     ("opencoin-tls", &[]),
     ("opencoin-ledger", &["schema", "text"]),
-    ("opencoin-lanes", &[]),
     ("opencoin-crypto", &["lanes", "schema"]),
     ("opencoin-audit", &["ledger"]),
     ("opencoin-conformance", &["audit", "ledger"]),
