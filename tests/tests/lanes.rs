@@ -39,10 +39,16 @@ fn a_server_signs_and_verifies_in_lanes_unless_they_are_switched_off() {
     let token = currency.account("alice", 1000);
     let (line, used) = work(&currency, "auto", &token, &[]);
     if cpu_has_lanes() {
-        assert!(line.starts_with("ok") && line.contains("the self-test passed"), "{line}");
+        assert!(
+            line.starts_with("ok") && line.contains("the self-test passed"),
+            "{line}"
+        );
         assert_eq!(used, 1.0);
     } else {
-        assert!(line.starts_with("ok") && line.contains("not on this CPU"), "{line}");
+        assert!(
+            line.starts_with("ok") && line.contains("not on this CPU"),
+            "{line}"
+        );
         assert_eq!(used, 0.0);
     }
     let (line, used) = work(&currency, "off", &token, &["--signer-lanes", "off"]);
