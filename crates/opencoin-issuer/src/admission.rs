@@ -146,6 +146,7 @@ pub(crate) fn blinds(
     blinds: &[opencoin_schema::Blind],
 ) -> Result<Vec<Blind>, Inadmissible> {
     check_count("blinds", blinds.len())?;
+    let mut keys = KnownKeys::new(currency);
     let admit = |(index, blind): (usize, &opencoin_schema::Blind)| {
         check_length(
             Item::Blind(index),
@@ -153,7 +154,7 @@ pub(crate) fn blinds(
             &blind.reference,
             BLIND_REFERENCE_BYTES_MAX,
         )?;
-        let key = known_key(currency, &blind.mint_key_id, Item::Blind(index))?;
+        let key = keys.find(&blind.mint_key_id, Item::Blind(index))?;
         if !blind_in_range(key.verified.public_key(), &blind.blinded_payload_hash) {
             return Err(Inadmissible::BlindOutOfRange { index });
         }
@@ -171,19 +172,21 @@ pub(crate) fn blinds(
 /// it yields to other tasks, which is cheaper than another thread and keeps a large request from delaying small ones.
 pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<CoinIn>, Inadmissible> {
     check_count("coins", coins.len())?;
+    let mut keys = KnownKeys::new(currency);
     let mut admitted = Vec::with_capacity(coins.len());
     for (index, coin) in coins.iter().enumerate() {
         if index > 0 && index % COINS_PER_TURN == 0 {
             tokio::task::yield_now().await;
         }
-        admitted.push(admit_coin(currency, index, coin)?);
+        admitted.push(admit_coin(&mut keys, index, coin)?);
     }
     Ok(admitted)
 }
 
-fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, Inadmissible> {
-    let key = payload(currency, index, &coin.payload)?;
-    let payload_hash = currency
+fn admit_coin(keys: &mut KnownKeys<'_>, index: usize, coin: &Coin) -> Result<CoinIn, Inadmissible> {
+    let key = payload(keys, index, &coin.payload)?;
+    let payload_hash = keys
+        .currency
         .cipher_suite()
         .verify_coin(key.verified.public_key(), coin)
         .map_err(|_| Inadmissible::BadSignature { index })?;
@@ -195,15 +198,15 @@ fn admit_coin(currency: &Currency, index: usize, coin: &Coin) -> Result<CoinIn, 
 
 /// Checks the payload of a coin and returns its mint key.
 pub(crate) fn payload<'currency>(
-    currency: &'currency Currency,
+    keys: &mut KnownKeys<'currency>,
     index: usize,
     payload: &Payload,
 ) -> Result<&'currency CertifiedMintKey, Inadmissible> {
     check_payload(index, payload)?;
-    if payload.issuer_id != *currency.issuer_id() {
+    if payload.issuer_id != *keys.currency.issuer_id() {
         return Err(Inadmissible::WrongIssuer { index });
     }
-    known_key(currency, &payload.mint_key_id, Item::Payload(index))
+    keys.find(&payload.mint_key_id, Item::Payload(index))
 }
 
 /// Checks the lengths of the texts in a payload.
@@ -247,14 +250,25 @@ pub(crate) fn check_count(field: &'static str, count: usize) -> Result<(), Inadm
     }
 }
 
-fn known_key<'currency>(
+/// Finds the mint keys of a request's items. Those of one key usually follow each other, so the key that was found last
+/// is tried first.
+pub(crate) struct KnownKeys<'currency> {
     currency: &'currency Currency,
-    id: &BigInt,
-    item: Item,
-) -> Result<&'currency CertifiedMintKey, Inadmissible> {
-    let unknown = || Inadmissible::UnknownMintKey {
-        item,
-        id: id.to_string().chars().take(ID_CHARS_MAX).collect(),
-    };
-    currency.mint_key(id).ok_or_else(unknown)
+    last: Option<&'currency CertifiedMintKey>,
+}
+
+impl<'currency> KnownKeys<'currency> {
+    pub(crate) fn new(currency: &'currency Currency) -> Self {
+        Self { currency, last: None }
+    }
+
+    fn find(&mut self, id: &BigInt, item: Item) -> Result<&'currency CertifiedMintKey, Inadmissible> {
+        let unknown = || Inadmissible::UnknownMintKey {
+            item,
+            id: id.to_string().chars().take(ID_CHARS_MAX).collect(),
+        };
+        let last = self.last.filter(|key| key.verified.mint_key().id == *id);
+        self.last = last.or_else(|| self.currency.mint_key(id));
+        self.last.ok_or_else(unknown)
+    }
 }
