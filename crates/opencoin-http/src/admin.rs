@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::Response;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::middleware::Next;
 use axum::routing::get;
 use axum::{Router, middleware};
 use opencoin_issuer::{AdminTokens, METRICS_CONTENT_TYPE};
@@ -28,16 +29,18 @@ pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
         .merge(operators::router(Arc::clone(&server), tokens))
         .fallback(fallback::unknown_path)
         .method_not_allowed_fallback(fallback::wrong_method)
-        .layer(middleware::from_fn(headers::once))
-        .layer(middleware::from_fn_with_state(
-            server.admin_hosts(),
-            headers::own_host,
-        ))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&server),
-            observe::watch,
-        ))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), arrive))
         .with_state(server)
+}
+
+/// What every request passes on its way to its handler.
+async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
+    let from_own_host = |request| {
+        headers::own_host(server.admin_hosts(), request, |request| {
+            headers::once(request, next)
+        })
+    };
+    observe::watch(&server, request, from_own_host).await
 }
 
 /// Serves operators until [`serve`](super::serve) of the same server has returned.

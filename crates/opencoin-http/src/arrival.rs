@@ -15,6 +15,8 @@ pub(super) async fn arrived(
     bytes_max: usize,
 ) -> Result<Counted, Response<Body>> {
     tokio::select! {
+        // Most bodies are there already, and are read without a timer and without waiting for the shutdown.
+        biased;
         read = server.bodies().read(body, bytes_max) => read.map_err(unreadable),
         // Nothing was accepted yet, and a slow client must not delay the shutdown.
         () = server.shutting_down() => Err(answer::problem(&shutting_down())),

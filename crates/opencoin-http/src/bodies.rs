@@ -21,8 +21,8 @@ const DISCARDED_FACTOR: usize = 2;
 const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// One part in this many of the memory for all bodies is reserved for small bodies.
 const KEPT_FOR_SMALL_DIVISOR: usize = 8;
-/// A body's buffer grows by one part in this many. A vector doubles by default, and would then use twice the memory that
-/// is counted.
+/// The buffer of a large body grows by one part in this many. A vector doubles by default, and would then use twice the
+/// memory that is counted.
 const BUFFER_GROWTH_DIVISOR: usize = 4;
 
 /// The memory for all bodies and answers.
@@ -105,6 +105,12 @@ impl Budget {
             bytes: Vec::new(),
             share: Share(nothing),
         });
+        // A client could send less than it announces, so a buffer of this size is not made at once.
+        let announced = body
+            .size_hint()
+            .exact()
+            .and_then(|bytes| usize::try_from(bytes).ok());
+        let small = announced.filter(|bytes| *bytes <= SMALL_BODY_BYTES);
         let mut length = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| BodyError::Broken)?;
@@ -116,7 +122,7 @@ impl Budget {
             let has_room = length <= SMALL_BODY_BYTES || self.has_room_for_large();
             counted = counted
                 .filter(|_| length <= bytes_max && has_room)
-                .and_then(|counted| counted.with(data));
+                .and_then(|counted| counted.with(data, small));
         }
         if length > bytes_max {
             Err(BodyError::TooLarge(bytes_max))
@@ -132,13 +138,18 @@ fn discarded_bytes_max(bytes_max: usize) -> usize {
 }
 
 impl Counted {
-    fn with(mut self, data: &[u8]) -> Option<Self> {
+    /// Appends data. The buffer doubles up to the length of a small body, if that is known.
+    fn with(mut self, data: &[u8], small: Option<usize>) -> Option<Self> {
         if !self.share.grow(data.len()) {
             return None;
         }
-        if self.bytes.capacity() - self.bytes.len() < data.len() {
-            self.bytes
-                .reserve_exact(data.len().max(self.bytes.len() / BUFFER_GROWTH_DIVISOR));
+        let length = self.bytes.len();
+        if self.bytes.capacity() - length < data.len() {
+            let growth = match small {
+                Some(whole) => length.min(whole.saturating_sub(length)),
+                None => length / BUFFER_GROWTH_DIVISOR,
+            };
+            self.bytes.reserve_exact(data.len().max(growth));
         }
         self.bytes.extend_from_slice(data);
         Some(self)

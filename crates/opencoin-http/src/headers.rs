@@ -1,10 +1,9 @@
 //! Checks of headers that decide what a request means, before anything else of it is read.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, HOST, HeaderName};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::middleware::Next;
@@ -36,20 +35,22 @@ fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get_all(name).iter().nth(1).is_some()
 }
 
-/// The host names under which the operator's listener answers, besides addresses and names without a dot.
-pub(super) type HostNames = Arc<[String]>;
-
-/// Refuses a request to the operator's listener under a foreign host name. Otherwise a web page in the browser of
+/// Refuses a request to the operator's listener under a foreign host name, which is none of `names`, no address and has
+/// a dot. Otherwise a web page in the browser of
 /// somebody on this network could read the answers, after its own name was made to resolve to this machine (DNS
 /// rebinding).
-pub(super) async fn own_host(State(names): State<HostNames>, request: Request, next: Next) -> Response<Body> {
+pub(super) async fn own_host<Answer: Future<Output = Response<Body>>>(
+    names: &[String],
+    request: Request,
+    next: impl FnOnce(Request) -> Answer,
+) -> Response<Body> {
     let host = request
         .headers()
         .get(HOST)
         .map(|host| host.to_str().unwrap_or("?"));
     // A browser always sends the header.
-    if host.is_none_or(|host| is_own(host, &names)) {
-        return next.run(request).await;
+    if host.is_none_or(|host| is_own(host, names)) {
+        return next(request).await;
     }
     let text = "this is not a name of this machine: use its address, or add the name to `admin.hosts`";
     answer::problem_with_status(

@@ -1,14 +1,12 @@
-//! The middleware that limits the rate of requests per client address.
+//! Limits the rate of requests per client address, before anything but the head of a request is read.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, Response};
-use axum::middleware::Next;
 use opencoin_issuer::Refusal;
 use opencoin_log::LogThrottle;
 use sha2::{Digest, Sha256};
@@ -24,15 +22,15 @@ const LOGIN_PATHS: [&str; 2] = ["/v1/sessions", "/v1/services/session"];
 static UNTRUSTED_PROXIES: LogThrottle = LogThrottle::new();
 
 /// Refuses a request whose address has reached a limit.
-pub(super) async fn limit(
-    State(server): State<Arc<Server>>,
+pub(super) async fn limit<Answer: Future<Output = Response<Body>>>(
+    server: &Server,
     mut request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> Answer,
 ) -> Response<Body> {
     let limits = server.address_limits();
     // A request without a connection comes from this process.
     let Some(peer) = request.extensions().get::<PeerAddress>().copied() else {
-        return next.run(request).await;
+        return next(request).await;
     };
     let (client, route) = ClientAddress::of(peer, request.headers(), &limits.trusted);
     if route == Route::Untrusted {
@@ -40,7 +38,7 @@ pub(super) async fn limit(
     }
     request.extensions_mut().insert(client);
     if route == Route::Direct && client.0.is_loopback() {
-        return next.run(request).await;
+        return next(request).await;
     }
     let token = header_digest(request.headers());
     let is_verified = token
@@ -51,7 +49,7 @@ pub(super) async fn limit(
         server.issuer().metrics().rate_limited();
         return too_many(wait);
     }
-    let answer = next.run(request).await;
+    let answer = next(request).await;
     if let Some(token) = token {
         limits.learn(token, &answer, Instant::now());
     }

@@ -5,14 +5,12 @@
 //! An id that a client sends is ignored, because it would put the client's text into the log.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONNECTION, HeaderName, HeaderValue};
 use axum::http::{Response, StatusCode};
-use axum::middleware::Next;
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_log::spans;
 use opencoin_schema::{
@@ -35,18 +33,27 @@ const DELAY: &str = "delay";
 const FAILED: &str = "failed";
 
 /// Sets the id, writes the log line, counts the request, and closes the connection while the server shuts down.
-pub(super) async fn watch(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
+pub(super) async fn watch<Answer: Future<Output = Response<Body>>>(
+    server: &Server,
+    request: Request,
+    next: impl FnOnce(Request) -> Answer,
+) -> Response<Body> {
     let id = server.request_ids().next();
     let trace = spans::request(&id);
     // The span has the level of errors, so that warnings and errors have the id at every log level.
     let span = tracing::error_span!(parent: &trace, "request", id);
-    let mut response = watched(&server, request, next, &trace).instrument(span).await;
+    let mut response = watched(server, request, next, &trace).instrument(span).await;
     let id = HeaderValue::try_from(id).expect("hex digits");
     response.headers_mut().insert(REQUEST_ID_HEADER, id);
     response
 }
 
-async fn watched(server: &Server, request: Request, next: Next, trace: &Span) -> Response<Body> {
+async fn watched<Answer: Future<Output = Response<Body>>>(
+    server: &Server,
+    request: Request,
+    next: impl FnOnce(Request) -> Answer,
+    trace: &Span,
+) -> Response<Body> {
     let started = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
@@ -54,7 +61,7 @@ async fn watched(server: &Server, request: Request, next: Next, trace: &Span) ->
     // Books that were set back must not be served.
     let is_served = is_routine(path) || !server.issuer().is_set_back();
     let mut response = if is_served {
-        next.run(request).await
+        next(request).await
     } else {
         answer::problem(&Refusal::unavailable())
     };

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Response};
+use axum::middleware::Next;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use opencoin_schema::{
@@ -44,16 +45,15 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/health/ready", get(health::ready))
         .fallback(fallback::unknown_path)
         .method_not_allowed_fallback(fallback::wrong_method)
-        .layer(middleware::from_fn(headers::once))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&server),
-            limit_addresses::limit,
-        ))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&server),
-            observe::watch,
-        ))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), arrive))
         .with_state(server)
+}
+
+/// What every request passes on its way to its handler. It is one layer, because every further one would allocate
+/// several times for each request.
+async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
+    let limited = |request| limit_addresses::limit(&server, request, |request| headers::once(request, next));
+    observe::watch(&server, request, limited).await
 }
 
 fn message(expected: Expected) -> MethodRouter<Arc<Server>> {

@@ -10,7 +10,6 @@ use tokio::sync::watch as channel;
 
 use super::address_limits::AddressLimits;
 use super::bodies::Budget;
-use super::headers::HostNames;
 use super::options::ServerOptions;
 use super::request_ids::RequestIds;
 use super::streams::Streams;
@@ -28,7 +27,7 @@ pub struct Server {
     request_ids: RequestIds,
     address_limits: AddressLimits,
     limits: LimitsConfig,
-    admin_hosts: HostNames,
+    admin_hosts: Vec<String>,
 }
 
 /// How far the shutdown of a server is.
@@ -64,7 +63,7 @@ impl Server {
             request_ids: RequestIds::new(),
             address_limits,
             limits: options.limits,
-            admin_hosts: options.admin_hosts.into(),
+            admin_hosts: options.admin_hosts,
         })
     }
 
@@ -117,8 +116,8 @@ impl Server {
         &self.limits
     }
 
-    pub(super) fn admin_hosts(&self) -> HostNames {
-        Arc::clone(&self.admin_hosts)
+    pub(super) fn admin_hosts(&self) -> &[String] {
+        &self.admin_hosts
     }
 
     pub(super) fn address_limits(&self) -> &AddressLimits {

@@ -147,6 +147,7 @@ pub(crate) fn blinds(
     blinds: &[opencoin_schema::Blind],
 ) -> Result<Vec<Blind>, Inadmissible> {
     check_count("blinds", blinds.len())?;
+    let mut keys = KnownKeys::new(currency);
     let admit = |(index, blind): (usize, &opencoin_schema::Blind)| {
         check_length(
             Item::Blind(index),
@@ -154,7 +155,7 @@ pub(crate) fn blinds(
             &blind.reference,
             BLIND_REFERENCE_BYTES_MAX,
         )?;
-        let key = known_key(currency, &blind.mint_key_id, Item::Blind(index))?;
+        let key = keys.find(&blind.mint_key_id, Item::Blind(index))?;
         if !blind_in_range(key.verified.public_key(), &blind.blinded_payload_hash) {
             return Err(Inadmissible::BlindOutOfRange { index });
         }
@@ -173,10 +174,11 @@ pub(crate) fn blinds(
 /// delaying small ones.
 pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<CoinIn>, Inadmissible> {
     check_count("coins", coins.len())?;
+    let mut known = KnownKeys::new(currency);
     let keys = coins
         .iter()
         .enumerate()
-        .map(|(index, coin)| payload(currency, index, &coin.payload))
+        .map(|(index, coin)| payload(&mut known, index, &coin.payload))
         .collect::<Result<Vec<_>, _>>()?;
     let mut by_key: Vec<usize> = (0..coins.len()).collect();
     by_key.sort_by_key(|index| keys[*index].ledger_id);
@@ -207,15 +209,15 @@ pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<C
 
 /// Checks the payload of a coin and returns its mint key.
 pub(crate) fn payload<'currency>(
-    currency: &'currency Currency,
+    keys: &mut KnownKeys<'currency>,
     index: usize,
     payload: &Payload,
 ) -> Result<&'currency CertifiedMintKey, Inadmissible> {
     check_payload(index, payload)?;
-    if payload.issuer_id != *currency.issuer_id() {
+    if payload.issuer_id != *keys.currency.issuer_id() {
         return Err(Inadmissible::WrongIssuer { index });
     }
-    known_key(currency, &payload.mint_key_id, Item::Payload(index))
+    keys.find(&payload.mint_key_id, Item::Payload(index))
 }
 
 /// Checks the lengths of the texts in a payload.
@@ -259,14 +261,25 @@ pub(crate) fn check_count(field: &'static str, count: usize) -> Result<(), Inadm
     }
 }
 
-fn known_key<'currency>(
+/// Finds the mint keys of a request's items. Those of one key usually follow each other, so the key that was found last
+/// is tried first.
+pub(crate) struct KnownKeys<'currency> {
     currency: &'currency Currency,
-    id: &BigInt,
-    item: Item,
-) -> Result<&'currency CertifiedMintKey, Inadmissible> {
-    let unknown = || Inadmissible::UnknownMintKey {
-        item,
-        id: id.to_string().chars().take(ID_CHARS_MAX).collect(),
-    };
-    currency.mint_key(id).ok_or_else(unknown)
+    last: Option<&'currency CertifiedMintKey>,
+}
+
+impl<'currency> KnownKeys<'currency> {
+    pub(crate) fn new(currency: &'currency Currency) -> Self {
+        Self { currency, last: None }
+    }
+
+    fn find(&mut self, id: &BigInt, item: Item) -> Result<&'currency CertifiedMintKey, Inadmissible> {
+        let unknown = || Inadmissible::UnknownMintKey {
+            item,
+            id: id.to_string().chars().take(ID_CHARS_MAX).collect(),
+        };
+        let last = self.last.filter(|key| key.verified.mint_key().id == *id);
+        self.last = last.or_else(|| self.currency.mint_key(id));
+        self.last.ok_or_else(unknown)
+    }
 }

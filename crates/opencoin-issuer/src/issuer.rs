@@ -450,8 +450,13 @@ impl Issuer {
         &self,
         ids: impl Iterator<Item = &'ids BigInt> + Clone,
     ) -> Arc<Currency> {
-        self.currency_with(|currency| ids.clone().all(|id| currency.mint_key(id).is_some()))
-            .await
+        self.currency_with(|currency| {
+            let mut last = None;
+            // Items of one key usually follow each other.
+            ids.clone()
+                .all(|id| last.replace(id) == Some(id) || currency.mint_key(id).is_some())
+        })
+        .await
     }
 
     /// The currency, reloaded first if `is_enough` is false for it.
@@ -470,16 +475,21 @@ impl Issuer {
         Ok(self.outcome(command).await??)
     }
 
-    /// Applies a command that spends coins of these mint keys. A refusal about a mint key names its coins.
-    async fn apply_to_coins(&self, command: Command, mint_keys: &[MintKeyId]) -> Result<Applied, Refusal> {
+    /// Applies a command that spends coins of these mint keys, as [`mint_keys_of`] lists them. A refusal about a mint key names its coins.
+    async fn apply_to_coins(
+        &self,
+        command: Command,
+        mint_keys: &[(MintKeyId, usize)],
+    ) -> Result<Applied, Refusal> {
         self.outcome(command).await?.map_err(|refusal| {
             let Some(refused) = refusal.mint_key_of_coins() else {
                 return refusal.into();
             };
             let coins = mint_keys
                 .iter()
+                .flat_map(|(mint_key, coins)| std::iter::repeat_n(*mint_key, *coins))
                 .enumerate()
-                .filter(|(_, mint_key)| **mint_key == refused);
+                .filter(|(_, mint_key)| *mint_key == refused);
             let coins = coins.map(|(index, _)| index).collect();
             Refusal::from(refusal).about_coins(coins)
         })
@@ -541,9 +551,10 @@ fn account_service(
     )
 }
 
-/// The mint key of each coin.
-fn mint_keys_of(coins: &[CoinIn]) -> Vec<MintKeyId> {
-    coins.iter().map(|coin| coin.mint_key).collect()
+/// The mint keys of coins in their order, and how many coins of each follow each other.
+fn mint_keys_of(coins: &[CoinIn]) -> Vec<(MintKeyId, usize)> {
+    let runs = coins.chunk_by(|coin, next| coin.mint_key == next.mint_key);
+    runs.map(|run| (run[0].mint_key, run.len())).collect()
 }
 
 /// A warning if something was signed or booked later than `now`: the clock of this machine is or was wrong.

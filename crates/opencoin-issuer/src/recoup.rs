@@ -21,7 +21,7 @@ use opencoin_schema::{BigInt, RevealedCoin};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::admission::{self, Item};
+use crate::admission::{self, Item, KnownKeys};
 use crate::refusal::{Reason, Refusal, coins_expired, unavailable};
 
 /// The most transactions that a recoup may name. Each is read from the books with all of its blinds.
@@ -124,7 +124,7 @@ fn prove(
     coin: &RevealedCoin,
 ) -> Result<RevokedBlind, Refusal> {
     let payload = &coin.payload;
-    let key = admission::payload(currency, index, payload)?;
+    let key = admission::payload(&mut KnownKeys::new(currency), index, payload)?;
     let blind = accepted
         .blinds
         .iter()

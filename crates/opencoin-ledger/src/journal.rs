@@ -7,6 +7,7 @@
 //! expired. The record keeps a digest of them and how many each mint key signs.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::mint_key_no::MintKeyNo;
 use crate::{
@@ -147,9 +148,9 @@ impl Kind {
 
 /// The unique key of a record: one byte for its scope, then bytes that are unique in the scope.
 ///
-/// It makes every command idempotent: a key that exists already means a repeated command or a conflict.
+/// Several parts of a batch hold it, so a clone shares the bytes. It makes every command idempotent: a key that exists already means a repeated command or a conflict.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReferenceKey(Box<[u8]>);
+pub struct ReferenceKey(Arc<[u8]>);
 
 /// The scope of a reference key: what its other bytes are. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +208,7 @@ impl ReferenceKey {
     /// sense.
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>) -> Self {
-        Self(bytes.into())
+        Self(bytes.into().into())
     }
 
     /// The bytes to store.

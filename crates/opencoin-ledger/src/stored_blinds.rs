@@ -117,12 +117,20 @@ fn encode<B>(
     reference_and_number: impl Fn(&B) -> (&String, &Vec<u8>),
 ) -> Vec<u8> {
     let mut keys: Vec<MintKeyId> = Vec::new();
-    let mut key_indices: HashMap<MintKeyId, usize> = HashMap::new();
+    let mut places: HashMap<MintKeyId, usize> = HashMap::new();
+    let mut key_indices: Vec<usize> = Vec::with_capacity(blinds.len());
     for (mint_key, _) in blinds.iter().map(&key_and_tag) {
-        key_indices.entry(mint_key).or_insert_with(|| {
-            keys.push(mint_key);
-            keys.len() - 1
-        });
+        // The blinds of one key usually follow each other.
+        let index = key_indices
+            .last()
+            .copied()
+            .filter(|index| keys[*index] == mint_key);
+        key_indices.push(index.unwrap_or_else(|| {
+            *places.entry(mint_key).or_insert_with(|| {
+                keys.push(mint_key);
+                keys.len() - 1
+            })
+        }));
     }
     let contents = blinds
         .iter()
@@ -135,9 +143,9 @@ fn encode<B>(
     keys.iter()
         .for_each(|key| bytes.extend_from_slice(key.as_bytes()));
     put_count(&mut bytes, blinds.len());
-    for blind in blinds {
-        let ((mint_key, tag), (reference, number)) = (key_and_tag(blind), reference_and_number(blind));
-        put_count(&mut bytes, key_indices[&mint_key]);
+    for (blind, key_index) in blinds.iter().zip(key_indices) {
+        let ((_, tag), (reference, number)) = (key_and_tag(blind), reference_and_number(blind));
+        put_count(&mut bytes, key_index);
         put_count(&mut bytes, reference.len());
         bytes.extend_from_slice(reference.as_bytes());
         if version == WITH_SIGNATURES {

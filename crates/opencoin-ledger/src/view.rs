@@ -362,14 +362,20 @@ impl View {
         key.issued += signatures;
     }
 
-    pub(crate) fn spend(&mut self, id: MintKeyId, spent_digest: SpentDigest) {
+    /// Spends coins of one mint key.
+    pub(crate) fn spend(&mut self, id: MintKeyId, coins: impl ExactSizeIterator<Item = SpentDigest>) {
         let key = self.touch_mint_key(id);
         assert!(!key.pruned, "the coins of a pruned key are refused");
-        key.returned += 1;
+        key.returned += coins.len() as u64;
         assert!(key.returned <= key.issued, "over-redemption was ruled out");
-        let coin = (key.no, spent_digest);
-        assert!(self.spent.insert(coin), "double spend was ruled out");
-        self.dirty.spent.push(coin);
+        let no = key.no;
+        for spent_digest in coins {
+            assert!(
+                self.spent.insert((no, spent_digest)),
+                "double spend was ruled out"
+            );
+            self.dirty.spent.push((no, spent_digest));
+        }
     }
 
     pub(crate) fn recoup(&mut self, revoked: &RevokedBlind) {

@@ -33,7 +33,7 @@ pub(super) fn mint(
     }
     check_blinds(blinds)?;
     view.account(account).ok_or(Refusal::UnknownAccount)?;
-    let asked = count(blinds.iter().map(|blind| blind.mint_key));
+    let asked = count(blinds, |blind| blind.mint_key);
     if let Some(waiting) = &waiting {
         let is_over = at >= wait_until.map_or(waiting.expires, |until| until.max(waiting.expires));
         if is_over || signs_never_again(view, &asked, at) {
@@ -110,9 +110,9 @@ pub(super) fn renew(
 ) -> Outcome {
     check_coins(coins)?;
     check_blinds(blinds)?;
-    let returned = count(coins.iter().map(|coin| coin.mint_key));
-    let asked = count(blinds.iter().map(|blind| blind.mint_key));
-    check_returning(view, coins, at)?;
+    let returned = count(coins, |coin| coin.mint_key);
+    let asked = count(blinds, |blind| blind.mint_key);
+    check_returning(view, &returned, coins, at)?;
     check_signing(view, &asked, blinds, at)?;
     check_unspent(view, coins)?;
     check_over_redemption(view, &returned, at)?;
@@ -146,8 +146,8 @@ pub(super) fn redeem(
 ) -> Outcome {
     check_coins(coins)?;
     view.account(account).ok_or(Refusal::UnknownAccount)?;
-    let returned = count(coins.iter().map(|coin| coin.mint_key));
-    check_returning(view, coins, at)?;
+    let returned = count(coins, |coin| coin.mint_key);
+    check_returning(view, &returned, coins, at)?;
     check_unspent(view, coins)?;
     check_over_redemption(view, &returned, at)?;
     let amount = value(view, &returned)?;
@@ -168,9 +168,11 @@ pub(super) fn redeem(
 /// The number of coins or blinds of each mint key.
 pub(super) type Counts = BTreeMap<MintKeyId, u64>;
 
-pub(super) fn count(keys: impl Iterator<Item = MintKeyId>) -> Counts {
-    keys.fold(Counts::new(), |mut counts, key| {
-        *counts.entry(key).or_default() += 1;
+/// Counts coins or blinds. Those of one key usually follow each other.
+pub(super) fn count<T>(items: &[T], mint_key: impl Fn(&T) -> MintKeyId) -> Counts {
+    let runs = items.chunk_by(|item, next| mint_key(item) == mint_key(next));
+    runs.fold(Counts::new(), |mut counts, run| {
+        *counts.entry(mint_key(&run[0])).or_default() += run.len() as u64;
         counts
     })
 }
@@ -197,10 +199,22 @@ pub(super) fn check_blinds(blinds: &[Blind]) -> Result<(), Refusal> {
     }
 }
 
-/// Checks that the keys take coins back. The first refused coin decides the refusal.
-fn check_returning(view: &View, coins: &[CoinIn], at: LedgerTime) -> Result<(), Refusal> {
-    coins.iter().try_for_each(|coin| {
-        let mint_key = coin.mint_key;
+/// Checks each key once. The refusal is that of the first refused coin or blind.
+fn check_keys(
+    counts: &Counts,
+    keys_in_order: impl Iterator<Item = MintKeyId>,
+    check: impl Fn(MintKeyId, u64) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    if counts.iter().all(|(&key, &count)| check(key, count).is_ok()) {
+        return Ok(());
+    }
+    let mut keys_in_order = keys_in_order;
+    keys_in_order.try_for_each(|key| check(key, counts[&key]))
+}
+
+/// Checks that the keys take coins back.
+fn check_returning(view: &View, returned: &Counts, coins: &[CoinIn], at: LedgerTime) -> Result<(), Refusal> {
+    check_keys(returned, coins.iter().map(|coin| coin.mint_key), |mint_key, _| {
         let key = active(view, mint_key)?;
         if !key.pruned && key.terms.accepts_coins_at(at) {
             Ok(())
@@ -210,25 +224,28 @@ fn check_returning(view: &View, coins: &[CoinIn], at: LedgerTime) -> Result<(), 
     })
 }
 
-/// Checks that the keys sign. The first refused blind decides the refusal.
+/// Checks that the keys sign.
 pub(super) fn check_signing(
     view: &View,
     asked: &Counts,
     blinds: &[Blind],
     at: LedgerTime,
 ) -> Result<(), Refusal> {
-    blinds.iter().try_for_each(|blind| {
-        let mint_key = blind.mint_key;
-        let key = active(view, mint_key)?;
-        if key.pruned || key.retired || !key.terms.signs_at(at) {
-            return Err(Refusal::SigningWindowClosed { mint_key });
-        }
-        let issued = key
-            .issued
-            .checked_add(asked[&mint_key])
-            .filter(|issued| *issued <= i64::MAX as u64);
-        issued.map(|_| ()).ok_or(Refusal::Overflow)
-    })
+    check_keys(
+        asked,
+        blinds.iter().map(|blind| blind.mint_key),
+        |mint_key, count| {
+            let key = active(view, mint_key)?;
+            if key.pruned || key.retired || !key.terms.signs_at(at) {
+                return Err(Refusal::SigningWindowClosed { mint_key });
+            }
+            let issued = key
+                .issued
+                .checked_add(count)
+                .filter(|issued| *issued <= i64::MAX as u64);
+            issued.map(|_| ()).ok_or(Refusal::Overflow)
+        },
+    )
 }
 
 /// Whether one of the keys was stopped, retired or pruned, or its signing window has ended.
@@ -253,9 +270,13 @@ fn active(view: &View, mint_key: MintKeyId) -> Result<&MintKeyState, Refusal> {
 }
 
 fn check_unspent(view: &View, coins: &[CoinIn]) -> Result<(), Refusal> {
-    let is_spent = |coin: &CoinIn| {
-        view.mint_key(coin.mint_key)
-            .is_some_and(|key| view.is_spent(key.no, coin.spent_digest))
+    let mut key: Option<&MintKeyState> = None;
+    let mut is_spent = |coin: &CoinIn| {
+        // The coins of one key usually follow each other.
+        key = key
+            .filter(|key| key.id == coin.mint_key)
+            .or_else(|| view.mint_key(coin.mint_key));
+        key.is_some_and(|key| view.is_spent(key.no, coin.spent_digest))
     };
     let spent = coins.iter().enumerate().filter(|(_, coin)| is_spent(coin));
     let indices: Vec<usize> = spent.map(|(index, _)| index).collect();
@@ -299,8 +320,8 @@ pub(super) fn value(view: &View, counts: &Counts) -> Result<Amount, Refusal> {
 
 fn spend(view: &mut View, coins: &[CoinIn]) {
     coins
-        .iter()
-        .for_each(|coin| view.spend(coin.mint_key, coin.spent_digest));
+        .chunk_by(|coin, next| coin.mint_key == next.mint_key)
+        .for_each(|run| view.spend(run[0].mint_key, run.iter().map(|coin| coin.spent_digest)));
 }
 
 pub(super) fn issue(view: &mut View, asked: &Counts) {
@@ -338,4 +359,30 @@ pub(super) fn record(
         ..payment(kind, prepared, [debit, credit], amount, at)
     });
     applied(moved(view, prepared.command, amount))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_refused_coin_decides_the_refusal_and_runs_of_a_key_are_added_up() {
+        let [low, middle, high] = [1, 2, 3].map(|byte| MintKeyId::new([byte; 20]));
+        let order = [middle, high, high, low, high];
+        let counts = count(&order, |key| *key);
+        assert_eq!(counts, Counts::from([(low, 1), (middle, 1), (high, 3)]));
+        let check = |refused: &[MintKeyId]| {
+            check_keys(&counts, order.into_iter(), |mint_key, count| {
+                assert_eq!(count, counts[&mint_key]);
+                if refused.contains(&mint_key) {
+                    Err(Refusal::CoinsExpired { mint_key })
+                } else {
+                    Ok(())
+                }
+            })
+        };
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&[low, high]), Err(Refusal::CoinsExpired { mint_key: high }));
+        assert_eq!(check(&[low]), Err(Refusal::CoinsExpired { mint_key: low }));
+    }
 }

@@ -20,8 +20,8 @@ pub(super) fn recoup(
 ) -> Outcome {
     check_revoked(revoked)?;
     check_blinds(blinds)?;
-    let lost = count(revoked.iter().map(|revoked| revoked.mint_key));
-    let asked = count(blinds.iter().map(|blind| blind.mint_key));
+    let lost = count(revoked, |revoked| revoked.mint_key);
+    let asked = count(blinds, |blind| blind.mint_key);
     check_stopped(view, revoked, at)?;
     check_signing(view, &asked, blinds, at)?;
     let is_spent = |key: &MintKeyState, revoked: &RevokedBlind| view.is_spent(key.no, revoked.spent_digest);

@@ -20,8 +20,9 @@ pub struct Touches {
     pub token_hashes: BTreeSet<TokenHash>,
     /// Mint keys.
     pub mint_keys: BTreeSet<MintKeyId>,
-    /// Coins whose spent rows are read.
-    pub coins: BTreeSet<CoinIn>,
+    /// Coins whose spent rows are read, in the order of the commands. A list, because most batches are decided
+    /// without reading these rows.
+    pub coins: Vec<CoinIn>,
     /// Blinds to recoup and their coins.
     pub revoked: BTreeSet<RevokedBlind>,
     /// Records of the journal.
@@ -102,12 +103,12 @@ impl Touches {
             Command::Mint { account, blinds, .. } => {
                 self.signing = true;
                 self.accounts.insert(*account);
-                self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
+                self.add_mint_keys(blinds, |blind| blind.mint_key);
             }
             Command::Renew { coins, blinds, .. } => {
                 self.signing = true;
                 self.add_coins(coins);
-                self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
+                self.add_mint_keys(blinds, |blind| blind.mint_key);
             }
             Command::Redeem { account, coins, .. } => {
                 self.accounts.insert(*account);
@@ -115,19 +116,25 @@ impl Touches {
             }
             Command::Recoup { revoked, blinds, .. } => {
                 self.signing = true;
-                let coin = |revoked: &RevokedBlind| CoinIn {
+                self.add_mint_keys(revoked, |revoked| revoked.mint_key);
+                self.coins.extend(revoked.iter().map(|revoked| CoinIn {
                     mint_key: revoked.mint_key,
                     spent_digest: revoked.spent_digest,
-                };
-                self.add_coins(&revoked.iter().map(coin).collect::<Vec<_>>());
-                self.mint_keys.extend(blinds.iter().map(|blind| blind.mint_key));
+                }));
+                self.add_mint_keys(blinds, |blind| blind.mint_key);
                 self.revoked.extend(revoked);
             }
         }
     }
 
     fn add_coins(&mut self, coins: &[CoinIn]) {
-        self.mint_keys.extend(coins.iter().map(|coin| coin.mint_key));
-        self.coins.extend(coins);
+        self.add_mint_keys(coins, |coin| coin.mint_key);
+        self.coins.extend_from_slice(coins);
+    }
+
+    /// Adds the mint keys of these coins or blinds. Those of one key usually follow each other.
+    fn add_mint_keys<T>(&mut self, items: &[T], mint_key: impl Fn(&T) -> MintKeyId) {
+        let runs = items.chunk_by(|item, next| mint_key(item) == mint_key(next));
+        self.mint_keys.extend(runs.map(|run| mint_key(&run[0])));
     }
 }
