@@ -20,7 +20,7 @@ const ERROR_TEXT_CHARS_MAX: usize = 40;
 pub const NUMBER_DIGITS_MAX: usize = 4096;
 
 /// Identifiers and serials are this short, and are stored without an allocation of their own. A coin has three.
-const SHORT_BYTES: usize = 32;
+const SHORT_BYTES: usize = 24;
 
 /// The bytes that are written at a time: a number of 2048 bits.
 const WRITTEN_BYTES: usize = 256;
