@@ -24,8 +24,7 @@ use rand::RngCore;
 use rand::rngs::OsRng;
 
 use super::engine::EngineSettings;
-use super::mint_keys::{MintKeys, SigningKey};
-use super::plan::KeyKind;
+use super::mint_keys::{KeyKind, MintKeys, SigningKey};
 
 /// Enough for every run.
 const FUNDS: u64 = 1_000_000_000_000_000;

@@ -18,7 +18,6 @@ use opencoin_terminal::progress::ProgressBar;
 use rand::rngs::OsRng;
 
 use super::engine::EngineSettings;
-use super::plan::KeyKind;
 
 /// The master key signs a few certificates and is then dropped.
 const MASTER_KEY_BITS: usize = 2048;
@@ -26,6 +25,13 @@ const MASTER_KEY_BITS: usize = 2048;
 const URL: &str = "http://127.0.0.1";
 /// The lifetime of keys and documents, much longer than any run.
 const LIFETIME: TimeDelta = TimeDelta::days(30);
+
+/// A kind of mint key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyKind {
+    pub(super) bits: usize,
+    pub(super) primes: KeyPrimes,
+}
 
 /// One mint key.
 pub(super) struct SigningKey {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::engine::{Engine, EngineArguments, EngineSettings};
 use super::engine_rate::EngineRate;
+use super::mint_keys::KeyKind;
 use super::raw::RawRsa;
 
 const SECONDS_PER_CELL_DEFAULT: f64 = 2.0;
@@ -99,13 +100,6 @@ pub(super) enum Operation {
 pub(super) enum LanesMode {
     Auto,
     Off,
-}
-
-/// A kind of mint key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct KeyKind {
-    pub(super) bits: usize,
-    pub(super) primes: KeyPrimes,
 }
 
 /// The parts of a run, except the full table of spent coins.

@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use super::currency::random_bytes;
-use super::plan::KeyKind;
+use super::mint_keys::KeyKind;
 
 /// The operations of a group in lanes.
 const GROUP: usize = 8;
