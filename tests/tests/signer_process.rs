@@ -134,7 +134,7 @@ fn faults_are_reported_before_a_signer_starts() {
         let arguments = [&["signer", "--dir", dir.to_str().unwrap()], options].concat();
         let _ = run(&mut currency.command(), &arguments).refused(1, text);
     };
-    refused(&plain, &[], "issuer.toml has no [signer]");
+    refused(&plain, &[], "issuer.toml has no signer.by");
 
     let mut currency = Currency::make(RFC9474, SQLITE, &["--signer-socket", "signer.sock"]);
     let key = &all_below(&currency.dir().join("keys"))[0];
