@@ -399,12 +399,16 @@ mod tests {
         let newer = with_another("ALTER TABLE signing ADD COLUMN note text");
         let migrate = || PostgresLedger::migrate_with(&newer, &url);
         let (one, other) = tokio::join!(migrate(), migrate());
-        // Either may be the first; the other one finds nothing to do.
+        // Either may be the first. The other one looks before or after that, and then has nothing to do.
         let mut states = [one, other]
             .map(Result::unwrap)
             .map(|state| (state.version, state.known, state.pending.len()));
         states.sort_unstable();
-        assert_eq!(states, [(Some(1), 2, 1), (Some(2), 2, 0)]);
+        assert_eq!(states[0], (Some(1), 2, 1));
+        assert!(
+            [(Some(1), 2, 1), (Some(2), 2, 0)].contains(&states[1]),
+            "{states:?}"
+        );
         assert_eq!(migrate().await.unwrap().pending, []);
         assert_eq!(ledger.signing_paused().await, Ok(true));
     }
