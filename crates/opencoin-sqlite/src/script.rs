@@ -82,7 +82,7 @@ impl<'q> Script<'q> {
             rows: Vec::new(),
         };
         for joined in self.joined {
-            debug_assert_eq!(joined.arguments.len(), joined.parameters, "{}", joined.sql);
+            assert_eq!(joined.arguments.len(), joined.parameters, "{}", joined.sql);
             let mut expected = joined.expected.iter();
             let mut results = connection.fetch_many(sqlx::query_with(&joined.sql, joined.arguments));
             while let Some(result) = results.try_next().await? {

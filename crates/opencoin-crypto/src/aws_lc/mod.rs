@@ -93,39 +93,6 @@ impl PublicHandle {
         self.0.raw(ffi::RSA_verify_raw, input)
     }
 
-    /// Whether `signature` is the RSASSA-PSS signature of `digest` (RFC 8017 section 8.1.2) with exactly
-    /// `salt_bytes` of salt. A digest or signature of the wrong length gives `false`.
-    pub(crate) fn verify_pss(
-        &self,
-        hash: PssHash,
-        digest: &[u8],
-        salt_bytes: usize,
-        signature: &[u8],
-    ) -> bool {
-        let Ok(salt_bytes) = i32::try_from(salt_bytes) else {
-            return false;
-        };
-        let md = hash.function();
-        // SAFETY: the RSA is live and shared as `Rsa` explains. AWS-LC reads exactly the given number of
-        // bytes of both slices after comparing them with what `md` and the key ask for.
-        let valid = unsafe {
-            ffi::RSA_verify_pss_mgf1(
-                self.0.pointer.as_ptr(),
-                digest.as_ptr(),
-                digest.len(),
-                md,
-                md,
-                salt_bytes,
-                signature.as_ptr(),
-                signature.len(),
-            )
-        };
-        if valid != 1 {
-            clear_error_queue();
-        }
-        valid == 1
-    }
-
     /// Whether `encoded` encodes `digest` with exactly `salt_bytes` of salt (RFC 8017 section 9.1.2). It is the result of
     /// the public operation, as long as the modulus.
     pub(crate) fn verify_pss_encoding(

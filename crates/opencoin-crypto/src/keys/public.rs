@@ -118,7 +118,8 @@ impl PublicKey {
         let signature = signature
             .to_padded_be_bytes(self.modulus_bytes())
             .ok_or(BadSignature)?;
-        if self.0.handle.verify_pss(hash, digest, salt_bytes, &signature) {
+        let encoded = self.raw_public(&signature).map_err(|_| BadSignature)?;
+        if self.verify_pss_encoding(hash, digest, salt_bytes, &encoded) {
             Ok(())
         } else {
             Err(BadSignature)
