@@ -4,11 +4,12 @@
 use crate::LANES;
 use crate::kernel::Instructions;
 use crate::modulus::{Modulus, Scratch, SecretExponent};
-use crate::numbers::Numbers;
-use crate::vector::LIMB_MAX;
+use crate::numbers::{Numbers, bit_length};
+use crate::vector::{LIMB_MAX, Limb};
 
 /// A modulus, and room to calculate.
 pub struct Calculation {
+    bits: usize,
     modulus: Modulus,
     scratch: Scratch,
 }
@@ -17,7 +18,7 @@ pub struct Calculation {
 #[derive(Clone)]
 pub struct Operand(Numbers);
 
-/// A secret exponent in windows.
+/// A secret exponent in windows, the same in all lanes.
 pub struct Exponent(SecretExponent);
 
 impl Calculation {
@@ -25,6 +26,7 @@ impl Calculation {
     #[must_use]
     pub fn new(instructions: Instructions, modulus: &[u8]) -> Option<Self> {
         Some(Self {
+            bits: bit_length(modulus),
             modulus: Modulus::new(instructions, modulus)?,
             scratch: Scratch::new(),
         })
@@ -51,7 +53,7 @@ impl Calculation {
     /// The modulus plus a number below it.
     #[must_use]
     pub fn plus_modulus(&self, number: &Operand) -> Operand {
-        let mut sum = Numbers::splat(self.modulus.limbs(), self.modulus.limbs().len());
+        let mut sum = self.modulus.limbs().clone();
         sum.add(&number.0);
         Operand(sum)
     }
@@ -59,7 +61,7 @@ impl Calculation {
     /// An exponent as long as the modulus.
     pub fn exponent(&self, mut limb: impl FnMut() -> u64) -> Exponent {
         let limbs: Vec<u64> = self.modulus.limbs().iter().map(|_| limb() & LIMB_MAX).collect();
-        Exponent(SecretExponent::new(&limbs, self.modulus.bits()))
+        Exponent(SecretExponent::new(&limbs, self.bits))
     }
 
     pub fn multiply(&mut self, x: &mut Operand, y: &Operand) {
@@ -75,8 +77,10 @@ impl Calculation {
         self.modulus.reduce_once(&mut x.0);
     }
 
+    /// Copies the number of this index in all lanes.
     pub fn look_up(&self, found: &mut Operand, table: &Operand, index: usize) {
-        self.modulus.kernel().look_up(&mut found.0, &table.0, index);
+        let indices = Limb([index as u64; LANES]);
+        self.modulus.kernel().look_up(&mut found.0, &table.0, &indices);
     }
 
     #[must_use]

@@ -1,7 +1,7 @@
 //! The kernels: Montgomery multiplication, squaring, products and table look-up for eight numbers at once.
 //!
-//! Numbers are little-endian limbs of 52 bits; a [`Limb`] holds the limb of one place of all eight numbers. All lanes
-//! share the modulus. The multiplication is almost-Montgomery (Gueron, "Efficient software implementations of modular
+//! Numbers are little-endian limbs of 52 bits; a [`Limb`] holds the limb of one place of all eight numbers. Each lane
+//! has its own modulus. The multiplication is almost-Montgomery (Gueron, "Efficient software implementations of modular
 //! exponentiation", 2012): with R = 2^(52 * limbs) it gives a number that is congruent to x * y / R and less than
 //! twice the modulus, without a final subtraction. [`HEADROOM_BITS`] says when this is right.
 //!
@@ -75,9 +75,9 @@ pub(crate) struct KernelModulus<'a> {
     pub(crate) instructions: Instructions,
     pub(crate) block: Block,
     /// A whole number of blocks.
-    pub(crate) limbs: &'a [u64],
+    pub(crate) limbs: &'a [Limb],
     /// -1 / m modulo 2^52.
-    pub(crate) negative_inverse: u64,
+    pub(crate) negative_inverse: &'a Limb,
 }
 
 /// Calls a kernel with the instructions and the block size that were chosen at run time.
@@ -113,17 +113,17 @@ impl KernelModulus<'_> {
         call!(square, self.instructions, self.block, self, x, scratch);
     }
 
-    /// Adds `x * shared` to `sum`, and leaves limbs of 52 bits. The factors have whole numbers of blocks, and `sum` is
-    /// as long as both together.
+    /// Adds `x * y` to `sum`, and leaves limbs of 52 bits. The factors have whole numbers of blocks, and `sum` is as
+    /// long as both together.
     #[expect(unsafe_code, reason = "calls code for a CPU that was detected")]
-    pub(crate) fn add_multiple(self, sum: &mut [Limb], x: &[Limb], shared: &[u64]) {
-        call!(add_multiple, self.instructions, self.block, sum, x, shared);
+    pub(crate) fn add_multiple(self, sum: &mut [Limb], x: &[Limb], y: &[Limb]) {
+        call!(add_multiple, self.instructions, self.block, sum, x, y);
     }
 
-    /// Copies the number `index` out of a table of numbers, and reads the whole table.
+    /// Copies a number out of a table of numbers, in each lane the one of that lane's index, and reads the whole table.
     #[expect(unsafe_code, reason = "calls code for a CPU that was detected")]
-    pub(crate) fn look_up(self, number: &mut [Limb], table: &[Limb], index: usize) {
-        call!(look_up, self.instructions, self.block, number, table, index);
+    pub(crate) fn look_up(self, number: &mut [Limb], table: &[Limb], indices: &Limb) {
+        call!(look_up, self.instructions, self.block, number, table, indices);
     }
 }
 
@@ -153,13 +153,13 @@ mod ifma {
     }
 
     #[target_feature(enable = "avx512f,avx512ifma")]
-    pub(super) fn add_multiple<const W: usize>(sum: &mut [Limb], x: &[Limb], shared: &[u64]) {
-        super::add_multiple::<Ifma, W>(sum, x, shared);
+    pub(super) fn add_multiple<const W: usize>(sum: &mut [Limb], x: &[Limb], y: &[Limb]) {
+        super::add_multiple::<Ifma, W>(sum, x, y);
     }
 
     #[target_feature(enable = "avx512f,avx512ifma")]
-    pub(super) fn look_up<const W: usize>(number: &mut [Limb], table: &[Limb], index: usize) {
-        super::look_up::<Ifma, W>(number, table, index);
+    pub(super) fn look_up<const W: usize>(number: &mut [Limb], table: &[Limb], indices: &Limb) {
+        super::look_up::<Ifma, W>(number, table, indices);
     }
 }
 
@@ -181,7 +181,7 @@ fn multiply<V: Vector, const W: usize>(
     let (y_blocks, _) = y.as_chunks::<W>();
     for (i, x_block) in x_blocks.iter().enumerate() {
         for (j, y_block) in y_blocks.iter().enumerate() {
-            add_product::<V, _, W>(&mut product[(i + j) * W..], x_block, y_block);
+            add_product::<V, W>(&mut product[(i + j) * W..], x_block, y_block);
         }
     }
     reduce::<V, W>(modulus, x, product, quotients);
@@ -201,7 +201,7 @@ fn square<V: Vector, const W: usize>(
     for (i, block) in blocks.iter().enumerate() {
         add_triangle::<V, W>(&mut product[2 * i * W..], block);
         for (j, other) in blocks.iter().enumerate().skip(i + 1) {
-            add_product::<V, _, W>(&mut product[(i + j) * W..], block, other);
+            add_product::<V, W>(&mut product[(i + j) * W..], block, other);
         }
     }
     // All products of different limbs count twice, and those of equal limbs once.
@@ -216,16 +216,13 @@ fn square<V: Vector, const W: usize>(
 }
 
 #[inline(always)]
-fn add_multiple<V: Vector, const W: usize>(sum: &mut [Limb], x: &[Limb], shared: &[u64]) {
-    assert!(
-        sum.len() == x.len() + shared.len(),
-        "the sum has room for the product"
-    );
-    let (shared_blocks, _) = shared.as_chunks::<W>();
+fn add_multiple<V: Vector, const W: usize>(sum: &mut [Limb], x: &[Limb], y: &[Limb]) {
+    assert!(sum.len() == x.len() + y.len(), "the sum has room for the product");
     let (x_blocks, _) = x.as_chunks::<W>();
-    for (i, shared_block) in shared_blocks.iter().enumerate() {
-        for (j, x_block) in x_blocks.iter().enumerate() {
-            add_product::<V, _, W>(&mut sum[(i + j) * W..], Shared(shared_block), x_block);
+    let (y_blocks, _) = y.as_chunks::<W>();
+    for (i, x_block) in x_blocks.iter().enumerate() {
+        for (j, y_block) in y_blocks.iter().enumerate() {
+            add_product::<V, W>(&mut sum[(i + j) * W..], x_block, y_block);
         }
     }
     let mut carry = V::zero();
@@ -235,18 +232,16 @@ fn add_multiple<V: Vector, const W: usize>(sum: &mut [Limb], x: &[Limb], shared:
 }
 
 #[inline(always)]
-fn look_up<V: Vector, const W: usize>(number: &mut [Limb], table: &[Limb], index: usize) {
+fn look_up<V: Vector, const W: usize>(number: &mut [Limb], table: &[Limb], indices: &Limb) {
     let limbs = number.len();
+    let indices = V::load(indices);
     let (blocks, _) = number.as_chunks_mut::<W>();
     for (i, block) in blocks.iter_mut().enumerate() {
         let mut found = [V::zero(); W];
         for (place, entry) in table.chunks_exact(limbs).enumerate() {
-            // All ones where the place is the index. The black box hides from the compiler that it is a condition.
-            let differs = place ^ index;
-            let is_found = black_box(((differs as u64).wrapping_sub(1) >> 63).wrapping_neg());
-            let is_found = V::splat(is_found);
+            let place = V::splat(place as u64);
             for (found, limb) in found.iter_mut().zip(&entry[i * W..][..W]) {
-                *found = found.or(V::load(limb).and(is_found));
+                *found = found.replace_where_equal(place, indices, V::load(limb));
             }
         }
         for (limb, found) in block.iter_mut().zip(found) {
@@ -275,28 +270,6 @@ fn clear<V: Vector>(limbs: &mut [Limb]) {
     }
 }
 
-/// A factor of a product: a number in each lane, or one that all lanes share.
-trait Factor<V>: Copy {
-    fn limb(self, place: usize) -> V;
-}
-
-impl<V: Vector, const W: usize> Factor<V> for &[Limb; W] {
-    #[inline(always)]
-    fn limb(self, place: usize) -> V {
-        V::load(&self[place])
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Shared<'a, const W: usize>(&'a [u64; W]);
-
-impl<V: Vector, const W: usize> Factor<V> for Shared<'_, W> {
-    #[inline(always)]
-    fn limb(self, place: usize) -> V {
-        V::splat(self.0[place])
-    }
-}
-
 /// Splits the first `2 * W` limbs off, in halves.
 #[inline(always)]
 fn halves<const W: usize>(sum: &mut [Limb]) -> (&mut [Limb; W], &mut [Limb; W]) {
@@ -306,7 +279,7 @@ fn halves<const W: usize>(sum: &mut [Limb]) -> (&mut [Limb; W], &mut [Limb; W]) 
 
 /// Adds `a * b` to the columns of `sum`, without carrying between them.
 #[inline(always)]
-fn add_product<V: Vector, A: Factor<V>, const W: usize>(sum: &mut [Limb], a: A, b: &[Limb; W]) {
+fn add_product<V: Vector, const W: usize>(sum: &mut [Limb], a: &[Limb; W], b: &[Limb; W]) {
     let (low, high) = halves::<W>(sum);
     // The columns that the current row adds to, except for the highest.
     let mut columns: [V; W] = std::array::from_fn(|place| V::load(&low[place]));
@@ -315,11 +288,11 @@ fn add_product<V: Vector, A: Factor<V>, const W: usize>(sum: &mut [Limb], a: A, 
         // registers, and stores it on the stack.
         let a = black_box(a);
         let b_limb = V::load(&b[row]);
-        let mut a_limb = a.limb(0);
+        let mut a_limb = V::load(&a[0]);
         columns[0].add_low(a_limb, b_limb).store(&mut low[row]);
         for place in 1..W {
             let column = columns[place].add_high(a_limb, b_limb);
-            a_limb = a.limb(place);
+            a_limb = V::load(&a[place]);
             columns[place - 1] = column.add_low(a_limb, b_limb);
         }
         columns[W - 1] = V::load(&high[row]).add_high(a_limb, b_limb);
@@ -384,7 +357,7 @@ fn reduce<V: Vector, const W: usize>(
             quotients,
         );
         for (j, block) in blocks.iter().enumerate().skip(1) {
-            add_product::<V, _, W>(&mut product[(i + j) * W..], Shared(block), quotients);
+            add_product::<V, W>(&mut product[(i + j) * W..], block, quotients);
         }
     }
     let mut carry = V::zero();
@@ -398,22 +371,22 @@ fn reduce<V: Vector, const W: usize>(
 #[inline(always)]
 fn clear_block<V: Vector, const W: usize>(
     sum: &mut [Limb],
-    modulus: &[u64; W],
-    negative_inverse: u64,
+    modulus: &[Limb; W],
+    negative_inverse: &Limb,
     quotients: &mut [Limb; W],
 ) {
     let (low, high) = halves::<W>(sum);
     let mut columns: [V; W] = std::array::from_fn(|place| V::load(&low[place]));
-    let negative_inverse = V::splat(negative_inverse);
+    let negative_inverse = V::load(negative_inverse);
     for row in 0..W {
         let modulus = black_box(modulus);
         let quotient = V::zero().add_low(columns[0], negative_inverse);
         quotient.store(&mut quotients[row]);
-        let mut limb = V::splat(modulus[0]);
+        let mut limb = V::load(&modulus[0]);
         let carry = columns[0].add_low(quotient, limb).carry();
         for place in 1..W {
             let column = columns[place].add_high(quotient, limb);
-            limb = V::splat(modulus[place]);
+            limb = V::load(&modulus[place]);
             columns[place - 1] = column.add_low(quotient, limb);
         }
         columns[W - 1] = V::load(&high[row]).add_high(quotient, limb);

@@ -1,7 +1,8 @@
-//! An odd modulus, and calculation modulo it in eight lanes.
+//! An odd modulus for each of eight lanes, and calculation modulo them.
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::LANES;
 use crate::kernel::{Block, HEADROOM_BITS, Instructions, KernelModulus, SCRATCH_LIMBS};
 use crate::numbers::{Numbers, bit_length, shared_from_be_bytes};
 use crate::vector::{LIMB_BITS, LIMB_MAX, Limb};
@@ -13,13 +14,13 @@ const WINDOW_BITS: usize = 4;
 /// A modulus of fewer bits is refused. RSA has none so small.
 const MODULUS_BITS_MIN: usize = 128;
 
-/// An odd modulus. Erased when dropped.
+/// An odd modulus in each lane, all of the same shape. Erased when dropped.
 pub(crate) struct Modulus {
     instructions: Instructions,
     block: Block,
-    limbs: Zeroizing<Vec<u64>>,
-    bits: usize,
-    negative_inverse: u64,
+    limbs: Numbers,
+    /// -1 / m modulo 2^52, one limb.
+    negative_inverse: Numbers,
     /// R modulo m: the Montgomery form of 1.
     one: Numbers,
     /// R^2 modulo m: a product with it is in Montgomery form.
@@ -29,11 +30,11 @@ pub(crate) struct Modulus {
 /// Room for the kernels. It holds secrets, and is erased when dropped.
 pub(crate) struct Scratch(Box<[Limb; SCRATCH_LIMBS]>);
 
-/// A secret exponent in windows, the highest first. Erased when dropped.
-pub(crate) struct SecretExponent(Zeroizing<Vec<u8>>);
+/// A secret exponent for each lane, in windows, the highest first. Erased when dropped.
+pub(crate) struct SecretExponent(Zeroizing<Vec<[u8; LANES]>>);
 
 impl Modulus {
-    /// `None` when the big-endian number is even, or of an unsupported length.
+    /// The same modulus in all lanes. `None` when the big-endian number is even, or of an unsupported length.
     pub(crate) fn new(instructions: Instructions, bytes: &[u8]) -> Option<Self> {
         let bits = bit_length(bytes);
         if bits < MODULUS_BITS_MIN || bytes.last().is_none_or(|byte| byte % 2 == 0) {
@@ -44,22 +45,40 @@ impl Modulus {
         let mut modulus = Self {
             instructions,
             block,
-            bits,
-            negative_inverse: negative_inverse(limbs[0]),
+            limbs: Numbers::splat(&limbs, limbs.len()),
+            negative_inverse: Numbers::splat(&[negative_inverse(limbs[0])], 1),
             one: Numbers::zero(limbs.len()),
             r_squared: Numbers::zero(limbs.len()),
-            limbs,
         };
-        modulus.prepare();
+        modulus.prepare(bits);
         Some(modulus)
     }
 
-    fn prepare(&mut self) {
+    /// In each lane, the modulus of that lane in the one of `moduli` that `choice` names. All have the same shape.
+    pub(crate) fn side_by_side(moduli: &[&Self], choice: impl Fn(usize) -> usize) -> Self {
+        let Self {
+            instructions, block, ..
+        } = *moduli[0];
+        let numbers = |of: fn(&Self) -> &Numbers| {
+            let numbers: Vec<&Numbers> = moduli.iter().map(|modulus| of(modulus)).collect();
+            Numbers::side_by_side(&numbers, &choice)
+        };
+        Self {
+            instructions,
+            block,
+            limbs: numbers(|modulus| &modulus.limbs),
+            negative_inverse: numbers(|modulus| &modulus.negative_inverse),
+            one: numbers(|modulus| &modulus.one),
+            r_squared: numbers(|modulus| &modulus.r_squared),
+        }
+    }
+
+    fn prepare(&mut self, bits: usize) {
         let r_bits = self.limbs.len() * LIMB_BITS;
         // 2^(bits - 1) is less than the modulus. Doubled until it is R.
         let mut power = Numbers::zero(self.limbs.len());
-        let highest = self.bits - 1;
-        power[highest / LIMB_BITS] = Limb([1 << (highest % LIMB_BITS); crate::LANES]);
+        let highest = bits - 1;
+        power[highest / LIMB_BITS] = Limb([1 << (highest % LIMB_BITS); LANES]);
         for _ in highest..r_bits {
             self.double(&mut power);
         }
@@ -79,12 +98,7 @@ impl Modulus {
         x.subtract_if_not_less(&self.limbs);
     }
 
-    /// The length of the modulus in bits.
-    pub(crate) fn bits(&self) -> usize {
-        self.bits
-    }
-
-    pub(crate) fn limbs(&self) -> &[u64] {
+    pub(crate) fn limbs(&self) -> &Numbers {
         &self.limbs
     }
 
@@ -98,7 +112,7 @@ impl Modulus {
             instructions: self.instructions,
             block: self.block,
             limbs: &self.limbs,
-            negative_inverse: self.negative_inverse,
+            negative_inverse: &self.negative_inverse[0],
         }
     }
 
@@ -141,7 +155,7 @@ impl Modulus {
         }
     }
 
-    /// `base ^ exponent`, all in Montgomery form, in a time that depends only on the lengths: fixed windows, each with
+    /// `base ^ exponent`, both powers in Montgomery form, in a time that depends only on the lengths: fixed windows, each with
     /// the same squarings, one look-up that reads the whole table (Gueron and Krasnov, "Software implementation of
     /// modular exponentiation, using advanced vector instructions architectures", 2012), and one multiplication.
     pub(crate) fn raise_to_secret(
@@ -160,7 +174,8 @@ impl Modulus {
         }
         let mut factor = Numbers::zero(limbs);
         for (place, window) in exponent.0.iter().enumerate() {
-            self.kernel().look_up(&mut factor, &table, usize::from(*window));
+            let indices = Limb(window.map(u64::from));
+            self.kernel().look_up(&mut factor, &table, &indices);
             if place == 0 {
                 power.copy_from_slice(&factor);
                 continue;
@@ -187,15 +202,23 @@ impl Drop for Scratch {
 }
 
 impl SecretExponent {
-    /// The exponent of these limbs, below 2^`bits`.
+    /// The exponent of these limbs, below 2^`bits`, in all lanes.
     pub(crate) fn new(limbs: &[u64], bits: usize) -> Self {
         const { assert!(LIMB_BITS.is_multiple_of(WINDOW_BITS), "no window spans two limbs") };
         let window = |index: usize| {
             let bit = index * WINDOW_BITS;
-            (limbs[bit / LIMB_BITS] >> (bit % LIMB_BITS)) as u8 & ((1 << WINDOW_BITS) - 1)
+            [(limbs[bit / LIMB_BITS] >> (bit % LIMB_BITS)) as u8 & ((1 << WINDOW_BITS) - 1); LANES]
         };
         let windows = (0..bits.div_ceil(WINDOW_BITS)).rev();
         Self(Zeroizing::new(windows.map(window).collect()))
+    }
+
+    /// In each lane, the exponent of that lane in the one of `exponents` that `choice` names. All have as many windows.
+    pub(crate) fn side_by_side(exponents: &[&Self], choice: impl Fn(usize) -> usize) -> Self {
+        let windows = 0..exponents[0].0.len();
+        let lane = |window: usize, lane: usize| exponents[choice(lane)].0[window][lane];
+        let side_by_side = windows.map(|window| std::array::from_fn(|index| lane(window, index)));
+        Self(Zeroizing::new(side_by_side.collect()))
     }
 }
 

@@ -62,13 +62,15 @@ impl Numbers {
         output
     }
 
-    /// Subtracts `shared` in the lanes that are not less than it. All limbs have 52 bits.
-    pub(crate) fn subtract_if_not_less(&mut self, shared: &[u64]) {
+    /// Subtracts `other` in the lanes that are not less than it. All limbs have 52 bits.
+    pub(crate) fn subtract_if_not_less(&mut self, other: &[Limb]) {
         let mut borrow = [0_u64; LANES];
         let mut difference = Self::zero(self.len());
-        for ((limb, word), result) in self.iter().zip(shared).zip(difference.iter_mut()) {
+        for ((limb, other), result) in self.iter().zip(other).zip(difference.iter_mut()) {
             for lane in 0..LANES {
-                let signed = limb.0[lane].wrapping_sub(*word).wrapping_sub(borrow[lane]);
+                let signed = limb.0[lane]
+                    .wrapping_sub(other.0[lane])
+                    .wrapping_sub(borrow[lane]);
                 result.0[lane] = signed & LIMB_MAX;
                 borrow[lane] = signed >> 63;
             }
@@ -82,12 +84,12 @@ impl Numbers {
         }
     }
 
-    /// Adds `times * shared` and subtracts `other`, with a result that is not negative. `times` is small.
-    pub(crate) fn add_multiple_and_subtract(&mut self, times: u64, shared: &[u64], other: &Self) {
+    /// Adds `times * summand` and subtracts `other`, with a result that is not negative. `times` is small.
+    pub(crate) fn add_multiple_and_subtract(&mut self, times: u64, summand: &[Limb], other: &Self) {
         let mut carry = [0_i64; LANES];
-        for ((limb, word), other) in self.iter_mut().zip(shared).zip(other.iter()) {
+        for ((limb, summand), other) in self.iter_mut().zip(summand).zip(other.iter()) {
             for lane in 0..LANES {
-                let positive = limb.0[lane] + times * word;
+                let positive = limb.0[lane] + times * summand.0[lane];
                 let sum = positive.cast_signed() - other.0[lane].cast_signed() + carry[lane];
                 limb.0[lane] = sum.cast_unsigned() & LIMB_MAX;
                 carry[lane] = sum >> LIMB_BITS;
@@ -103,6 +105,25 @@ impl Numbers {
                 let sum = limb.0[lane] + other.0[lane] + carry[lane];
                 limb.0[lane] = sum & LIMB_MAX;
                 carry[lane] = sum >> LIMB_BITS;
+            }
+        }
+    }
+
+    /// In each lane, the number of that lane in the one of `choices` that `choice` names.
+    pub(crate) fn side_by_side(choices: &[&Self], choice: impl Fn(usize) -> usize) -> Self {
+        let mut numbers = Self::zero(choices[0].len());
+        for (place, from) in choices.iter().enumerate() {
+            numbers.copy_lanes(from, |lane| (choice(lane) == place).then_some(lane));
+        }
+        numbers
+    }
+
+    /// Each lane gets the number of the lane of `other` that `source` names, or keeps its own.
+    pub(crate) fn copy_lanes(&mut self, other: &[Limb], source: impl Fn(usize) -> Option<usize>) {
+        let sources: [Option<usize>; LANES] = std::array::from_fn(source);
+        for (limb, other) in self.iter_mut().zip(other) {
+            for (word, source) in limb.0.iter_mut().zip(sources) {
+                *word = source.map_or(*word, |source| other.0[source]);
             }
         }
     }

@@ -30,7 +30,8 @@ pub(crate) trait Vector: Copy {
     /// Addition modulo 2^64.
     fn plus(self, other: Self) -> Self;
     fn and(self, other: Self) -> Self;
-    fn or(self, other: Self) -> Self;
+    /// `other` in the lanes where `a` equals `b`, and `self` in the others.
+    fn replace_where_equal(self, a: Self, b: Self, other: Self) -> Self;
     /// All bits above the lowest [`LIMB_BITS`], moved down.
     fn carry(self) -> Self;
     /// `self + (a * b) % 2^52` of the lowest 52 bits of `a` and `b`.
@@ -87,8 +88,15 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
-    fn or(self, other: Self) -> Self {
-        self.each(other, |a, b| a | b)
+    fn replace_where_equal(self, a: Self, b: Self, other: Self) -> Self {
+        let lane = |lane: usize| {
+            if a.0[lane] == b.0[lane] {
+                other.0[lane]
+            } else {
+                self.0[lane]
+            }
+        };
+        Self(std::array::from_fn(lane))
     }
 
     #[inline(always)]
@@ -117,9 +125,9 @@ mod ifma {
     #![expect(unsafe_code, reason = "instructions that not every CPU has")]
 
     use std::arch::x86_64::{
-        __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512, _mm512_madd52hi_epu64,
-        _mm512_madd52lo_epu64, _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_srli_epi64,
-        _mm512_store_si512,
+        __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi64_mask, _mm512_load_si512,
+        _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_mov_epi64, _mm512_set1_epi64,
+        _mm512_setzero_si512, _mm512_srli_epi64, _mm512_store_si512,
     };
 
     use super::{LIMB_BITS, Limb, Vector};
@@ -170,9 +178,9 @@ mod ifma {
         }
 
         #[inline(always)]
-        fn or(self, other: Self) -> Self {
+        fn replace_where_equal(self, a: Self, b: Self, other: Self) -> Self {
             // SAFETY: the CPU has AVX-512F, see the type.
-            Self(unsafe { _mm512_or_si512(self.0, other.0) })
+            Self(unsafe { _mm512_mask_mov_epi64(self.0, _mm512_cmpeq_epi64_mask(a.0, b.0), other.0) })
         }
 
         #[inline(always)]

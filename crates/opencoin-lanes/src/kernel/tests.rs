@@ -61,38 +61,47 @@ fn number_of_bits(rng: &mut ChaCha20Rng, limbs: usize, bits: usize, kind: Limbs)
     number
 }
 
-/// An odd modulus with all bits that the headroom leaves.
-fn modulus(rng: &mut ChaCha20Rng, limbs: usize, kind: Limbs) -> Vec<u64> {
-    let bits = limbs * LIMB_BITS - HEADROOM_BITS;
-    let mut modulus: Vec<u64> = (0..limbs).map(|_| draw(rng, kind)).collect();
-    modulus[0] |= 1;
-    modulus[limbs - 1] &= (1 << (LIMB_BITS - HEADROOM_BITS)) - 1;
-    modulus[(bits - 1) / LIMB_BITS] |= 1 << ((bits - 1) % LIMB_BITS);
-    modulus
+/// An odd modulus for each lane, with all bits that the headroom leaves.
+struct Modulus {
+    limbs: Vec<Limb>,
+    negative_inverse: Limb,
 }
 
-fn value(limbs: impl DoubleEndedIterator<Item = u64>) -> BigUint {
-    limbs
-        .rev()
-        .fold(BigUint::default(), |value, limb| (value << LIMB_BITS) + limb)
+impl Modulus {
+    fn draw(rng: &mut ChaCha20Rng, limbs: usize, kind: Limbs) -> Self {
+        let bits = limbs * LIMB_BITS - HEADROOM_BITS;
+        let mut modulus = number_of_bits(rng, limbs, bits, kind);
+        modulus[0].0 = modulus[0].0.map(|word| word | 1);
+        let highest = &mut modulus[(bits - 1) / LIMB_BITS].0;
+        *highest = highest.map(|word| word | 1 << ((bits - 1) % LIMB_BITS));
+        Self {
+            negative_inverse: Limb(modulus[0].0.map(negative_inverse)),
+            limbs: modulus,
+        }
+    }
+
+    fn kernel(&self, instructions: Instructions, block: Block) -> KernelModulus<'_> {
+        KernelModulus {
+            instructions,
+            block,
+            limbs: &self.limbs,
+            negative_inverse: &self.negative_inverse,
+        }
+    }
 }
 
-fn value_of_lane(number: &[Limb], lane: usize) -> BigUint {
-    value(number.iter().map(|limb| limb.0[lane]))
-}
-
-fn kernel(instructions: Instructions, block: Block, limbs: &[u64]) -> KernelModulus<'_> {
+fn negative_inverse(limb: u64) -> u64 {
     let r = BigUint::from(1_u8) << LIMB_BITS;
-    let inverse = BigUint::from(limbs[0]).mod_inverse(&r).expect("odd");
+    let inverse = BigUint::from(limb).mod_inverse(&r).expect("odd");
     let inverse = inverse.to_biguint().expect("reduced").to_bytes_le();
     let mut word = [0; 8];
     word[..inverse.len()].copy_from_slice(&inverse);
-    KernelModulus {
-        instructions,
-        block,
-        limbs,
-        negative_inverse: u64::from_le_bytes(word).wrapping_neg() & LIMB_MAX,
-    }
+    u64::from_le_bytes(word).wrapping_neg() & LIMB_MAX
+}
+
+fn value_of_lane(number: &[Limb], lane: usize) -> BigUint {
+    let words = number.iter().rev().map(|limb| limb.0[lane]);
+    words.fold(BigUint::default(), |value, word| (value << LIMB_BITS) + word)
 }
 
 fn scratch() -> Box<[Limb; SCRATCH_LIMBS]> {
@@ -128,15 +137,15 @@ fn squared(kernel: KernelModulus<'_>, x: &[Limb]) -> Vec<Limb> {
 }
 
 /// `product` is x * y / R modulo m, below 2 * m, in limbs of 52 bits.
-fn check_product(product: &[Limb], x: &[Limb], y: &[Limb], modulus: &[u64]) {
+fn check_product(product: &[Limb], x: &[Limb], y: &[Limb], modulus: &Modulus) {
     assert!(
         product
             .iter()
             .all(|limb| limb.0.iter().all(|word| *word <= LIMB_MAX))
     );
-    let m = value(modulus.iter().copied());
-    let r = BigUint::from(1_u8) << (LIMB_BITS * modulus.len());
+    let r = BigUint::from(1_u8) << (LIMB_BITS * modulus.limbs.len());
     for lane in 0..LANES {
+        let m = value_of_lane(&modulus.limbs, lane);
         let product = value_of_lane(product, lane);
         assert!(product < &m * 2_u8);
         let expected = value_of_lane(x, lane) * value_of_lane(y, lane);
@@ -150,8 +159,8 @@ fn products_are_right_and_below_twice_the_modulus() {
         // Factors below 8 * m: m has eight bits less than R, of which it sets the highest.
         let bits = limbs * LIMB_BITS - HEADROOM_BITS + 2;
         for kind in KINDS {
-            let modulus = modulus(rng, limbs, kind);
-            let kernel = kernel(Instructions::PORTABLE, block, &modulus);
+            let modulus = Modulus::draw(rng, limbs, kind);
+            let kernel = modulus.kernel(Instructions::PORTABLE, block);
             for (of_x, of_y) in KINDS.into_iter().flat_map(|x| KINDS.map(|y| (x, y))) {
                 let x = number_of_bits(rng, limbs, bits, of_x);
                 let y = number_of_bits(rng, limbs, bits, of_y);
@@ -165,9 +174,9 @@ fn products_are_right_and_below_twice_the_modulus() {
 #[test]
 fn one_factor_may_be_any_number_of_as_many_limbs() {
     each_shape(|rng, block, limbs| {
-        let modulus = modulus(rng, limbs, Limbs::Ones);
-        let kernel = kernel(Instructions::PORTABLE, block, &modulus);
-        let mut less_one: Vec<Limb> = modulus.iter().map(|limb| Limb([*limb; LANES])).collect();
+        let modulus = Modulus::draw(rng, limbs, Limbs::Ones);
+        let kernel = modulus.kernel(Instructions::PORTABLE, block);
+        let mut less_one = modulus.limbs.clone();
         less_one[0].0 = less_one[0].0.map(|word| word - 1);
         for kind in KINDS {
             let x = number(rng, limbs, kind);
@@ -182,9 +191,9 @@ fn avx512_multiplies_and_squares_like_the_model() {
     let Some(instructions) = avx512() else { return };
     each_shape(|rng, block, limbs| {
         for of_modulus in KINDS {
-            let modulus = modulus(rng, limbs, of_modulus);
-            let model = kernel(Instructions::PORTABLE, block, &modulus);
-            let tested = kernel(instructions, block, &modulus);
+            let modulus = Modulus::draw(rng, limbs, of_modulus);
+            let model = modulus.kernel(Instructions::PORTABLE, block);
+            let tested = modulus.kernel(instructions, block);
             for (of_x, of_y) in KINDS.into_iter().flat_map(|x| KINDS.map(|y| (x, y))) {
                 for _ in 0..ROUNDS {
                     let (x, y) = (number(rng, limbs, of_x), number(rng, limbs, of_y));
@@ -207,25 +216,25 @@ fn avx512_multiplies_and_squares_like_the_model() {
 #[test]
 fn multiples_are_added_without_reduction() {
     each_shape(|rng, block, limbs| {
-        let modulus = modulus(rng, limbs, Limbs::Random);
-        let model = kernel(Instructions::PORTABLE, block, &modulus);
-        let tested = avx512().map(|instructions| kernel(instructions, block, &modulus));
+        let modulus = Modulus::draw(rng, limbs, Limbs::Random);
+        let model = modulus.kernel(Instructions::PORTABLE, block);
+        let tested = avx512().map(|instructions| modulus.kernel(instructions, block));
         for count in 1..=LIMBS_MAX / limbs {
-            for (of_x, of_shared) in KINDS.into_iter().flat_map(|x| KINDS.map(|y| (x, y))) {
+            for (of_x, of_y) in KINDS.into_iter().flat_map(|x| KINDS.map(|y| (x, y))) {
                 let x = number(rng, limbs, of_x);
-                let shared: Vec<u64> = (0..limbs * count).map(|_| draw(rng, of_shared)).collect();
-                // A summand as long as the shared factor, as in the recombination.
+                let y = number(rng, limbs * count, of_y);
+                // A summand as long as the second factor, as in the recombination.
                 let mut sum = number(rng, limbs * count, Limbs::Mixed);
                 sum.resize(limbs * (count + 1), Limb::default());
                 let before = sum.clone();
-                model.add_multiple(&mut sum, &x, &shared);
+                model.add_multiple(&mut sum, &x, &y);
                 for lane in 0..LANES {
-                    let product = value_of_lane(&x, lane) * value(shared.iter().copied());
+                    let product = value_of_lane(&x, lane) * value_of_lane(&y, lane);
                     assert_eq!(value_of_lane(&sum, lane), value_of_lane(&before, lane) + product);
                 }
                 if let Some(tested) = tested {
                     let mut same = before;
-                    tested.add_multiple(&mut same, &x, &shared);
+                    tested.add_multiple(&mut same, &x, &y);
                     assert_eq!(same, sum, "{block:?} {limbs} {count}");
                 }
             }
@@ -234,22 +243,23 @@ fn multiples_are_added_without_reduction() {
 }
 
 #[test]
-fn look_up_copies_the_entry_of_the_index() {
+fn look_up_copies_the_entry_of_each_lane() {
     let all = [Some(Instructions::PORTABLE), avx512()];
     each_shape(|rng, block, limbs| {
-        let modulus = modulus(rng, limbs, Limbs::Random);
+        let modulus = Modulus::draw(rng, limbs, Limbs::Random);
         for entries in [1, 2, 16, 32] {
             let table = number(rng, limbs * entries, Limbs::Random);
             for instructions in all.into_iter().flatten() {
-                let kernel = kernel(instructions, block, &modulus);
-                for index in 0..entries {
+                let kernel = modulus.kernel(instructions, block);
+                for first in 0..entries {
+                    let index = |lane: usize| (first + 3 * lane) % entries;
+                    let indices = Limb(std::array::from_fn(|lane| index(lane) as u64));
                     let mut found = number(rng, limbs, Limbs::Ones);
-                    kernel.look_up(&mut found, &table, index);
-                    assert_eq!(
-                        found,
-                        table[index * limbs..][..limbs],
-                        "{block:?} {limbs} {index}"
-                    );
+                    kernel.look_up(&mut found, &table, &indices);
+                    for lane in 0..LANES {
+                        let expected = value_of_lane(&table[index(lane) * limbs..][..limbs], lane);
+                        assert_eq!(value_of_lane(&found, lane), expected, "{block:?} {limbs} {first}");
+                    }
                 }
             }
         }

@@ -75,12 +75,36 @@ fn the_powers_of_r_are_reduced() {
 fn an_exponent_is_split_into_windows_from_the_highest() {
     // Limbs of 13 windows each.
     let exponent = SecretExponent::new(&[0x123_4567_89ab_cdef & LIMB_MAX, 0xf], 56);
-    assert_eq!(
-        *exponent.0,
-        [0xf, 3, 4, 5, 6, 7, 8, 9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf]
-    );
+    let windows: [u8; 14] = [0xf, 3, 4, 5, 6, 7, 8, 9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf];
+    assert_eq!(*exponent.0, windows.map(|window| [window; LANES]));
     let exponent = SecretExponent::new(&[0, 0], 101);
-    assert_eq!(*exponent.0, [0; 26]);
+    assert_eq!(*exponent.0, [[0; LANES]; 26]);
+}
+
+#[test]
+fn each_lane_has_its_modulus_and_exponent() {
+    let bits = 683;
+    let primes = [odd(bits), odd(bits) + 2_u8, odd(bits - 1)];
+    let exponents = [&primes[0] >> 1, BigUint::from(3_u8), &primes[2] - 1_u8];
+    let choice = |lane: usize| [0, 2, 1, 1, 0, 2, 0, 1][lane];
+    let moduli = primes.each_ref().map(modulus);
+    let limbs = moduli[0].limbs().len();
+    let windows = exponents
+        .each_ref()
+        .map(|exponent| SecretExponent::new(&shared_from_be_bytes(&exponent.to_bytes_be(), limbs), bits));
+    let modulus = Modulus::side_by_side(&moduli.each_ref(), choice);
+    let exponent = SecretExponent::side_by_side(&windows.each_ref(), choice);
+    let inputs: [[u8; 1]; LANES] = std::array::from_fn(|lane| [lane as u8 + 2]);
+    let mut base = Numbers::from_be_bytes(&inputs.each_ref().map(|input| &input[..]), limbs);
+    let scratch = &mut Scratch::new();
+    modulus.multiply(&mut base, modulus.r_squared(), scratch);
+    let mut power = modulus.raise_to_secret(&base, &exponent, scratch);
+    modulus.leave_montgomery_form(&mut power, scratch);
+    modulus.reduce_once(&mut power);
+    for (lane, [input]) in inputs.into_iter().enumerate() {
+        let expected = BigUint::from(input).modpow(&exponents[choice(lane)], &primes[choice(lane)]);
+        assert_eq!(value(&power, lane), expected, "{lane}");
+    }
 }
 
 #[test]

@@ -53,14 +53,14 @@ proptest! {
     }
 
     #[test]
-    fn a_number_is_subtracted_where_it_is_not_greater(lanes in eight(5), shared in limbs(5), equal in 0..LANES) {
+    fn a_number_is_subtracted_where_it_is_not_greater(lanes in eight(5), other in eight(5), equal in 0..LANES) {
         let mut lanes = lanes;
-        lanes[equal].clone_from(&shared);
+        lanes[equal].clone_from(&other[equal]);
         let mut numbers = of_lanes(&lanes);
-        numbers.subtract_if_not_less(&shared);
-        for (lane, before) in lanes.iter().enumerate() {
-            let (before, shared) = (value(before), value(&shared));
-            let expected = if before < shared { before } else { before - shared };
+        numbers.subtract_if_not_less(&of_lanes(&other));
+        for (lane, (before, other)) in lanes.iter().zip(&other).enumerate() {
+            let (before, other) = (value(before), value(other));
+            let expected = if before < other { before } else { before - other };
             prop_assert_eq!(lane_value(&numbers, lane), expected);
         }
     }
@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn a_multiple_is_added_before_a_number_is_subtracted(
         lanes in eight(5),
-        shared in limbs(5),
+        summand in eight(5),
         other in eight(5),
         times in 1_u64..=16,
     ) {
@@ -77,12 +77,14 @@ proptest! {
             lanes.into_iter().map(|mut limbs| { limbs[4] >>= 8; limbs }).collect()
         };
         let (lanes, other) = (small(lanes), small(other));
-        let mut shared = shared;
-        shared[4] = shared[4] >> 8 | 1 << 43;
+        let mut summand = small(summand);
+        for limbs in &mut summand {
+            limbs[4] |= 1 << 43;
+        }
         let mut numbers = of_lanes(&lanes);
-        numbers.add_multiple_and_subtract(times + 1, &shared, &of_lanes(&other));
-        for (lane, (before, other)) in lanes.iter().zip(&other).enumerate() {
-            let expected = value(before) + value(&shared) * (times + 1) - value(other);
+        numbers.add_multiple_and_subtract(times + 1, &of_lanes(&summand), &of_lanes(&other));
+        for (lane, ((before, summand), other)) in lanes.iter().zip(&summand).zip(&other).enumerate() {
+            let expected = value(before) + value(summand) * (times + 1) - value(other);
             prop_assert_eq!(lane_value(&numbers, lane), expected);
         }
     }
@@ -111,6 +113,24 @@ proptest! {
         }
         prop_assert_eq!(numbers.equal(&other), changed.map(|changed| !changed));
     }
+}
+
+#[test]
+fn lanes_are_copied_from_other_lanes() {
+    let numbered = |first: u64| {
+        of_lanes(
+            &(0..LANES as u64)
+                .map(|lane| vec![first + lane, 100 * (first + lane)])
+                .collect::<Vec<_>>(),
+        )
+    };
+    let (low, high) = (numbered(0), numbered(10));
+    let chosen = Numbers::side_by_side(&[&low, &high], |lane| lane / 5);
+    assert_eq!(chosen[0].0, [0, 1, 2, 3, 4, 15, 16, 17]);
+    assert_eq!(chosen[1].0, [0, 100, 200, 300, 400, 1500, 1600, 1700]);
+    let mut moved = low;
+    moved.copy_lanes(&high, |lane| (lane < 3).then(|| lane + 5));
+    assert_eq!(moved[0].0, [15, 16, 17, 3, 4, 5, 6, 7]);
 }
 
 #[test]

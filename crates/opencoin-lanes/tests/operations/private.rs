@@ -8,10 +8,10 @@ use opencoin_lanes::{Instructions, LANES};
 use crate::keys::{self, E, Key};
 use crate::{rng, slices, with_all_instructions};
 
-/// Raises these numbers in groups of eight, and checks each result.
+/// Raises these numbers in groups of eight, and each of them alone, and checks each result.
 fn check(key: &Key, instructions: Instructions, inputs: &[BigUint]) {
     let operation = key.private(instructions);
-    for group in inputs.chunks(LANES) {
+    for group in inputs.chunks(LANES).chain(inputs.chunks(1)) {
         let bytes: Vec<Vec<u8>> = group.iter().map(|x| key.padded(x)).collect();
         for (x, y) in group.iter().zip(operation.raise(&slices(&bytes), &mut rng(1))) {
             let bits = key.n.bits();
@@ -89,15 +89,17 @@ fn numbers_out_of_range_are_refused_and_their_neighbours_raised() {
 #[test]
 fn groups_of_one_to_eight_give_a_result_for_each_number() {
     with_all_instructions(|instructions| {
-        let key = keys::key(1024, 3);
-        let operation = key.private(instructions);
-        let numbers: Vec<BigUint> = (0..8).map(|seed| rng(seed).gen_biguint_below(&key.n)).collect();
-        let inputs: Vec<Vec<u8>> = numbers.iter().map(|x| key.padded(x)).collect();
-        for count in 1..=LANES {
-            let results = operation.raise(&slices(&inputs)[..count], &mut rng(6));
-            assert_eq!(results.len(), count);
-            for (x, y) in numbers.iter().zip(results) {
-                assert!(y.is_some_and(|y| key.is_signed(x, &y)), "{x} of {count}");
+        for key in keys::all() {
+            let operation = key.private(instructions);
+            let numbers: Vec<BigUint> = (0..8).map(|seed| rng(seed).gen_biguint_below(&key.n)).collect();
+            let inputs: Vec<Vec<u8>> = numbers.iter().map(|x| key.padded(x)).collect();
+            for count in 1..=LANES {
+                let results = operation.raise(&slices(&inputs)[..count], &mut rng(6));
+                assert_eq!(results.len(), count);
+                for (x, y) in numbers.iter().zip(results) {
+                    let name = format!("{x} of {count}, {} primes", key.primes.len());
+                    assert!(y.is_some_and(|y| key.is_signed(x, &y)), "{name}");
+                }
             }
         }
     });
