@@ -11,6 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 const BITS: [usize; 2] = [2048, 3072];
+const GROUPS: [usize; 6] = [1, 2, 3, 4, 5, 8];
 const SEED: u64 = 1;
 
 fn main() {
@@ -58,6 +59,25 @@ fn raw_private_three_primes(bencher: Bencher<'_, '_>, bits: usize) {
     let key = PrivateKey::generate_with(bits, KeyPrimes::Three).unwrap();
     let input = input(&key);
     bencher.bench(|| key.raw_sign(black_box(&input)));
+}
+
+/// The time of one group of so many signatures, in lanes if they are used and worth it.
+#[divan::bench(args = GROUPS)]
+fn raw_private_group_two_primes(bencher: Bencher<'_, '_>, count: usize) {
+    bench_group(bencher, KeyPrimes::Two, count);
+}
+
+#[divan::bench(args = GROUPS)]
+fn raw_private_group_three_primes(bencher: Bencher<'_, '_>, count: usize) {
+    bench_group(bencher, KeyPrimes::Three, count);
+}
+
+fn bench_group(bencher: Bencher<'_, '_>, primes: KeyPrimes, count: usize) {
+    let key = PrivateKey::generate_with(BITS[0], primes).unwrap();
+    key.prepare_groups();
+    let input = input(&key);
+    let group = vec![&input[..]; count];
+    bencher.bench(|| key.raw_sign_all(black_box(&group)));
 }
 
 #[divan::bench(args = BITS)]

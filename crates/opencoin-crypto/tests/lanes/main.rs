@@ -1,7 +1,7 @@
 //! Lanes against AWS-LC with random keys and inputs: a few pairs as a test, and as many as one likes with
 //! `cargo xtask lanes --pairs N --seed S`.
 //!
-//! - *Private operation*, for 2048, 3072 and 4096 bits with two and three primes: AWS-LC's public operation must turn
+//! - *Private operation*, for 2048, 3072 and 4096 bits with two and three primes, in groups of one to eight: AWS-LC's public operation must turn
 //!   each signature into the input again. This determines the signature, because RSA is a permutation of the numbers
 //!   below n, and AWS-LC refuses a number that is not. Every hundredth is compared with AWS-LC's private operation as
 //!   well. AWS-LC draws the keys from the system's randomness, so the seed does not repeat them; a key that fails is
@@ -127,21 +127,23 @@ fn signatures_agree(bits: usize, primes: KeyPrimes) {
     if !lanes_are_used() {
         return;
     }
-    let groups = pairs().div_ceil(LANES);
+    // Groups of 8, 7, 6, ... numbers, and so on from the beginning: 36 in eight of them.
+    let groups = LANES * pairs().div_ceil(LANES * (LANES + 1) / 2);
+    let size = |group: usize| LANES - group % LANES;
     let keys = generate(bits, primes, pairs().div_ceil(PAIRS_OF_A_KEY).min(KEYS_MAX));
     let name = format!(
         "private, {bits} bits, {primes} primes: {} pairs of {} keys, seed {}",
-        groups * LANES,
+        (0..groups).map(size).sum::<usize>(),
         keys.len(),
         option(SEED_VARIABLE, 1)
     );
     on_all_processors(&name, groups, |group| {
-        let key = &keys[group % keys.len()];
+        let key = &keys[group / LANES % keys.len()];
         assert!(key.group_min() <= LANES, "the key has lanes");
         let modulus = key.public_key().document().modulus.as_be_bytes();
         let rng = &mut rng(group);
-        let inputs: [Vec<u8>; LANES] = std::array::from_fn(|_| input_below(modulus, rng));
-        let signatures = key.raw_sign_all(&inputs.each_ref().map(Vec::as_slice));
+        let inputs: Vec<Vec<u8>> = (0..size(group)).map(|_| input_below(modulus, rng)).collect();
+        let signatures = key.raw_sign_all(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for (lane, (input, signature)) in inputs.iter().zip(signatures).enumerate() {
             let failure = || format!("group {group}, lane {lane} of the key\n{}", *key.to_pkcs8_pem());
             let signature = signature.unwrap_or_else(|_| panic!("no signature: {}", failure()));

@@ -295,14 +295,28 @@ impl Test {
 
     fn private_operation(&mut self, instructions: Instructions, bits: &[usize]) {
         let (operation, n) = private_operation(&mut self.rng, instructions, bits);
-        let bytes = operation.public().modulus_bytes();
-        let group = |rng: &mut ChaCha20Rng| -> [Vec<u8>; LANES] {
-            std::array::from_fn(|_| {
-                let number = rng.gen_biguint_below(&n).to_bytes_be();
-                [vec![0; bytes - number.len()], number].concat()
-            })
-        };
         let mut rng_of_blinding = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        for count in [LANES, 1] {
+            self.group_of(count, &operation, &n, &mut rng_of_blinding, bits.len());
+        }
+    }
+
+    fn group_of(
+        &mut self,
+        count: usize,
+        operation: &PrivateOperation,
+        n: &BigUint,
+        rng_of_blinding: &mut ChaCha20Rng,
+        primes: usize,
+    ) {
+        let bytes = operation.public().modulus_bytes();
+        let group = |rng: &mut ChaCha20Rng| -> Vec<Vec<u8>> {
+            let number = || {
+                let number = rng.gen_biguint_below(n).to_bytes_be();
+                [vec![0; bytes - number.len()], number].concat()
+            };
+            std::iter::repeat_with(number).take(count).collect()
+        };
         let fixed = group(&mut self.rng);
         let samples = self.measure(
             self.measurements / 16,
@@ -314,11 +328,11 @@ impl Test {
                 inputs
             },
             |group| {
-                let group = group.each_ref().map(Vec::as_slice);
-                black_box(operation.raise(&group, &mut rng_of_blinding));
+                let group: Vec<&[u8]> = group.iter().map(Vec::as_slice).collect();
+                black_box(operation.raise(&group, rng_of_blinding));
             },
         );
-        let name = format!("private operation, {} primes: fixed inputs", bits.len());
+        let name = format!("private operation, {primes} primes, {count} at once: fixed inputs");
         self.report(&name, &samples, Expected::NoDifference);
     }
 }

@@ -58,13 +58,16 @@ fn groups_of_every_size_are_signed_as_aws_lc_signs_each_number() {
             let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
             let signatures = signed_alone(&key, &inputs);
             let lanes = key.lanes().unwrap();
-            let in_lanes = inputs
-                .chunks(LANES)
-                .flat_map(|group| lanes.raise(group, &mut OsRng));
-            assert_eq!(
-                in_lanes.collect::<Option<Vec<_>>>(),
-                signatures.iter().cloned().collect::<Result<Vec<_>, _>>().ok()
-            );
+            for count in 1..=LANES {
+                let in_lanes = inputs
+                    .chunks(count)
+                    .flat_map(|group| lanes.raise(group, &mut OsRng));
+                assert_eq!(
+                    in_lanes.collect::<Option<Vec<_>>>(),
+                    signatures.iter().cloned().collect::<Result<Vec<_>, _>>().ok(),
+                    "groups of {count}, {primes}"
+                );
+            }
             for count in 1..=inputs.len() {
                 assert_eq!(
                     key.raw_sign_all(&inputs[..count]),
