@@ -71,6 +71,8 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
+        // After a refusal the same statement would be refused again, or succeed in another slot and leave this
+        // one short.
         if !self.slots.is_refused()
             && let Routine::Applied(outcomes) = self.post(&prepared, &touches).await?
         {

@@ -7,6 +7,7 @@
 //! that, its process locks all slots of the key and moves counts of issued coins: see [`spread`]. Only the sums mean
 //! something.
 
+use std::array;
 use std::collections::HashMap;
 
 use opencoin_ledger::LedgerError;
@@ -26,9 +27,9 @@ const PROCESSES: i16 = 64;
 /// The number of all slots.
 const SLOTS: i64 = PROCESSES as i64 * SLOTS_PER_PROCESS as i64;
 
-/// The part of a process's issued coins that each of its slots gets, except the first, which gets the rest: most
-/// batches count there.
-const PART: u64 = 8;
+/// Each slot of a process but the first gets one of this many parts of the coins that can still come back in them. The
+/// first gets the rest, because most batches count there.
+const PARTS: u64 = 8;
 
 /// The largest count in one slot. The sum over all slots does not overflow.
 pub(crate) const COUNT_MAX: i64 = i64::MAX / SLOTS;
@@ -51,11 +52,8 @@ pub(crate) type LockedCounts = HashMap<MintKeyNo, Vec<Counts>>;
 impl OwnSlots {
     /// The slots of the process with this number, from 0 to [`PROCESSES`] - 1.
     fn of_process(number: i16) -> Self {
-        let mut slot = number * SLOTS_PER_PROCESS as i16 - 1;
-        Self([(); SLOTS_PER_PROCESS].map(|()| {
-            slot += 1;
-            slot
-        }))
+        let first = number * SLOTS_PER_PROCESS as i16;
+        Self(array::from_fn(|index| first + index as i16))
     }
 
     pub(crate) fn numbers(self) -> [i16; SLOTS_PER_PROCESS] {
@@ -178,7 +176,7 @@ fn spread(before: &[Counts], own: OwnSlots, (issued, returned): (u64, u64)) -> V
         mine_returned <= mine_issued,
         "no more coins are returned than were signed"
     );
-    let part = (mine_issued - mine_returned) / PART;
+    let part = (mine_issued - mine_returned) / PARTS;
     for counts in &mut mine[1..] {
         counts.issued = counts.returned + part;
         mine_issued -= counts.issued;
