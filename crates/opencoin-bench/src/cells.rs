@@ -8,7 +8,7 @@ use opencoin_terminal::output;
 
 use super::books::BenchBooks;
 use super::child_process::{ChildProcess, IssuerProcess};
-use super::currency::Currency;
+use super::currency::{Currency, Sender};
 use super::engine_rate::EngineRate;
 use super::load::Request;
 use super::measurement::{CpuTimes, Measurement, Used};
@@ -71,11 +71,12 @@ impl Bench<'_> {
     /// Prepares `count` requests of `coins` coins.
     pub(super) async fn requests(
         &self,
+        sender: Sender,
         operation: Operation,
         coins: usize,
         count: usize,
     ) -> Result<Vec<Request>> {
-        material::prepare(self.currency, self.key, operation, coins, count).await
+        material::prepare(self.currency, self.key, sender, operation, coins, count).await
     }
 
     /// Warms the issuer up, prepares requests according to the rate of the warm-up, and measures.
@@ -91,7 +92,7 @@ impl Bench<'_> {
 
         let count = clients.min(WARM_UP_REQUESTS).max(WARM_UP_COINS.div_ceil(coins));
         let warm_up = drive(
-            self.requests(operation, coins, count).await?,
+            self.requests(Sender::Clients, operation, coins, count).await?,
             WARM_UP_DURATION_MAX,
         )
         .await?;
@@ -105,7 +106,7 @@ impl Bench<'_> {
         let count = planned
             .min(coins_max / coins)
             .max(clients * REQUESTS_PER_CLIENT_MIN);
-        let requests = self.requests(operation, coins, count).await?;
+        let requests = self.requests(Sender::Clients, operation, coins, count).await?;
 
         let begun = self.cpu_times()?;
         let answers = drive(requests, self.duration).await?;

@@ -1,4 +1,4 @@
-//! The temporary currency that is measured: one mint key of each size, its books, and one account with funds.
+//! The temporary currency that is measured: one mint key of each size, its books, and accounts with funds.
 //!
 //! The load generator uses the private mint keys to make coins without the issuer, which saves time and does not warm
 //! the issuer up. For each such coin the books record an accepted blind, so that the audit at the end balances.
@@ -42,9 +42,20 @@ pub(super) struct Currency {
     pub(super) ledger: Arc<dyn Ledger>,
     /// The first account, which pays for everything that is recorded without the issuer.
     pub(super) account: AccountId,
-    /// The token of each account.
+    /// The token of each account of the clients.
     tokens: Vec<Token>,
     next_token: AtomicUsize,
+    /// The token of the neighbour's account.
+    neighbour: Token,
+}
+
+/// Who sends a request, and so which account it uses.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sender {
+    /// The clients, who use their accounts in turn.
+    Clients,
+    /// Somebody else with an account of their own.
+    Neighbour,
 }
 
 impl Currency {
@@ -77,14 +88,16 @@ impl Currency {
 
         let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
         let name = |index| format!("bench-{index}").parse::<AccountName>();
-        let mut tokens = Vec::with_capacity(accounts);
-        for index in 0..accounts {
+        let count = accounts + 1;
+        let mut tokens = Vec::with_capacity(count);
+        for index in 0..count {
             let name = name(index)?;
             tokens.push(cashier.open_account(&name, None).await?);
             let reference = Reference::new(format!("funds of {name}"))?;
-            let funds = Amount::new(FUNDS / accounts as u64)?;
+            let funds = Amount::new(FUNDS / count as u64)?;
             cashier.credit(&name, funds, reference).await?;
         }
+        let neighbour = tokens.pop().expect("one account was added for the neighbour");
         let account = cashier.account(&name(0)?).await?.account.id;
         Ok(Self {
             directory,
@@ -95,12 +108,18 @@ impl Currency {
             account,
             tokens,
             next_token: AtomicUsize::new(0),
+            neighbour,
         })
     }
 
-    /// The token of the next account, in turn.
-    pub(super) fn token(&self) -> &Token {
-        &self.tokens[self.next_token.fetch_add(1, Ordering::Relaxed) % self.tokens.len()]
+    /// The token for the next request.
+    pub(super) fn token(&self, sender: Sender) -> &Token {
+        match sender {
+            Sender::Clients => {
+                &self.tokens[self.next_token.fetch_add(1, Ordering::Relaxed) % self.tokens.len()]
+            }
+            Sender::Neighbour => &self.neighbour,
+        }
     }
 
     /// The mint key of the first size.

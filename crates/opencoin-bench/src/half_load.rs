@@ -6,6 +6,7 @@ use opencoin_terminal::output;
 use serde::Serialize;
 
 use super::cells::Bench;
+use super::currency::Sender;
 use super::load::Answers;
 use super::measurement::{Measurement, percentile_ms};
 use super::plan::Operation;
@@ -25,7 +26,7 @@ pub(super) struct HalfLoad {
     pub(super) best: Measurement,
     pub(super) requests_per_second: f64,
     pub(super) alone: Latencies,
-    /// While one client mints 1000 coins per request without pauses.
+    /// While a client with another account mints 1000 coins per request without pauses.
     pub(super) beside_large: Latencies,
     pub(super) large_answered: usize,
 }
@@ -47,7 +48,7 @@ pub(super) async fn measure(bench: &Bench<'_>) -> Result<HalfLoad> {
     let addresses = [address];
 
     let count = (requests_per_second * duration.as_secs_f64()).ceil() as usize;
-    let small = || bench.requests(Operation::Mint, 1, count);
+    let small = || bench.requests(Sender::Clients, Operation::Mint, 1, count);
     let arrivals = || open_loop::arrivals(count, requests_per_second);
     let alone = open_loop::drive(address, small().await?, arrivals()).await?;
 
@@ -59,6 +60,7 @@ pub(super) async fn measure(bench: &Bench<'_>) -> Result<HalfLoad> {
     let coins = signatures_per_second * duration.as_secs_f64() * LARGE_MARGIN;
     let large = bench
         .requests(
+            Sender::Neighbour,
             Operation::Mint,
             ITEMS_MAX,
             1 + (coins / ITEMS_MAX as f64).ceil() as usize,

@@ -13,7 +13,7 @@ use opencoin_schema::{BigInt, Blind, Coin, Payload, RequestMint, RequestRedeem, 
 use rand::rngs::OsRng;
 use tokio::runtime::Handle;
 
-use super::currency::{Currency, random_bytes};
+use super::currency::{Currency, Sender, random_bytes};
 use super::load::Request;
 use super::mint_keys::SigningKey;
 use super::plan::Operation;
@@ -27,6 +27,7 @@ const REFERENCE_BYTES: usize = 16;
 pub(super) async fn prepare(
     currency: &Currency,
     key: &SigningKey,
+    sender: Sender,
     operation: Operation,
     coins: usize,
     requests: usize,
@@ -37,6 +38,7 @@ pub(super) async fn prepare(
     let maker = Maker {
         currency,
         key,
+        sender,
         operation,
         coins,
         runtime: Handle::current(),
@@ -47,6 +49,7 @@ pub(super) async fn prepare(
 struct Maker<'run> {
     currency: &'run Currency,
     key: &'run SigningKey,
+    sender: Sender,
     operation: Operation,
     coins: usize,
     runtime: Handle,
@@ -95,7 +98,7 @@ impl Maker<'_> {
         let head = format!(
             "POST /{} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             self.operation,
-            self.currency.token().expose(),
+            self.currency.token(self.sender).expose(),
             body.len(),
         );
         Ok([head.as_bytes(), body.as_bytes()].concat())

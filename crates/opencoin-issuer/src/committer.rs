@@ -1,10 +1,14 @@
 //! Group commit: the commands of many requests share one durable commit. While one batch is being committed the next
 //! one fills, so a busy issuer needs few commits, and an idle one adds no delay.
 //!
-//! There are two lanes. The *routine* lane sends each batch in one round trip. Commands for which that is not
-//! possible (they would be refused, are repeated or are of a rare kind) go to the *careful* lane, where they do not
-//! delay the others. Each lane runs one batch at a time. If a batch takes longer than [`PATIENCE`], the lane starts
-//! another one beside it, up to [`LANE_BATCHES_MAX`].
+//! There are three lanes. Two are *routine*: they send each batch in one round trip. One of them is for small commands
+//! and one for large ones, so that a small command is not answered only when a large one is written. Commands for which
+//! one round trip is not possible (they would be refused, are repeated or are of a rare kind) go to the *careful* lane,
+//! where they do not delay the others. Each lane runs one batch at a time. If a batch takes longer than [`PATIENCE`],
+//! the lane starts another one beside it, up to [`LANE_BATCHES_MAX`].
+//!
+//! Lanes still wait for each other where the store makes them: on PostgreSQL for the row of an account that both
+//! change, on SQLite for its one writer.
 //!
 //! A failed batch of the careful lane is bisected until the command at fault is alone, unless the database as a whole
 //! has failed: then the whole batch has failed.
@@ -27,15 +31,16 @@ use crate::metrics::{Metrics, Present};
 const QUEUE_ITEMS_MAX: usize = 32 * 1024;
 /// The most coins and blinds of a batch, so that the next batch does not wait long.
 const BATCH_ITEMS_MAX: usize = 4096;
-/// The most coins and blinds of a batch of large commands while small ones wait: one command of the largest kind.
+/// The most coins and blinds of a batch of large commands while there are small ones, which may have to wait for it:
+/// one command of the largest kind.
 const LARGE_BATCH_ITEMS_MAX: usize = 1024;
-/// The most coins and blinds of a small command. Small commands do not wait behind large ones.
+/// The most coins and blinds of a small command.
 const SMALL_COMMAND_ITEMS_MAX: usize = 64;
 /// How long a lane waits for a running batch before it starts another one.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The most batches of a lane that run at the same time.
 const LANE_BATCHES_MAX: usize = 3;
-/// The attempts to send a batch on the routine lane, each without the commands that the attempt before has ruled out.
+/// The attempts to send a batch on a routine lane, each without the commands that the attempt before has ruled out.
 /// After the last attempt the rest goes to the careful lane.
 const ROUTINE_ROUNDS_MAX: usize = 3;
 
@@ -97,14 +102,7 @@ impl Committer {
             ledger,
             metrics: Arc::clone(&metrics),
         };
-        let lanes = Lanes {
-            ledger,
-            batches: JoinSet::new(),
-            routine: Lane::default(),
-            careful: Lane::default(),
-            backlog: CommandQueue::new(batch_commands_max),
-            odd: CommandQueue::new(batch_commands_max),
-        };
+        let lanes = Lanes::new(ledger, batch_commands_max);
         tokio::spawn(async move {
             let _runs = runs;
             lanes.run(messages).await;
@@ -157,55 +155,47 @@ struct MeteredLedger {
     metrics: Arc<Metrics>,
 }
 
-/// The waiting commands and running batches of both lanes.
+/// All lanes. Commands of different lanes share no batch.
 struct Lanes {
     ledger: MeteredLedger,
-    /// The running batches of both lanes. Each returns the commands that belong to the careful lane.
+    batch_commands_max: usize,
+    /// The running batches of all lanes. Each returns the commands that belong to the careful lane.
     batches: JoinSet<Vec<Request>>,
-    routine: Lane,
+    /// For commands of up to [`SMALL_COMMAND_ITEMS_MAX`] items.
+    small: Lane,
+    /// For larger commands.
+    large: Lane,
+    /// For commands of any size that a routine lane could not take.
     careful: Lane,
-    /// Commands that wait for the routine lane.
-    backlog: CommandQueue,
-    /// Commands that wait for the careful lane.
-    odd: CommandQueue,
 }
 
-/// The running batches of one lane.
+/// The waiting commands and the running batches of one lane.
 #[derive(Default)]
 struct Lane {
-    batches: Vec<Id>,
+    waiting: VecDeque<Request>,
+    running: Vec<Id>,
     /// The end of the wait for the newest batch.
     patient_until: Option<tokio::time::Instant>,
 }
 
-impl Lane {
-    /// Whether another batch may start.
-    fn is_free(&self) -> bool {
-        let is_patient = |until: tokio::time::Instant| tokio::time::Instant::now() < until;
-        self.batches.len() < LANE_BATCHES_MAX && !self.patient_until.is_some_and(is_patient)
-    }
-
-    fn begun(&mut self, batch: Id) {
-        self.batches.push(batch);
-        self.patient_until = Some(tokio::time::Instant::now() + PATIENCE);
-    }
-
-    /// Removes a batch. A lane waits only for its newest batch.
-    fn ended(&mut self, batch: Id) {
-        if self.batches.last() == Some(&batch) {
-            self.patient_until = None;
-        }
-        self.batches.retain(|id| *id != batch);
-    }
-}
-
 impl Lanes {
+    fn new(ledger: MeteredLedger, batch_commands_max: usize) -> Self {
+        Self {
+            ledger,
+            batch_commands_max,
+            batches: JoinSet::new(),
+            small: Lane::default(),
+            large: Lane::default(),
+            careful: Lane::default(),
+        }
+    }
+
     async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
         let mut is_open = true;
         loop {
             while is_open {
                 match messages.try_recv() {
-                    Ok(Message::Apply(request)) => self.backlog.push(request),
+                    Ok(Message::Apply(request)) => self.push(request),
                     Ok(Message::Close) => is_open = false,
                     Err(_) => break,
                 }
@@ -215,7 +205,7 @@ impl Lanes {
                 return;
             }
             let impatient = async {
-                let lanes = [&self.routine, &self.careful];
+                let lanes = [&self.small, &self.large, &self.careful];
                 let blocked = lanes.into_iter().filter(|lane| !lane.is_free());
                 match blocked.filter_map(|lane| lane.patient_until).min() {
                     Some(until) => tokio::time::sleep_until(until).await,
@@ -224,14 +214,15 @@ impl Lanes {
             };
             tokio::select! {
                 message = messages.recv(), if is_open => match message {
-                    Some(Message::Apply(request)) => self.backlog.push(request),
+                    Some(Message::Apply(request)) => self.push(request),
                     Some(Message::Close) | None => is_open = false,
                 },
                 Some(ended) = self.batches.join_next_with_id() => match ended {
                     Ok((batch, odd)) => {
-                        self.routine.ended(batch);
-                        self.careful.ended(batch);
-                        odd.into_iter().for_each(|request| self.odd.push(request));
+                        for lane in [&mut self.small, &mut self.large, &mut self.careful] {
+                            lane.ended(batch);
+                        }
+                        self.careful.waiting.extend(odd);
                     }
                     // A bug. The end of this task stops the server.
                     Err(panic) => std::panic::resume_unwind(panic.into_panic()),
@@ -241,104 +232,82 @@ impl Lanes {
         }
     }
 
+    /// Queues a command in its routine lane.
+    fn push(&mut self, request: Request) {
+        let lane = if request.waiting.items <= SMALL_COMMAND_ITEMS_MAX {
+            &mut self.small
+        } else {
+            &mut self.large
+        };
+        lane.waiting.push_back(request);
+    }
+
     fn begin_batches(&mut self) {
-        if self.routine.is_free() && !self.backlog.is_empty() {
-            let (ledger, batch) = (self.ledger.clone(), self.backlog.next_batch());
-            let begun = self
-                .batches
-                .spawn(async move { ledger.commit_routine(batch).await });
-            self.routine.begun(begun.id());
+        let commands_max = self.batch_commands_max;
+        let large_items_max = if self.small.is_idle() {
+            BATCH_ITEMS_MAX
+        } else {
+            LARGE_BATCH_ITEMS_MAX
+        };
+        for (lane, items_max) in [
+            (&mut self.small, BATCH_ITEMS_MAX),
+            (&mut self.large, large_items_max),
+        ] {
+            if let Some(batch) = lane.next_batch(commands_max, items_max) {
+                let ledger = self.ledger.clone();
+                let commit = async move { ledger.commit_routine(batch).await };
+                lane.begun(self.batches.spawn(commit).id());
+            }
         }
-        if self.careful.is_free() && !self.odd.is_empty() {
-            let (ledger, batch) = (self.ledger.clone(), self.odd.next_batch());
+        if let Some(batch) = self.careful.next_batch(commands_max, BATCH_ITEMS_MAX) {
+            let ledger = self.ledger.clone();
             let commit = async move {
                 ledger.commit_carefully(batch).await;
                 Vec::new()
             };
-            let begun = self.batches.spawn(commit);
-            self.careful.begun(begun.id());
+            self.careful.begun(self.batches.spawn(commit).id());
         }
     }
 }
 
-/// Commands that wait for the next batch. Small and large ones share no batch, so that no small one is answered only
-/// when a large one is written. While both kinds wait, they take turns, so that neither starves.
-struct CommandQueue {
-    small: VecDeque<Request>,
-    large: VecDeque<Request>,
-    is_turn_of_large: bool,
-    batch_commands_max: usize,
-}
+impl Lane {
+    /// Whether another batch may start.
+    fn is_free(&self) -> bool {
+        let is_patient = |until: tokio::time::Instant| tokio::time::Instant::now() < until;
+        self.running.len() < LANE_BATCHES_MAX && !self.patient_until.is_some_and(is_patient)
+    }
 
-impl CommandQueue {
-    fn new(batch_commands_max: usize) -> Self {
-        Self {
-            small: VecDeque::new(),
-            large: VecDeque::new(),
-            is_turn_of_large: false,
-            batch_commands_max,
+    /// Whether there are no commands, neither waiting nor in a batch.
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_empty()
+    }
+
+    /// Takes the commands of the next batch from the queue, in the order of their arrival, if there are any and a batch
+    /// may start. A command of any size fits into an empty batch.
+    fn next_batch(&mut self, commands_max: usize, items_max: usize) -> Option<Vec<Request>> {
+        if self.waiting.is_empty() || !self.is_free() {
+            return None;
         }
+        let mut items = 0;
+        let fits = |request: &&Request| {
+            items += request.waiting.items;
+            items <= items_max
+        };
+        let count = self.waiting.iter().take(commands_max).take_while(fits).count();
+        Some(self.waiting.drain(..count.max(1)).collect())
     }
 
-    fn is_empty(&self) -> bool {
-        self.small.is_empty() && self.large.is_empty()
+    fn begun(&mut self, batch: Id) {
+        self.running.push(batch);
+        self.patient_until = Some(tokio::time::Instant::now() + PATIENCE);
     }
 
-    fn push(&mut self, request: Request) {
-        let queue = if request.waiting.items <= SMALL_COMMAND_ITEMS_MAX {
-            &mut self.small
-        } else {
-            &mut self.large
-        };
-        queue.push_back(request);
-    }
-
-    /// Takes the next batch. It has at least one command unless the queue is empty.
-    fn next_batch(&mut self) -> Vec<Request> {
-        let is_large = self.small.is_empty() || self.is_turn_of_large && !self.large.is_empty();
-        self.is_turn_of_large = !is_large;
-        let items_max = if is_large && !self.small.is_empty() {
-            LARGE_BATCH_ITEMS_MAX
-        } else {
-            BATCH_ITEMS_MAX
-        };
-        let mut batch = Batch {
-            requests: Vec::new(),
-            items: 0,
-            commands_max: self.batch_commands_max,
-            items_max,
-        };
-        let queue = if is_large {
-            &mut self.large
-        } else {
-            &mut self.small
-        };
-        while batch.take_one(queue) {}
-        batch.requests
-    }
-}
-
-struct Batch {
-    requests: Vec<Request>,
-    items: usize,
-    commands_max: usize,
-    items_max: usize,
-}
-
-impl Batch {
-    /// Moves the first command of a queue into the batch if it fits, and returns whether it did. A command of any
-    /// size fits into an empty batch.
-    fn take_one(&mut self, queue: &mut VecDeque<Request>) -> bool {
-        let fits = |request: &Request| {
-            self.requests.is_empty() || self.items + request.waiting.items <= self.items_max
-        };
-        if self.requests.len() == self.commands_max || !queue.front().is_some_and(fits) {
-            return false;
+    /// Removes a batch, if it is one of this lane. A lane waits only for its newest batch.
+    fn ended(&mut self, batch: Id) {
+        if self.running.last() == Some(&batch) {
+            self.patient_until = None;
         }
-        let request = queue.pop_front().expect("the queue has a first command");
-        self.items += request.waiting.items;
-        self.requests.push(request);
-        true
+        self.running.retain(|id| *id != batch);
     }
 }
 
@@ -365,7 +334,7 @@ fn item_count(command: &Command) -> usize {
 }
 
 impl MeteredLedger {
-    /// Commits the commands that the routine lane can take. Returns the others, none of which is known to have been
+    /// Commits the commands that a routine lane can take. Returns the others, none of which is known to have been
     /// carried out.
     async fn commit_routine(&self, mut batch: Vec<Request>) -> Vec<Request> {
         let mut odd = Vec::new();
@@ -409,7 +378,7 @@ impl MeteredLedger {
         while let Some(mut part) = parts.pop() {
             match self.apply(&mut part, false).await {
                 Ok(Routine::Applied(outcomes)) => answer(part, outcomes),
-                Ok(Routine::Odd(_)) => unreachable!("only the routine lane gets this answer"),
+                Ok(Routine::Odd(_)) => unreachable!("only a routine lane gets this answer"),
                 Err(ErrorClass::Command | ErrorClass::Contention) if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);
                     parts.extend([second, part]);

@@ -220,7 +220,7 @@ impl PostgresLedger {
             is_read_only: false,
             layout,
             known_mint_keys: KnownMintKeys::default(),
-            slot: Arc::default(),
+            slots: Arc::default(),
         })
     }
 

@@ -37,6 +37,7 @@ mod password_file;
 mod position;
 mod post;
 mod postgres_ledger;
+mod process_slots;
 mod read;
 mod save;
 mod schema;
@@ -70,7 +71,11 @@ impl Ledger for PostgresLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Routine::Applied(outcomes) = self.post(&prepared, &touches).await? {
+        // After a refusal the same statement would be refused again, or succeed in another slot and leave this
+        // one short.
+        if !self.slots.is_refused()
+            && let Routine::Applied(outcomes) = self.post(&prepared, &touches).await?
+        {
             return Ok(outcomes);
         }
         transaction::run(&self.writer, Task::transaction("apply"), |connection| {
@@ -219,9 +224,10 @@ impl PostgresLedger {
             Layout::OneServer => Task::statement("post"),
             Layout::Distributed { .. } => Task::single_transaction("post"),
         };
+        let slot = self.slots.take();
         let posted = transaction::run(&self.writer, task, |connection| {
             scoped(async {
-                let slot = self.slot(connection).await?;
+                let slot = slot.number(connection).await?;
                 match self.layout {
                     Layout::OneServer => post::postings(connection, &postings, slot).await,
                     Layout::Distributed { .. } => {
@@ -232,18 +238,12 @@ impl PostgresLedger {
         });
         match posted.await {
             Ok(()) => Ok(Routine::Applied(outcomes)),
-            Err(LedgerError::Contended { .. }) => Ok(all_odd()),
+            Err(LedgerError::Contended { .. }) => {
+                self.slots.refused();
+                Ok(all_odd())
+            }
             Err(error) => Err(error),
         }
-    }
-
-    /// The slot in which this process counts coins.
-    async fn slot(&self, connection: &mut PgConnection) -> Result<i16, Fault> {
-        if let Some(slot) = self.slot.get() {
-            return Ok(*slot);
-        }
-        let slot = slots::next(connection).await?;
-        Ok(*self.slot.get_or_init(|| slot))
     }
 
     async fn decide_and_save(
@@ -252,7 +252,8 @@ impl PostgresLedger {
         batch: &[Prepared<'_>],
         touches: &Touches,
     ) -> Result<Vec<Outcome>, Fault> {
-        let slot = self.slot(connection).await?;
+        self.slots.filling();
+        let own = self.slots.own(connection).await?;
         let (mut view, counts) = load::view(connection, touches, self.layout).await?;
         self.known_mint_keys.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
@@ -260,7 +261,7 @@ impl PostgresLedger {
         if changes.is_empty() {
             durable::write(connection, self.layout).await?;
         } else {
-            save::changes(connection, changes, &counts, slot).await?;
+            save::changes(connection, changes, &counts, own).await?;
         }
         Ok(outcomes)
     }

@@ -5,7 +5,7 @@
 //! [`crate::load`]: accounts, counts of mint keys, then records, blinds and coins.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::{AccountId, AccountPosting, Amount, EntryNo, Postings};
+use opencoin_ledger::{AccountId, AccountPosting, Amount, EntryNo, MintKeyPosting, Postings};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
@@ -157,9 +157,11 @@ fn bind_local_parts<'q>(
     postings: &'q Postings,
     slot: i16,
 ) -> Result<Query<'q, Postgres, PgArguments>, Fault> {
-    let Postings {
-        accounts, mint_keys, ..
-    } = postings;
+    let accounts = &postings.accounts;
+    // The rows of counts are locked in this order, as elsewhere.
+    let mut mint_keys: Vec<&MintKeyPosting> = postings.mint_keys.iter().collect();
+    mint_keys.sort_unstable_by_key(|key| key.no);
+    let mint_keys = &mint_keys[..];
     Ok(query
         .bind(column(accounts, |account| account.id.get()))
         .bind(column(accounts, |account| account.paid.as_i64()))

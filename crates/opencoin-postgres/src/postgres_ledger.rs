@@ -1,12 +1,13 @@
 //! The store and its connections.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use opencoin_ledger::KnownMintKeys;
 use sqlx::PgPool;
 
 use crate::durable::Barrier;
 use crate::layout::Layout;
+use crate::process_slots::ProcessSlots;
 use crate::writer::Writer;
 
 /// Books in a PostgreSQL database.
@@ -24,6 +25,5 @@ pub struct PostgresLedger {
     /// Where the tables were when this process connected.
     pub(crate) layout: Layout,
     pub(crate) known_mint_keys: KnownMintKeys,
-    /// The slot in which this process counts coins, once it has one.
-    pub(crate) slot: Arc<OnceLock<i16>>,
+    pub(crate) slots: Arc<ProcessSlots>,
 }

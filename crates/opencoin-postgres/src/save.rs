@@ -13,18 +13,18 @@ use sqlx::{PgConnection, Postgres};
 
 use crate::columns::{column, counter, counters};
 use crate::fault::Fault;
-use crate::slots::{self, LockedCounts};
+use crate::slots::{self, LockedCounts, OwnSlots};
 
 /// The most bytes of blinds in one statement. PostgreSQL limits a parameter to 1 GiB; a full batch can hold
 /// more.
 pub(crate) const BLINDS_BYTES_PER_STATEMENT_MAX: usize = 64 << 20;
 
-/// Writes the changes. The counts of mint keys go to the slot of this process.
+/// Writes the changes. New counts of mint keys go to the slots of this process.
 pub(crate) async fn changes(
     connection: &mut PgConnection,
     changes: Changes,
     counts: &LockedCounts,
-    slot: i16,
+    own: OwnSlots,
 ) -> Result<(), Fault> {
     let Changes {
         journal,
@@ -46,7 +46,7 @@ pub(crate) async fn changes(
     }
     if !registered.is_empty() {
         insert_mint_keys(connection, &registered).await?;
-        slots::save(connection, counts, slot, &registered).await?;
+        slots::save(connection, counts, own, &registered).await?;
     }
     insert_transactions(connection, &journal, &EntriesBefore::new(), OnConflict::LeaveOut).await?;
     let blinds = recorded_blinds(&journal);
@@ -79,7 +79,7 @@ pub(crate) async fn changes(
     }
     if !mint_keys.is_empty() {
         update_mint_keys(connection, &mint_keys).await?;
-        slots::save(connection, counts, slot, &mint_keys).await?;
+        slots::save(connection, counts, own, &mint_keys).await?;
     }
     if let Some(signing) = signing {
         update_signing(connection, signing).await?;

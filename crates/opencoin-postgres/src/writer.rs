@@ -1,4 +1,4 @@
-//! The connections that write. Usually one is in use, because batches run one after another. More are opened
+//! The connections that write. Usually one is in use for each lane of the committer that has work. More are opened
 //! when a batch hangs. Changes of account data other than balances, and the durability barrier, have their
 //! own.
 //!
@@ -27,8 +27,8 @@ use crate::session::{ACQUIRE_SECONDS_MAX, IDLE_DURATION_MAX, SESSION, UNPINGED_D
 
 const ACQUIRE_DURATION_MAX: Duration = Duration::from_secs(ACQUIRE_SECONDS_MAX);
 
-/// The most batches that run at the same time: three in each lane of the committer.
-const BATCH_CONNECTIONS_MAX: usize = 6;
+/// The most batches that run at the same time: three in each of the committer's three lanes.
+const BATCH_CONNECTIONS_MAX: usize = 9;
 
 /// The most connections of a writer that is not for batches.
 const HOLDER_CONNECTIONS_MAX: usize = 2;

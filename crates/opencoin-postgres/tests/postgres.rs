@@ -4,6 +4,8 @@
 
 #[path = "postgres/connections.rs"]
 mod connections;
+#[path = "postgres/slots.rs"]
+mod slots;
 
 use std::sync::Arc;
 use std::time::Duration;

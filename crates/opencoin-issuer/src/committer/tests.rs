@@ -10,7 +10,7 @@ use opencoin_ledger::{
 
 use super::*;
 
-/// The ledger's answer to a batch of these accounts; the flag is `true` on the routine lane.
+/// The ledger's answer to a batch of these accounts; the flag is `true` on a routine lane.
 type Script = dyn Fn(&[i64], bool) -> Answer + Send + Sync;
 
 enum Answer {
@@ -112,12 +112,15 @@ fn start(ledger: &Arc<Scripted>) -> Committer {
     Committer::start(Arc::clone(ledger) as Arc<dyn Ledger>, 1000, metrics)
 }
 
-/// Sends commands of these accounts at the same time, which puts them into one batch. Returns whether each was
+/// Sends small commands of these accounts at the same time, which puts them into one batch. Returns whether each was
 /// confirmed.
 async fn apply(committer: &Committer, accounts: impl IntoIterator<Item = i64>) -> Vec<bool> {
-    let applied = accounts
-        .into_iter()
-        .map(|account| committer.apply(command(account, 1)));
+    apply_all(committer, accounts.into_iter().map(|account| command(account, 1))).await
+}
+
+/// Sends commands at the same time. Returns whether each was confirmed.
+async fn apply_all(committer: &Committer, commands: impl IntoIterator<Item = Command>) -> Vec<bool> {
+    let applied = commands.into_iter().map(|command| committer.apply(command));
     futures_util::future::join_all(applied)
         .await
         .into_iter()
@@ -190,6 +193,48 @@ async fn a_batch_that_hangs_does_not_block_the_next_ones() {
         begun.elapsed()
     );
     assert!(!hanging.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_command_is_answered_while_a_batch_with_a_large_one_hangs() {
+    let ledger = Scripted::new(|accounts, _| match accounts[0] {
+        1000.. => Answer::Hang,
+        _ => Answer::Apply,
+    });
+    let committer = Arc::new(start(&ledger));
+    for number in 0..10 {
+        let other = Arc::clone(&committer);
+        let large = command(1000 + number, SMALL_COMMAND_ITEMS_MAX + 1);
+        tokio::spawn(async move { other.apply(large).await.is_ok() });
+    }
+    while ledger.batches().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let begun = tokio::time::Instant::now();
+    for account in 0..100 {
+        let small = command(account, SMALL_COMMAND_ITEMS_MAX);
+        assert_eq!(apply_all(&committer, [small]).await, [true]);
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits for large commands");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_large_commands_is_short_while_there_are_small_ones() {
+    let ledger = Scripted::new(|accounts, _| match accounts {
+        [1000] => Answer::Hang,
+        _ => Answer::Apply,
+    });
+    let committer = Arc::new(start(&ledger));
+    let large = || (0..6).map(|account| command(account, 1000));
+    assert_eq!(apply_all(&committer, large()).await, [true; 6]);
+    assert_eq!(ledger.batches(), [vec![0, 1, 2, 3], vec![4, 5]]);
+
+    let other = Arc::clone(&committer);
+    tokio::spawn(async move { other.apply(command(1000, 1)).await.is_ok() });
+    assert_eq!(apply_all(&committer, large()).await, [true; 6]);
+    let batches = ledger.batches().split_off(2);
+    assert_eq!(batches[0], [1000]);
+    assert_eq!(batches[1..], [[0], [1], [2], [3], [4], [5]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,53 +313,23 @@ fn request(account: i64, items: usize) -> Request {
     Request { command, waiting }
 }
 
-fn accounts(batch: &[Request]) -> Vec<i64> {
-    batch.iter().map(|request| account(&request.command)).collect()
-}
-
-#[test]
-fn a_small_command_neither_waits_behind_large_ones_nor_shares_their_batch() {
-    let mut backlog = CommandQueue::new(1000);
-    (0..100).for_each(|number| backlog.push(request(number, 1000)));
-    backlog.push(request(1000, 1));
-    backlog.push(request(1001, SMALL_COMMAND_ITEMS_MAX));
-    assert_eq!(accounts(&backlog.next_batch()), [1000, 1001]);
-    assert_eq!(
-        accounts(&backlog.next_batch()),
-        [0, 1, 2, 3],
-        "no small one waits"
-    );
-    backlog.push(request(1002, 1));
-    assert_eq!(accounts(&backlog.next_batch()), [1002]);
-    backlog.push(request(1003, 1));
-    assert_eq!(
-        accounts(&backlog.next_batch()),
-        [4],
-        "a small one waits for one large one"
-    );
-    assert_eq!(accounts(&backlog.next_batch()), [1003]);
-}
-
-#[test]
-fn large_commands_do_not_starve_behind_small_ones() {
-    for batch_commands_max in [1, 10] {
-        let mut backlog = CommandQueue::new(batch_commands_max);
-        backlog.push(request(1000, 1000));
-        (0..100).for_each(|number| backlog.push(request(number, 1)));
-        let batches = [backlog.next_batch(), backlog.next_batch()].map(|batch| accounts(&batch));
-        assert_eq!(
-            batches.map(|batch| (batch.len(), batch[0])),
-            [(batch_commands_max, 0), (1, 1000)]
-        );
-    }
-}
-
 #[test]
 fn a_command_larger_than_a_batch_is_a_batch_of_its_own() {
-    let mut backlog = CommandQueue::new(1000);
-    backlog.push(request(1, BATCH_ITEMS_MAX + 1));
-    backlog.push(request(2, BATCH_ITEMS_MAX));
-    assert_eq!(accounts(&backlog.next_batch()), [1]);
-    assert_eq!(accounts(&backlog.next_batch()), [2]);
-    assert!(backlog.is_empty());
+    let mut lane = Lane::default();
+    for (account, items) in [(1, 11), (2, 7), (3, 3), (4, 1)] {
+        lane.waiting.push_back(request(account, items));
+    }
+    let mut next = || {
+        let batch = lane.next_batch(1000, 10)?;
+        Some(
+            batch
+                .iter()
+                .map(|request| account(&request.command))
+                .collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(
+        [next(), next(), next(), next()],
+        [Some(vec![1]), Some(vec![2, 3]), Some(vec![4]), None]
+    );
 }
