@@ -58,7 +58,7 @@ CREATE TABLE mint_key_counts (
     CONSTRAINT mint_key_counts_no_over_redemption CHECK (0 <= returned AND returned <= issued)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE mint_key_counts IS
-    'How many coins each key made and took back, in several rows for each key, so that issuer processes do not wait for each other. Only the sums over the slots mean something. Each process counts in one slot. If that has too few coins issued for those that come back, the process locks all slots of the key and moves counts of issued coins between them.';
+    'How many coins each key made and took back, in several rows for each key, so that batches do not wait for each other. Only the sums over the slots mean something. Each process counts in a few slots, and each batch in one of them. If that has too few coins issued for those that come back, the process locks all slots of the key and moves counts of issued coins between them.';
 COMMENT ON COLUMN mint_key_counts.issued IS 'Counted when a mint or renew is accepted, before the signature leaves.';
 COMMENT ON COLUMN mint_key_counts.returned IS
     'Never above issued, so the sum is never above that of issued: more coins back than were signed means a forged coin or a stolen key.';
@@ -67,7 +67,7 @@ COMMENT ON COLUMN mint_key_counts.signs IS
 COMMENT ON COLUMN mint_key_counts.takes IS 'False if the key is stopped or pruned, so that no coin comes back.';
 
 CREATE SEQUENCE mint_key_slots;
-COMMENT ON SEQUENCE mint_key_slots IS 'Gives each process a slot: the next number, modulo the number of slots.';
+COMMENT ON SEQUENCE mint_key_slots IS 'Gives each process a number, modulo the number of processes that have slots for themselves.';
 
 CREATE TABLE spent (
     mint_key_no  int4 NOT NULL,
