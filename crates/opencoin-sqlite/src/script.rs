@@ -2,7 +2,7 @@
 //!
 //! Each connection runs on its own thread, and each call to it costs two switches between threads. For a small batch
 //! they cost more than what SQLite does. So statements with few parameters are joined into one text, which sqlx runs
-//! one after the other and caches as one.
+//! one after the other and caches as one. What would need a decision between them is a condition in the text.
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteArguments;
@@ -84,14 +84,12 @@ impl<'q> Script<'q> {
             assert_eq!(joined.arguments.len(), joined.parameters, "{}", joined.sql);
             let mut left = joined.statements;
             let mut results = connection.fetch_many(sqlx::query_with(&joined.sql, joined.arguments));
-            while let Some(result) = results.try_next().await.map_err(fault)? {
-                if let Either::Left(_) = result {
-                    left -= 1;
+            while left > 0 {
+                match results.try_next().await.map_err(fault)? {
+                    Some(Either::Left(_)) => left -= 1,
+                    Some(Either::Right(_)) => {}
+                    None => return Err(sqlx::Error::WorkerCrashed.into()),
                 }
-            }
-            // SQLite's thread ended.
-            if left > 0 {
-                return Err(sqlx::Error::WorkerCrashed.into());
             }
         }
         Ok(())

@@ -97,7 +97,8 @@ pub(crate) async fn run<'a, T>(
 
 /// Runs a script that begins and commits a transaction, once.
 ///
-/// If the future is dropped, everything is stored or nothing is.
+/// If the future is dropped, SQLite stops after the statement that it runs. If this is the commit, everything is stored,
+/// otherwise nothing.
 ///
 /// # Errors
 /// [`LedgerError::Contended`] if a condition does not hold, or another process holds the write lock; nothing was
@@ -136,8 +137,8 @@ async fn attempt<'a, T>(
     let mut connection = writer.acquire().await?;
     let result = within_transaction(&mut connection, work).await;
     // On a full disk, and after some other errors, SQLite itself ends the transaction. sqlx does not notice this and
-    // could never begin another one.
-    if !connection.is_in_transaction() {
+    // could never begin another one. It may also be that SQLite's thread has ended.
+    if !connection.is_in_transaction() && (result.is_ok() || connection.ping().await.is_ok()) {
         connection.end();
     }
     result
