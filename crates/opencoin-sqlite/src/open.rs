@@ -12,7 +12,7 @@ use sqlx::{Connection, SqlitePool};
 use crate::checkpoint::{Checkpoints, LOG_PAGES_MAX};
 use crate::fault::ledger_error;
 use crate::migrations::MIGRATIONS;
-use crate::writer::Writer;
+use crate::writer::{ACQUIRE_SECONDS_MAX, Writer};
 use crate::{SqliteLedger, lock, schema};
 
 /// Seconds that a statement waits for the write lock of another process.
@@ -31,9 +31,6 @@ const WRITER_CACHE_KIB: u32 = 32 * 1024;
 
 /// The most connections of one process that read.
 const READERS_MAX: u32 = 4;
-
-/// How long a command waits for a connection of this process, before the database counts as unavailable.
-pub(crate) const ACQUIRE_SECONDS_MAX: u64 = 30;
 
 /// What to do when there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use crate::open::ACQUIRE_SECONDS_MAX;
+/// How long a command waits for a connection of this process, before the database counts as unavailable.
+pub(crate) const ACQUIRE_SECONDS_MAX: u64 = 30;
 
 const LENT: &str = "the connection is there until it is given back or dropped";
 
