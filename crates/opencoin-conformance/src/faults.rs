@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::Pair;
 use crate::Store;
@@ -20,8 +21,15 @@ use opencoin_ledger::{
     TransactionReference, UnsignedTransaction, WaitingMint,
 };
 
-/// The maximum number of polls after which the future of a batch is dropped. No store needs as many.
-const POLLS_MAX: usize = 64;
+/// The number of polls after which the future of a batch must have finished.
+const POLLS_MAX: usize = 1024;
+
+/// How many times as many batches are dropped at most until each outcome was seen.
+const BATCHES_FACTOR_MAX: usize = 64;
+
+/// The time before a future is dropped, in half of the rounds. The database goes on meanwhile, as far as it can without
+/// the future.
+const PAUSE: Duration = Duration::from_millis(4);
 
 /// A change of the books, and the books before and after it according to the in-memory model.
 pub struct FaultCase {
@@ -388,46 +396,72 @@ pub struct Dropped {
     pub not_stored: usize,
 }
 
-/// Drops the futures of `batches` batches, each after another number of polls. Each batch must be stored
-/// completely or not at all, and be applied when it is sent again.
+impl Dropped {
+    fn has_each_outcome(self) -> bool {
+        self.finished > 0 && self.stored > 0 && self.not_stored > 0
+    }
+}
+
+/// Drops the futures of batches in rounds: after one poll, after two, and so on, until a batch finishes. Each batch
+/// must be stored completely or not at all, and be applied when it is sent again.
+///
+/// How far a database has come when a future is dropped depends on its speed. So after `batches` batches, more
+/// are dropped until each outcome was seen.
 ///
 /// # Panics
-/// A batch is stored in part, or the ledger no longer works.
+/// A batch is stored in part, the ledger no longer works, or an outcome was not seen in many times as many batches.
 pub async fn batches_are_dropped_anywhere(ledgers: &Pair, batches: usize) -> Dropped {
-    let world = crate::World::with_paid_in(ledgers, 10 * batches as u64).await;
+    let batches_max = BATCHES_FACTOR_MAX * batches;
+    let units = 10 * batches_max as u64;
+    let world = crate::World::with_paid_in(ledgers, units).await;
     let mut dropped = Dropped::default();
-    for number in 0..batches {
+    let (mut number, mut round, mut polls, mut paid_out) = (0, 0, 1, 0);
+    while number < batches || !dropped.has_each_outcome() {
+        assert!(number < batches_max, "an outcome was not seen: {dropped:?}");
         let name = number.to_string();
-        let credit = credit(bob(), 1, &format!("credit {name}"));
-        let batch = [
-            credit,
+        let mut batch = vec![
+            credit(bob(), 1, &format!("credit {name}")),
             labelled(&name, transfer(alice(), bob(), 2, &name)),
             mint(alice(), &name, &[1, 1, 2]),
         ];
-        let finished = polled(ledgers[0].apply(&batch), 1 + number * POLLS_MAX / batches)
-            .await
-            .is_some();
+        // No store decides this optimistically, so it talks more often with the database.
+        if round % 2 == 0 {
+            batch.push(payout(alice(), 1, &format!("payout-{name}")));
+            paid_out += 1;
+        }
+        let pause = if round % 4 < 2 { Duration::ZERO } else { PAUSE };
+        let finished = polled(ledgers[0].apply(&batch), polls, pause).await.is_some();
         let outcomes = world.apply(&batch).await;
         let repeated = outcomes
             .iter()
             .filter(|outcome| outcome.as_ref().unwrap().repeated)
             .count();
         match (finished, repeated) {
-            (true, 3) => dropped.finished += 1,
-            (false, 3) => dropped.stored += 1,
+            (true, all) if all == batch.len() => dropped.finished += 1,
+            (false, all) if all == batch.len() => dropped.stored += 1,
             (false, 0) => dropped.not_stored += 1,
-            other => panic!("batch {number} was stored in part: {other:?} (finished, repeated of 3)"),
+            other => panic!("batch {number} was stored in part: {other:?} (finished, repeated)"),
+        }
+        number += 1;
+        polls += 1;
+        assert!(polls < POLLS_MAX, "no batch finishes: {dropped:?}");
+        if finished {
+            polls = 1;
+            round += 1;
         }
     }
-    let units = batches as u64;
-    assert_eq!(world.balances().await, [4 * units, 3 * units]);
+    let batches = number as u64;
+    assert_eq!(
+        world.balances().await,
+        [units - 6 * batches - paid_out, 3 * batches]
+    );
     dropped
 }
 
-/// Polls a future at most this many times, and then drops it. Returns `None` if it did not finish.
-async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
+/// Polls a future at most this many times, and drops it after a pause. Returns `None` if it did not finish.
+async fn polled<F: Future>(future: F, times: usize, pause: Duration) -> Option<F::Output> {
     let (mut future, mut left) = (pin!(future), times);
-    poll_fn(|context| match future.as_mut().poll(context) {
+    let output = poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => {
             left -= 1;
@@ -438,5 +472,9 @@ async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
             }
         }
     })
-    .await
+    .await;
+    if output.is_none() && !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
+    output
 }

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use opencoin_ledger::{LedgerError, MintKeyId};
-use sqlx::{Executor, Row, SqlitePool};
+use sqlx::{Executor, Row, SqliteConnection};
 
 use crate::SqliteLedger;
 use crate::bulk::placeholders;
 use crate::fault::ledger_error;
+use crate::writer::Writing;
 
 /// Rows in one transaction of the bare inserts.
 const BARE_INSERT_ROWS: usize = 64;
@@ -31,9 +32,10 @@ impl SqliteLedger {
         duration: Duration,
         hashes: fn(usize) -> Vec<[u8; 32]>,
     ) -> Result<(u64, Duration), LedgerError> {
-        bare_inserts(&self.writer, duration, hashes)
-            .await
-            .map_err(|error| ledger_error(&error))
+        let mut writer = self.measured().await?;
+        let measured = bare_inserts(&mut writer, duration, hashes).await;
+        writer.end();
+        measured.map_err(|error| ledger_error(&error))
     }
 
     /// Adds `rows` invented coins to `spent` and merges the write-ahead log into the file. **The books do not
@@ -47,9 +49,10 @@ impl SqliteLedger {
         rows: u64,
         progress: impl FnMut(u64) + Send,
     ) -> Result<(), LedgerError> {
-        fill(&self.writer, mint_key, rows, progress)
-            .await
-            .map_err(|error| ledger_error(&error))
+        let mut writer = self.measured().await?;
+        let filled = fill(&mut writer, mint_key, rows, progress).await;
+        writer.end();
+        filled.map_err(|error| ledger_error(&error))
     }
 }
 
@@ -61,7 +64,9 @@ impl SqliteLedger {
     pub async fn measure_bytes(&self) -> Result<u64, LedgerError> {
         let sql = "SELECT (page_count - freelist_count) * page_size
             FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()";
-        let query = sqlx::query_scalar(sql).fetch_one(&self.writer).await;
+        let mut writer = self.measured().await?;
+        let query = sqlx::query_scalar(sql).fetch_one(&mut *writer).await;
+        writer.end();
         let bytes: i64 = query.map_err(|error| ledger_error(&error))?;
         u64::try_from(bytes).map_err(|error| LedgerError::corrupt("size of the file", error))
     }
@@ -71,13 +76,20 @@ impl SqliteLedger {
     /// # Errors
     /// The database fails.
     pub async fn rewrite_tables(&self) -> Result<(), LedgerError> {
-        let done = self.writer.execute("VACUUM").await;
+        let mut writer = self.measured().await?;
+        let done = writer.execute("VACUUM").await;
+        writer.end();
         done.map(|_| ()).map_err(|error| ledger_error(&error))
+    }
+
+    /// The connection that writes. Nothing here begins a transaction that it does not end.
+    async fn measured(&self) -> Result<Writing, LedgerError> {
+        self.writer.acquire().await.map_err(|error| ledger_error(&error))
     }
 }
 
 async fn bare_inserts(
-    writer: &SqlitePool,
+    writer: &mut SqliteConnection,
     duration: Duration,
     hashes: fn(usize) -> Vec<[u8; 32]>,
 ) -> Result<(u64, Duration), sqlx::Error> {
@@ -96,7 +108,7 @@ async fn bare_inserts(
         let query = hashes
             .iter()
             .fold(sqlx::query(&sql), |query, hash| query.bind(1).bind(&hash[..]));
-        inserted += query.execute(writer).await?.rows_affected();
+        inserted += query.execute(&mut *writer).await?.rows_affected();
     }
     let elapsed = begun.elapsed();
     writer.execute("DROP TABLE bench_bare_inserts").await?;
@@ -104,13 +116,13 @@ async fn bare_inserts(
 }
 
 async fn fill(
-    writer: &SqlitePool,
+    writer: &mut SqliteConnection,
     mint_key: MintKeyId,
     rows: u64,
     mut progress: impl FnMut(u64),
 ) -> Result<(), sqlx::Error> {
     let query = sqlx::query("SELECT no FROM mint_keys WHERE id = ?").bind(&mint_key.as_bytes()[..]);
-    let mint_key_no: i64 = query.fetch_one(writer).await?.try_get("no")?;
+    let mint_key_no: i64 = query.fetch_one(&mut *writer).await?.try_get("no")?;
     let sql = "INSERT INTO spent (mint_key_no, spent_digest)
         WITH RECURSIVE made (count) AS (SELECT 1 UNION ALL SELECT count + 1 FROM made LIMIT ?3)
         SELECT ?1, CAST(?2 || randomblob(31) AS BLOB) FROM made";
@@ -123,7 +135,7 @@ async fn fill(
             .bind(mint_key_no)
             .bind(&first_byte[..])
             .bind(count)
-            .execute(writer)
+            .execute(&mut *writer)
             .await?;
         progress(end);
     }
@@ -166,7 +178,7 @@ mod tests {
             "{rows} rows in {elapsed:?}"
         );
         let left: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'bench%'")
-            .fetch_one(&ledger.writer)
+            .fetch_one(&ledger.readers)
             .await
             .unwrap();
         assert_eq!(left, 0);
@@ -195,11 +207,11 @@ mod tests {
             .unwrap();
         let pieces = "SELECT count(DISTINCT hex(substr(spent_digest, 1, 1))) FROM spent WHERE length(spent_digest) = 32";
         let pieces: i64 = sqlx::query_scalar(pieces)
-            .fetch_one(&ledger.writer)
+            .fetch_one(&ledger.readers)
             .await
             .unwrap();
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM spent")
-            .fetch_one(&ledger.writer)
+            .fetch_one(&ledger.readers)
             .await
             .unwrap();
         assert_eq!((rows, pieces, told.last()), (1000, 256, Some(&1000)));

@@ -114,7 +114,9 @@ mod tests {
             .await
             .unwrap();
         let create = "CREATE TABLE filler (bytes BLOB); INSERT INTO filler VALUES (zeroblob(1000000))";
-        ledger.writer.execute(create).await.unwrap();
+        let mut writer = ledger.writer.acquire().await.unwrap();
+        writer.execute(create).await.unwrap();
+        writer.end();
         let bytes = || std::fs::metadata(&path).unwrap().len();
         let before = bytes();
         ledger.checkpoints.wrote(1);

@@ -32,6 +32,7 @@ mod schema;
 mod script;
 mod sql;
 mod transaction;
+mod writer;
 
 use std::fs::File;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ use crate::checkpoint::Checkpoints;
 use crate::fault::Fault;
 use crate::sql::{Sql, read_error};
 use crate::transaction::Task;
+use crate::writer::Writer;
 
 /// The size of a page of the file, SQLite's default.
 const PAGE_BYTES: usize = 4096;
@@ -59,7 +61,7 @@ const PAGE_BYTES: usize = 4096;
 /// Books in a SQLite file.
 #[derive(Debug, Clone)]
 pub struct SqliteLedger {
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
     checkpoints: Checkpoints,
     known_mint_keys: KnownMintKeys,
@@ -76,10 +78,8 @@ impl Ledger for SqliteLedger {
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
         if let Ok((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known_mint_keys) {
-            let posted = transaction::run(&self.writer, Task::once("post"), |connection| {
-                scoped(post::postings(connection, &postings))
-            });
-            match posted.await {
+            let script = post::script(&postings).map_err(Fault::into_error)?;
+            match transaction::run_script(&self.writer, Task::once("post"), script).await {
                 Ok(()) => {
                     self.checkpoints.wrote(pages(&postings));
                     return Ok(outcomes);

@@ -12,6 +12,7 @@ use sqlx::{Connection, SqlitePool};
 use crate::checkpoint::{Checkpoints, LOG_PAGES_MAX};
 use crate::fault::ledger_error;
 use crate::migrations::MIGRATIONS;
+use crate::writer::{ACQUIRE_SECONDS_MAX, Writer};
 use crate::{SqliteLedger, lock, schema};
 
 /// Seconds that a statement waits for the write lock of another process.
@@ -30,9 +31,6 @@ const WRITER_CACHE_KIB: u32 = 32 * 1024;
 
 /// The most connections of one process that read.
 const READERS_MAX: u32 = 4;
-
-/// How long a command waits for a connection of this process, before the database counts as unavailable.
-const ACQUIRE_SECONDS_MAX: u64 = 30;
 
 /// What to do when there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +60,7 @@ impl SqliteLedger {
         let writer_options = options
             .clone()
             .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"));
-        let writer = pool()
-            .max_connections(1)
-            .connect_with(writer_options)
-            .await
-            .map_err(|error| ledger_error(&error))?;
+        let writer = Writer::new(writer_options);
         let mut connection = writer.acquire().await.map_err(|error| ledger_error(&error))?;
         match schema::version(&mut connection).await? {
             None if mode == Mode::Create => schema::migrate(&mut connection, &MIGRATIONS).await?,
@@ -86,7 +80,7 @@ impl SqliteLedger {
             .execute(&mut *connection)
             .await
             .map_err(|error| ledger_error(&error))?;
-        drop(connection);
+        connection.end();
         let checkpointer = pool().max_connections(1).connect_lazy_with(options.clone());
         let readers = pool()
             .max_connections(READERS_MAX)
@@ -113,7 +107,7 @@ impl SqliteLedger {
         schema::check(&mut connection, &path).await?;
         drop(connection);
         Ok(Self {
-            writer: readers.clone(),
+            writer: Writer::new((*readers.connect_options()).clone()),
             checkpoints: Checkpoints::new(readers.clone()),
             readers,
             known_mint_keys: KnownMintKeys::default(),

@@ -1,26 +1,25 @@
-//! Writes a batch that was decided optimistically. No row is read in advance: the `WHERE` clauses contain the
-//! conditions of the [`Postings`].
+//! Writes a batch that was decided optimistically. No row is read in advance: the statements contain the conditions of
+//! the [`Postings`], and the transaction commits only if all of them hold. So it crosses to SQLite's thread as one
+//! script, from its `BEGIN` to its `COMMIT`.
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{Amount, Postings};
-use sqlx::{Row, SqliteConnection};
 
 use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
 use crate::save::{EntryNumbers, counter, insert_transactions};
 use crate::script::Script;
 
-/// Writes in the caller's transaction, which must be rolled back after an error.
+/// The whole transaction.
 ///
 /// # Errors
-/// [`Fault::Contradiction`] if a condition does not hold.
-pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Postings) -> Result<(), Fault> {
+/// A number is too large for the database.
+pub(crate) fn script(postings: &Postings) -> Result<Script<'_>, Fault> {
     let mut script = Script::default();
+    script.add("BEGIN IMMEDIATE", 0);
     if postings.signs {
-        script.read(
-            "SELECT NOT paused, EXISTS (SELECT 1 FROM waiting_mints) FROM signing WHERE id = 1",
-            0,
-        );
+        script.require("NOT (SELECT paused FROM signing WHERE id = 1)", 0);
+        require_none_waits(&mut script, postings)?;
     }
     update_accounts(&mut script, postings)?;
     update_mint_keys(&mut script, postings)?;
@@ -30,35 +29,25 @@ pub(crate) async fn postings(connection: &mut SqliteConnection, postings: &Posti
         EntryNumbers::UpTo(&postings.accounts),
     )?;
     insert_spent(&mut script, postings)?;
-    let ran = script.run(connection).await?;
-    if !ran.holds {
-        return Err(Fault::Contradiction);
-    }
-    if postings.signs {
-        let row = ran.rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        let (signs, some_wait): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
-        if !signs || some_wait && is_waiting(connection, postings).await? {
-            return Err(Fault::Contradiction);
-        }
-    }
-    Ok(())
+    script.add("COMMIT", 0);
+    Ok(script)
 }
 
-/// Whether one of the batch's mints is a waiting mint.
-async fn is_waiting(connection: &mut SqliteConnection, postings: &Postings) -> Result<bool, Fault> {
+/// Adds the condition that none of the batch's mints is a waiting mint. Usually there are none at all.
+fn require_none_waits<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Result<(), Fault> {
     let mints: Vec<&ReferenceKey> = postings.mints().collect();
     for (_, padded) in padded_pieces(&mints) {
         let places = vec!["?"; padded.len()].join(",");
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM waiting_mints WHERE reference IN ({places}))");
-        let query = padded.iter().fold(sqlx::query_scalar(&sql), |query, reference| {
-            query.bind(reference.as_bytes())
-        });
-        let waits: bool = query.fetch_one(&mut *connection).await?;
-        if waits {
-            return Ok(true);
+        let condition = format!(
+            "NOT EXISTS (SELECT 1 FROM waiting_mints)
+            OR NOT EXISTS (SELECT 1 FROM waiting_mints WHERE reference IN ({places}))"
+        );
+        script.require(&condition, padded.len());
+        for reference in padded {
+            script.bind(reference.as_bytes())?;
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 fn update_accounts<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Result<(), Fault> {
@@ -71,7 +60,7 @@ fn update_accounts<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Resul
             WHERE accounts.id = posting.id AND balance >= posting.paid AND balance <= ? - posting.received",
             placeholders(padded.len(), 4)
         );
-        script.change(&sql, 4 * padded.len() + 1, accounts.len());
+        script.add(&sql, 4 * padded.len() + 1);
         for account in padded {
             script.bind(account.id.get())?;
             script.bind(account.paid.as_i64())?;
@@ -79,6 +68,7 @@ fn update_accounts<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Resul
             script.bind(account.entries)?;
         }
         script.bind(Amount::MAX.as_i64())?;
+        script.require_changes(accounts.len())?;
     }
     Ok(())
 }
@@ -94,7 +84,7 @@ fn update_mint_keys<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Resu
                 AND posting.returned <= mint_keys.issued - mint_keys.returned AND mint_keys.issued <= ? - posting.issued",
             placeholders(padded.len(), 4)
         );
-        script.change(&sql, 4 * padded.len() + 1, keys.len());
+        script.add(&sql, 4 * padded.len() + 1);
         for key in padded {
             script.bind(key.no.get())?;
             script.bind(&key.id.as_bytes()[..])?;
@@ -102,6 +92,7 @@ fn update_mint_keys<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Resu
             script.bind(counter(key.returned)?)?;
         }
         script.bind(i64::MAX)?;
+        script.require_changes(keys.len())?;
     }
     Ok(())
 }
@@ -112,11 +103,12 @@ fn insert_spent<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Result<(
             "INSERT INTO spent (mint_key_no, spent_digest) VALUES {} ON CONFLICT (mint_key_no, spent_digest) DO NOTHING",
             placeholders(padded.len(), 2)
         );
-        script.change(&sql, 2 * padded.len(), coins.len());
+        script.add(&sql, 2 * padded.len());
         for (no, digest) in padded {
             script.bind(no.get())?;
             script.bind(&digest.as_bytes()[..])?;
         }
+        script.require_changes(coins.len())?;
     }
     Ok(())
 }

@@ -33,9 +33,12 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     insert_mint_keys(connection, &registered).await?;
     let mut script = Script::default();
     insert_transactions(&mut script, &journal, EntryNumbers::OfTheBooks)?;
-    if !script.run(connection).await?.holds {
-        let reason = "a reference exists that this transaction looked for and did not find";
-        return Err(LedgerError::corrupt("table transactions", reason).into());
+    match script.run(connection).await {
+        Err(Fault::Contradiction) => {
+            let reason = "a reference exists that this transaction looked for and did not find";
+            return Err(LedgerError::corrupt("table transactions", reason).into());
+        }
+        ran => ran?,
     }
     insert_payouts(connection, &requested).await?;
     update_payouts(connection, &settled).await?;
@@ -128,8 +131,8 @@ impl EntryNumbers<'_> {
     }
 }
 
-/// Adds statements that insert records and their blinds. They change fewer rows than they must if a record with one of
-/// the references exists.
+/// Adds statements that insert records and their blinds, with the condition that no record with one of the references
+/// exists.
 pub(crate) fn insert_transactions<'q>(
     script: &mut Script<'q>,
     records: &'q [Record],
@@ -147,7 +150,7 @@ pub(crate) fn insert_transactions<'q>(
             FROM record WHERE true ON CONFLICT (reference) DO NOTHING",
             placeholders(padded.len(), 11)
         );
-        script.change(&sql, 11 * padded.len(), records.len());
+        script.add(&sql, 11 * padded.len());
         for record in padded {
             script.bind(record.kind.code())?;
             script.bind(record.reference.as_bytes())?;
@@ -161,6 +164,7 @@ pub(crate) fn insert_transactions<'q>(
             script.bind(record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()))?;
             script.bind(record.label.as_ref().map(|label| label.as_str()))?;
         }
+        script.require_changes(records.len())?;
     }
     let blinds: Vec<_> = records
         .iter()
@@ -172,7 +176,7 @@ pub(crate) fn insert_transactions<'q>(
             SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL ON CONFLICT (reference) DO NOTHING",
             placeholders(padded.len(), 3)
         );
-        script.change(&sql, 3 * padded.len(), blinds.len());
+        script.add(&sql, 3 * padded.len());
         for (reference, blinds) in blinds {
             script.bind(reference.as_bytes())?;
             script.bind(blinds.expires_with.get())?;
@@ -184,6 +188,7 @@ pub(crate) fn insert_transactions<'q>(
             script.bind(None::<i32>)?;
             script.bind(None::<&[u8]>)?;
         }
+        script.require_changes(blinds.len())?;
     }
     Ok(())
 }

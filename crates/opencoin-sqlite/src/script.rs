@@ -2,17 +2,22 @@
 //!
 //! Each connection runs on its own thread, and each call to it costs two switches between threads. For a small batch
 //! they cost more than what SQLite does. So statements with few parameters are joined into one text, which sqlx runs
-//! one after the other and caches as one.
+//! one after the other and caches as one. What would need a decision between them is a condition in the text.
 
 use futures_util::TryStreamExt;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, Either, Encode, Executor, Sqlite, SqliteConnection, Type};
+
+use crate::fault::Fault;
 
 /// The most parameters of joined statements. Larger statements are run alone: they take long enough, and every
 /// combination of their sizes would be prepared and cached.
 const JOINED_PARAMETERS_MAX: usize = 256;
 
-/// Statements to run in order.
+/// SQLite's error for a condition that does not hold.
+const NOT_HELD: &str = "integer overflow";
+
+/// Statements to run in order, and conditions. After a condition that does not hold, nothing more is run.
 #[derive(Default)]
 pub(crate) struct Script<'q> {
     joined: Vec<Joined<'q>>,
@@ -23,47 +28,42 @@ struct Joined<'q> {
     sql: String,
     arguments: SqliteArguments<'q>,
     parameters: usize,
-    /// The rows that each statement must change, `None` for one that only reads.
-    expected: Vec<Option<u64>>,
-}
-
-/// What the statements returned.
-pub(crate) struct Ran {
-    /// Whether each statement changed as many rows as it must. If not, the later ones were not all run.
-    pub(crate) holds: bool,
-    /// The rows that were read.
-    pub(crate) rows: Vec<SqliteRow>,
+    statements: usize,
 }
 
 impl<'q> Script<'q> {
-    /// Adds a statement that must change this many rows. Its parameters follow by [`Self::bind`].
-    pub(crate) fn change(&mut self, sql: &str, parameters: usize, rows: usize) {
-        self.add(sql, parameters, Some(rows as u64));
-    }
-
-    /// Adds a statement that reads.
-    pub(crate) fn read(&mut self, sql: &str, parameters: usize) {
-        self.add(sql, parameters, None);
-    }
-
-    fn add(&mut self, sql: &str, parameters: usize, expected: Option<u64>) {
+    /// Adds a statement. Its parameters follow by [`Self::bind`].
+    pub(crate) fn add(&mut self, sql: &str, parameters: usize) {
         let fits = |joined: &&mut Joined| joined.parameters + parameters <= JOINED_PARAMETERS_MAX;
         if let Some(joined) = self.joined.last_mut().filter(fits) {
             joined.sql.push_str("; ");
             joined.sql.push_str(sql);
             joined.parameters += parameters;
-            joined.expected.push(expected);
+            joined.statements += 1;
         } else {
             self.joined.push(Joined {
                 sql: sql.to_owned(),
                 arguments: SqliteArguments::default(),
                 parameters,
-                expected: vec![expected],
+                statements: 1,
             });
         }
     }
 
-    /// Binds the next parameter of the statement that was added last.
+    /// Adds the condition that an expression is true. Its parameters follow by [`Self::bind`].
+    pub(crate) fn require(&mut self, condition: &str, parameters: usize) {
+        // SQLite has no statement for this, but the smallest integer has no absolute value.
+        let sql = format!("SELECT 1 WHERE abs(iif({condition}, 0, -9223372036854775808)) <> 0");
+        self.add(&sql, parameters);
+    }
+
+    /// Adds the condition that the statement before has changed this many rows.
+    pub(crate) fn require_changes(&mut self, rows: usize) -> Result<(), Fault> {
+        self.require("changes() = ?", 1);
+        Ok(self.bind(rows as i64)?)
+    }
+
+    /// Binds the next parameter of what was added last.
     pub(crate) fn bind(
         &mut self,
         value: impl Encode<'q, Sqlite> + Type<Sqlite> + 'q,
@@ -75,31 +75,31 @@ impl<'q> Script<'q> {
         joined.arguments.add(value).map_err(sqlx::Error::Encode)
     }
 
-    /// Runs the statements in the caller's transaction, until one changes another number of rows than it must.
-    pub(crate) async fn run(self, connection: &mut SqliteConnection) -> Result<Ran, sqlx::Error> {
-        let mut ran = Ran {
-            holds: true,
-            rows: Vec::new(),
-        };
+    /// Runs the statements.
+    ///
+    /// # Errors
+    /// [`Fault::Contradiction`] if a condition does not hold. After any error the transaction may be open.
+    pub(crate) async fn run(self, connection: &mut SqliteConnection) -> Result<(), Fault> {
         for joined in self.joined {
             assert_eq!(joined.arguments.len(), joined.parameters, "{}", joined.sql);
-            let mut expected = joined.expected.iter();
+            let mut left = joined.statements;
             let mut results = connection.fetch_many(sqlx::query_with(&joined.sql, joined.arguments));
-            while let Some(result) = results.try_next().await? {
-                match result {
-                    Either::Right(row) => ran.rows.push(row),
-                    Either::Left(done) => {
-                        let expected = expected.next().expect("each statement ends once");
-                        ran.holds &= expected.is_none_or(|rows| rows == done.rows_affected());
-                    }
+            while left > 0 {
+                match results.try_next().await.map_err(fault)? {
+                    Some(Either::Left(_)) => left -= 1,
+                    Some(Either::Right(_)) => {}
+                    None => return Err(sqlx::Error::WorkerCrashed.into()),
                 }
             }
-            if !ran.holds {
-                return Ok(ran);
-            }
-            assert!(expected.next().is_none(), "every statement was run");
         }
-        Ok(ran)
+        Ok(())
+    }
+}
+
+fn fault(error: sqlx::Error) -> Fault {
+    match error.as_database_error() {
+        Some(error) if error.message() == NOT_HELD => Fault::Contradiction,
+        _ => error.into(),
     }
 }
 
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn small_statements_cross_together_and_large_ones_alone() {
         let mut script = Script::default();
-        script.read("SELECT 1", 0);
-        script.change("UPDATE small", JOINED_PARAMETERS_MAX, 1);
-        script.change("UPDATE large", 2 * JOINED_PARAMETERS_MAX, 1);
-        script.change("UPDATE another", 1, 1);
+        script.add("SELECT 1", 0);
+        script.add("UPDATE small", JOINED_PARAMETERS_MAX);
+        script.add("UPDATE large", 2 * JOINED_PARAMETERS_MAX);
+        script.add("UPDATE another", 1);
         let texts: Vec<&str> = script.joined.iter().map(|joined| &*joined.sql).collect();
         assert_eq!(
             texts,
@@ -124,20 +124,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_statement_that_changes_too_few_rows_is_noticed() {
+    async fn nothing_is_run_after_a_condition_that_does_not_hold() {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         let create = "CREATE TABLE numbers (n INTEGER PRIMARY KEY)";
         connection.execute(create).await.unwrap();
-        for (numbers, holds) in [([1, 2], true), ([3, 2], false)] {
+        for (numbers, holds) in [([1, 2], true), ([3, 2], false), ([2, 4], false)] {
             let mut script = Script::default();
             for number in numbers {
-                script.change("INSERT INTO numbers VALUES (?) ON CONFLICT DO NOTHING", 1, 1);
+                script.add("INSERT INTO numbers VALUES (?) ON CONFLICT DO NOTHING", 1);
                 script.bind(number).unwrap();
-                script.read("SELECT count(*) FROM numbers WHERE n = ?", 1);
-                script.bind(number).unwrap();
+                script.require_changes(1).unwrap();
             }
-            let ran = script.run(&mut connection).await.unwrap();
-            assert_eq!((ran.holds, ran.rows.len()), (holds, 2), "{numbers:?}");
+            let ran = script.run(&mut connection).await;
+            assert_eq!(ran.is_ok(), holds, "{numbers:?}");
+            assert!(holds || matches!(ran, Err(Fault::Contradiction)), "{ran:?}");
+        }
+        let numbers: Vec<i64> = sqlx::query_scalar("SELECT n FROM numbers ORDER BY n")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(numbers, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_condition_that_is_unknown_does_not_hold() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        for (condition, holds) in [("1", true), ("0", false), ("NULL", false)] {
+            let mut script = Script::default();
+            script.require(condition, 0);
+            let ran = script.run(&mut connection).await;
+            assert_eq!(ran.is_ok(), holds, "{condition}");
+            assert!(holds || matches!(ran, Err(Fault::Contradiction)), "{ran:?}");
         }
     }
 }
