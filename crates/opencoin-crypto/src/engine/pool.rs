@@ -275,16 +275,18 @@ impl<T: PoolItem, R> Queue<T, R> {
     fn next_job(&mut self) -> Option<Queued<T, R>> {
         loop {
             let is_turn_of_begun = self.new_in_a_row + 1 >= LATER_PIECE_EVERY && !self.begun.is_empty();
-            let queued = if self.new.is_empty() || is_turn_of_begun {
-                self.new_in_a_row = 0;
-                self.begun.pop_front()?
-            } else {
-                self.new_in_a_row += u32::from(!self.begun.is_empty());
-                self.new.pop_front()?
-            };
+            let is_new = !self.new.is_empty() && !is_turn_of_begun;
+            let jobs = if is_new { &mut self.new } else { &mut self.begun };
+            let queued = jobs.pop_front()?;
             if queued.job.is_over() {
                 self.items -= queued.items();
             } else if !queued.groups.is_empty() {
+                let is_alone = self.begun.is_empty();
+                self.new_in_a_row = if is_new && !is_alone {
+                    self.new_in_a_row + 1
+                } else {
+                    0
+                };
                 return Some(queued);
             }
         }

@@ -102,6 +102,19 @@ fn a_long_job_advances_however_many_short_ones_there_are() {
     assert_eq!(order, expected);
 }
 
+/// Jobs whose items went into the groups of others are no turns.
+#[test]
+fn groups_of_short_jobs_come_before_the_later_pieces_of_a_long_one() {
+    let (bench, _first) = Bench::occupied(100);
+    let _long = bench.queue("long", 12);
+    let _short: Vec<_> = (0..16).map(|_| bench.queue("short", 1)).collect();
+    let order: Vec<_> = bench.run().into_iter().map(|piece| piece[0]).collect();
+    assert_eq!(
+        order,
+        ["long", "short", "short", "short", "long", "short", "long"]
+    );
+}
+
 #[test]
 fn a_group_takes_items_of_several_jobs() {
     let (bench, _first) = Bench::occupied(100);
