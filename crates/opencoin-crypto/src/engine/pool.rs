@@ -2,8 +2,9 @@
 //! next job.
 //!
 //! The first piece of a job comes before the later pieces of others. So a request of one blind waits only for the
-//! first pieces of earlier requests, and hardly notices a request of a thousand blinds, even if the processors are busy
-//! with other work. So that large jobs advance too, at least one piece in [`LATER_PIECE_EVERY`] is a later one.
+//! first pieces of earlier requests, and not for a request of a thousand blinds. So that large jobs advance too, at least
+//! one piece in [`LATER_PIECE_EVERY`] is a later one. While short jobs come, one thread takes no later pieces: it waits
+//! for the next short job, and leaves its processor to what else such a request needs, such as the database.
 //! The limit of the queue counts items, because they determine the time.
 //!
 //! A piece is one item, or a group of items that a worker processes together in less time than one after the other. A
@@ -31,6 +32,10 @@ use super::SignError;
 
 /// While jobs wait for both, each so-manieth piece is a later one of a job.
 const LATER_PIECE_EVERY: u32 = 4;
+
+/// How many later pieces are taken after a short job until all threads may take them again: some ten milliseconds of
+/// work, so that it is still so when the next short jobs come, but a rare short job costs the large ones little.
+const PIECES_AFTER_SHORT_JOB: u32 = 32;
 
 /// The most jobs that are searched for items of a group, so that a long queue does not make taking a piece slow.
 const JOBS_SEARCHED_MAX: usize = 256;
@@ -76,6 +81,14 @@ struct Queue<T, R> {
     begun: VecDeque<Queued<T, R>>,
     /// The number of new jobs that had their turn while others had begun, since one of those had it.
     new_in_a_row: u32,
+    /// The most threads that may work on later pieces while short jobs come.
+    later_threads_max: usize,
+    /// The number of threads that work on later pieces.
+    later_threads: usize,
+    /// The number of later pieces since a short job had its turn while others had begun.
+    later_since_short: u32,
+    /// Whether a thread waits although there are later pieces.
+    is_one_held_back: bool,
     /// The number of items that no thread has taken yet, at most `items_queued_max`.
     items: usize,
     closed: bool,
@@ -117,13 +130,7 @@ impl<T: PoolItem, R: Send + 'static> Pool<T, R> {
     /// When there are no workers.
     pub fn start(name: &str, workers: Vec<Worker<T, R>>, items_queued_max: usize) -> io::Result<Self> {
         assert!(!workers.is_empty(), "a pool without threads never answers");
-        let queue = Queue {
-            new: VecDeque::new(),
-            begun: VecDeque::new(),
-            new_in_a_row: 0,
-            items: 0,
-            closed: false,
-        };
+        let queue = Queue::new(workers.len());
         let shared = Arc::new(Shared {
             items_queued_max,
             queue: Mutex::new(queue),
@@ -161,7 +168,8 @@ impl<T: PoolItem, R: Send + 'static> Pool<T, R> {
             let _ = sender.send(Ok(Vec::new()));
             return Ok(answer);
         }
-        let (count, groups) = (items.len(), groups_of(&items));
+        let count = items.len();
+        let queued = Queued::new(items, sender);
         let mut queue = lock(&self.shared.queue);
         if queue.items + count > self.shared.items_queued_max {
             queue.forget_abandoned();
@@ -169,11 +177,7 @@ impl<T: PoolItem, R: Send + 'static> Pool<T, R> {
         if queue.items + count > self.shared.items_queued_max {
             return Err(SignError::Busy);
         }
-        queue.items += count;
-        queue.new.push_back(Queued {
-            job: Arc::new(Job::new(items, sender)),
-            groups,
-        });
+        queue.push(queued);
         drop(queue);
         if count == 1 {
             self.shared.changed.notify_one();
@@ -220,19 +224,27 @@ impl<T, R> Drop for Pool<T, R> {
 
 impl<T: PoolItem, R> Shared<T, R> {
     fn run(&self, mut worker: Worker<T, R>) {
-        while let Some(piece) = self.take_piece() {
+        let mut was_later = false;
+        while let Some((turn, piece)) = self.take_piece(was_later) {
             work_on(&piece, &mut worker);
+            was_later = turn == Turn::Later;
         }
     }
 
-    /// Waits for a job and takes a piece. `None` when the pool closes.
-    fn take_piece(&self) -> Option<Vec<Taken<T, R>>> {
+    /// Waits for a job and takes a piece. `None` when the pool closes. `was_later` says whether the thread has worked on
+    /// a later piece until now.
+    fn take_piece(&self, was_later: bool) -> Option<(Turn, Vec<Taken<T, R>>)> {
         let mut queue = lock(&self.queue);
+        queue.later_threads -= usize::from(was_later);
         loop {
             if queue.closed {
                 return None;
             }
             if let Some(piece) = queue.take_piece() {
+                if queue.is_one_held_back && queue.has_turn() {
+                    queue.is_one_held_back = false;
+                    self.changed.notify_one();
+                }
                 return Some(piece);
             }
             queue = self.changed.wait(queue).expect(NEVER_POISONED);
@@ -240,11 +252,34 @@ impl<T: PoolItem, R> Shared<T, R> {
     }
 }
 
+impl<T, R> Queue<T, R> {
+    fn new(threads: usize) -> Self {
+        Self {
+            new: VecDeque::new(),
+            begun: VecDeque::new(),
+            new_in_a_row: 0,
+            later_threads_max: threads.saturating_sub(1).max(1),
+            later_threads: 0,
+            later_since_short: PIECES_AFTER_SHORT_JOB,
+            is_one_held_back: false,
+            items: 0,
+            closed: false,
+        }
+    }
+}
+
+/// Which piece of a job is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    First,
+    Later,
+}
+
 impl<T: PoolItem, R> Queue<T, R> {
     /// Takes a piece that begins with the job whose turn it is. The rest of that job goes to the end of those that have
     /// begun.
-    fn take_piece(&mut self) -> Option<Vec<Taken<T, R>>> {
-        let mut first = self.next_job()?;
+    fn take_piece(&mut self) -> Option<(Turn, Vec<Taken<T, R>>)> {
+        let (turn, mut first) = self.next_job()?;
         let job = Arc::clone(&first.job);
         let example = &job.items[first.groups[0][0]];
         let available = first.groups[0].len() + self.count(example, T::GROUP_MAX);
@@ -265,29 +300,60 @@ impl<T: PoolItem, R> Queue<T, R> {
             }
         }
         self.items -= piece.len();
-        if !first.groups.is_empty() {
+        let is_short = first.groups.is_empty();
+        match turn {
+            Turn::First if is_short && (self.later_threads > 0 || !self.begun.is_empty()) => {
+                self.later_since_short = 0;
+            }
+            Turn::First => {}
+            Turn::Later => {
+                self.later_threads += 1;
+                self.later_since_short = self.later_since_short.saturating_add(1);
+            }
+        }
+        if !is_short {
             self.begun.push_back(first);
         }
-        Some(piece)
+        Some((turn, piece))
+    }
+
+    fn push(&mut self, queued: Queued<T, R>) {
+        self.items += queued.items();
+        self.new.push_back(queued);
+    }
+
+    /// Whether a thread that asks now may get a piece.
+    fn has_turn(&self) -> bool {
+        !self.new.is_empty() || !self.begun.is_empty() && self.later_may_begin()
+    }
+
+    /// Whether one more thread may work on later pieces.
+    fn later_may_begin(&self) -> bool {
+        self.later_since_short >= PIECES_AFTER_SHORT_JOB || self.later_threads < self.later_threads_max
     }
 
     /// Takes the job whose turn it is out of the queue. Discards jobs that are over.
-    fn next_job(&mut self) -> Option<Queued<T, R>> {
+    fn next_job(&mut self) -> Option<(Turn, Queued<T, R>)> {
         loop {
-            let is_turn_of_begun = self.new_in_a_row + 1 >= LATER_PIECE_EVERY && !self.begun.is_empty();
-            let is_new = !self.new.is_empty() && !is_turn_of_begun;
-            let jobs = if is_new { &mut self.new } else { &mut self.begun };
-            let queued = jobs.pop_front()?;
+            let may_be_later = !self.begun.is_empty() && self.later_may_begin();
+            let is_turn_of_later = self.new_in_a_row + 1 >= LATER_PIECE_EVERY || self.new.is_empty();
+            let (turn, jobs) = if may_be_later && is_turn_of_later {
+                (Turn::Later, &mut self.begun)
+            } else {
+                (Turn::First, &mut self.new)
+            };
+            let Some(queued) = jobs.pop_front() else {
+                self.is_one_held_back |= !self.begun.is_empty();
+                return None;
+            };
             if queued.job.is_over() {
                 self.items -= queued.items();
             } else if !queued.groups.is_empty() {
-                let is_alone = self.begun.is_empty();
-                self.new_in_a_row = if is_new && !is_alone {
-                    self.new_in_a_row + 1
-                } else {
-                    0
+                self.new_in_a_row = match turn {
+                    Turn::First if !self.begun.is_empty() => self.new_in_a_row + 1,
+                    Turn::First | Turn::Later => 0,
                 };
-                return Some(queued);
+                return Some((turn, queued));
             }
         }
     }
@@ -314,6 +380,13 @@ impl<T: PoolItem, R> Queue<T, R> {
 }
 
 impl<T: PoolItem, R> Queued<T, R> {
+    fn new(items: Vec<T>, answer: oneshot::Sender<Result<Vec<R>, SignError>>) -> Self {
+        Self {
+            groups: groups_of(&items),
+            job: Arc::new(Job::new(items, answer)),
+        }
+    }
+
     /// The number of items that no thread has taken yet.
     fn items(&self) -> usize {
         self.groups.iter().map(Vec::len).sum()

@@ -115,6 +115,54 @@ fn groups_of_short_jobs_come_before_the_later_pieces_of_a_long_one() {
     );
 }
 
+/// A queue for so many threads, with a long job that two of them have begun.
+fn queue_with_a_long_job(threads: usize) -> (Queue<&'static str, String>, Vec<JobResult<String>>) {
+    let mut queue = Queue::new(threads);
+    let answers = vec![push(&mut queue, "long", 1000)];
+    assert_eq!((next(&mut queue), next(&mut queue)), (Some("long"), Some("long")));
+    (queue, answers)
+}
+
+fn push(queue: &mut Queue<&'static str, String>, item: &'static str, count: usize) -> JobResult<String> {
+    let (sender, answer) = oneshot::channel();
+    queue.push(Queued::new(vec![item; count], sender));
+    answer
+}
+
+/// What a thread gets that asks for a piece.
+fn next(queue: &mut Queue<&'static str, String>) -> Option<&'static str> {
+    queue.take_piece().map(|(_, piece)| piece[0].job.items[0])
+}
+
+#[test]
+fn while_short_jobs_come_one_thread_takes_no_later_pieces() {
+    // The other two threads do a later piece each.
+    let (mut queue, mut answers) = queue_with_a_long_job(3);
+    answers.push(push(&mut queue, "lone", 1));
+    assert_eq!(next(&mut queue), Some("lone"));
+    assert_eq!(next(&mut queue), Some("long"));
+    assert_eq!(next(&mut queue), None, "two threads have later pieces");
+    assert!(queue.is_one_held_back && !queue.has_turn());
+    answers.push(push(&mut queue, "lone", 1));
+    assert_eq!(next(&mut queue), Some("lone"), "it is free for a short job");
+    for _ in 0..PIECES_AFTER_SHORT_JOB {
+        assert_eq!(next(&mut queue), None);
+        queue.later_threads -= 1;
+        assert!(queue.has_turn());
+        assert_eq!(next(&mut queue), Some("long"));
+    }
+    assert!(queue.has_turn(), "no short job has come for some time");
+    assert_eq!(next(&mut queue), Some("long"));
+}
+
+#[test]
+fn without_short_jobs_all_threads_take_later_pieces() {
+    let (mut queue, _answers) = queue_with_a_long_job(2);
+    let _other = push(&mut queue, "other", 1000);
+    let pieces: Vec<_> = (0..6).map(|_| next(&mut queue)).collect();
+    assert!(pieces.iter().all(Option::is_some), "{pieces:?}");
+}
+
 #[test]
 fn a_group_takes_items_of_several_jobs() {
     let (bench, _first) = Bench::occupied(100);
