@@ -136,7 +136,8 @@ async fn processes_and_parts(
     measured: &mut Measured,
 ) -> Result<()> {
     let raw_duration = plan.cell_duration.min(RAW_DURATION_MAX);
-    for (pass, lanes) in plan.lanes.iter().enumerate() {
+    // The first setting comes last, because the parts beside the table break the books.
+    for (pass, lanes) in plan.lanes.iter().rev().enumerate() {
         let signer = match plan.engine.engine {
             Engine::Signer => Some(ChildProcess::start_signer(currency, folder)?),
             Engine::Memory | Engine::Token => None,
