@@ -27,7 +27,7 @@ const LOG_BYTES_KEPT_MAX: u64 = 80 << 20;
 ///
 /// Other settings keep their defaults. With memory mapping a disk error would end the process by a signal,
 /// and with `synchronous` below `FULL` a power failure would lose confirmed commits.
-const WRITER_CACHE_KIB: u32 = 32 * 1024;
+const WRITER_CACHE_KIB: u32 = 16 * 1024;
 
 /// The most connections of one process that read.
 const READERS_MAX: u32 = 4;
