@@ -78,8 +78,13 @@ fn main() -> ExitCode {
         arguments.seed
     );
     println!(
-        "{:<52} {:>12} {:>12} {:>12} {:>8}",
-        "special secret (against random ones)", "measurements", "median, ns", "random, ns", "t"
+        "{:<52} {:>12} {:>12} {:>12} {:>14} {:>8}",
+        "special secret (against random ones)",
+        "measurements",
+        "median, ns",
+        "random, ns",
+        "difference, ns",
+        "t"
     );
     let mut test = Test {
         measurements: arguments.measurements,
@@ -138,10 +143,11 @@ impl Test {
         };
         self.failures += u32::from(failed);
         println!(
-            "{name:<52} {:>12} {:>12.0} {:>12.0} {:>8.1}  {}{remark}",
+            "{name:<52} {:>12} {:>12.0} {:>12.0} {:>14.1} {:>8.1}  {}{remark}",
             samples.len(),
             samples.median(SPECIAL),
             samples.median(1 - SPECIAL),
+            samples.difference(),
             t,
             match verdict {
                 Verdict::NoEvidence => "no evidence",
@@ -162,14 +168,14 @@ impl Test {
         });
         self.report("look-up: the first entry", &samples, Expected::NoDifference);
 
-        // Some CPUs square a number faster, by a thousandth, if nearly all of its words are zero. A blinded number, and
-        // everything that is calculated from it, is such a number with a probability of less than 2^-500.
-        let specials: [(&str, [u64; 2], Expected); 3] = [
-            ("zero", [0, 0], Expected::Either),
-            ("one", [1, 0], Expected::Either),
-            ("all ones", [u64::MAX, u64::MAX], Expected::NoDifference),
+        // Some CPUs are faster, by a thousandth or less, if nearly all words of a number are the same. A blinded number,
+        // and everything that is calculated from it, is such a number with a probability of less than 2^-500.
+        let specials: [(&str, [u64; 2]); 3] = [
+            ("zero", [0, 0]),
+            ("one", [1, 0]),
+            ("all ones", [u64::MAX, u64::MAX]),
         ];
-        for (name, [lowest, others], expected) in specials {
+        for (name, [lowest, others]) in specials {
             let y = calculation.number(|| self.rng.next_u64());
             let draw = |calculation: &Calculation, rng: &mut ChaCha20Rng, class| {
                 let mut words = 0;
@@ -185,14 +191,14 @@ impl Test {
                     calculation.multiply(&mut x, black_box(&y));
                 }
             });
-            self.report(&format!("multiplication: {name}"), &samples, expected);
+            self.report(&format!("multiplication: {name}"), &samples, Expected::Either);
             let samples = self.measure_with(calculation, draw, |calculation, secret| {
                 for _ in 0..CALLS {
                     x.copy_from(secret);
                     calculation.square(&mut x);
                 }
             });
-            self.report(&format!("squaring: {name}"), &samples, expected);
+            self.report(&format!("squaring: {name}"), &samples, Expected::Either);
         }
 
         let number = calculation.number(|| self.rng.next_u64());
@@ -289,7 +295,7 @@ impl Test {
         let samples = self.measure_with(calculation, draw, |calculation, base| {
             black_box(calculation.raise(base, &exponent));
         });
-        self.report("exponentiation: base zero", &samples, Expected::NoDifference);
+        self.report("exponentiation: base zero", &samples, Expected::Either);
         self.measurements = measurements;
     }
 
