@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 use super::SignError;
 
-/// While jobs wait for both, each so-manieth piece is a later one of a job.
+/// While first and later pieces wait, one piece in this many is a later one.
 const LATER_PIECE_EVERY: u32 = 4;
 
 /// How many later pieces are taken after a short job until all threads may take them again: some ten milliseconds of
