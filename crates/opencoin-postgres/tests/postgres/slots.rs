@@ -15,8 +15,8 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::open;
 
-/// How long a batch may take that does not wait.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a batch may take that does not wait, on a busy machine. One that waits would do so for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
