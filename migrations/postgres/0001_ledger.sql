@@ -27,6 +27,8 @@ COMMENT ON COLUMN accounts.listed IS 'Whether the holder wants to be found by ot
 CREATE TABLE mint_keys (
     no              int4 PRIMARY KEY CHECK (no >= 1),
     id              bytea NOT NULL UNIQUE CHECK (octet_length(id) = 20),
+    fingerprint     bytea NOT NULL CHECK (octet_length(fingerprint) = 32),
+    modulus_bytes   int4 NOT NULL CHECK (modulus_bytes > 0),
     denomination    int8 NOT NULL CHECK (denomination > 0),
     sign_not_before int8 NOT NULL,
     sign_not_after  int8 NOT NULL,
@@ -35,10 +37,14 @@ CREATE TABLE mint_keys (
     stopped_reason  text,
     retired         boolean NOT NULL DEFAULT false,
     pruned          boolean NOT NULL DEFAULT false,
+    awaits_log      boolean NOT NULL DEFAULT false,
     CONSTRAINT mint_keys_dates_in_order CHECK (sign_not_before <= sign_not_after AND sign_not_after <= coins_expiry)
 );
 COMMENT ON TABLE mint_keys IS 'What the certificates promise, and what operators have decided about the keys.';
-COMMENT ON COLUMN mint_keys.no IS 'The short number of the key in other tables.';
+COMMENT ON COLUMN mint_keys.no IS 'The short number of the key in other tables and in the log. Without a gap.';
+COMMENT ON COLUMN mint_keys.fingerprint IS 'SHA-256 of the public key. Digests in the log cover it.';
+COMMENT ON COLUMN mint_keys.modulus_bytes IS 'The length of the modulus, to which blinds are padded before they are hashed.';
+COMMENT ON COLUMN mint_keys.awaits_log IS 'The key does not sign yet: its certificate is not in a published checkpoint of the log.';
 COMMENT ON COLUMN mint_keys.recouped IS
     'Coins that the issuer has replaced after the key was stopped. Not counted as returned, which forged coins may have used up.';
 COMMENT ON COLUMN mint_keys.stopped_reason IS 'Set once and for good: the key signs nothing and none of its coins come back.';
@@ -63,7 +69,7 @@ COMMENT ON COLUMN mint_key_counts.issued IS 'Counted when a mint or renew is acc
 COMMENT ON COLUMN mint_key_counts.returned IS
     'Never above issued, so the sum is never above that of issued: more coins back than were signed means a forged coin or a stolen key.';
 COMMENT ON COLUMN mint_key_counts.signs IS
-    'False if the key is stopped, retired or pruned. Repeated here, so that a statement that waits for the row sees it.';
+    'False if the key is stopped, retired or pruned, or waits for the log. Repeated here, so that a statement that waits for the row sees it.';
 COMMENT ON COLUMN mint_key_counts.takes IS 'False if the key is stopped or pruned, so that no coin comes back.';
 
 CREATE SEQUENCE mint_key_slots;
@@ -72,11 +78,15 @@ COMMENT ON SEQUENCE mint_key_slots IS 'Gives each process a number, modulo the n
 CREATE TABLE spent (
     mint_key_no  int4 NOT NULL,
     spent_digest bytea NOT NULL CHECK (octet_length(spent_digest) = 32),
+    log_batch    int4,
     PRIMARY KEY (mint_key_no, spent_digest)
 );
 COMMENT ON TABLE spent IS
     'Coins that came back. Nothing leads from here to a transaction or an account, and nothing must: that is the privacy of the coins. Grouped by mint key, so that rows can be deleted when the coins of a key have expired.';
 COMMENT ON COLUMN spent.spent_digest IS 'SHA-256 over a fixed text, the fingerprint of the mint key, and the payload hash. It determines the coin among those of all keys.';
+
+COMMENT ON COLUMN spent.log_batch IS
+    'The batch of the log that was open when the coin came back, so that its leaf is found. The log, which is public, says no less.';
 
 CREATE SEQUENCE transaction_numbers;
 
@@ -93,6 +103,7 @@ CREATE TABLE transactions (
     applied_at     int8 NOT NULL,
     issued         bytea,
     label          text,
+    log_batch      int4,
     CONSTRAINT transactions_double_entry CHECK (
         CASE kind
             WHEN 2 THEN debit_account = 1 AND credit_account >= 3
@@ -125,7 +136,7 @@ COMMENT ON COLUMN transactions.reference IS 'One byte of scope, then what is uni
 COMMENT ON COLUMN transactions.id IS
     'From transaction_numbers, so that programs can read the journal in pieces. Its order is roughly that of time: concurrent transactions commit in any order.';
 COMMENT ON COLUMN transactions.kind IS
-    '1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing, 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout, 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money. Any other number is a kind that moves no money.';
+    '1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing, 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout, 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money, 19 open the log, 20 add a description of the currency to the log, 21 release a mint key. Any other number is a kind that moves no money.';
 COMMENT ON COLUMN transactions.content IS 'SHA-256 of what the reference stands for: the same reference with other content is a conflict. Covers the blinds.';
 COMMENT ON COLUMN transactions.debit_account IS
     'Gives the amount. -1 is unsettled payouts, 0 is the issuer, for recouped coins, 1 is outside, 2 is all coins outstanding.';
@@ -135,6 +146,8 @@ COMMENT ON COLUMN transactions.credit_entry IS 'The number of this entry in the 
 COMMENT ON COLUMN transactions.applied_at IS 'The issuer''s time.';
 COMMENT ON COLUMN transactions.issued IS
     'How many signatures each mint key gives: its number and the count, in 4 bytes each, big-endian, for one key after the other.';
+COMMENT ON COLUMN transactions.log_batch IS
+    'The batch of the log that was open then, for mints, renews, redeems and recoups.';
 COMMENT ON COLUMN transactions.label IS 'What a holder has written beside a transfer.';
 
 CREATE TABLE blinds (
@@ -151,15 +164,15 @@ COMMENT ON COLUMN blinds.reference IS 'That of the transaction.';
 COMMENT ON COLUMN blinds.expires_with IS 'The number of the mint key, among those of the transaction, whose coins expire last. When that is pruned, the row is deleted.';
 
 CREATE TABLE recouped (
-    mint_key_no  int4 NOT NULL,
-    blind_digest bytea NOT NULL CHECK (octet_length(blind_digest) = 32),
-    spent_digest bytea NOT NULL CHECK (octet_length(spent_digest) = 32),
-    PRIMARY KEY (mint_key_no, blind_digest),
+    mint_key_no   int4 NOT NULL,
+    issued_digest bytea NOT NULL CHECK (octet_length(issued_digest) = 32),
+    spent_digest  bytea NOT NULL CHECK (octet_length(spent_digest) = 32),
+    PRIMARY KEY (mint_key_no, issued_digest),
     UNIQUE (mint_key_no, spent_digest)
 );
 COMMENT ON TABLE recouped IS
     'Accepted blinds of stopped mint keys whose coins were recouped, so that none is twice: neither a blind nor a coin. The holder has shown which blind the coin came from, and a row says no more than that. Nothing else leads from here to a transaction or an account, and nothing must. Grouped by mint key, so that rows go with those of spent.';
-COMMENT ON COLUMN recouped.blind_digest IS 'SHA-256 over a fixed text, the key''s id and the blinded number.';
+COMMENT ON COLUMN recouped.issued_digest IS 'SHA-256 over a fixed text, the fingerprint of the mint key and the blinded number, as in the log.';
 COMMENT ON COLUMN recouped.spent_digest IS 'As in spent.';
 
 CREATE TABLE signing (
@@ -242,6 +255,105 @@ COMMENT ON COLUMN payouts.no IS
 COMMENT ON COLUMN payouts.reference IS 'That of the transaction of its request.';
 COMMENT ON COLUMN payouts.paid IS 'True: the bank has paid. False: the money went back to the account. Set once.';
 COMMENT ON COLUMN payouts.settlement IS 'The bank''s reference, or why it could not be paid.';
+
+CREATE TABLE log_head (
+    id         int2 PRIMARY KEY CHECK (id = 1),
+    batch      int4 NOT NULL CHECK (batch >= 1),
+    size       int8 NOT NULL CHECK (size >= 0),
+    root       bytea NOT NULL CHECK (octet_length(root) = 32),
+    previous   int8,
+    time_s     int8 NOT NULL,
+    accounts   int8 NOT NULL,
+    paid_in    int8 NOT NULL,
+    paid_out   int8 NOT NULL,
+    recouped   int8 NOT NULL,
+    began_late boolean NOT NULL,
+    halted     text,
+    CONSTRAINT log_head_begins_empty CHECK ((previous IS NULL) = (size = 0))
+);
+COMMENT ON TABLE log_head IS
+    'One row if the currency has a public log: its end. Read by every transaction that accepts coins, and locked only by the sealer.';
+COMMENT ON COLUMN log_head.batch IS 'The batch that is open: what is accepted now is in this one or a later one.';
+COMMENT ON COLUMN log_head.root IS 'The tree hash over all leaves.';
+COMMENT ON COLUMN log_head.previous IS 'The index of the last batch leaf.';
+COMMENT ON COLUMN log_head.accounts IS 'The totals at the last batch, or those with which the log began.';
+COMMENT ON COLUMN log_head.began_late IS 'The currency had coins or money before it had a log.';
+COMMENT ON COLUMN log_head.halted IS 'The rule that would have been broken. Then nothing is sealed or accepted.';
+
+CREATE TABLE log_pending (
+    id       int8 PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    at       int8 NOT NULL,
+    coins    bytea NOT NULL,
+    others   bytea NOT NULL,
+    accounts int8 NOT NULL,
+    paid_in  int8 NOT NULL CHECK (paid_in >= 0),
+    paid_out int8 NOT NULL CHECK (paid_out >= 0),
+    recouped int8 NOT NULL CHECK (recouped >= 0)
+);
+-- Digests are random: compressing them costs time and saves nothing.
+ALTER TABLE log_pending ALTER COLUMN coins SET STORAGE EXTERNAL;
+COMMENT ON TABLE log_pending IS
+    'What commits add to the log, one row for each commit, until the sealer has moved it into the tree. The order of the rows means nothing.';
+COMMENT ON COLUMN log_pending.coins IS 'Leaves of coins and blinds, 38 bytes each.';
+COMMENT ON COLUMN log_pending.others IS 'Leaves of documents, each with its length in two bytes before it.';
+COMMENT ON COLUMN log_pending.accounts IS 'The changes of the totals.';
+
+CREATE TABLE log_keys (
+    key_no         int4 PRIMARY KEY,
+    issued         int8 NOT NULL CHECK (issued >= 0),
+    spent          int8 NOT NULL CHECK (spent BETWEEN 0 AND issued),
+    batch          int4,
+    signing_closed boolean NOT NULL,
+    coins_closed   boolean NOT NULL
+);
+COMMENT ON TABLE log_keys IS 'What the log has counted for each mint key. Changed by the sealer alone.';
+COMMENT ON COLUMN log_keys.batch IS 'The batch that has the certificate of the key.';
+COMMENT ON COLUMN log_keys.signing_closed IS 'The log has stated that the key signs no more.';
+COMMENT ON COLUMN log_keys.coins_closed IS 'The log has stated that its coins are no longer taken.';
+
+CREATE TABLE log_batches (
+    no     int4 PRIMARY KEY CHECK (no >= 1),
+    first  int8 NOT NULL,
+    count  int8 NOT NULL CHECK (count >= 1),
+    root   bytea NOT NULL CHECK (octet_length(root) = 32),
+    time_s int8 NOT NULL
+);
+COMMENT ON TABLE log_batches IS 'The batches of the log. The last leaf of each is the batch leaf.';
+COMMENT ON COLUMN log_batches.root IS 'The tree hash over the log up to the end of the batch.';
+
+CREATE TABLE log_bundles (
+    no    int8 PRIMARY KEY CHECK (no >= 0),
+    width int2 NOT NULL CHECK (width BETWEEN 1 AND 256),
+    data  bytea NOT NULL
+);
+ALTER TABLE log_bundles ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE log_bundles IS
+    'The leaves of the log, 256 in a row, each with its length in two bytes before it. A full row never changes. Tiles of level 0 follow from them.';
+
+CREATE TABLE log_tiles (
+    level int2 NOT NULL CHECK (level BETWEEN 1 AND 63),
+    no    int8 NOT NULL CHECK (no >= 0),
+    width int2 NOT NULL CHECK (width BETWEEN 1 AND 256),
+    data  bytea NOT NULL,
+    PRIMARY KEY (level, no)
+);
+ALTER TABLE log_tiles ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE log_tiles IS 'Hashes of the tree from level 1 on, up to 256 in a row.';
+
+CREATE TABLE log_checkpoint (
+    id   int2 PRIMARY KEY CHECK (id = 1),
+    size int8 NOT NULL CHECK (size >= 0),
+    note text NOT NULL,
+    at   int8 NOT NULL
+);
+COMMENT ON TABLE log_checkpoint IS 'The checkpoint that is published, with its signatures.';
+
+CREATE TABLE log_lease (
+    id     int2 PRIMARY KEY CHECK (id = 1),
+    holder bytea NOT NULL CHECK (octet_length(holder) = 16),
+    until  int8 NOT NULL
+);
+COMMENT ON TABLE log_lease IS 'Which process seals. It saves work: two that both believe to hold it do no harm.';
 
 CREATE TABLE histories (
     no            int4 PRIMARY KEY CHECK (no >= 1),

@@ -20,9 +20,13 @@ CREATE INDEX accounts_listed ON accounts (name) WHERE listed = 1;
 
 -- What the certificates promise, what operators have decided about the keys, and how many coins each key made and took back.
 CREATE TABLE mint_keys (
-    -- The short number of the key in other tables.
+    -- The short number of the key in other tables and in the log. Without a gap.
     no              INTEGER PRIMARY KEY CHECK (no >= 1),
     id              BLOB NOT NULL UNIQUE CHECK (length(id) = 20),
+    -- SHA-256 of the public key. Digests in the log cover it.
+    fingerprint     BLOB NOT NULL CHECK (length(fingerprint) = 32),
+    -- The length of the modulus, to which blinds are padded before they are hashed.
+    modulus_bytes   INTEGER NOT NULL CHECK (modulus_bytes > 0),
     denomination    INTEGER NOT NULL CHECK (denomination > 0),
     sign_not_before INTEGER NOT NULL,
     sign_not_after  INTEGER NOT NULL,
@@ -41,6 +45,8 @@ CREATE TABLE mint_keys (
     -- and recouped count for nothing from then on, and are deleted in portions, as are the blinds that expire with it. The counts
     -- stay.
     pruned          INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1)),
+    -- The key does not sign yet: its certificate is not in a published checkpoint of the log.
+    awaits_log      INTEGER NOT NULL DEFAULT 0 CHECK (awaits_log IN (0, 1)),
     CONSTRAINT mint_keys_dates_in_order CHECK (sign_not_before <= sign_not_after AND sign_not_after <= coins_expiry),
     CONSTRAINT mint_keys_no_over_redemption CHECK (0 <= returned AND returned <= issued),
     CONSTRAINT mint_keys_no_over_recoup CHECK (0 <= recouped AND recouped <= issued)
@@ -53,6 +59,8 @@ CREATE TABLE spent (
     -- SHA-256 over a fixed text, the fingerprint of the mint key, and the payload hash. It determines the coin among those of all
     -- keys.
     spent_digest BLOB NOT NULL CHECK (length(spent_digest) = 32),
+    -- The batch of the log that was open when the coin came back, so that its leaf is found. The log, which is public, says no less.
+    log_batch    INTEGER,
     PRIMARY KEY (mint_key_no, spent_digest)
 ) STRICT, WITHOUT ROWID;
 
@@ -62,7 +70,8 @@ CREATE TABLE transactions (
     id             INTEGER PRIMARY KEY,
     -- 1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing,
     -- 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout,
-    -- 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money. Any other number is a
+    -- 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money, 19 open the log,
+    -- 20 add a description of the currency to the log, 21 release a mint key. Any other number is a
     -- kind that moves no money.
     kind           INTEGER NOT NULL CHECK (kind >= 1),
     -- One byte of scope, then what is unique in it: a command sent again finds its first row here.
@@ -84,6 +93,8 @@ CREATE TABLE transactions (
     issued         BLOB,
     -- What a holder has written beside a transfer.
     label          TEXT,
+    -- The batch of the log that was open then, for mints, renews, redeems and recoups.
+    log_batch      INTEGER,
     CONSTRAINT transactions_double_entry CHECK (
         CASE kind
             WHEN 2 THEN debit_account = 1 AND credit_account >= 3
@@ -125,12 +136,12 @@ CREATE INDEX blinds_by_expiry ON blinds (expires_with);
 -- shown which blind the coin came from, and a row says no more than that. Nothing else leads from here to a transaction or an
 -- account, and nothing must. Grouped by mint key, so that rows go with those of spent.
 CREATE TABLE recouped (
-    mint_key_no  INTEGER NOT NULL,
-    -- SHA-256 over a fixed text, the key's id and the blinded number.
-    blind_digest BLOB NOT NULL CHECK (length(blind_digest) = 32),
+    mint_key_no   INTEGER NOT NULL,
+    -- SHA-256 over a fixed text, the fingerprint of the mint key and the blinded number, as in the log.
+    issued_digest BLOB NOT NULL CHECK (length(issued_digest) = 32),
     -- As in spent.
-    spent_digest BLOB NOT NULL CHECK (length(spent_digest) = 32),
-    PRIMARY KEY (mint_key_no, blind_digest),
+    spent_digest  BLOB NOT NULL CHECK (length(spent_digest) = 32),
+    PRIMARY KEY (mint_key_no, issued_digest),
     UNIQUE (mint_key_no, spent_digest)
 ) STRICT, WITHOUT ROWID;
 
@@ -212,6 +223,100 @@ CREATE TABLE payouts (
 ) STRICT;
 CREATE INDEX payouts_of ON payouts (account, no);
 CREATE INDEX payouts_requested ON payouts (no) WHERE paid IS NULL;
+
+-- One row if the currency has a public log: its end.
+CREATE TABLE log_head (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    -- The batch that is open: what is accepted now is in this one.
+    batch      INTEGER NOT NULL CHECK (batch >= 1),
+    size       INTEGER NOT NULL CHECK (size >= 0),
+    -- The tree hash over all leaves.
+    root       BLOB NOT NULL CHECK (length(root) = 32),
+    -- The index of the last batch leaf.
+    previous   INTEGER,
+    time_s     INTEGER NOT NULL,
+    -- The totals at the last batch, or those with which the log began.
+    accounts   INTEGER NOT NULL,
+    paid_in    INTEGER NOT NULL,
+    paid_out   INTEGER NOT NULL,
+    recouped   INTEGER NOT NULL,
+    -- The currency had coins or money before it had a log.
+    began_late INTEGER NOT NULL CHECK (began_late IN (0, 1)),
+    -- The rule that would have been broken. Then nothing is sealed or accepted.
+    halted     TEXT,
+    CONSTRAINT log_head_begins_empty CHECK ((previous IS NULL) = (size = 0))
+) STRICT;
+
+-- What commits add to the log, one row for each commit, until the sealer has moved it into the tree. The order of the rows means
+-- nothing.
+CREATE TABLE log_pending (
+    id       INTEGER PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    -- Leaves of coins and blinds, 38 bytes each.
+    coins    BLOB NOT NULL,
+    -- Leaves of documents, each with its length in two bytes before it.
+    others   BLOB NOT NULL,
+    -- The changes of the totals.
+    accounts INTEGER NOT NULL,
+    paid_in  INTEGER NOT NULL CHECK (paid_in >= 0),
+    paid_out INTEGER NOT NULL CHECK (paid_out >= 0),
+    recouped INTEGER NOT NULL CHECK (recouped >= 0)
+) STRICT;
+
+-- What the log has counted for each mint key. Changed by the sealer alone.
+CREATE TABLE log_keys (
+    key_no         INTEGER PRIMARY KEY,
+    issued         INTEGER NOT NULL CHECK (issued >= 0),
+    spent          INTEGER NOT NULL CHECK (spent BETWEEN 0 AND issued),
+    -- The batch that has the certificate of the key.
+    batch          INTEGER,
+    -- The log has stated that the key signs no more.
+    signing_closed INTEGER NOT NULL CHECK (signing_closed IN (0, 1)),
+    -- The log has stated that its coins are no longer taken.
+    coins_closed   INTEGER NOT NULL CHECK (coins_closed IN (0, 1))
+) STRICT;
+
+-- The batches of the log. The last leaf of each is the batch leaf.
+CREATE TABLE log_batches (
+    no     INTEGER PRIMARY KEY CHECK (no >= 1),
+    first  INTEGER NOT NULL,
+    count  INTEGER NOT NULL CHECK (count >= 1),
+    -- The tree hash over the log up to the end of the batch.
+    root   BLOB NOT NULL CHECK (length(root) = 32),
+    time_s INTEGER NOT NULL
+) STRICT;
+
+-- The leaves of the log, 256 in a row, each with its length in two bytes before it. A full row never changes. Tiles of level 0 follow
+-- from them.
+CREATE TABLE log_bundles (
+    no    INTEGER PRIMARY KEY CHECK (no >= 0),
+    width INTEGER NOT NULL CHECK (width BETWEEN 1 AND 256),
+    data  BLOB NOT NULL
+) STRICT;
+
+-- Hashes of the tree from level 1 on, up to 256 in a row.
+CREATE TABLE log_tiles (
+    level INTEGER NOT NULL CHECK (level BETWEEN 1 AND 63),
+    no    INTEGER NOT NULL CHECK (no >= 0),
+    width INTEGER NOT NULL CHECK (width BETWEEN 1 AND 256),
+    data  BLOB NOT NULL,
+    PRIMARY KEY (level, no)
+) STRICT;
+
+-- The checkpoint that is published, with its signatures.
+CREATE TABLE log_checkpoint (
+    id   INTEGER PRIMARY KEY CHECK (id = 1),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    note TEXT NOT NULL,
+    at   INTEGER NOT NULL
+) STRICT;
+
+-- Which process seals. It saves work: two that both believe to hold it do no harm.
+CREATE TABLE log_lease (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    holder BLOB NOT NULL CHECK (length(holder) = 16),
+    until  INTEGER NOT NULL
+) STRICT;
 
 -- The newest row names these books. Each restore of an older state that an operator has accepted begins another one, so that
 -- servers can tell it from a restore that no operator knows of.

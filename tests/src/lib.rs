@@ -20,19 +20,21 @@ pub mod sqlite;
 pub mod thief;
 pub mod torture;
 mod wallet;
+mod witness;
 
-use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 pub use currency::{Currency, Database, SQLITE, metrics};
 pub use cutting_proxy::{Answers, CuttingProxy};
 pub use master::create_master_key;
+pub use opencoin_testkit::ports::free_port;
 pub use opencoin_testkit::wait::{PATIENCE, wait_for, wait_until};
 pub use process::{Log, Process, send_signal};
 pub use program::{MASTER_PASSPHRASE, Output, PASSPHRASE, command, opencoin, run};
 pub use round_robin::RoundRobin;
 pub use wallet::Wallet;
+pub use witness::{WITNESS_NAME, Witness};
 
 /// The cipher suite of the specification's own run.
 pub const CHAUM82: &str = "RSA-SHA256-PSS-CHAUM82";
@@ -46,30 +48,10 @@ pub const COMPATIBLE_MIGRATION: &str = "
     INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (9000, 'from the future', true, '\\x00', 0);";
 
-/// The range of [`free_port`]. Each process begins somewhere else in it.
-const FIRST_PORT: u16 = 15_000;
-const PORTS: u32 = 15_000;
-const PORT_STEP: u32 = 97;
 /// The first words that a server prints once it accepts connections.
 const SERVER_LINE: &str = "serving ";
 /// The first words that a signer prints once it accepts connections.
 const SIGNER_LINE: &str = "signing for ";
-
-/// A port that nobody listens on. The system does not give ports of this range to clients, so nobody takes it
-/// while a currency is made.
-#[must_use]
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let candidate = (std::process::id().wrapping_mul(PORT_STEP))
-            .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))
-            % PORTS;
-        let port = FIRST_PORT + u16::try_from(candidate).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// Sets a flag when it is dropped, so that threads stop also when a test fails. Without it, the failed test would wait
 /// for them forever.

@@ -8,7 +8,7 @@ use opencoin_testkit::postgres::TestDatabase;
 
 use crate::deploy::{changed, text};
 use crate::files::{copy_folder, make_certificates, use_certificates};
-use crate::{Currency, Log, Process, SERVER_LINE, SIGNER_LINE, command, free_port};
+use crate::{Currency, Log, PASSPHRASE, Process, SERVER_LINE, SIGNER_LINE, command, free_port};
 
 /// The number of issuers. Each has a signer of its own.
 pub const MACHINES: usize = 3;
@@ -135,14 +135,15 @@ impl<'database> Machines<'database> {
         signer
     }
 
-    /// Starts an issuer, without a passphrase.
+    /// Starts an issuer, without the passphrase of mint keys.
     #[must_use]
     pub fn start_issuer(&self, number: usize) -> Process {
         let mut issuer = command();
         issuer.args(["issuer", "serve", "--dir"]).arg(self.issuer(number));
         issuer
             .env("OPENCOIN_LOG", "warn")
-            .env_remove("OPENCOIN_PASSPHRASE");
+            .env_remove("OPENCOIN_PASSPHRASE")
+            .env("OPENCOIN_LOG_PASSPHRASE", PASSPHRASE);
         Process::start(&mut issuer, SERVER_LINE, &self.log)
     }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// The passphrase of the private keys of every currency.
+/// The passphrase of the private keys of every currency, and of every witness.
 pub const PASSPHRASE: &str = "correct-horse-battery-staple";
 
 /// The passphrase of the master keys.
@@ -15,7 +15,7 @@ pub const MASTER_PASSPHRASE: &str = "Tr0ub4dor-and-three";
 const CHEAP_KEYS: (&str, &str) = ("OPENCOIN_TEST_CHEAP_KEYS", "1");
 
 /// Variables of the test's own environment that the program must not get.
-const FOREIGN_VARIABLES: [&str; 7] = [
+const FOREIGN_VARIABLES: [&str; 8] = [
     "OPENCOIN_TOKEN",
     "OPENCOIN_PASSWORD",
     "OPENCOIN_NEW_PASSWORD",
@@ -23,6 +23,7 @@ const FOREIGN_VARIABLES: [&str; 7] = [
     "OPENCOIN_URL",
     "OPENCOIN_CA_FILE",
     "OPENCOIN_WALLET_DIR",
+    "OPENCOIN_WITNESS_DIR",
 ];
 
 /// The result of a run of the binary.
@@ -97,6 +98,7 @@ pub fn command() -> Command {
     }
     command.env("OPENCOIN_PASSPHRASE", PASSPHRASE);
     command.env("OPENCOIN_MASTER_PASSPHRASE", MASTER_PASSPHRASE);
+    command.env("OPENCOIN_WITNESS_PASSPHRASE", PASSPHRASE);
     command.env(CHEAP_KEYS.0, CHEAP_KEYS.1);
     command
 }

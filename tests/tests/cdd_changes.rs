@@ -72,7 +72,8 @@ fn wallets_follow_new_denominations_and_coins_of_dropped_ones_stay_valid() {
     wait_for_serial(&currency.url(""), 2);
     let now = published(&currency.url(""));
     assert_eq!(now["denominations"], serde_json::json!([1, 5, 20]));
-    assert_eq!(now["additional_info"], "larger coins");
+    let info = now["additional_info"].as_str().unwrap();
+    assert!(info.starts_with("larger coins\nopencoin log v1\n"), "{info}");
     assert_eq!(
         get_text(&currency.url("/cddc/1")),
         first,
@@ -83,6 +84,10 @@ fn wallets_follow_new_denominations_and_coins_of_dropped_ones_stay_valid() {
         get_text(&currency.url("/cddc"))
     );
 
+    // A new mint key signs when the public log has it.
+    let keys = currency.keys();
+    let new = keys.iter().find(|key| key["denomination"] == 20).unwrap();
+    currency.wait_until_published(new["id"].as_str().unwrap());
     // Every wallet command fetches the new description; `add` is not needed again.
     alice.run(&["mint", "60", "--token", &token]);
     assert!(signed(&currency, 20) >= 1, "60 needs a coin of 20");

@@ -23,8 +23,14 @@ const FOREIGN: [&str; 3] = [
 ];
 /// Metrics that exist only after a login.
 const OF_LOGINS: [&str; 1] = ["opencoin_logins_total"];
+/// Metrics that exist only after a witness was asked.
+const OF_WITNESSES: [&str; 3] = [
+    "opencoin_log_witness_cosignatures_total",
+    "opencoin_log_witness_failures_total",
+    "opencoin_log_witness_leaves",
+];
 /// Panels that must show data after one mint, renew and redeem.
-const ALWAYS_THERE: [&str; 9] = [
+const ALWAYS_THERE: [&str; 11] = [
     "Servers that answer",
     "Books",
     "Coins can be signed for",
@@ -34,6 +40,8 @@ const ALWAYS_THERE: [&str; 9] = [
     "Coins outstanding",
     "Payouts asked for",
     "Connections and bodies",
+    "Leaves of the public log",
+    "Wait for the public log",
 ];
 
 #[test]
@@ -77,7 +85,7 @@ fn every_query_of_dashboard_and_alerts_answers() {
         rules(&prometheus).iter().all(|rule| rule["health"] == "ok")
     });
 
-    let offered: BTreeSet<String> = (FOREIGN.iter().chain(&OF_LOGINS))
+    let offered: BTreeSet<String> = (FOREIGN.iter().chain(&OF_LOGINS).chain(&OF_WITNESSES))
         .map(|name| (*name).to_owned())
         .chain(metrics(operators[0]))
         .collect();

@@ -160,7 +160,7 @@ fn an_interrupted_change_of_the_passphrase_can_be_completed() {
     assert!(contents(&keys) == before, "nothing has changed");
 
     let said = change(&old, &["--new-passphrase-file", &new]).success().stdout;
-    assert!(said.contains("4 private keys have the new passphrase"), "{said}");
+    assert!(said.contains("6 private keys have the new passphrase"), "{said}");
     let is_private = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600;
     assert!(contents(&keys).keys().all(is_private));
     let _ = issuer_with(&old, &currency, &["serve"]).refused(1, "the passphrase is not this key's");

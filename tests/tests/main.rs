@@ -19,12 +19,14 @@ mod interrupted_keys;
 mod issuer_check;
 mod key_commands;
 mod lanes;
+mod log_peers;
 mod lost_answers;
 mod manual;
 mod metrics;
 mod openapi;
 mod overload;
 mod payouts;
+mod public_log;
 mod recoup;
 mod restored_books;
 mod rolling_upgrade;
@@ -39,6 +41,8 @@ mod token_and_signer;
 mod torture;
 mod traffic_secrets;
 mod waiting_mints;
+mod witness;
+mod witness_peers;
 
 use std::path::Path;
 

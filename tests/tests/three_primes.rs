@@ -115,6 +115,8 @@ fn key_files_can_be_copied_and_get_another_passphrase() {
     let keys = currency.dir().join("keys");
     let backup = currency.scratch("backup");
     copy_folder(&keys, &backup);
+    let (log, log_backup) = (currency.dir().join("log"), currency.scratch("log-backup"));
+    copy_folder(&log, &log_backup);
     let [old, new] = [("old", PASSPHRASE), ("new", OTHER_PASSPHRASE)].map(|(name, passphrase)| {
         let path = currency.scratch(name);
         write_secret(&path, passphrase);
@@ -137,6 +139,9 @@ fn key_files_can_be_copied_and_get_another_passphrase() {
     fs::remove_dir_all(&keys).unwrap();
     copy_folder(&backup, &keys);
     set_mode(&keys, 0o700);
+    fs::remove_dir_all(&log).unwrap();
+    copy_folder(&log_backup, &log);
+    set_mode(&log, 0o700);
     currency.serve();
     let token = currency.account("alice", 100);
     work(&currency, "restored", &token);

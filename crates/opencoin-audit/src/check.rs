@@ -1,6 +1,8 @@
 //! The invariants of the books, checked on the facts of a pass.
 
-use crate::{AuditFacts, MintKeyFacts, PayoutFacts};
+use opencoin_ledger::LogTotals;
+
+use crate::{AuditFacts, LogFacts, MintKeyFacts, PayoutFacts};
 
 /// How many offending items a failed check names.
 const OFFENDERS_NAMED_MAX: usize = 5;
@@ -153,6 +155,9 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
         payouts_agree(facts),
         coins_outstanding_agree(facts),
         recouped_agree(facts),
+        log_counts_agree(facts),
+        log_totals_agree(facts),
+        log_goes_on(facts),
     ];
     AuditReport { checks }
 }
@@ -271,6 +276,66 @@ fn recouped_agree(facts: &AuditFacts) -> Check {
     }
 }
 
+fn log_counts_agree(facts: &AuditFacts) -> Check {
+    let keys: &[MintKeyFacts] = if facts.log.is_some() {
+        &facts.mint_keys
+    } else {
+        &[]
+    };
+    for_all(
+        "the public log has every signature and every coin that came back",
+        keys,
+        |key| {
+            let differs = (key.logged_issued, key.logged_spent) != (key.issued, key.returned);
+            differs.then(|| {
+                format!(
+                    "{:?}: signed {}, log {}; returned {}, log {}",
+                    key.id, key.issued, key.logged_issued, key.returned, key.logged_spent
+                )
+            })
+        },
+    )
+}
+
+fn log_totals_agree(facts: &AuditFacts) -> Check {
+    let name = "the totals of the public log are those of the books";
+    let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
+    let books = LogTotals {
+        accounts: accounts + facts.unsettled_payouts,
+        paid_in: facts.paid_in,
+        paid_out: facts.paid_out,
+        recouped: facts.recouped,
+    };
+    let (holds, detail) = match &facts.log {
+        None => (true, "none".to_owned()),
+        Some(LogFacts { totals: None, .. }) => (true, "too large to be stated, so the log halts".to_owned()),
+        Some(LogFacts {
+            totals: Some(log), ..
+        }) => {
+            let shown = |totals: &LogTotals| {
+                format!(
+                    "accounts {}, paid in {}, paid out {}, recouped {}",
+                    totals.accounts, totals.paid_in, totals.paid_out, totals.recouped
+                )
+            };
+            (
+                *log == books,
+                format!("log {}; books {}", shown(log), shown(&books)),
+            )
+        }
+    };
+    Check { name, holds, detail }
+}
+
+fn log_goes_on(facts: &AuditFacts) -> Check {
+    let halted = facts.log.as_ref().and_then(|log| log.halted.as_ref());
+    Check {
+        name: "the public log is not halted",
+        holds: halted.is_none(),
+        detail: halted.cloned().unwrap_or_else(|| "none".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +363,8 @@ mod tests {
                 returned: 2,
                 recouped: 1,
                 blinds: 5,
+                logged_issued: 5,
+                logged_spent: 2,
                 counted: true,
                 spent: 2,
                 recouped_rows: 1,
@@ -318,6 +385,15 @@ mod tests {
             coins_outstanding: 30,
             recouped: 10,
             transactions: 9,
+            log: Some(LogFacts {
+                totals: Some(LogTotals {
+                    accounts: 80,
+                    paid_in: 110,
+                    paid_out: 10,
+                    recouped: 10,
+                }),
+                halted: None,
+            }),
             ..AuditFacts::default()
         }
     }
@@ -354,7 +430,27 @@ mod tests {
 
     #[test]
     fn every_broken_invariant_is_found_and_named() {
-        let breaks: [Break; 23] = [
+        let breaks: [Break; 28] = [
+            (
+                |facts| facts.mint_keys[0].logged_issued = 4,
+                "the public log has every signature and every coin that came back",
+            ),
+            (
+                |facts| facts.mint_keys[0].logged_spent = 3,
+                "the public log has every signature and every coin that came back",
+            ),
+            (
+                |facts| facts.log.as_mut().unwrap().totals.as_mut().unwrap().accounts = 79,
+                "the totals of the public log are those of the books",
+            ),
+            (
+                |facts| facts.log.as_mut().unwrap().totals.as_mut().unwrap().paid_in = 111,
+                "the totals of the public log are those of the books",
+            ),
+            (
+                |facts| facts.log.as_mut().unwrap().halted = Some("a coin is spent twice".into()),
+                "the public log is not halted",
+            ),
             (
                 |facts| facts.invalid.push("transaction 4: odd".into()),
                 "every row makes sense",

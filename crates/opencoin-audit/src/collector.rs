@@ -6,15 +6,16 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::sums::Sums;
-use crate::{AccountFacts, AuditFacts, INVALID_ROWS_DESCRIBED_MAX, MintKeyFacts, PayoutFacts};
+use crate::{AccountFacts, AuditFacts, INVALID_ROWS_DESCRIBED_MAX, LogFacts, MintKeyFacts, PayoutFacts};
 use opencoin_ledger::journal::{IssuedCounts, Kind, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{
-    AccountId, Amount, Blind, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, StoredBlind, count_blinds,
-    decode_blinds, mint_content,
+    AccountId, Amount, Blind, LedgerTime, LogTotals, MintKeyId, MintKeyTerms, PayoutNo, StoredBlind,
+    count_blinds, decode_blinds, mint_content,
 };
+use opencoin_log::leaf::{COIN_LEAF_BYTES, Leaf};
 
-/// Collects facts from rows: first accounts, mint keys, payouts and waiting mints; then spent coins, recouped
+/// Collects facts from rows: first accounts, mint keys, payouts, waiting mints and the public log; then spent coins, recouped
 /// coins and the journal, in any order.
 #[derive(Default)]
 pub struct Collector {
@@ -127,6 +128,7 @@ impl Collector {
             waiting_although_given_up: 0,
             records_with_blinds: 0,
             blinds_rows: None,
+            log: None,
             ..self.facts.clone()
         };
         sums
@@ -183,6 +185,8 @@ impl Collector {
             returned: row.returned.into(),
             recouped: row.recouped.into(),
             blinds: self.earlier.mint_keys.remove(&id).unwrap_or(0),
+            logged_issued: 0,
+            logged_spent: 0,
             counted: true,
             spent: 0,
             recouped_rows: 0,
@@ -267,6 +271,52 @@ impl Collector {
                 "{coins} recouped coins: mint key number {mint_key_no} does not exist"
             )),
         }
+    }
+
+    /// Takes the end of the public log: its totals (accounts, paid in, paid out, recouped), and why it is halted.
+    pub fn log_head(&mut self, totals: [i64; 4], halted: Option<&str>) {
+        let halted = halted.map(str::to_owned);
+        self.facts.log = Some(LogFacts {
+            totals: Some(LogTotals::default()),
+            halted,
+        });
+        self.log_totals(totals);
+    }
+
+    /// Takes what the public log has counted for a mint key.
+    pub fn log_key(&mut self, mint_key_no: i64, issued: i64, spent: i64) {
+        let Some(&index) = self.mint_keys_by_no.get(&mint_key_no) else {
+            return self.invalid_table_row(format!(
+                "the public log has counts of mint key number {mint_key_no}, which does not exist"
+            ));
+        };
+        let key = &mut self.facts.mint_keys[index];
+        key.logged_issued += i128::from(issued);
+        key.logged_spent += i128::from(spent);
+    }
+
+    /// Takes a row that waits to be sealed: the leaves of coins and blinds, and the changes of the totals.
+    pub fn log_pending(&mut self, coins: &[u8], totals: [i64; 4]) {
+        self.log_totals(totals);
+        for leaf in coins.chunks(COIN_LEAF_BYTES) {
+            match Leaf::decode(leaf) {
+                Ok(Leaf::Issued { key_no, .. }) => self.log_key(key_no.get().into(), 1, 0),
+                Ok(Leaf::Spent { key_no, .. }) => self.log_key(key_no.get().into(), 0, 1),
+                Ok(Leaf::CoinRecouped { .. } | Leaf::BlindRecouped { .. }) => {}
+                Ok(_) | Err(_) => {
+                    self.invalid_table_row("what waits for the public log has an invalid leaf".to_owned());
+                }
+            }
+        }
+    }
+
+    fn log_totals(&mut self, columns: [i64; 4]) {
+        let Some(log) = &mut self.facts.log else {
+            return self.invalid_table_row("something waits for a public log that does not exist".to_owned());
+        };
+        let sum = log.totals.map(|totals| totals + LogTotals::from_columns(columns));
+        log.totals =
+            sum.filter(|sum| LogTotals::TOO_LARGE != columns && sum.columns() != LogTotals::TOO_LARGE);
     }
 
     /// Takes the number of rows of stored blinds.

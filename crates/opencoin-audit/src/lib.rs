@@ -26,7 +26,7 @@ pub use source::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, StoredAcceptance, Wanted
 pub use state::{StateError, decode_state, encode_state};
 pub use sums::{AccountSums, Sums};
 
-use opencoin_ledger::{AccountId, MintKeyId, MintKeyTerms, PayoutNo};
+use opencoin_ledger::{AccountId, LogTotals, MintKeyId, MintKeyTerms, PayoutNo};
 
 /// How many invalid rows are described. All of them are counted.
 pub const INVALID_ROWS_DESCRIBED_MAX: usize = 20;
@@ -69,10 +69,21 @@ pub struct AuditFacts {
     pub records_with_blinds: u64,
     /// The number of stored rows of blinds; `None` if this pass has not counted them.
     pub blinds_rows: Option<u64>,
+    /// The public log; `None` if the currency has none.
+    pub log: Option<LogFacts>,
     /// The number of invalid rows.
     pub invalid_rows: u64,
     /// Descriptions of the first [`INVALID_ROWS_DESCRIBED_MAX`] invalid rows.
     pub invalid: Vec<String>,
+}
+
+/// The facts about the public log, with what waits to be sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFacts {
+    /// The totals; `None` if they are so large that the log cannot state them. It halts then.
+    pub totals: Option<LogTotals>,
+    /// Why nothing is sealed or accepted any more.
+    pub halted: Option<String>,
 }
 
 /// The facts about an account.
@@ -107,6 +118,10 @@ pub struct MintKeyFacts {
     pub recouped: i128,
     /// The number of accepted blinds, by the journal.
     pub blinds: i128,
+    /// The number of accepted blinds in the public log and among what waits to be sealed.
+    pub logged_issued: i128,
+    /// The number of coins that were renewed or redeemed there.
+    pub logged_spent: i128,
     /// Whether this pass has counted the rows of spent and recouped coins. If not, both counts are 0.
     pub counted: bool,
     /// The number of rows of spent coins.

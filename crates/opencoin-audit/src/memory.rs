@@ -88,6 +88,15 @@ fn state(books: MemorySnapshot<'_>, pass: &mut Pass) {
             blinds: &books.waiting_blinds[&waiting.reference],
         });
     }
+    if let Some(log) = books.log {
+        pass.log_head(log.head.totals.columns(), log.head.halted.as_deref());
+        for key in log.keys.values() {
+            pass.log_key(key.no.get().into(), key.issued as i64, key.spent as i64);
+        }
+        for (_, waiting) in log.pending {
+            pass.log_pending(&waiting.coins, waiting.totals.columns());
+        }
+    }
     let counted = pass.coins_to_count();
     if counted == CoinsToCount::All {
         pass.blinds_rows(books.blinds.len() as i64);
@@ -113,6 +122,8 @@ fn stored_mint_key(key: &MintKeyState) -> StoredMintKey {
     StoredMintKey {
         no: key.no.get(),
         id: key.id.as_bytes().to_vec(),
+        fingerprint: key.identity.fingerprint().as_bytes().to_vec(),
+        modulus_bytes: key.identity.modulus_bytes().into(),
         denomination: terms.denomination().as_i64(),
         dates: dates.map(|date| date.unix_micros()),
         issued: key.issued as i64,     // at most `i64::MAX`
@@ -121,6 +132,7 @@ fn stored_mint_key(key: &MintKeyState) -> StoredMintKey {
         stopped_reason: key.stopped.as_ref().map(|reason| reason.as_str().to_owned()),
         retired: key.retired,
         pruned: key.pruned,
+        awaits_log: key.awaits_log,
     }
 }
 

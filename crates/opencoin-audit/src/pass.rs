@@ -197,6 +197,21 @@ impl Pass {
         self.collector.recouped(mint_key_no, coins);
     }
 
+    /// Takes the end of the public log: its totals (accounts, paid in, paid out, recouped), and why it is halted.
+    pub fn log_head(&mut self, totals: [i64; 4], halted: Option<&str>) {
+        self.collector.log_head(totals, halted);
+    }
+
+    /// Takes what the public log has counted for a mint key. Call it after the last mint key.
+    pub fn log_key(&mut self, mint_key_no: i64, issued: i64, spent: i64) {
+        self.collector.log_key(mint_key_no, issued, spent);
+    }
+
+    /// Takes a row that waits to be sealed. Call it after the end of the log.
+    pub fn log_pending(&mut self, coins: &[u8], totals: [i64; 4]) {
+        self.collector.log_pending(coins, totals);
+    }
+
     /// Takes the number of rows of stored blinds.
     pub fn blinds_rows(&mut self, rows: i64) {
         self.collector.blinds_rows(rows);

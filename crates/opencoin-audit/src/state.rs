@@ -54,6 +54,7 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         entries_above,
         records_with_blinds: _,
         blinds_rows: _,
+        log: _,
         invalid_rows,
         invalid,
     } = totals;

@@ -7,7 +7,7 @@
 use anyhow::{Context, Result};
 use opencoin_ledger::{
     AccountId, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, MintKeyId, MintKeyTerms, Reference,
-    SPENT_DIGEST_BYTES, SpentDigest, TransactionReference,
+    SPENT_DIGEST_BYTES, SpentDigest, TransactionReference, register_uncertified_mint_key,
 };
 use opencoin_terminal::output;
 use rand::RngCore;
@@ -52,7 +52,7 @@ pub(super) async fn measure(currency: &Currency, books: &BenchBooks) -> Result<S
         reference: Reference::new("funds of the coins in the measurement of storage")?,
         at,
     };
-    apply(ledger, vec![Command::RegisterMintKey { id, terms, at }, funds]).await?;
+    apply(ledger, vec![register_uncertified_mint_key(id, terms, at), funds]).await?;
     let coins = REQUESTS * COINS_PER_REQUEST;
     let per_coin = |before: u64, after: u64| (after as f64 - before as f64) / coins as f64;
     let begun = books.bytes_without_free_room().await?;

@@ -15,6 +15,7 @@ use opencoin_keys::{DirectoryError, KeyManagerError, VaultError};
 use opencoin_ledger::LedgerError;
 use opencoin_wallet::account::AccountError;
 use opencoin_wallet::{ExchangeError, FileError, JournalError, NoAnswer, WalletError};
+use opencoin_witness::{FolderError, StoreError};
 use thiserror::Error;
 
 /// The HTTP status for an unknown name.
@@ -114,6 +115,16 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
             _ => None,
         };
     }
+    if let Some(error) = cause.downcast_ref::<FolderError>() {
+        return match error {
+            FolderError::Missing(_) => Some(Failure::NotFound),
+            FolderError::Store(error) => of_witness_store(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return of_witness_store(error);
+    }
     match cause.downcast_ref::<FileError>() {
         Some(FileError::InUse(_)) => Some(Failure::TryLater),
         Some(FileError::Io(_) | FileError::Damaged { .. }) | None => None,
@@ -136,6 +147,7 @@ fn of_wallet(error: &WalletError) -> Option<Failure> {
         | WalletError::UnknownSend(_)
         | WalletError::UnknownOperation(_)
         | WalletError::Journal(JournalError::NoWallet(_)) => Some(Failure::NotFound),
+        WalletError::Log(error) if error.is_temporary() => Some(Failure::TryLater),
         WalletError::WhichCurrency(_) => Some(Failure::Usage),
         _ => None,
     }
@@ -159,6 +171,13 @@ fn of_ledger(error: &LedgerError) -> Option<Failure> {
         LedgerError::Unavailable(_) | LedgerError::Contended { .. } | LedgerError::InUse(_) => {
             Some(Failure::TryLater)
         }
+        _ => None,
+    }
+}
+
+fn of_witness_store(error: &StoreError) -> Option<Failure> {
+    match error {
+        StoreError::Busy => Some(Failure::TryLater),
         _ => None,
     }
 }

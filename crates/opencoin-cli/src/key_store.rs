@@ -37,6 +37,11 @@ impl KeySecret {
         }))
     }
 
+    /// The passphrase or PIN.
+    pub(crate) fn passphrase(&self) -> Option<&Passphrase> {
+        self.0.as_ref()
+    }
+
     pub(crate) fn open(
         &self,
         directory: &Directory,

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal};
 
 use anyhow::{Context, Result};
 use opencoin_config::{LogConfig, LogFormat};
-use opencoin_log::TRACE_TARGET;
+use opencoin_logging::TRACE_TARGET;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;

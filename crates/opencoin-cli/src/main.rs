@@ -15,11 +15,13 @@ mod log;
 mod network_args;
 #[cfg(feature = "otel")]
 mod otel;
+mod public_log;
 mod service;
 mod settings_args;
 mod signer_link;
 mod token_args;
 mod wallet_dir_args;
+mod witness_args;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,10 @@ enum Command {
     Issuer(commands::issuer::Arguments),
     /// Run the signer process, which holds the private mint keys for a server without keys.
     Signer(commands::signer::Arguments),
+    /// Run a witness of transparency logs, which cosigns checkpoints of logs that only grow.
+    Witness(commands::witness::Arguments),
+    /// Look after the public log of a currency: what was issued and what came back.
+    Log(commands::issuer::log::Arguments),
     /// Create a master key and sign with it, preferably on a machine without a network.
     Master(commands::master::Arguments),
     /// Hold coins: mint, send, receive, redeem.
@@ -71,6 +77,8 @@ async fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Issuer(arguments) => commands::issuer::run(arguments).await,
         Command::Signer(arguments) => commands::signer::run(arguments).await,
+        Command::Witness(arguments) => commands::witness::run(arguments).await,
+        Command::Log(arguments) => commands::issuer::log::run(arguments).await,
         Command::Master(arguments) => commands::master::run(arguments),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
         Command::Account(arguments) => commands::account::run(arguments).await,

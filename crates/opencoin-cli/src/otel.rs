@@ -7,7 +7,7 @@
 use std::env;
 
 use anyhow::{Context, Result};
-use opencoin_log::TRACE_TARGET;
+use opencoin_logging::TRACE_TARGET;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::Resource;

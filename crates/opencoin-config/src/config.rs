@@ -11,7 +11,9 @@ use toml::{Table, Value};
 
 use crate::database::{ADDRESS_FORMS, is_address};
 use crate::rotation::{RotationPolicy, Span};
-use crate::sections::{AccountsConfig, AdminConfig, LimitsConfig, LogConfig, ProxyConfig, TlsConfig};
+use crate::sections::{
+    AccountsConfig, AdminConfig, LimitsConfig, LogConfig, ProxyConfig, PublicLogConfig, TlsConfig,
+};
 use crate::signer::SignerConfig;
 
 /// The default listener: loopback only, behind a proxy that provides TLS.
@@ -65,6 +67,9 @@ pub struct Config {
     /// Sessions and waiting mints.
     #[serde(default)]
     pub accounts: AccountsConfig,
+    /// The rhythm of the public log.
+    #[serde(default)]
+    pub public_log: PublicLogConfig,
     /// The log on stderr.
     #[serde(default)]
     pub log: LogConfig,
@@ -118,6 +123,7 @@ impl Config {
             limits: LimitsConfig::default(),
             admin: AdminConfig::default(),
             accounts: AccountsConfig::default(),
+            public_log: PublicLogConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -128,6 +134,7 @@ impl Config {
     /// The path of the first wrong setting, and the reason.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         self.rotation.check().map_err(|reason| ("rotation", reason))?;
+        self.public_log.check().map_err(|reason| ("public_log", reason))?;
         self.check_key_primes()
             .map_err(|reason| ("rotation.key_primes", reason))?;
         if !is_address(&self.database) {

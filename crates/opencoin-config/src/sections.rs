@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::rotation::Span;
@@ -90,6 +91,18 @@ pub enum WhenShort {
     Delay,
 }
 
+/// `[public_log]`: the rhythm of the public log of issuance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PublicLogConfig {
+    /// How often a batch is sealed, if enough leaves wait; at least a second.
+    pub every: Span,
+    /// The least number of leaves of a batch. The coins of a batch hide each other.
+    pub leaves_min: u64,
+    /// How long a leaf waits at most.
+    pub latest: Span,
+}
+
 /// `[log]`: the log on stderr.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -138,6 +151,42 @@ impl Default for AccountsConfig {
         }
     }
 }
+
+impl Default for PublicLogConfig {
+    fn default() -> Self {
+        let span = |text: &str| text.parse().expect("a span");
+        Self {
+            every: span("1m"),
+            leaves_min: 32,
+            latest: span("15m"),
+        }
+    }
+}
+
+impl PublicLogConfig {
+    /// Checks the values together.
+    ///
+    /// # Errors
+    /// The rhythm is faster than a second, or slower than what is promised to holders.
+    pub fn check(&self) -> Result<(), String> {
+        let (every, latest) = (self.every.get(), self.latest.get());
+        if every < TimeDelta::seconds(1) {
+            return Err("every: a batch takes at least a second".to_owned());
+        }
+        if latest < every {
+            return Err("latest: must not be shorter than every".to_owned());
+        }
+        if latest * BATCHES_OF_A_PROMISE > TimeDelta::seconds(PROMISE_SECONDS) {
+            return Err("latest: coins are promised to be in the log within an hour, and may take three batches: at most 20m".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The batches that can have the coins of a promise.
+const BATCHES_OF_A_PROMISE: i32 = 3;
+/// The time in which they are published.
+const PROMISE_SECONDS: i64 = 3600;
 
 impl Default for LogConfig {
     fn default() -> Self {

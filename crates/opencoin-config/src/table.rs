@@ -190,6 +190,18 @@ pub const SETTINGS: &[Setting] = &[
         "What happens to a mint that its account cannot pay: refuse or delay",
     )),
     text("accounts.wait", "How long a delayed mint waits for money"),
+    text(
+        "public_log.every",
+        "How often a batch of the public log is sealed, if enough leaves wait",
+    ),
+    number(
+        "public_log.leaves_min",
+        "The least number of coins in a batch of the public log; fewer say more about each",
+    ),
+    text(
+        "public_log.latest",
+        "How long a coin waits for its batch of the public log at most",
+    ),
     text("log.format", "The format of the log: text or json"),
     text(
         "log.filter",

@@ -39,12 +39,25 @@ const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tamp
 }
 
 /// Every kind of tampering that the constraints of the tables do not prevent.
-pub const TAMPERINGS: [Tampering; 27] = [
+pub const TAMPERINGS: [Tampering; 31] = [
     at_once(
         "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
         "every balance is what the journal says",
     ),
     at_once("DELETE FROM accounts WHERE id = 4", "every row makes sense"),
+    at_once(
+        "INSERT INTO log_keys (key_no, issued, spent, signing_closed, coins_closed) VALUES (1, 1, 0, false, false)",
+        "the public log has every signature and every coin that came back",
+    ),
+    at_once(
+        "UPDATE log_head SET paid_in = paid_in + 1",
+        "the totals of the public log are those of the books",
+    ),
+    at_once(
+        "DELETE FROM log_pending",
+        "the public log has every signature and every coin that came back",
+    ),
+    at_once("UPDATE log_head SET halted = 'tampered'", "the public log is not halted"),
     at_once(
         "UPDATE accounts SET last_entry = last_entry + 1 WHERE id = 3",
         "no entry of an account is missing",
@@ -111,7 +124,7 @@ pub const TAMPERINGS: [Tampering; 27] = [
         PAST,
     ),
     in_a_full_pass(
-        "DELETE FROM transactions WHERE kind = 8 AND id < 10",
+        "DELETE FROM transactions WHERE kind = 8 AND id < 14",
         "every balance is what the journal says",
     ),
     in_a_full_pass("DELETE FROM transactions WHERE kind = 1", PAST),
@@ -289,7 +302,7 @@ pub async fn an_auditor_resumes(ledgers: &Pair, source: &dyn AuditSource, tamper
     auditor.turn(source).await.unwrap();
     assert_eq!(auditor.turn(source).await.unwrap().rows_read, 0);
 
-    tamper("UPDATE transactions SET applied_at = applied_at + 1 WHERE kind = 10 AND id < 10").await;
+    tamper("UPDATE transactions SET applied_at = applied_at + 1 WHERE kind = 10 AND id < 14").await;
     assert_holds(&resumed().turn(source).await.unwrap(), Extent::New);
     assert_eq!(
         resumed().full(source, None).await.unwrap().report.broken(),

@@ -232,6 +232,7 @@ pub async fn commands_of_a_batch_see_each_other(ledgers: &Pair) {
         open("carol", 3),
         credit(carol, 3, "c"),
         register(3, 3),
+        release(3),
         mint(carol, "m", &[3]),
         mint(carol, "m", &[3]),
         mint(carol, "n", &[3]),
@@ -243,19 +244,19 @@ pub async fn commands_of_a_batch_see_each_other(ledgers: &Pair) {
     let outcomes = world.apply(&batch).await;
     assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
     assert_eq!(
-        (&outcomes[3], &outcomes[4]),
+        (&outcomes[4], &outcomes[5]),
         (&new(accepted(3)), &again(accepted(3)))
     );
     assert_eq!(
-        outcomes[5],
+        outcomes[6],
         Err(Refusal::InsufficientFunds {
             balance: amount(0),
             needed: amount(3)
         })
     );
-    assert_eq!(outcomes[6], new(accepted(3)));
-    assert_eq!(outcomes[7], Err(Refusal::DoubleSpend { indices: vec![0] }));
-    assert_eq!((&outcomes[8], &outcomes[9]), (&new(moved(3)), &new(moved(3))));
+    assert_eq!(outcomes[7], new(accepted(3)));
+    assert_eq!(outcomes[8], Err(Refusal::DoubleSpend { indices: vec![0] }));
+    assert_eq!((&outcomes[9], &outcomes[10]), (&new(moved(3)), &new(moved(3))));
     assert_eq!(world.facts().await.coins_outstanding, 0);
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn at_once(ledgers: &Pair, commands: impl IntoIterator<Item = C
     for task in tasks {
         outcomes.push(task.await.unwrap());
     }
-    outcomes
+    without_log(outcomes)
 }
 
 /// A coin is spent once by many concurrent renews.

@@ -16,9 +16,9 @@ use crate::world::*;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{
-    Account, AccountEntry, Applied, Command, Effect, EntryNo, EntryPage, LedgerError, MemoryLedger,
-    MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo, Settlement, Transaction, TransactionNo,
-    TransactionReference, UnsignedTransaction, WaitingMint,
+    Account, AccountEntry, Applied, Command, Effect, EntryNo, EntryPage, LedgerError, LogHead, MemoryLedger,
+    MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo, PendingSummary, Settlement, Transaction,
+    TransactionNo, TransactionReference, UnsignedTransaction, WaitingMint,
 };
 
 /// The number of polls after which the future of a batch must have finished.
@@ -85,6 +85,8 @@ struct Books {
     waiting: Vec<Option<WaitingMint>>,
     payouts: Vec<Payout>,
     signing_paused: bool,
+    /// Its end, and what waits for it.
+    log: (Option<LogHead>, PendingSummary),
 }
 
 impl FaultCase {
@@ -253,6 +255,8 @@ impl Books {
             .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
             .await
             .unwrap();
+        let log = ledger.log();
+        let log = (log.head().await.unwrap(), log.pending().await.unwrap());
         let facts = ledger.audit_facts().await.unwrap();
         assert!(opencoin_audit::check(&facts).holds(), "{facts:?}");
         let (mint_keys, signing_paused) = (
@@ -273,6 +277,7 @@ impl Books {
             waiting,
             payouts,
             signing_paused,
+            log,
         }
     }
 }
@@ -292,7 +297,9 @@ async fn unsigned(ledger: &dyn Store, key: &MintKeyStatus) -> Result<Vec<Transac
 }
 
 async fn prepare(ledger: Arc<dyn Store>) {
-    let world = crate::World::with_paid_in(&[Arc::clone(&ledger), ledger], 1000).await;
+    let world = crate::World::with_paid_in(&[Arc::clone(&ledger), Arc::clone(&ledger)], 1000).await;
+    // A key that waits for the log.
+    ledger.apply(&[register(8, 8)]).await.unwrap();
     for command in [
         register(3, 3),
         mint(alice(), "minted before", &[1, 1, 1, 2, 2, 3, 3, 3]),
@@ -350,7 +357,10 @@ fn example(kind: Kind) -> Option<Command> {
         Kind::RequestPayout => payout(alice(), 30, "payout"),
         Kind::PayPayout => paid(1, "statement 7"),
         Kind::ReturnPayout => failed(1, "no such bank account"),
-        Kind::AcceptState => return None,
+        // It prepared the books with these.
+        Kind::AcceptState | Kind::OpenLog => return None,
+        Kind::LogCurrency => log_currency(2),
+        Kind::ReleaseMintKey => release(8),
         Kind::GiveUpMint => at(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
     })
 }
@@ -358,6 +368,9 @@ fn example(kind: Kind) -> Option<Command> {
 /// The kind of the record that a command leaves. A new command does not compile until it has a case here.
 fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
     Some(match command {
+        Command::OpenLog { .. } => Kind::OpenLog,
+        Command::LogCurrency { .. } => Kind::LogCurrency,
+        Command::ReleaseMintKey { .. } => Kind::ReleaseMintKey,
         Command::OpenAccount { .. } => Kind::OpenAccount,
         Command::Credit { .. } => Kind::Credit,
         Command::Debit { .. } => Kind::Debit,

@@ -22,6 +22,7 @@ pub async fn blinds_of_a_key_are_found_page_by_page(ledgers: &Pair) {
     world
         .apply(&[
             register(3, 3),
+            release(3),
             mint(alice(), "a", &[3, 2]),
             mint(alice(), "b", &[1, 5, 1]),
         ])

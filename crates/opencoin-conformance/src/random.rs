@@ -28,13 +28,8 @@ const TRANSACTIONS: u8 = 30;
 /// and minting coins, so that the other commands have something to act on.
 pub fn sequence() -> impl Strategy<Value = Sequence> {
     (vec(command(), 1..COMMANDS_MAX), vec(1..=BATCH_MAX, COMMANDS_MAX)).prop_map(|(random, sizes)| {
-        let mut commands = vec![
-            open("alice", 1),
-            open("bob", 2),
-            register(1, 1),
-            register(2, 2),
-            register(4, 2),
-        ];
+        let mut commands = vec![open("alice", 1), open("bob", 2)];
+        commands.extend(registered_and_logged(&[(1, 1), (2, 2), (4, 2)]));
         commands.extend([
             credit(alice(), 80, "0"),
             mint(alice(), "0", &[1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 4]),

@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use crate::{Pair, World};
-use opencoin_ledger::{AcceptedKind, Command, LedgerTime, Refusal, StopReason};
+use opencoin_ledger::{AcceptedKind, LedgerTime, Refusal, StopReason, register_uncertified_mint_key};
 
 /// A coin is exchanged for other coins once. The key's counter of returned coins does not change, and the
 /// issuer bears the loss.
@@ -232,11 +232,7 @@ pub async fn recouped_coins_are_forgotten_with_their_key(ledgers: &Pair) {
         .one(recoup("c", &[(1, 2, 2), (1, 3, 3), (2, 1, 1)], &[4]))
         .await
         .unwrap();
-    let late = Command::RegisterMintKey {
-        id: key_id(6),
-        terms: terms_until(2, EXPIRY + 50),
-        at: NOW,
-    };
+    let late = register_uncertified_mint_key(key_id(6), terms_until(2, EXPIRY + 50), NOW);
     world.one(late).await.unwrap();
     // A store saves a batch at its end. Rows of a key that is pruned in the batch must be deleted too.
     let batch = [

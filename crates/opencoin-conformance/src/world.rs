@@ -6,11 +6,12 @@ use crate::Pair;
 use crate::Store;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::{
-    Account, AccountId, Amount, Applied, Blind, BlindDigest, CoinIn, Command, Effect, IdempotencyKey,
-    KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayoutNo, Reference,
-    RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash, TransactionNo,
-    TransactionReference, UnsignedTransaction,
+    Account, AccountId, Amount, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, IssuedDigest,
+    KeptSignatures, LedgerTime, LogTotals, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayoutNo,
+    Reference, RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash, TransactionNo,
+    TransactionReference, UnsignedTransaction, register_uncertified_mint_key,
 };
+use opencoin_schema::{BigInt, Cdd, Cddc, PROTOCOL_VERSION, RsaPublicKey, Timestamp};
 
 /// The first microsecond of the signing window of every mint key in a [`World`].
 pub(crate) const SIGN_FROM: i64 = 100;
@@ -57,25 +58,30 @@ impl World {
         let world = Self {
             ledger: Arc::clone(&ledgers[0]),
         };
-        let mut batch = vec![
-            open("alice", 1),
-            open("bob", 2),
-            register(1, 1),
-            register(2, 2),
-            register(5, 5),
-        ];
+        let mut batch = vec![open("alice", 1), open("bob", 2)];
+        batch.extend(registered_and_logged(&[(1, 1), (2, 2), (5, 5)]));
+        let mut outcomes = world.ledger.apply(&batch).await.unwrap();
         if units > 0 {
-            batch.push(credit(alice(), units, "opening balance"));
+            let credit = credit(alice(), units, "opening balance");
+            outcomes.extend(world.ledger.apply(&[credit]).await.unwrap());
         }
-        for outcome in world.apply(&batch).await {
-            assert!(!outcome.unwrap().repeated);
-        }
+        assert!(outcomes.into_iter().all(|outcome| !outcome.unwrap().repeated));
         world
     }
 
+    /// Applies commands. New mint keys can sign at once, as if the log with them were published. The outcomes do not say
+    /// where the log has the coins; the tests of the log look at that.
     pub(crate) async fn apply(&self, batch: &[Command]) -> Vec<Outcome> {
-        let outcomes = self.ledger.apply(batch).await.unwrap();
+        let outcomes = without_log(self.ledger.apply(batch).await.unwrap());
         assert_eq!(outcomes.len(), batch.len());
+        let release = |command: &Command| match command {
+            Command::RegisterMintKey { id, .. } => Some(Command::ReleaseMintKey { id: *id, at: NOW }),
+            _ => None,
+        };
+        let releases: Vec<Command> = batch.iter().filter_map(release).collect();
+        if !releases.is_empty() {
+            self.ledger.apply(&releases).await.unwrap();
+        }
         outcomes
     }
 
@@ -148,10 +154,20 @@ pub(crate) async fn forget_rows(ledgers: &[&dyn Store]) {
     }
 }
 
+/// The outcomes without what they say about the log.
+#[must_use]
+pub fn without_log(mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    for applied in outcomes.iter_mut().flatten() {
+        applied.logged = None;
+    }
+    outcomes
+}
+
 pub(crate) fn new(effect: Effect) -> Outcome {
     Ok(Applied {
         repeated: false,
         effect,
+        logged: None,
     })
 }
 
@@ -159,6 +175,7 @@ pub(crate) fn again(effect: Effect) -> Outcome {
     Ok(Applied {
         repeated: true,
         effect,
+        logged: None,
     })
 }
 
@@ -272,9 +289,70 @@ pub(crate) fn terms(denomination: u64) -> MintKeyTerms {
 }
 
 pub(crate) fn register(key: u8, denomination: u64) -> Command {
-    Command::RegisterMintKey {
+    register_uncertified_mint_key(key_id(key), terms(denomination), NOW)
+}
+
+/// Registers keys with these denominations, opens the log with them, and lets them sign.
+pub(crate) fn registered_and_logged(keys: &[(u8, u64)]) -> Vec<Command> {
+    let mut batch: Vec<Command> = keys
+        .iter()
+        .map(|(key, denomination)| register(*key, *denomination))
+        .collect();
+    batch.push(open_log(&batch, None));
+    batch.extend(keys.iter().map(|(key, _)| release(*key)));
+    batch
+}
+
+/// Opens the log with the certificates of the keys that these commands register.
+pub(crate) fn open_log(registered: &[Command], declared: Option<LogTotals>) -> Command {
+    let certificate = |command: &Command| match command {
+        Command::RegisterMintKey { id, certificate, .. } => Some((*id, (**certificate).clone())),
+        _ => None,
+    };
+    Command::OpenLog {
+        certificates: registered.iter().filter_map(certificate).collect(),
+        declared,
+        at: NOW,
+    }
+}
+
+/// A description of the currency with this serial, which nobody has signed.
+pub(crate) fn log_currency(serial: u64) -> Command {
+    let date: Timestamp = "1970-01-01T00:00:00".parse().unwrap();
+    let key = RsaPublicKey {
+        modulus: BigInt::from_be_bytes(&[0x8f; 256]),
+        public_exponent: 65537,
+    };
+    let cdd = Cdd {
+        additional_info: String::new(),
+        cdd_expiry_date: date,
+        cdd_location: String::new(),
+        cdd_serial: serial,
+        cdd_signing_date: date,
+        currency_divisor: 100,
+        currency_name: "OpenCent".to_owned(),
+        denominations: vec![1, 2, 5],
+        id: key.id(),
+        info_service: Vec::new(),
+        issuer_cipher_suite: "RSA-SHA384-PSS-RFC9474".to_owned(),
+        issuer_public_master_key: key,
+        mint_service: Vec::new(),
+        protocol_version: PROTOCOL_VERSION.to_owned(),
+        redeem_service: Vec::new(),
+        renew_service: Vec::new(),
+    };
+    Command::LogCurrency {
+        cddc: Box::new(Cddc {
+            cdd,
+            signature: BigInt::default(),
+        }),
+        at: NOW,
+    }
+}
+
+pub(crate) fn release(key: u8) -> Command {
+    Command::ReleaseMintKey {
         id: key_id(key),
-        terms: terms(denomination),
         at: NOW,
     }
 }
@@ -401,10 +479,11 @@ pub(crate) fn redeem(account: AccountId, coins_in: &[(u8, u32)]) -> Command {
 pub(crate) fn revoked(revoked: &[(u8, u32, u32)]) -> Vec<RevokedBlind> {
     let revoked_blind = |&(key, blind, serial): &(u8, u32, u32)| {
         let coin = coins(&[(key, serial)])[0];
-        let blind = BlindDigest::of(coin.mint_key, &blind.to_be_bytes());
+        let mut digest = [9; 32];
+        digest[..4].copy_from_slice(&blind.to_be_bytes());
         RevokedBlind {
             mint_key: coin.mint_key,
-            blind,
+            issued_digest: IssuedDigest::new(digest),
             spent_digest: coin.spent_digest,
         }
     };
@@ -423,8 +502,9 @@ pub(crate) fn recoup(text: &str, recouped: &[(u8, u32, u32)], keys: &[u8]) -> Co
 /// The same command at another time.
 pub(crate) fn at(micros: i64, mut command: Command) -> Command {
     use Command::{
-        Credit, Debit, Mint, OpenAccount, PruneMintKey, Recoup, Redeem, RegisterMintKey, Renew,
-        RequestPayout, RetireMintKey, SetSigningPaused, SettlePayout, StopMintKey, Transfer,
+        Credit, Debit, LogCurrency, Mint, OpenAccount, OpenLog, PruneMintKey, Recoup, Redeem,
+        RegisterMintKey, ReleaseMintKey, Renew, RequestPayout, RetireMintKey, SetSigningPaused, SettlePayout,
+        StopMintKey, Transfer,
     };
     match &mut command {
         OpenAccount { at, .. }
@@ -438,6 +518,9 @@ pub(crate) fn at(micros: i64, mut command: Command) -> Command {
         | RetireMintKey { at, .. }
         | PruneMintKey { at, .. }
         | SetSigningPaused { at, .. }
+        | OpenLog { at, .. }
+        | LogCurrency { at, .. }
+        | ReleaseMintKey { at, .. }
         | Mint { at, .. }
         | Renew { at, .. }
         | Redeem { at, .. }

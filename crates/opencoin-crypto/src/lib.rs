@@ -39,7 +39,9 @@ pub use key_error::{
     BadSignature, KEY_BITS_MAX, KEY_BITS_MIN, KEY_BITS_STEP, KeyError, OperationError,
     THREE_PRIMES_KEY_BITS_MIN, check_key_length,
 };
-pub use keys::{KeyPrimes, PrivateKey, PublicKey, are_signed};
+pub use keys::{
+    KeyPrimes, PrivateKey, PublicKey, SEED_BYTES, SeedScheme, are_signed, decrypt_seed, encrypt_seed,
+};
 pub use lanes::{LanesSetting, LanesState, choose_lanes, lanes_faults, lanes_state};
 pub use rsa::rand_core::CryptoRngCore;
 pub use seed::{BlindingSeed, BlindingSeedError};

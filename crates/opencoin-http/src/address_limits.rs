@@ -17,11 +17,10 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use opencoin_connections::{ClientAddress, Rate, RateLimiter};
 
-use super::client_address::ClientAddress;
 use super::marks::Authenticated;
 use super::options::ServerOptions;
-use super::rate::{Rate, RateLimiter};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -5,6 +5,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW
 use axum::http::{Response, StatusCode};
 use opencoin_api::{COINS_HEADER, write_coin_indices};
 use opencoin_issuer::{Reason, Refusal, Signed};
+use opencoin_log::promise::Promise;
 use opencoin_schema::{
     BlindSignature, Cddc, Mkc, RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates,
     RequestRecoup, RequestRedeem, RequestRenew, RequestResume, ResponseCddSerial, ResponseCddc,
@@ -14,6 +15,10 @@ use serde::Serialize;
 
 /// The header with the fixed word of a refusal.
 pub const ERROR_HEADER: HeaderName = HeaderName::from_static("opencoin-error");
+/// The header with the promise for an accepted request.
+const PROMISE_HEADER: HeaderName = HeaderName::from_static("opencoin-log-promise");
+/// The header with the index of the leaf of a spent coin.
+const LOG_INDEX_HEADER: HeaderName = HeaderName::from_static("opencoin-log-index");
 /// The seconds that a client should wait after a delay, or while the server is unavailable.
 const RETRY_AFTER_S: u16 = 1;
 
@@ -139,6 +144,15 @@ pub(super) fn mint_key_certificates(message_reference: i128, keys: Vec<Mkc>) -> 
     ResponseStatus::ok(message_reference).mint_key_certificates(keys)
 }
 
+/// Adds the promise that the public log will have what was accepted.
+pub(super) fn promised(mut response: Response<Body>, promise: Option<&Promise>) -> Response<Body> {
+    if let Some(promise) = promise {
+        let value = HeaderValue::try_from(promise.to_string()).expect("base64");
+        response.headers_mut().insert(PROMISE_HEADER, value);
+    }
+    response
+}
+
 /// `ResponseMint`, or `ResponseDelay` if the signatures come later.
 pub(super) fn signed(message_reference: i128, signed: Signed) -> Response<Body> {
     let status_description = match signed {
@@ -218,6 +232,9 @@ fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Resp
     if !refusal.coins.is_empty() {
         let indices = HeaderValue::try_from(write_coin_indices(&refusal.coins));
         headers.insert(COINS_HEADER, indices.expect("digits, commas and hyphens"));
+    }
+    if let Some(index) = refusal.log_index {
+        headers.insert(LOG_INDEX_HEADER, index.into());
     }
     match refusal.reason {
         Reason::Unavailable | Reason::TooManyRequests => {

@@ -1,44 +1,21 @@
-//! Accepts connections, with limits on their number and on the time of a handshake or a head.
-//!
-//! At `limits.connections_max` open connections no more are accepted; further clients wait in the kernel's queue. A
-//! proxy reuses its connections, so behind it the wait is short, while a 503 would be a visible error. The wait is
-//! limited, because idle connections end after `limits.head_seconds_max`.
+//! Accepts connections as the settings say, and picks up new TLS files meanwhile.
 
 use std::future::{Future, pending};
-use std::io;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioTimer;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
+use hyper_util::server::graceful::GracefulShutdown;
 use opencoin_config::LimitsConfig;
+use opencoin_connections::ConnectionLimits;
 use opencoin_issuer::Present;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 
-use super::client_address::PeerAddress;
-use super::client_stream::ClientStream;
 use super::listener::Listener;
 use super::tls::Tls;
 
-/// The longest head of a request in bytes, and so the bound on all its headers together. hyper accepts no smaller limit.
-const HEAD_BYTES_MAX: usize = 8 * 1024;
-/// The wait after the system could not accept a connection.
-const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
-
 /// Accepts and serves connections until `stopping` completes. Returns the connections that are still open. Each
-/// connection holds a value of `connected` until it ends.
+/// connection holds a value of `connected` until it ends. The ledger holds what the requests of a connection did that
+/// ends early.
 pub(super) async fn accept_until(
     listener: Listener,
     router: Router,
@@ -53,105 +30,20 @@ pub(super) async fn accept_until(
             None => pending().await,
         }
     };
-    let open = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.connections_max.get() as usize));
-    let acceptor = Acceptor::new(tls.as_ref().map(Tls::acceptor), router, limits);
-    let (mut stopping, mut following) = (pin!(stopping), pin!(following));
-    loop {
-        let (place, (stream, peer)) = tokio::select! {
-            () = &mut stopping => return open,
-            () = &mut following => unreachable!("following the files never ends"),
-            accepted = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, accept(&tcp).await)
-            } => accepted,
-        };
-        // Answers are sent at once. If this fails, the connection has ended, and serving it will fail too.
-        let _ = stream.set_nodelay(true);
-        let (acceptor, watcher, present) = (acceptor.clone(), open.watcher(), connected());
-        tokio::spawn(async move {
-            // The client closed the connection or was too slow. The ledger holds what its requests did.
-            if let Err(error) = acceptor.serve(stream, PeerAddress(peer.ip()), watcher).await {
-                tracing::debug!(error, "a connection ended early");
-            }
-            drop((place, present));
-        });
+    let acceptor = tls.as_ref().map(Tls::acceptor);
+    let limits = connection_limits(limits);
+    tokio::select! {
+        open = opencoin_connections::accept_until(tcp, acceptor, router, limits, stopping, connected) => open,
+        () = following => unreachable!("following the files never ends"),
     }
 }
 
-/// Serves the connections of one listener.
-#[derive(Clone)]
-struct Acceptor {
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    http: http1::Builder,
-    handshake_duration_max: Duration,
-    answer_duration_max: Duration,
-}
-
-impl Acceptor {
-    fn new(tls: Option<TlsAcceptor>, router: Router, limits: &LimitsConfig) -> Self {
-        let seconds = |number: NonZeroU32| Duration::from_secs(number.get().into());
-        let head_duration_max = seconds(limits.head_seconds_max);
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(head_duration_max)
-            .max_buf_size(HEAD_BYTES_MAX);
-        let answer_duration_max = seconds(limits.body_seconds_max);
-        Self {
-            tls,
-            router,
-            http,
-            handshake_duration_max: head_duration_max,
-            answer_duration_max,
-        }
+fn connection_limits(limits: &LimitsConfig) -> ConnectionLimits {
+    let seconds = |number: NonZeroU32| Duration::from_secs(number.get().into());
+    ConnectionLimits {
+        connections_max: limits.connections_max,
+        head_duration_max: seconds(limits.head_seconds_max),
+        // The same as for a body.
+        answer_duration_max: seconds(limits.body_seconds_max),
     }
-
-    async fn serve(self, stream: TcpStream, peer: PeerAddress, watcher: Watcher) -> Result<(), String> {
-        let Some(tls) = self.tls.clone() else {
-            return self.serve_http(stream, peer, watcher).await;
-        };
-        let handshake = tokio::time::timeout(self.handshake_duration_max, tls.accept(stream)).await;
-        let stream = handshake
-            .map_err(|_| "the TLS handshake took too long".to_owned())?
-            .map_err(|error| error.to_string())?;
-        self.serve_http(stream, peer, watcher).await
-    }
-
-    async fn serve_http<S>(self, stream: S, peer: PeerAddress, watcher: Watcher) -> Result<(), String>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let router = TowerToHyperService::new(self.router);
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            router.call(request)
-        });
-        let served = self
-            .http
-            .serve_connection(ClientStream::new(stream, self.answer_duration_max), service);
-        watcher.watch(served).await.map_err(|error| error.to_string())
-    }
-}
-
-/// Accepts the next connection. After an error of the system, for example too many open files, it waits and tries again.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                tracing::error!(%error, "cannot accept connections; trying again");
-                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
-            }
-        }
-    }
-}
-
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
 }

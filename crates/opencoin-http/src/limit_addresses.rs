@@ -7,13 +7,14 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, Response};
+use opencoin_connections::{ClientAddress, PeerAddress, Route};
 use opencoin_issuer::Refusal;
-use opencoin_log::LogThrottle;
+use opencoin_logging::LogThrottle;
 use sha2::{Digest, Sha256};
 
 use super::address_limits::HeaderDigest;
 use super::answer;
-use super::client_address::{ClientAddress, PeerAddress, Route};
+
 use super::server::Server;
 
 /// The paths of log-ins.

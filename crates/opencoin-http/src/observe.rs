@@ -12,7 +12,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONNECTION, HeaderName, HeaderValue};
 use axum::http::{Response, StatusCode};
 use opencoin_issuer::{Reason, Refusal};
-use opencoin_log::spans;
+use opencoin_logging::spans;
 use opencoin_schema::{
     RequestCddSerial, RequestCddc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem,
     RequestRenew, RequestResume, TypeName,

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
 use opencoin_issuer::accounts::Token;
-use opencoin_issuer::{Issuer, Reason, Refusal};
+use opencoin_issuer::{Answered, Issuer, Reason, Refusal, Signed};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
 use super::answer;
@@ -101,7 +101,9 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
     let type_name = request.type_name();
     let needs_token = matches!(request, Request::RequestMint(_) | Request::RequestRedeem(_));
     let reference = request.message_reference();
-    let signed = |signed| answer::signed(reference, signed);
+    let signed = |signed: Answered<Signed>| {
+        answer::promised(answer::signed(reference, signed.answer), signed.promise.as_ref())
+    };
     let result = match request {
         Request::RequestCddSerial(_) => Ok(answer::cdd_serial(reference, issuer.cdd_serial())),
         Request::RequestCddc(request) => {
@@ -118,7 +120,7 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
         Request::RequestResume(request) => issuer.resume(&request).await.map(signed),
         Request::RequestRedeem(request) => {
             let redeemed = issuer.redeem(token, request).await;
-            redeemed.map(|()| answer::redeem(reference))
+            redeemed.map(|redeemed| answer::promised(answer::redeem(reference), redeemed.promise.as_ref()))
         }
     };
     let is_authenticated = needs_token && result.is_ok();

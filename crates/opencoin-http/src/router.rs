@@ -15,7 +15,7 @@ use opencoin_schema::{
 
 use super::requests::{self, Expected};
 use super::server::Server;
-use super::{accounts, documents, fallback, headers, health, limit_addresses, observe, openapi};
+use super::{accounts, documents, fallback, headers, health, limit_addresses, log, observe, openapi};
 
 /// All paths of the public listener.
 pub fn router(server: Arc<Server>) -> Router {
@@ -39,6 +39,12 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/redeem", message(Expected::Only(RequestRedeem::TYPE)))
         .route("/v1/recoup", message(Expected::Only(RequestRecoup::TYPE)))
         .route("/v1/revocations", get(documents::revocations))
+        .route("/log/checkpoint", get(log::checkpoint))
+        .route("/log/tile/{*path}", get(log::tile))
+        .route("/v1/log/policy", get(log::policy))
+        .route("/v1/log/batches/{no}", get(log::batch))
+        .route("/v1/log/keys", get(log::keys))
+        .route("/v1/log/incidents", get(log::incidents))
         .route("/v1/openapi.json", get(openapi::public))
         .merge(accounts::router())
         .route("/health/live", get(health::live))

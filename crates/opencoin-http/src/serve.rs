@@ -89,7 +89,7 @@ struct Background {
 impl Background {
     fn start(server: &Arc<Server>) -> Self {
         let mut background = Self::default();
-        let [commit, watch, follow, mints, tidy] = [(); 5].map(|()| Arc::clone(server));
+        let [commit, watch, follow, mints, tidy, log] = [(); 6].map(|()| Arc::clone(server));
         background.spawn("the committer", async move {
             commit.issuer().committer_ended().await;
         });
@@ -103,6 +103,7 @@ impl Background {
             mints.issuer().decide_waiting_mints().await;
         });
         background.spawn("tidying", async move { tidy.issuer().tidy().await });
+        background.spawn("the public log", async move { log.issuer().run_log().await });
         background
     }
 

@@ -197,7 +197,7 @@ pub(crate) async fn coins(currency: &Currency, coins: Vec<Coin>) -> Result<Vec<C
             let key = keys[*index];
             admitted[*index] = payload_hash.ok().map(|payload_hash| CoinIn {
                 mint_key: key.ledger_id,
-                spent_digest: SpentDigest::of(&key.fingerprint, &payload_hash),
+                spent_digest: SpentDigest::of(key.identity.fingerprint(), &payload_hash),
             });
         }
     }

@@ -34,7 +34,7 @@ const COPY_BUFFER_BYTES: usize = 64 * 1024;
 pub struct BackupOptions {
     /// The folder to create; it must not exist.
     pub to: PathBuf,
-    /// Whether to copy the encrypted private mint keys.
+    /// Whether to copy the encrypted private mint keys and the keys of the public log.
     pub with_keys: bool,
 }
 
@@ -133,12 +133,15 @@ pub async fn back_up(
     let copied = opencoin_sqlite::inspect(&staging.join(BOOKS_FILE)).await?;
     let mut paths = directory.backup_files()?;
     if let Some(folder) = keys {
-        let found = private_files::list(&directory.root().join(folder), ".pem")?;
-        paths.extend(
-            found
+        // A currency without a public log has no keys for one.
+        let log = Some(directory.log_folder()).filter(|log| log.is_dir());
+        for folder in std::iter::once(directory.root().join(folder)).chain(log) {
+            let found = private_files::list(&folder, ".pem")?;
+            let relative = found
                 .iter()
-                .filter_map(|path| path.strip_prefix(directory.root()).ok().map(Path::to_owned)),
-        );
+                .filter_map(|path| path.strip_prefix(directory.root()).ok().map(Path::to_owned));
+            paths.extend(relative);
+        }
     }
     for path in &paths {
         copy_file(

@@ -16,14 +16,16 @@
 //! A queued command is carried out even if its client hangs up. The client retries and gets the same answer.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use opencoin_ledger::{Command, ErrorClass, Ledger, Outcome, Routine};
-use opencoin_log::LogThrottle;
+use opencoin_ledger::{Command, ErrorClass, Ledger, LedgerError, Logged, Outcome, Routine};
+use opencoin_log::promise::Promise;
+use opencoin_logging::LogThrottle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::{Id, JoinSet};
 
+use crate::log::Promises;
 use crate::metrics::{Metrics, Present};
 
 /// The most coins and blinds of all queued and running commands; a command without any counts as one. More are
@@ -52,6 +54,7 @@ pub(crate) struct Committer {
     /// Bounds the queue: a command holds one permit for each of its items.
     room: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    promises: Arc<OnceLock<Arc<Promises>>>,
     /// Closed when the task ends.
     running: watch::Sender<()>,
 }
@@ -76,13 +79,20 @@ struct Request {
 struct Waiting {
     /// The coins and blinds of the command.
     items: usize,
-    answer: oneshot::Sender<Result<Outcome, Unconfirmed>>,
+    answer: oneshot::Sender<Result<Committed, Unconfirmed>>,
     _room: OwnedSemaphorePermit,
     _queued: Present,
 }
 
+/// The outcome of a command, and the promise for its leaves if the currency has a public log.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) outcome: Outcome,
+    pub(crate) promise: Option<Promise>,
+}
+
 impl Request {
-    fn answer(self, outcome: Result<Outcome, Unconfirmed>) {
+    fn answer(self, outcome: Result<Committed, Unconfirmed>) {
         // The receiver is gone if the client hung up.
         let _ = self.waiting.answer.send(outcome);
     }
@@ -98,9 +108,11 @@ impl Committer {
         );
         let (queue, messages) = mpsc::unbounded_channel();
         let (running, runs) = watch::channel(());
+        let promises = Arc::new(OnceLock::new());
         let ledger = MeteredLedger {
             ledger,
             metrics: Arc::clone(&metrics),
+            promises: Arc::clone(&promises),
         };
         let lanes = Lanes::new(ledger, batch_commands_max);
         tokio::spawn(async move {
@@ -111,12 +123,24 @@ impl Committer {
             queue,
             room: Arc::new(Semaphore::new(QUEUE_ITEMS_MAX)),
             metrics,
+            promises,
             running,
         }
     }
 
+    /// Makes promises for accepted commands from now on.
+    pub(crate) fn promise_with(&self, promises: Arc<Promises>) {
+        // It is set once, before anything is served.
+        let _ = self.promises.set(promises);
+    }
+
     /// Carries out a command in a batch with others. Its effect is durable when this returns.
     pub(crate) async fn apply(&self, command: Command) -> Result<Outcome, Unconfirmed> {
+        self.commit(command).await.map(|committed| committed.outcome)
+    }
+
+    /// As [`Self::apply`], with the promise for the command's leaves.
+    pub(crate) async fn commit(&self, command: Command) -> Result<Committed, Unconfirmed> {
         let items = item_count(&command);
         let permits = u32::try_from(items).map_err(|_| Unconfirmed)?;
         let room = Arc::clone(&self.room)
@@ -153,6 +177,7 @@ impl Committer {
 struct MeteredLedger {
     ledger: Arc<dyn Ledger>,
     metrics: Arc<Metrics>,
+    promises: Arc<OnceLock<Arc<Promises>>>,
 }
 
 /// All lanes. Commands of different lanes share no batch.
@@ -328,7 +353,10 @@ fn item_count(command: &Command) -> usize {
         | Command::StopMintKey { .. }
         | Command::RetireMintKey { .. }
         | Command::PruneMintKey { .. }
-        | Command::SetSigningPaused { .. } => 1,
+        | Command::SetSigningPaused { .. }
+        | Command::OpenLog { .. }
+        | Command::LogCurrency { .. }
+        | Command::ReleaseMintKey { .. } => 1,
     };
     items.max(1)
 }
@@ -344,11 +372,11 @@ impl MeteredLedger {
             }
             let answered = self.apply(&mut batch, true).await;
             match answered {
-                Ok(Routine::Applied(outcomes)) => {
-                    answer(batch, outcomes);
+                Ok((Routine::Applied(outcomes), took)) => {
+                    self.answer(batch, outcomes, took).await;
                     return odd;
                 }
-                Ok(Routine::Odd(indices)) => {
+                Ok((Routine::Odd(indices), _)) => {
                     assert!(
                         !indices.is_empty(),
                         "the store names the commands that are not routine"
@@ -377,8 +405,8 @@ impl MeteredLedger {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             match self.apply(&mut part, false).await {
-                Ok(Routine::Applied(outcomes)) => answer(part, outcomes),
-                Ok(Routine::Odd(_)) => unreachable!("only a routine lane gets this answer"),
+                Ok((Routine::Applied(outcomes), took)) => self.answer(part, outcomes, took).await,
+                Ok((Routine::Odd(_), _)) => unreachable!("only a routine lane gets this answer"),
                 Err(ErrorClass::Command | ErrorClass::Contention) if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);
                     parts.extend([second, part]);
@@ -393,8 +421,38 @@ impl MeteredLedger {
         }
     }
 
+    /// Answers a batch that is durable. Without the promise that belongs to it, an accepted command is not confirmed:
+    /// the client sends it again, and it is answered as repeated.
+    async fn answer(&self, batch: Vec<Request>, outcomes: Vec<Outcome>, took: Duration) {
+        assert_eq!(outcomes.len(), batch.len(), "the ledger answers every command");
+        let mut promises: Vec<Result<Option<Promise>, Unconfirmed>> = Vec::new();
+        promises.resize_with(outcomes.len(), || Ok(None));
+        if let Some(signer) = self.promises.get() {
+            let (places, new): (Vec<usize>, Vec<Logged>) = logged(&outcomes, false).into_iter().unzip();
+            let mut made = signer.of_commit(&new, took).await.map(Vec::into_iter);
+            for place in places {
+                promises[place] = made
+                    .as_mut()
+                    .map(Iterator::next)
+                    .map_err(|error| unconfirmed(error));
+            }
+            for (place, logged) in logged(&outcomes, true) {
+                let made = signer.of_repeated(&logged).await;
+                promises[place] = made.map(Some).map_err(|error| unconfirmed(&error));
+            }
+        }
+        for ((request, outcome), promise) in batch.into_iter().zip(outcomes).zip(promises) {
+            request.answer(promise.map(|promise| Committed { outcome, promise }));
+        }
+    }
+
     /// Sends a batch in a task of its own, so that a failed assertion in the ledger fails this batch only.
-    async fn apply(&self, batch: &mut Vec<Request>, is_routine: bool) -> Result<Routine, ErrorClass> {
+    /// Returns how long it took at most.
+    async fn apply(
+        &self,
+        batch: &mut Vec<Request>,
+        is_routine: bool,
+    ) -> Result<(Routine, Duration), ErrorClass> {
         let (commands, waiting): (Vec<Command>, Vec<Waiting>) = batch
             .drain(..)
             .map(|request| (request.command, request.waiting))
@@ -417,7 +475,7 @@ impl MeteredLedger {
             self.metrics.batch(count, begun.elapsed(), is_confirmed);
         }
         match applied {
-            Ok(Ok(routine)) => Ok(routine),
+            Ok(Ok(routine)) => Ok((routine, begun.elapsed())),
             Ok(Err(error)) => {
                 if let Some(batches) = UNCONFIRMED.count(Instant::now()) {
                     tracing::error!(%error, batches, commands = count, "a batch was not confirmed");
@@ -432,12 +490,23 @@ impl MeteredLedger {
     }
 }
 
-fn answer(batch: Vec<Request>, outcomes: Vec<Outcome>) {
-    assert_eq!(outcomes.len(), batch.len(), "the ledger answers every command");
-    batch
-        .into_iter()
-        .zip(outcomes)
-        .for_each(|(request, outcome)| request.answer(Ok(outcome)));
+/// The places of the outcomes whose commands were accepted, now or (`repeated`) before, and where their leaves are.
+fn logged(outcomes: &[Outcome], repeated: bool) -> Vec<(usize, Logged)> {
+    let accepted = |(place, outcome): (usize, &Outcome)| {
+        let applied = outcome
+            .as_ref()
+            .ok()
+            .filter(|applied| applied.repeated == repeated)?;
+        Some((place, applied.logged?))
+    };
+    outcomes.iter().enumerate().filter_map(accepted).collect()
+}
+
+fn unconfirmed(error: &LedgerError) -> Unconfirmed {
+    if let Some(batches) = UNCONFIRMED.count(Instant::now()) {
+        tracing::error!(%error, batches, "a promise cannot be made");
+    }
+    Unconfirmed
 }
 
 fn refuse(batch: Vec<Request>) {

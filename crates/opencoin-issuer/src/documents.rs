@@ -5,7 +5,7 @@
 //! ago. It reads the stopped keys from the books. After an error, which it logs, the server goes on with the
 //! documents that it has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, DirectoryError, register_mint_keys};
+use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{Ledger, MintKeyId, MintKeyStatus};
-use opencoin_log::FailureThrottle;
+use opencoin_logging::FailureThrottle;
 
 /// How often a server looks for changes.
 pub(crate) const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
@@ -36,6 +37,9 @@ pub(crate) struct Documents {
 struct Published {
     currency: Arc<Currency>,
     stopped: Arc<BTreeSet<MintKeyId>>,
+    /// Keys that do not sign now: stopped ones, and those that are not in the published log yet.
+    unpublished: Arc<BTreeSet<MintKeyId>>,
+    numbers: Arc<HashMap<MintKeyId, MintKeyNo>>,
 }
 
 /// The folder of the certificates.
@@ -56,6 +60,8 @@ impl Documents {
         let published = Published {
             currency: Arc::new(currency),
             stopped: Arc::new(stopped(statuses)),
+            unpublished: Arc::new(unpublished(statuses)),
+            numbers: Arc::new(numbers(statuses)),
         };
         Self {
             published: RwLock::new(published),
@@ -85,6 +91,16 @@ impl Documents {
     /// The stopped mint keys that this process knows of. Used for publishing only: the books decide what is accepted.
     pub(crate) fn stopped(&self) -> Arc<BTreeSet<MintKeyId>> {
         Arc::clone(&self.read().stopped)
+    }
+
+    /// The mint keys that this process does not publish as current.
+    pub(crate) fn unpublished(&self) -> Arc<BTreeSet<MintKeyId>> {
+        Arc::clone(&self.read().unpublished)
+    }
+
+    /// The numbers of mint keys in the books and in the log.
+    pub(crate) fn numbers(&self) -> Arc<HashMap<MintKeyId, MintKeyNo>> {
+        Arc::clone(&self.read().numbers)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Published> {
@@ -135,12 +151,13 @@ impl Documents {
             refresh(signer).await;
         }
         match ledger.mint_keys().await {
-            Ok(statuses) => self.set_stopped(&statuses),
+            Ok(statuses) => self.set_statuses(&statuses),
             Err(error) => log_failure("the mint keys cannot be read from the books", &error),
         }
     }
 
-    fn set_stopped(&self, statuses: &[MintKeyStatus]) {
+    /// Takes over what the books say about the mint keys.
+    pub(crate) fn set_statuses(&self, statuses: &[MintKeyStatus]) {
         let before = self.stopped();
         for status in statuses {
             if let Some(reason) = status.stopped.as_ref().filter(|_| !before.contains(&status.id)) {
@@ -154,9 +171,16 @@ impl Documents {
                 );
             }
         }
-        let now = stopped(statuses);
-        if now != *before {
-            self.write().stopped = Arc::new(now);
+        let (stopped, unpublished, numbers) = (stopped(statuses), unpublished(statuses), numbers(statuses));
+        let published = self.read().clone();
+        if stopped != *published.stopped
+            || unpublished != *published.unpublished
+            || numbers != *published.numbers
+        {
+            let mut published = self.write();
+            published.stopped = Arc::new(stopped);
+            published.unpublished = Arc::new(unpublished);
+            published.numbers = Arc::new(numbers);
         }
     }
 
@@ -227,6 +251,15 @@ fn stopped(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {
         .filter(|status| status.stopped.is_some())
         .map(|status| status.id)
         .collect()
+}
+
+fn unpublished(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {
+    let is_out = |status: &&MintKeyStatus| status.stopped.is_some() || status.awaits_log;
+    statuses.iter().filter(is_out).map(|status| status.id).collect()
+}
+
+fn numbers(statuses: &[MintKeyStatus]) -> HashMap<MintKeyId, MintKeyNo> {
+    statuses.iter().map(|status| (status.id, status.no)).collect()
 }
 
 /// Logs an error, after which the server goes on with the documents that it has.

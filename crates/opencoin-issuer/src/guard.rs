@@ -20,7 +20,7 @@ use rand::RngCore;
 use thiserror::Error;
 
 use crate::high_water::{HighWaterError, HighWaterMark};
-use opencoin_log::LogThrottle;
+use opencoin_logging::LogThrottle;
 
 static FAILURES: LogThrottle = LogThrottle::new();
 

@@ -11,11 +11,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::AccountsConfig;
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, ledger_time, register_mint_keys};
+use opencoin_ledger::log::logged;
 use opencoin_ledger::{
-    Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, LedgerTime, MintKeyId, Outcome, Transaction,
-    TransactionReference,
+    Accepted, Applied, BATCH_COMMANDS_MAX, Blind, CoinIn, Command, Effect, LedgerError, LedgerTime,
+    Transaction, TransactionReference,
 };
-use opencoin_log::spans;
+use opencoin_log::log_block::LogBlock;
+use opencoin_log::promise::Promise;
+use opencoin_logging::spans;
 use opencoin_schema::{
     BigInt, Cddc, Mkc, RequestMint, RequestMintKeyCertificates, RequestRecoup, RequestRedeem, RequestRenew,
     RequestResume,
@@ -26,9 +29,10 @@ use tracing::Instrument;
 use crate::accounts::{AccountService, Random, Right, Token, given_up};
 use crate::admission;
 use crate::cashier::Cashier;
-use crate::committer::{Committer, Unconfirmed};
+use crate::committer::{Committed, Committer, Unconfirmed};
 use crate::documents::{Documents, FOLLOW_INTERVAL};
 use crate::guard::Guard;
+use crate::log::IssuerLog;
 use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
 use crate::recoup::{self, RevokedMintKey};
@@ -67,6 +71,25 @@ pub struct Issuer {
     metrics: Arc<Metrics>,
     ledger_reader: LedgerReader,
     guard: Option<Guard>,
+    log: Option<IssuerLog>,
+}
+
+/// The answer to an accepted request, with the promise that the public log will have it.
+#[derive(Debug)]
+pub struct Answered<T> {
+    /// The answer.
+    pub answer: T,
+    /// The promise, if the currency has a log and something was accepted.
+    pub promise: Option<Promise>,
+}
+
+impl<T> Answered<T> {
+    fn without_promise(answer: T) -> Self {
+        Self {
+            answer,
+            promise: None,
+        }
+    }
 }
 
 impl Issuer {
@@ -115,6 +138,7 @@ impl Issuer {
             metrics,
             ledger_reader,
             guard: None,
+            log: None,
         })
     }
 
@@ -139,10 +163,66 @@ impl Issuer {
         self
     }
 
-    /// Whether the books were rolled back while they were served. Nothing may be answered from them then.
+    /// Gives the issuer its public log.
+    #[must_use]
+    pub fn with_log(mut self, log: IssuerLog) -> Self {
+        self.committer.promise_with(log.promises());
+        self.log = Some(log);
+        self
+    }
+
+    /// The public log, if the currency has one.
+    #[must_use]
+    pub fn log(&self) -> Option<&IssuerLog> {
+        self.log.as_ref()
+    }
+
+    /// The description of the public log in the current CDD.
+    #[must_use]
+    pub fn log_block(&self) -> Option<LogBlock> {
+        self.documents.currency().log().cloned()
+    }
+
+    /// The mint keys in the published log: id, number in the log, and index of the leaf with the certificate.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn logged_mint_keys(&self) -> Result<Vec<(BigInt, u32, u64)>, Refusal> {
+        let Some(log) = &self.log else {
+            return Ok(Vec::new());
+        };
+        let (currency, numbers) = (self.documents.currency(), self.documents.numbers());
+        log.mint_keys(&currency, &numbers).await.map_err(unavailable)
+    }
+
+    /// Asks the witnesses whether these books are the newest ones, and publishes what waits, so that mint keys sign.
+    ///
+    /// # Errors
+    /// When the books cannot be read or written.
+    pub async fn begin_log(&self) -> Result<(), LedgerError> {
+        if let (Some(log), Some(block)) = (&self.log, self.documents.currency().log()) {
+            log.begin(self.books.ledger.as_ref(), block).await?;
+            self.documents.set_statuses(&self.books.ledger.mint_keys().await?);
+        }
+        Ok(())
+    }
+
+    /// Seals and publishes the log, until it is dropped.
+    pub async fn run_log(&self) {
+        match &self.log {
+            Some(log) => {
+                log.run(self.books.ledger.as_ref(), || self.documents.currency())
+                    .await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the books were rolled back. Nothing may be answered from them then.
     #[must_use]
     pub fn is_set_back(&self) -> bool {
         self.guard.as_ref().is_some_and(Guard::is_closed)
+            || self.log.as_ref().is_some_and(|log| log.closed().is_some())
     }
 
     /// Watches for a rollback of the books, until it is dropped.
@@ -235,7 +315,7 @@ impl Issuer {
         admission::check_count("mint_key_ids", request.mint_key_ids.len())?;
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
         let currency = self.currency_with_keys(request.mint_key_ids.iter()).await;
-        let current = currency.current_mint_keys(self.clock.now(), &self.documents.stopped());
+        let current = currency.current_mint_keys(self.clock.now(), &self.documents.unpublished());
         let is_current = |id: &BigInt| {
             current.iter().any(|key| {
                 let mint_key = key.verified.mint_key();
@@ -263,14 +343,18 @@ impl Issuer {
     ///
     /// # Errors
     /// When the request is refused.
-    pub async fn mint(&self, token: Option<&Token>, request: RequestMint) -> Result<Signed, Refusal> {
+    pub async fn mint(
+        &self,
+        token: Option<&Token>,
+        request: RequestMint,
+    ) -> Result<Answered<Signed>, Refusal> {
         let account = self.accounts.caller(token, Right::Mint).await?.account;
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(&request.blinds).await?;
         let at = ledger_time(self.clock.now());
         let reference = transaction_reference.clone();
-        let applied = self
-            .apply(Command::Mint {
+        let (applied, promise) = self
+            .commit(Command::Mint {
                 account,
                 transaction_reference,
                 blinds,
@@ -279,9 +363,12 @@ impl Issuer {
             })
             .await?;
         match applied.effect {
-            Effect::Waiting => Ok(Signed::WhenPaid),
+            Effect::Waiting => Ok(Answered::without_promise(Signed::WhenPaid)),
             Effect::GivenUp => Err(given_up()),
-            _ => self.sign(&reference, request.blinds, applied).await,
+            _ => {
+                let answer = self.sign(&reference, request.blinds, applied).await?;
+                Ok(Answered { answer, promise })
+            }
         }
     }
 
@@ -289,28 +376,29 @@ impl Issuer {
     ///
     /// # Errors
     /// When the request is refused.
-    pub async fn renew(&self, request: RequestRenew) -> Result<Signed, Refusal> {
+    pub async fn renew(&self, request: RequestRenew) -> Result<Answered<Signed>, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(&request.blinds).await?;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
         let reference = transaction_reference.clone();
-        let mint_keys = mint_keys_of(&coins);
+        let spent = coins.clone();
         let renew = Command::Renew {
             transaction_reference,
             coins,
             blinds,
             at,
         };
-        let applied = self.apply_to_coins(renew, &mint_keys).await?;
-        self.sign(&reference, request.blinds, applied).await
+        let (applied, promise) = self.commit_coins(renew, &spent).await?;
+        let answer = self.sign(&reference, request.blinds, applied).await?;
+        Ok(Answered { answer, promise })
     }
 
     /// Handles `RequestRecoup`: coins of revoked mint keys, with a proof of their origin, pay for the blinds.
     ///
     /// # Errors
     /// When the request is refused.
-    pub async fn recoup(&self, request: RequestRecoup) -> Result<Signed, Refusal> {
+    pub async fn recoup(&self, request: RequestRecoup) -> Result<Answered<Signed>, Refusal> {
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(&request.blinds).await?;
         let currency = self
@@ -319,15 +407,16 @@ impl Issuer {
         let revoked = recoup::revoked_blinds(&currency, self.books.ledger.as_ref(), &request.coins).await?;
         let at = ledger_time(self.clock.now());
         let reference = transaction_reference.clone();
-        let applied = self
-            .apply(Command::Recoup {
+        let (applied, promise) = self
+            .commit(Command::Recoup {
                 transaction_reference,
                 revoked,
                 blinds,
                 at,
             })
             .await?;
-        self.sign(&reference, request.blinds, applied).await
+        let answer = self.sign(&reference, request.blinds, applied).await?;
+        Ok(Answered { answer, promise })
     }
 
     /// The mint keys whose coins are accepted by recoup only.
@@ -344,7 +433,7 @@ impl Issuer {
     ///
     /// # Errors
     /// When nothing was accepted under this reference.
-    pub async fn resume(&self, request: &RequestResume) -> Result<Signed, Refusal> {
+    pub async fn resume(&self, request: &RequestResume) -> Result<Answered<Signed>, Refusal> {
         let unknown = || {
             Refusal::new(
                 Reason::NotFound,
@@ -358,7 +447,7 @@ impl Issuer {
             if let Some(mint) = self.accounts.waiting_mint(&reference).await?
                 && self.apply(mint).await?.effect == Effect::Waiting
             {
-                return Ok(Signed::WhenPaid);
+                return Ok(Answered::without_promise(Signed::WhenPaid));
             }
             // It was decided a moment ago, here or by another process.
             found = ledger.transaction(&reference).await.map_err(unavailable)?;
@@ -367,10 +456,29 @@ impl Issuer {
         ledger.make_durable().await.map_err(unavailable)?;
         match found {
             Transaction::Accepted(accepted) => {
-                sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await
+                let promise = self.promise_of_resumed(&accepted).await?;
+                let answer = sign_again(self.signer.as_ref(), &reference, accepted, Wanted::Some).await?;
+                Ok(Answered { answer, promise })
             }
             Transaction::Expired => Err(coins_expired()),
             Transaction::GivenUp => Err(given_up()),
+        }
+    }
+
+    /// The promise for the blinds of a request that was accepted before. The coins that paid for them are not known any
+    /// more.
+    async fn promise_of_resumed(&self, accepted: &Accepted) -> Result<Option<Promise>, Refusal> {
+        let (Some(log), Some(batch)) = (&self.log, accepted.log_batch) else {
+            return Ok(None);
+        };
+        let (currency, numbers) = (self.documents.currency(), self.documents.numbers());
+        let leaves = recoup::issued_leaves(&currency, &numbers, accepted)?;
+        match logged(batch, &leaves) {
+            Some(logged) => {
+                let promise = log.promises().of_repeated(&logged).await;
+                promise.map(Some).map_err(unavailable)
+            }
+            None => Ok(None),
         }
     }
 
@@ -378,14 +486,19 @@ impl Issuer {
     ///
     /// # Errors
     /// When the request is refused.
-    pub async fn redeem(&self, token: Option<&Token>, request: RequestRedeem) -> Result<(), Refusal> {
+    pub async fn redeem(
+        &self,
+        token: Option<&Token>,
+        request: RequestRedeem,
+    ) -> Result<Answered<()>, Refusal> {
         let account = self.accounts.caller(token, Right::Redeem).await?.account;
         let coins = self.admit_coins(request.coins).await?;
         let at = ledger_time(self.clock.now());
-        let mint_keys = mint_keys_of(&coins);
-        self.apply_to_coins(Command::Redeem { account, coins, at }, &mint_keys)
-            .await
-            .map(|_applied| ())
+        let spent = coins.clone();
+        let (_, promise) = self
+            .commit_coins(Command::Redeem { account, coins, at }, &spent)
+            .await?;
+        Ok(Answered { answer: (), promise })
     }
 
     /// Checks that the issuer can work.
@@ -417,6 +530,7 @@ impl Issuer {
             currency: &currency,
             stopped: &stopped,
             ledger: ledger.as_deref(),
+            log: self.log.as_ref().map(IssuerLog::status),
             bodies_bytes_in_flight,
         };
         self.metrics.text(&scrape.registry())
@@ -472,35 +586,63 @@ impl Issuer {
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, Refusal> {
-        Ok(self.outcome(command).await??)
+        Ok(self.committed(command).await?.outcome?)
     }
 
-    /// Applies a command that spends coins of these mint keys, as [`mint_keys_of`] lists them. A refusal about a mint key names its coins.
-    async fn apply_to_coins(
+    async fn commit(&self, command: Command) -> Result<(Applied, Option<Promise>), Refusal> {
+        let Committed { outcome, promise } = self.committed(command).await?;
+        Ok((outcome?, promise))
+    }
+
+    /// Commits a command that spends these coins. A refusal about a mint key names its coins, and one about a spent coin
+    /// says where the log has it.
+    async fn commit_coins(
         &self,
         command: Command,
-        mint_keys: &[(MintKeyId, usize)],
-    ) -> Result<Applied, Refusal> {
-        self.outcome(command).await?.map_err(|refusal| {
-            let Some(refused) = refusal.mint_key_of_coins() else {
-                return refusal.into();
-            };
-            let coins = mint_keys
-                .iter()
-                .flat_map(|(mint_key, coins)| std::iter::repeat_n(*mint_key, *coins))
-                .enumerate()
-                .filter(|(_, mint_key)| *mint_key == refused);
-            let coins = coins.map(|(index, _)| index).collect();
-            Refusal::from(refusal).about_coins(coins)
-        })
+        coins: &[CoinIn],
+    ) -> Result<(Applied, Option<Promise>), Refusal> {
+        let Committed { outcome, promise } = self.committed(command).await?;
+        match outcome {
+            Ok(applied) => Ok((applied, promise)),
+            Err(refusal) => Err(self.about_coins(refusal, coins).await),
+        }
     }
 
-    async fn outcome(&self, command: Command) -> Result<Outcome, Refusal> {
+    async fn about_coins(&self, refusal: opencoin_ledger::Refusal, coins: &[CoinIn]) -> Refusal {
+        if let opencoin_ledger::Refusal::DoubleSpend { indices } = &refusal {
+            let first = indices.first().map(|index| coins[*index]);
+            let log_index = match first {
+                Some(coin) => self.log_index(coin).await,
+                None => None,
+            };
+            return Refusal {
+                log_index,
+                ..refusal.into()
+            };
+        }
+        let Some(refused) = refusal.mint_key_of_coins() else {
+            return refusal.into();
+        };
+        let of_key = coins
+            .iter()
+            .enumerate()
+            .filter(|(_, coin)| coin.mint_key == refused);
+        let of_key = of_key.map(|(index, _)| index).collect();
+        Refusal::from(refusal).about_coins(of_key)
+    }
+
+    /// Where the published log has a spent coin. A hint for the holder: without it the refusal is the same.
+    async fn log_index(&self, coin: CoinIn) -> Option<u64> {
+        let (log, no) = (self.log.as_ref()?, *self.documents.numbers().get(&coin.mint_key)?);
+        log.index_of_spent(no, coin.spent_digest).await.ok().flatten()
+    }
+
+    async fn committed(&self, command: Command) -> Result<Committed, Refusal> {
         if self.is_set_back() {
             return Err(Refusal::unavailable());
         }
-        let outcome = self.committer.apply(command).instrument(spans::ledger()).await;
-        outcome.map_err(|Unconfirmed| Refusal::unavailable())
+        let committed = self.committer.commit(command).instrument(spans::ledger()).await;
+        committed.map_err(|Unconfirmed| Refusal::unavailable())
     }
 
     /// Signs accepted blinds unless the operator has paused signing. A repeated request is answered from the books,
@@ -549,12 +691,6 @@ fn account_service(
         config,
         random,
     )
-}
-
-/// The mint keys of coins in their order, and how many coins of each follow each other.
-fn mint_keys_of(coins: &[CoinIn]) -> Vec<(MintKeyId, usize)> {
-    let runs = coins.chunk_by(|coin, next| coin.mint_key == next.mint_key);
-    runs.map(|run| (run[0].mint_key, run.len())).collect()
 }
 
 /// A warning if something was signed or booked later than `now`: the clock of this machine is or was wrong.

@@ -4,7 +4,9 @@
 //! and documents are read at each scrape ([`scrape`]). Labels are fixed words, path templates, denominations and ids
 //! of mint keys, which are public and few. No label contains data of a client.
 
+mod gauge;
 mod process;
+mod public_log;
 pub(crate) mod scrape;
 mod signer;
 

@@ -153,7 +153,7 @@ mod tests {
     use opencoin_audit::AuditSource;
     use opencoin_ledger::{
         AccountId, Blind, CoinIn, LedgerTime, MemoryLedger, MintKeyTerms, Reference, SpentDigest, TokenHash,
-        TransactionReference,
+        TransactionReference, register_uncertified_mint_key,
     };
 
     use super::*;
@@ -176,11 +176,7 @@ mod tests {
     fn register(key: u8, expiry: i64) -> Command {
         let [from, to, expiry] = [0, NOW, expiry].map(LedgerTime::from_unix_micros);
         let terms = MintKeyTerms::new(Amount::new(key.into()).unwrap(), from, to, expiry).unwrap();
-        Command::RegisterMintKey {
-            id: id(key),
-            terms,
-            at: from,
-        }
+        register_uncertified_mint_key(id(key), terms, from)
     }
 
     /// Mints three coins of a key and redeems one.

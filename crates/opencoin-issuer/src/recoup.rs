@@ -9,14 +9,17 @@
 //! Each coin takes some RSA public operations and a modular inversion. So coins of keys that were not stopped are not
 //! verified, and other tasks get a turn after each coin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use opencoin_crypto::{BlindingSeed, PublicKey};
 use opencoin_keys::Currency;
+use opencoin_ledger::log::CoinLeaf;
+use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    Accepted, BLIND_REFERENCE_BYTES_MAX, BlindDigest, Ledger, LedgerError, MintKeyStatus, RevokedBlind,
-    SpentDigest, StoredNumber, Transaction,
+    Accepted, BLIND_REFERENCE_BYTES_MAX, Ledger, LedgerError, MintKeyId, MintKeyStatus, RevokedBlind,
+    SpentDigest, StoredBlind, StoredNumber, Transaction,
 };
+use opencoin_log::leaf::issued_leaf;
 use opencoin_schema::{BigInt, RevealedCoin};
 use serde::Serialize;
 use thiserror::Error;
@@ -144,9 +147,29 @@ fn prove(
     }
     Ok(RevokedBlind {
         mint_key: blind.mint_key,
-        blind: BlindDigest::of(blind.mint_key, blinded.as_be_bytes()),
-        spent_digest: SpentDigest::of(&key.fingerprint, &suite.payload_hash(payload)),
+        issued_digest: key.identity.issued_digest(blinded.as_be_bytes()),
+        spent_digest: SpentDigest::of(key.identity.fingerprint(), &suite.payload_hash(payload)),
     })
+}
+
+/// The leaves of the blinds of a request that was accepted before.
+///
+/// # Errors
+/// When the books name a mint key that this process does not know yet, or a kept signature makes no sense.
+pub(crate) fn issued_leaves(
+    currency: &Currency,
+    numbers: &HashMap<MintKeyId, MintKeyNo>,
+    accepted: &Accepted,
+) -> Result<Vec<CoinLeaf>, Refusal> {
+    let leaf = |blind: &StoredBlind| {
+        let id = BigInt::from_be_bytes(blind.mint_key.as_bytes());
+        let key = currency.mint_key(&id).zip(numbers.get(&blind.mint_key));
+        let (key, no) = key.ok_or_else(Refusal::unavailable)?;
+        let blinded = blinded_number(key.verified.public_key(), &blind.number)?;
+        let digest = key.identity.issued_digest(blinded.as_be_bytes());
+        Ok(issued_leaf(no.key_no(), &digest))
+    };
+    accepted.blinds.iter().map(leaf).collect()
 }
 
 /// The blinded number. If its signature is kept instead, computes the number with the public exponent.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use opencoin_ledger::{LedgerError, Refusal as LedgerRefusal};
-use opencoin_log::LogThrottle;
+use opencoin_logging::LogThrottle;
 
 static LEDGER_FAILURES: LogThrottle = LogThrottle::new();
 
@@ -81,6 +81,8 @@ pub struct Refusal {
     /// The indices of the refused coins in the request, ascending; empty if the refusal is not about coins. Other
     /// coins may be wrong as well.
     pub coins: Vec<usize>,
+    /// Where the public log has the first of these coins, if they were spent before.
+    pub log_index: Option<u64>,
 }
 
 impl Refusal {
@@ -91,6 +93,7 @@ impl Refusal {
             description: description.into(),
             retry_after_s: None,
             coins: Vec::new(),
+            log_index: None,
         }
     }
 
@@ -142,6 +145,8 @@ impl From<LedgerRefusal> for Refusal {
                 Reason::KeyExpired
             }
             LedgerRefusal::MintKeyStopped { .. } | LedgerRefusal::OverRedemption { .. } => Reason::KeyRevoked,
+            // The log catches up in a moment, or the operator is alarmed.
+            LedgerRefusal::MintKeyNotLogged { .. } | LedgerRefusal::LogHalted => Reason::Unavailable,
             LedgerRefusal::UnknownMintKey { .. }
             | LedgerRefusal::SigningWindowOpen { .. }
             | LedgerRefusal::CoinsNotExpired { .. }
@@ -154,6 +159,10 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::Empty
             | LedgerRefusal::ValueMismatch { .. }
             | LedgerRefusal::Overflow
+            | LedgerRefusal::NoLog
+            | LedgerRefusal::LogAfterMoney
+            | LedgerRefusal::CertificateMissing
+            | LedgerRefusal::DocumentTooLong
             | LedgerRefusal::ZeroAmount => Reason::Invalid,
         };
         let described = Self::new(reason, refusal.to_string());

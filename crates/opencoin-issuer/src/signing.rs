@@ -10,7 +10,7 @@ use opencoin_ledger::{Accepted, StoredNumber, TransactionReference};
 use opencoin_schema::{BigInt, Blind, BlindSignature};
 
 use crate::refusal::{Reason, Refusal};
-use opencoin_log::LogThrottle;
+use opencoin_logging::LogThrottle;
 
 static DELAYS: LogThrottle = LogThrottle::new();
 

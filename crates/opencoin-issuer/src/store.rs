@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use opencoin_audit::AuditSource;
 use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
-use opencoin_ledger::{Accounts, HasAccounts, History, Ledger, LedgerError, SchemaState};
+use opencoin_ledger::{Accounts, HasAccounts, HasLog, History, Ledger, LedgerError, LogStore, SchemaState};
 pub use opencoin_postgres::Layout;
 use opencoin_postgres::{PostgresLedger, Protection};
 pub use opencoin_sqlite::Migrated as MigratedBooks;
@@ -31,12 +31,15 @@ pub struct Books {
     pub ledger: Arc<dyn Ledger>,
     /// The accounts.
     pub accounts: Arc<dyn Accounts>,
+    /// The public log.
+    pub log: Arc<dyn LogStore>,
 }
 
-impl<S: Ledger + HasAccounts + 'static> From<Arc<S>> for Books {
+impl<S: Ledger + HasAccounts + HasLog + 'static> From<Arc<S>> for Books {
     fn from(store: Arc<S>) -> Self {
         Self {
             accounts: store.accounts(),
+            log: store.log(),
             ledger: store,
         }
     }
@@ -51,7 +54,7 @@ pub struct OpenedBooks {
     pub history: Arc<dyn History>,
 }
 
-impl<S: Ledger + HasAccounts + History + 'static> From<S> for OpenedBooks {
+impl<S: Ledger + HasAccounts + HasLog + History + 'static> From<S> for OpenedBooks {
     fn from(store: S) -> Self {
         let store = Arc::new(store);
         Self {

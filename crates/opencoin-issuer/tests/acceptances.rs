@@ -51,6 +51,7 @@ impl World {
             denominations: vec![1, 5],
             url: "http://127.0.0.1:8080".to_owned(),
             cipher_suite: CipherSuite::RsaSha384PssRfc9474,
+            log: None,
             config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
         };
         let passphrase = Passphrase::new("p".to_owned().into()).unwrap();

@@ -81,6 +81,7 @@ impl Fixture {
             denominations: vec![5],
             url: "http://127.0.0.1:8080".to_owned(),
             cipher_suite: SUITE,
+            log: None,
             config: config.clone(),
         };
         let mut rng = StdRng::seed_from_u64(SEED);
@@ -239,7 +240,7 @@ impl Fixture {
             .mint(Some(&self.token), request)
             .await
             .map_err(|refusal: Refusal| refusal.reason)?;
-        let Signed::Now(signatures) = signed else {
+        let Signed::Now(signatures) = signed.answer else {
             panic!("the signatures are delayed")
         };
         let key = self
@@ -263,6 +264,7 @@ impl Fixture {
         self.issuer
             .redeem(Some(&self.token), request)
             .await
+            .map(|answered| answered.answer)
             .map_err(|refusal| refusal.reason)
     }
 
@@ -273,7 +275,9 @@ impl Fixture {
             transaction_reference: BigInt::from_be_bytes(&[transaction]),
         };
         let signed = self.issuer.resume(&request).await;
-        signed.map_err(|refusal: Refusal| refusal.reason)
+        signed
+            .map(|answered| answered.answer)
+            .map_err(|refusal: Refusal| refusal.reason)
     }
 
     async fn recoup(&self, secret: &Secret, to: &MintKey, transaction: u8) -> Result<(), Reason> {

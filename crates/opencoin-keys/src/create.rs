@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::{ADDRESS_FORMS, CLOCK_SKEW, Config, is_address};
 use opencoin_crypto::{CipherSuite, KeyStore, KeyStoreError};
+use opencoin_log::log_block::LogBlock;
 use opencoin_schema::{PROTOCOL_VERSION, Timestamp, WeightedUrl};
 use opencoin_text::{IssuerUrl, IssuerUrlError};
 use thiserror::Error;
@@ -12,6 +13,8 @@ use crate::currency::Currency;
 use crate::directory::{Directory, DirectoryError};
 use crate::key_files::KeyFiles;
 use crate::limits::{DIVISOR_MAX, check_denominations, check_name};
+use crate::log_description::{LogDescriptionError, Witness, describe_log, log_origin, with_log};
+use crate::log_keys::LogKeys;
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
 use crate::signing_request::{CddDraft, MintKeyDraft, SigningRequest};
@@ -37,8 +40,19 @@ pub struct NewCurrency {
     pub url: String,
     /// The cipher suite of its coins.
     pub cipher_suite: CipherSuite,
+    /// The public log; `None` for a currency without one.
+    pub log: Option<NewLog>,
     /// The settings, among them the places of database and keys and the rotation of keys.
     pub config: Config,
+}
+
+/// The public log of a new currency.
+#[derive(Debug, Clone, Default)]
+pub struct NewLog {
+    /// The witnesses that cosign it.
+    pub witnesses: Vec<Witness>,
+    /// How many of them must.
+    pub quorum: usize,
 }
 
 /// Opens the store of private mint keys of a currency in this folder.
@@ -50,6 +64,8 @@ pub struct NewKeys<'keys> {
     pub store: OpenStore<'keys>,
     /// Encrypts the master key. `None` if the master key is on another machine.
     pub master_passphrase: Option<&'keys Passphrase>,
+    /// Encrypts the keys of the public log.
+    pub log_passphrase: &'keys Passphrase,
 }
 
 /// A currency was not created.
@@ -69,6 +85,9 @@ pub enum CreateError {
     /// The documents could not be signed.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The public log cannot be described.
+    #[error(transparent)]
+    Log(#[from] LogDescriptionError),
     /// The folder could not be written.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -92,6 +111,9 @@ impl NewCurrency {
         }
         check_denominations(&self.denominations).or_else(|reason| refuse("denominations", &reason))?;
         check_url(&self.url)?;
+        if self.log.is_some() {
+            log_origin(&self.url)?;
+        }
         if !is_address(&self.config.database) {
             return refuse("database", ADDRESS_FORMS);
         }
@@ -139,7 +161,11 @@ pub fn create(
         step();
     }
     let now = clock.now();
-    let cdd = cdd(new, now);
+    let mut cdd = cdd(new, now);
+    if let Some(log) = &new.log {
+        let block = create_log(log, &new.url, &begun, keys.log_passphrase, rng)?;
+        cdd.additional_info = with_log("", Some(&block));
+    }
     let window = new.config.rotation.window_now(now);
     let mut mint_keys = Vec::new();
     for denomination in &cdd.denominations {
@@ -180,9 +206,22 @@ pub fn create_with_key_files(
     let keys = NewKeys {
         store: &store,
         master_passphrase: Some(passphrase),
+        log_passphrase: passphrase,
     };
     let currency = create(new, directory, &keys, clock, rng, progress)?;
     Ok((currency.expect("its master key is here"), open(directory)?))
+}
+
+/// Makes the keys of the log and describes it.
+fn create_log(
+    log: &NewLog,
+    url: &str,
+    directory: &Directory,
+    passphrase: &Passphrase,
+    rng: &mut dyn Randomness,
+) -> Result<LogBlock, CreateError> {
+    let keys = LogKeys::create(&directory.log_folder(), &log_origin(url)?, passphrase, rng)?;
+    Ok(describe_log(&keys, url, &log.witnesses, log.quorum)?)
 }
 
 fn cdd(new: &NewCurrency, now: DateTime<Utc>) -> CddDraft {

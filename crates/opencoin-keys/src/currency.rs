@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use opencoin_crypto::{
     CertificateError, CipherSuite, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
 };
-use opencoin_ledger::{Amount, KeyFingerprint, LedgerTime, MintKeyId, MintKeyTerms};
+use opencoin_ledger::{Amount, LedgerTime, MintKeyId, MintKeyIdentity, MintKeyTerms};
+use opencoin_log::log_block::{LogBlock, LogBlockError};
 use opencoin_schema::{BigInt, Cddc, MintKey, Mkc};
 use thiserror::Error;
 
@@ -17,6 +18,7 @@ pub struct Currency {
     cddcs: BTreeMap<u64, VerifiedCddc>,
     current_serial: u64,
     mint_keys: BTreeMap<BigInt, CertifiedMintKey>,
+    log: Option<LogBlock>,
 }
 
 /// A verified mint key, and its data in the ledger's form.
@@ -26,8 +28,8 @@ pub struct CertifiedMintKey {
     pub verified: VerifiedMintKey,
     /// The id in the ledger's form.
     pub ledger_id: MintKeyId,
-    /// The fingerprint, from which the digests of spent coins are computed.
-    pub fingerprint: KeyFingerprint,
+    /// The identity in the public log, from which the digests of blinds and coins are computed.
+    pub identity: MintKeyIdentity,
     /// Denomination and dates in the ledger's form.
     pub terms: MintKeyTerms,
 }
@@ -49,6 +51,14 @@ pub enum CurrencyError {
     /// Two CDDCs have the same serial or different master keys.
     #[error("the CDDC with serial {0} repeats a serial or belongs to another currency")]
     MixedCddcs(u64),
+    /// The current CDD describes a public log, but not as it must.
+    #[error("the CDD with serial {serial} has a malformed description of its log: {error}")]
+    Log {
+        /// The serial of the CDD.
+        serial: u64,
+        /// What is wrong.
+        error: LogBlockError,
+    },
     /// A mint key certificate does not verify, or its terms contradict themselves.
     #[error("the certificate of mint key {id} is not valid: {reason}")]
     Mkc {
@@ -77,10 +87,16 @@ impl Currency {
             }
         }
         let current_serial = *verified.keys().next_back().ok_or(CurrencyError::NoCddc)?;
+        let info = &verified[&current_serial].cdd().additional_info;
+        let log = LogBlock::find(info).map_err(|error| CurrencyError::Log {
+            serial: current_serial,
+            error,
+        })?;
         let mut currency = Self {
             cddcs: verified,
             current_serial,
             mint_keys: BTreeMap::new(),
+            log,
         };
         for mkc in mkcs {
             let id = mkc.mint_key.id.clone();
@@ -105,7 +121,7 @@ impl Currency {
         Ok(CertifiedMintKey {
             verified,
             ledger_id,
-            fingerprint: KeyFingerprint::of(&mkc.mint_key.public_mint_key),
+            identity: MintKeyIdentity::of(&mkc.mint_key.public_mint_key),
             terms: terms(&mkc.mint_key)?,
         })
     }
@@ -126,6 +142,17 @@ impl Currency {
     #[must_use]
     pub fn current(&self) -> &VerifiedCddc {
         &self.cddcs[&self.current_serial]
+    }
+
+    /// The public log that the current CDD names.
+    #[must_use]
+    pub fn log(&self) -> Option<&LogBlock> {
+        self.log.as_ref()
+    }
+
+    /// All CDDCs, in the order of their serials.
+    pub fn cddcs(&self) -> impl Iterator<Item = &Cddc> {
+        self.cddcs.values().map(VerifiedCddc::cddc)
     }
 
     /// The CDDC with this serial; 0 is the current one.

@@ -6,6 +6,7 @@
 //! | `cddc/SERIAL.json` | every CDDC, compact text |
 //! | `mkcs/ID.json` | every mint key certificate, compact text |
 //! | `keys/mint-ID.pem` | private mint keys, encrypted; the settings can name another folder or a token |
+//! | `log/` | the keys of the public log, encrypted, and the last checkpoint that was signed here |
 //! | `master/` | the master key, unless it is on another machine; the server does not read it |
 //! | `pending.json` | the request that the master key has not signed yet |
 //! | `high-water-mark.toml` | the last known position of the books; the settings can name another file |
@@ -35,6 +36,7 @@ use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, Signing
 const CONFIG_FILE: &str = "issuer.toml";
 const CDDC_FOLDER: &str = "cddc";
 const MKC_FOLDER: &str = "mkcs";
+const LOG_FOLDER: &str = "log";
 const MASTER_FOLDER: &str = "master";
 const PENDING_FILE: &str = "pending.json";
 const LOCK_FILE: &str = "lock";
@@ -153,6 +155,12 @@ impl Directory {
     #[must_use]
     pub fn master_folder(&self) -> PathBuf {
         self.root.join(MASTER_FOLDER)
+    }
+
+    /// The folder of the keys of the public log.
+    #[must_use]
+    pub fn log_folder(&self) -> PathBuf {
+        self.root.join(LOG_FOLDER)
     }
 
     /// The file of the request that the master key has not signed yet.

@@ -268,7 +268,7 @@ pub fn change_passphrase(
     Ok(changed)
 }
 
-fn check_exposure(path: &Path) -> Result<(), KeyStoreError> {
+pub(crate) fn check_exposure(path: &Path) -> Result<(), KeyStoreError> {
     private_files::exposure(path)
         .map_err(unusable)?
         .map_or(Ok(()), |exposure| Err(KeyStoreError::Unusable(exposure)))

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{KeyStore, KeyStoreError, SignError};
 use opencoin_ledger::{Ledger, LedgerError, MintKeyId, MintKeyStatus, Refusal};
+use opencoin_log::log_block::LogBlock;
 use opencoin_schema::{BigInt, Timestamp};
 use thiserror::Error;
 
@@ -22,6 +23,7 @@ use crate::create::{CreateError, check_url, set_url};
 use crate::currency::{CertifiedMintKey, Currency};
 use crate::directory::{CertificateLock, Directory, DirectoryError};
 use crate::limits::check_denominations;
+use crate::log_description::{free_text, move_log, with_log};
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
 use crate::registration::{OpenError, register_mint_keys};
@@ -87,6 +89,8 @@ pub struct CddChange {
     pub expiry: Option<DateTime<Utc>>,
     /// Free text.
     pub additional_info: Option<String>,
+    /// The public log.
+    pub log: Option<LogBlock>,
 }
 
 /// An operation on the keys failed. Steps that were completed before the error remain.
@@ -302,8 +306,17 @@ impl KeyManager {
         let (currency, now) = (self.directory.currency()?, self.clock.now());
         let before = CddDraft::of(currency.current().cdd());
         let mut next = before.clone();
+        let mut log = currency.log().cloned();
         if let Some(url) = change.url {
-            set_url(&mut next, check_url(&url)?.as_str());
+            let url = check_url(&url)?;
+            set_url(&mut next, url.as_str());
+            log = log
+                .map(|block| move_log(&block, url.as_str()))
+                .transpose()
+                .map_err(CreateError::from)?;
+        }
+        if let Some(block) = change.log {
+            log = Some(block);
         }
         if let Some(mut denominations) = change.denominations {
             let refuse = |reason| CreateError::Setting {
@@ -325,9 +338,19 @@ impl KeyManager {
             }
             next.cdd_expiry_date = Timestamp::from_utc(expiry);
         }
-        if let Some(additional_info) = change.additional_info {
-            next.additional_info = additional_info;
+        let text = match &change.additional_info {
+            Some(text) => text,
+            None => free_text(&before.additional_info),
+        };
+        if free_text(text) != text {
+            let reason = "must not describe a log; `opencoin log witnesses` does that".to_owned();
+            return Err(CreateError::Setting {
+                field: "info",
+                reason,
+            }
+            .into());
         }
+        next.additional_info = with_log(text, log.as_ref());
         if next == before {
             return Err(KeyManagerError::NoChange);
         }

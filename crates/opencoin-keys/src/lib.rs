@@ -8,6 +8,8 @@ mod directory;
 mod key_files;
 mod key_manager;
 mod limits;
+mod log_description;
+mod log_keys;
 mod passphrase;
 mod public_keys;
 mod randomness;
@@ -17,11 +19,16 @@ mod signing_request;
 mod vault;
 
 pub use clock::{Clock, SystemClock};
-pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
+pub use create::{CreateError, NewCurrency, NewKeys, NewLog, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError, ledger_time};
 pub use directory::{CertificateLock, Directory, DirectoryError};
 pub use key_files::{KeyFiles, change_passphrase};
 pub use key_manager::{CddChange, Change, DestroyedKey, KeyEntry, KeyManager, KeyManagerError, OpenVault};
+pub use log_description::{
+    LOG_PATH, LogDescriptionError, PROMISE_BATCHES, PROMISE_WITHIN_S, Witness, change_witnesses,
+    describe_log, free_text, log_origin, move_log, with_log,
+};
+pub use log_keys::LogKeys;
 pub use passphrase::{EmptyPassphrase, Passphrase};
 pub use public_keys::PublicKeys;
 pub use randomness::Randomness;

@@ -1,6 +1,9 @@
-//! Registers the mint keys of a currency in its ledger.
+//! Registers the documents of a currency in its ledger and its public log.
 
-use opencoin_ledger::{BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, MintKeyId, Outcome, Refusal};
+use opencoin_ledger::{
+    BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, LedgerTime, MintKeyId, Outcome, Refusal,
+};
+use opencoin_schema::Cddc;
 
 use crate::clock::Clock;
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
@@ -19,7 +22,8 @@ pub enum OpenError {
     Terms(Refusal),
 }
 
-/// Registers the currency's mint keys in its ledger. Known keys do not change.
+/// Registers the currency's mint keys in its ledger. Known keys do not change. If the currency has a public log, it is
+/// opened in new books and gets the currency's documents.
 ///
 /// # Errors
 /// When the ledger fails, belongs to another currency, or knows a key with other terms.
@@ -44,14 +48,33 @@ pub async fn register_mint_keys(
         let is_known = known
             .iter()
             .any(|status| status.id == key.ledger_id && status.terms == key.terms);
-        (!is_known).then_some(Command::RegisterMintKey {
+        (!is_known).then(|| Command::RegisterMintKey {
             id: key.ledger_id,
             terms: key.terms,
+            certificate: Box::new(key.verified.mkc().clone()),
             at,
         })
     };
-    let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
+    let mut commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
+    if currency.log().is_some() {
+        commands.extend(log_commands(currency, at));
+    }
     apply(ledger, &commands).await
+}
+
+/// Opens the public log, unless it is open, and adds the descriptions of the currency that it does not have.
+fn log_commands(currency: &Currency, at: LedgerTime) -> impl Iterator<Item = Command> {
+    let certificate = |key: &CertifiedMintKey| (key.ledger_id, key.verified.mkc().clone());
+    let open = Command::OpenLog {
+        certificates: currency.mint_keys().map(certificate).collect(),
+        declared: None,
+        at,
+    };
+    let describe = move |cddc: &Cddc| Command::LogCurrency {
+        cddc: Box::new(cddc.clone()),
+        at,
+    };
+    std::iter::once(open).chain(currency.cddcs().map(describe))
 }
 
 /// Applies any number of commands.
@@ -69,7 +92,9 @@ async fn apply(ledger: &dyn Ledger, commands: &[Command]) -> Result<(), OpenErro
 
 #[cfg(test)]
 mod tests {
-    use opencoin_ledger::{Amount, LedgerTime, MINT_KEY_ID_BYTES, MemoryLedger, MintKeyTerms};
+    use opencoin_ledger::{
+        Amount, MINT_KEY_ID_BYTES, MemoryLedger, MintKeyTerms, register_uncertified_mint_key,
+    };
 
     use super::*;
 
@@ -81,11 +106,7 @@ mod tests {
         let register = |number: usize| {
             let mut id = [0; MINT_KEY_ID_BYTES];
             id[..8].copy_from_slice(&number.to_be_bytes());
-            Command::RegisterMintKey {
-                id: MintKeyId::new(id),
-                terms,
-                at: from,
-            }
+            register_uncertified_mint_key(MintKeyId::new(id), terms, from)
         };
         let commands: Vec<Command> = (0..=BATCH_COMMANDS_MAX).map(register).collect();
         apply(&ledger, &commands).await.unwrap();

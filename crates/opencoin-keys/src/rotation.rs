@@ -178,6 +178,8 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
+    use opencoin_ledger::view::MintKeyNo;
+
     use super::*;
     use crate::create::set_url;
     use crate::signing_request::{MintKeyDraft, cdd_draft};
@@ -262,7 +264,10 @@ mod tests {
     fn status(key: &CertifiedMintKey) -> MintKeyStatus {
         let (id, terms) = (key.ledger_id, key.terms);
         MintKeyStatus {
+            no: MintKeyNo::new(1),
             id,
+            identity: key.identity,
+            awaits_log: false,
             terms,
             issued: 0,
             returned: 0,

@@ -8,9 +8,10 @@ use std::hint::black_box;
 use divan::Bencher;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
 use opencoin_ledger::{
-    AccountId, Amount, Blind, CoinIn, Command, EntryNo, LedgerTime, MintKeyId, MintKeyTerms, Prepared,
-    SpentDigest, TokenHash, Touches, View, decide, encode_blinds,
+    AccountId, Amount, Blind, CoinIn, Command, EntryNo, LedgerTime, MintKeyId, MintKeyIdentity, MintKeyTerms,
+    Prepared, SpentDigest, TokenHash, Touches, View, decide, encode_blinds,
 };
+use opencoin_log::digest::KeyFingerprint;
 
 const ITEMS: u8 = 64;
 const ACCOUNT: AccountId = AccountId::FIRST_HOLDER;
@@ -56,6 +57,8 @@ fn view() -> View {
         stopped: None,
         retired: false,
         pruned: false,
+        awaits_log: false,
+        identity: MintKeyIdentity::new(KeyFingerprint::new([9; 32]), 256),
     });
     view
 }

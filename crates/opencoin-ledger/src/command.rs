@@ -3,6 +3,9 @@
 //! Only a [`Command`] changes the books. Each is applied completely or not at all. A caller that lost the
 //! answer sends the command again: the second time it is answered as `repeated` and moves nothing.
 
+use opencoin_schema::{Cddc, Mkc};
+
+use crate::log::{LogTotals, Logged};
 use crate::{
     AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms,
     PasswordHash, PayoutNo, Reference, Refusal, RevokedBlind, Settlement, StopReason, TokenHash,
@@ -95,6 +98,8 @@ pub enum Command {
         id: MintKeyId,
         /// The denomination and dates, which never change.
         terms: MintKeyTerms,
+        /// The certificate: its leaf in the log.
+        certificate: Box<Mkc>,
         /// The issuer's time.
         at: LedgerTime,
     },
@@ -129,6 +134,30 @@ pub enum Command {
     SetSigningPaused {
         /// Whether signing is paused.
         paused: bool,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Opens the public log. All registered keys get their leaves, and none signs until they are published. No other
+    /// process may use the books, unless there is no money yet. Opening it again is repeated.
+    OpenLog {
+        /// The certificate of every registered mint key.
+        certificates: Vec<(MintKeyId, Mkc)>,
+        /// The totals of books that had coins or money before. Counts of mint keys are those of the books.
+        declared: Option<LogTotals>,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Adds a description of the currency to the log. The same one again is repeated.
+    LogCurrency {
+        /// The CDDC.
+        cddc: Box<Cddc>,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Lets a mint key sign: its leaf is under a published checkpoint. Again it is repeated.
+    ReleaseMintKey {
+        /// The id of the key.
+        id: MintKeyId,
         /// The issuer's time.
         at: LedgerTime,
     },
@@ -197,6 +226,8 @@ pub struct Applied {
     pub repeated: bool,
     /// The effect, whether this or the earlier command caused it.
     pub effect: Effect,
+    /// Where the log has or will have the coins of a mint, renew, redeem or recoup; `None` if there was no log.
+    pub logged: Option<Logged>,
 }
 
 /// The effect of an applied command.
@@ -232,4 +263,10 @@ pub enum Effect {
     },
     /// The result of [`Command::SetSigningPaused`].
     SigningSet,
+    /// The result of [`Command::OpenLog`].
+    LogOpened,
+    /// The result of [`Command::LogCurrency`].
+    CurrencyLogged,
+    /// The result of [`Command::ReleaseMintKey`].
+    MintKeyReleased,
 }

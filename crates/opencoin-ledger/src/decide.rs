@@ -7,6 +7,8 @@
 
 mod accounts;
 mod coins;
+mod leaves;
+mod log;
 mod mint_keys;
 mod payouts;
 mod recoup;
@@ -24,6 +26,9 @@ use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Ref
 pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
     if let Some(outcome) = repetition(view, prepared) {
         return outcome;
+    }
+    if view.open_log().is_some_and(|log| log.is_halted) && is_in_the_log(prepared.command) {
+        return Err(Refusal::LogHalted);
     }
     match prepared.command {
         Command::OpenAccount {
@@ -58,7 +63,19 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
             settlement,
             at,
         } => payouts::settle(view, prepared, *payout, settlement.clone(), *at),
-        Command::RegisterMintKey { id, terms, at } => mint_keys::register(view, prepared, *id, *terms, *at),
+        Command::RegisterMintKey {
+            id,
+            terms,
+            certificate,
+            at,
+        } => mint_keys::register(view, prepared, (*id, *terms), certificate, *at),
+        Command::OpenLog {
+            certificates,
+            declared,
+            at,
+        } => log::open(view, prepared, certificates, declared.as_ref(), *at),
+        Command::LogCurrency { cddc, at } => log::currency(view, prepared, cddc, *at),
+        Command::ReleaseMintKey { id, at } => log::release(view, prepared, *id, *at),
         Command::StopMintKey { id, reason, at } => mint_keys::stop(view, *id, reason.clone(), *at),
         Command::RetireMintKey { id, at } => mint_keys::retire(view, prepared, *id, *at),
         Command::PruneMintKey { id, at } => mint_keys::prune(view, prepared, *id, *at),
@@ -87,6 +104,7 @@ fn repetition(view: &mut View, prepared: &Prepared<'_>) -> Option<Outcome> {
         kind,
         content,
         amount,
+        log_batch,
     } = view.record(key)?;
     if content != prepared.content {
         return Some(Err(Refusal::ReferenceConflict));
@@ -94,11 +112,41 @@ fn repetition(view: &mut View, prepared: &Prepared<'_>) -> Option<Outcome> {
     // Two processes may decide the same mint at once, one that it waits and one that it is applied. The
     // record decides.
     view.end_waiting(key);
-    Some(repeated(if kind == Kind::GiveUpMint {
-        Effect::GivenUp
-    } else {
-        moved(view, prepared.command, amount)
+    let effect = match kind {
+        Kind::GiveUpMint => Effect::GivenUp,
+        Kind::LogCurrency => Effect::CurrencyLogged,
+        _ => moved(view, prepared.command, amount),
+    };
+    Some(Ok(Applied {
+        repeated: true,
+        effect,
+        logged: log_batch.and_then(|batch| leaves::logged_before(view, prepared.command, batch)),
     }))
+}
+
+/// Whether a command of this kind changes what the log states.
+fn is_in_the_log(command: &Command) -> bool {
+    match command {
+        Command::Credit { .. }
+        | Command::Debit { .. }
+        | Command::SettlePayout { .. }
+        | Command::RegisterMintKey { .. }
+        | Command::LogCurrency { .. }
+        | Command::Mint { .. }
+        | Command::Renew { .. }
+        | Command::Redeem { .. }
+        | Command::Recoup { .. } => true,
+        // A key can be stopped at any time, and what only moves between holders is not in the log.
+        Command::OpenAccount { .. }
+        | Command::Transfer { .. }
+        | Command::RequestPayout { .. }
+        | Command::StopMintKey { .. }
+        | Command::RetireMintKey { .. }
+        | Command::PruneMintKey { .. }
+        | Command::SetSigningPaused { .. }
+        | Command::OpenLog { .. }
+        | Command::ReleaseMintKey { .. } => false,
+    }
 }
 
 fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at: LedgerTime) -> Outcome {
@@ -130,7 +178,10 @@ fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
         | Command::StopMintKey { .. }
         | Command::RetireMintKey { .. }
         | Command::PruneMintKey { .. }
-        | Command::SetSigningPaused { .. } => unreachable!("these move no money"),
+        | Command::SetSigningPaused { .. }
+        | Command::OpenLog { .. }
+        | Command::LogCurrency { .. }
+        | Command::ReleaseMintKey { .. } => unreachable!("these move no money"),
     }
 }
 
@@ -138,6 +189,7 @@ fn applied(effect: Effect) -> Outcome {
     Ok(Applied {
         repeated: false,
         effect,
+        logged: None,
     })
 }
 
@@ -145,6 +197,7 @@ fn repeated(effect: Effect) -> Outcome {
     Ok(Applied {
         repeated: true,
         effect,
+        logged: None,
     })
 }
 
@@ -201,6 +254,7 @@ mod tests {
             kind: Kind::Mint,
             content: prepared.content,
             amount,
+            log_batch: None,
         };
         view.load_record(reference.clone(), recorded);
         view.load_waiting(WaitingState {

@@ -5,6 +5,7 @@
 //! so different contents have different encodings. Times are left out, so a command that is sent again later
 //! is the same command.
 
+use opencoin_schema::text;
 use sha2::{Digest, Sha256};
 
 use crate::journal::{ContentDigest, Kind, Record, ReferenceKey, ReferenceScope};
@@ -32,7 +33,10 @@ impl<'a> Prepared<'a> {
             | Command::StopMintKey { .. }
             | Command::RetireMintKey { .. }
             | Command::PruneMintKey { .. }
-            | Command::SetSigningPaused { .. } => None,
+            | Command::SetSigningPaused { .. }
+            | Command::OpenLog { .. }
+            | Command::ReleaseMintKey { .. } => None,
+            Command::LogCurrency { .. } => Some(ReferenceKey::new(ReferenceScope::Log, content.as_bytes())),
             Command::Credit { reference, .. } | Command::Debit { reference, .. } => {
                 Some(payment_key(reference))
             }
@@ -125,6 +129,11 @@ fn content(command: &Command) -> ContentDigest {
         Command::StopMintKey { id, .. } => Encoder::new(Kind::StopMintKey).bytes(id.as_bytes()),
         Command::RetireMintKey { id, .. } => Encoder::new(Kind::RetireMintKey).bytes(id.as_bytes()),
         Command::PruneMintKey { id, .. } => Encoder::new(Kind::PruneMintKey).bytes(id.as_bytes()),
+        Command::OpenLog { .. } => Encoder::new(Kind::OpenLog),
+        Command::LogCurrency { cddc, .. } => {
+            Encoder::new(Kind::LogCurrency).bytes(text::compact(cddc).as_bytes())
+        }
+        Command::ReleaseMintKey { id, .. } => Encoder::new(Kind::ReleaseMintKey).bytes(id.as_bytes()),
         Command::SetSigningPaused { paused, .. } => {
             Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused))
         }
@@ -231,7 +240,7 @@ impl Encoder {
             .fold(self.count(revoked.len()), |encoder, revoked| {
                 let (key, blind, hash) = (
                     revoked.mint_key.as_bytes(),
-                    revoked.blind.as_bytes(),
+                    revoked.issued_digest.as_bytes(),
                     revoked.spent_digest.as_bytes(),
                 );
                 encoder.bytes(key).bytes(blind).bytes(hash)

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::log::{LogBatchNo, LogTotals};
 use crate::mint_key_no::MintKeyNo;
 use crate::{
     AccountId, Amount, EntryNo, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference,
@@ -57,11 +58,17 @@ pub enum Kind {
     AcceptState = 17,
     /// A waiting mint was given up.
     GiveUpMint = 18,
+    /// The public log was opened.
+    OpenLog = 19,
+    /// A description of the currency was added to the log.
+    LogCurrency = 20,
+    /// A mint key began to sign, because its leaf was published.
+    ReleaseMintKey = 21,
 }
 
 impl Kind {
     /// Every kind, in the order of the stored numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -80,6 +87,9 @@ impl Kind {
         Self::ReturnPayout,
         Self::AcceptState,
         Self::GiveUpMint,
+        Self::OpenLog,
+        Self::LogCurrency,
+        Self::ReleaseMintKey,
     ];
 
     /// The stored number.
@@ -105,7 +115,10 @@ impl Kind {
             | Self::PruneMintKey
             | Self::RetireMintKey
             | Self::AcceptState
-            | Self::GiveUpMint => false,
+            | Self::GiveUpMint
+            | Self::OpenLog
+            | Self::LogCurrency
+            | Self::ReleaseMintKey => false,
             Self::Credit
             | Self::Debit
             | Self::Transfer
@@ -123,6 +136,12 @@ impl Kind {
     #[must_use]
     pub const fn holds_blinds(self) -> bool {
         matches!(self, Self::Mint | Self::Renew | Self::Recoup)
+    }
+
+    /// Whether records of this kind have leaves of coins or blinds in the log.
+    #[must_use]
+    pub const fn has_coins(self) -> bool {
+        matches!(self, Self::Mint | Self::Renew | Self::Redeem | Self::Recoup)
     }
 
     /// Whether a record of this kind can have these accounts.
@@ -180,6 +199,10 @@ pub(crate) enum ReferenceScope {
     Settlement = 11,
     /// The id of a history that began with an accepted older state.
     History = 12,
+    /// The opening of the log, or the digest of a description of the currency in it.
+    Log = 13,
+    /// The id of a mint key that was released.
+    MintKeyRelease = 14,
 }
 
 impl ReferenceKey {
@@ -296,6 +319,54 @@ pub struct Record {
     pub label: Option<Reference>,
 }
 
+impl Record {
+    /// What it changes in the totals of the public log.
+    #[must_use]
+    pub fn log_totals(&self) -> LogTotals {
+        let none = LogTotals::default();
+        let amount = i128::from(self.amount.as_i64());
+        match self.kind {
+            Kind::Credit => LogTotals {
+                accounts: amount,
+                paid_in: amount,
+                ..none
+            },
+            Kind::Debit | Kind::PayPayout => LogTotals {
+                accounts: -amount,
+                paid_out: amount,
+                ..none
+            },
+            Kind::Mint => LogTotals {
+                accounts: -amount,
+                ..none
+            },
+            Kind::Redeem => LogTotals {
+                accounts: amount,
+                ..none
+            },
+            Kind::Recoup => LogTotals {
+                recouped: amount,
+                ..none
+            },
+            Kind::OpenAccount
+            | Kind::Transfer
+            | Kind::RegisterMintKey
+            | Kind::StopMintKey
+            | Kind::SetSigningPaused
+            | Kind::Renew
+            | Kind::PruneMintKey
+            | Kind::RetireMintKey
+            | Kind::RequestPayout
+            | Kind::ReturnPayout
+            | Kind::AcceptState
+            | Kind::GiveUpMint
+            | Kind::OpenLog
+            | Kind::LogCurrency
+            | Kind::ReleaseMintKey => none,
+        }
+    }
+}
+
 /// The blinds of a record. The counts belong to the record for good. The blinds themselves are stored beside
 /// it, and are deleted when all of their coins have expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -375,6 +446,8 @@ pub struct Recorded {
     pub content: ContentDigest,
     /// The amount that moved; zero for kinds that move no money.
     pub amount: Amount,
+    /// The batch of the log that was open; `None` without a log, and for kinds without coins.
+    pub log_batch: Option<LogBatchNo>,
 }
 
 #[cfg(test)]
@@ -384,17 +457,14 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(
-            codes,
-            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
-        );
+        assert_eq!(codes, (1..=21).collect::<Vec<i16>>()[..]);
         assert!(
             Kind::ALL
                 .into_iter()
                 .all(|kind| Kind::from_code(kind.code()) == Some(kind))
         );
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(19), None);
+        assert_eq!(Kind::from_code(22), None);
     }
 
     #[test]

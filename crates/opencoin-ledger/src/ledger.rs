@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::journal::ReferenceKey;
 use crate::{
-    Blind, Command, KeptSignatures, LedgerTime, MintKeyId, MintKeyStatus, Outcome, StoredBlind,
+    Blind, Command, KeptSignatures, LedgerTime, LogBatchNo, MintKeyId, MintKeyStatus, Outcome, StoredBlind,
     TransactionNo, TransactionReference, UnsignedPage,
 };
 
@@ -196,6 +196,8 @@ pub struct Accepted {
     pub stopped: BTreeSet<MintKeyId>,
     /// When it was accepted.
     pub at: LedgerTime,
+    /// The batch of the log that was open then; `None` without a log.
+    pub log_batch: Option<LogBatchNo>,
     /// Whether an operator has paused signing.
     pub signing_paused: bool,
 }

@@ -24,6 +24,8 @@ mod identity;
 pub mod journal;
 mod kept;
 mod ledger;
+pub mod log;
+mod log_store;
 mod memory;
 mod mint_key;
 mod mint_key_no;
@@ -40,6 +42,7 @@ mod text;
 mod time;
 mod transaction_no;
 mod transaction_reference;
+mod unsigned_certificate;
 pub mod view;
 
 pub use account::{
@@ -54,7 +57,7 @@ pub use accounts::{
 };
 pub use amount::{Amount, AmountError};
 pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
-pub use coin::{CoinIn, KeyFingerprint, SPENT_DIGEST_BYTES, SpentDigest};
+pub use coin::CoinIn;
 pub use command::{Applied, Command, Effect, Outcome};
 pub use decide::decide;
 pub use entry_no::EntryNo;
@@ -69,14 +72,24 @@ pub use ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, ErrorClass, Ledger, LedgerError, Moments,
     Routine, Transaction,
 };
-pub use memory::{MemoryLedger, MemorySnapshot};
-pub use mint_key::{
-    MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyStatus, MintKeyTerms, MintKeyTermsError,
+pub use log::{LogBatch, LogBatchNo, LogHead, LogTotals, Logged, SEAL_PAUSE_MIN};
+pub use log_store::{
+    HasLog, LEASE_HOLDER_BYTES, LogStore, PendingSummary, PublishedCheckpoint, SealOutcome, TileOfLog,
 };
-pub use optimistic::{AccountPosting, KnownMintKeys, MintKeyPosting, Postings, decide_optimistically};
+pub use memory::{LogSnapshot, MemoryLedger, MemorySnapshot};
+pub use mint_key::{
+    MINT_KEY_ID_BYTES, MintKeyId, MintKeyIdError, MintKeyIdentity, MintKeyStatus, MintKeyTerms,
+    MintKeyTermsError,
+};
+pub use opencoin_log::digest::{
+    DIGEST_BYTES as SPENT_DIGEST_BYTES, IssuedDigest, KeyFingerprint, SpentDigest,
+};
+pub use optimistic::{
+    AccountPosting, KnownBooks, MintKeyPosting, Postings, decide_optimistically, set_log_batch,
+};
 pub use password_hash::PasswordHash;
 pub use payout::{PayoutNo, Settlement};
-pub use recoup::{BLIND_DIGEST_BYTES, BlindDigest, RevokedBlind};
+pub use recoup::RevokedBlind;
 pub use refusal::Refusal;
 pub use schema::{SchemaState, admit};
 pub use scoped::{Scoped, scoped};
@@ -89,4 +102,5 @@ pub use transaction_no::TransactionNo;
 pub use transaction_reference::{
     TRANSACTION_REFERENCE_BYTES_MAX, TransactionReference, TransactionReferenceError,
 };
+pub use unsigned_certificate::register_uncertified_mint_key;
 pub use view::{Changes, Touches, View};

@@ -3,6 +3,7 @@
 //! It keeps the whole state in one [`View`]. The state is lost when the process ends.
 
 mod accounts;
+mod log;
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -11,12 +12,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
+use opencoin_log::key_no::KeyNo;
+
+use self::log::MemoryLog;
 use crate::journal::{Record, ReferenceKey};
+use crate::log::{LogHead, LogKey, PendingLeaves};
+use crate::log_store::{HasLog, LogStore};
 use crate::stored::{self, StoredTransaction, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Outcome,
-    Prepared, Transaction, TransactionNo, TransactionReference, UnsignedPage, View, decide,
+    BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus,
+    Outcome, Prepared, Transaction, TransactionNo, TransactionReference, UnsignedPage, View, decide,
 };
 
 /// Books in memory. A clone is another handle to the same books.
@@ -35,6 +41,7 @@ struct State {
     blinds: BTreeMap<i64, Vec<u8>>,
     /// The encoded blinds of the waiting mints in the view.
     waiting_blinds: HashMap<ReferenceKey, Vec<u8>>,
+    log: Option<MemoryLog>,
 }
 
 /// Everything in the books at one time.
@@ -48,6 +55,19 @@ pub struct MemorySnapshot<'a> {
     pub blinds: &'a BTreeMap<i64, Vec<u8>>,
     /// The encoded blinds of each waiting mint.
     pub waiting_blinds: &'a HashMap<ReferenceKey, Vec<u8>>,
+    /// The public log; `None` if the currency has none.
+    pub log: Option<LogSnapshot<'a>>,
+}
+
+/// The public log at one time.
+#[derive(Debug, Clone, Copy)]
+pub struct LogSnapshot<'a> {
+    /// Its end.
+    pub head: &'a LogHead,
+    /// What it has counted for each mint key.
+    pub keys: &'a BTreeMap<KeyNo, LogKey>,
+    /// What waits to be sealed, one item for each commit.
+    pub pending: &'a [(LedgerTime, PendingLeaves)],
 }
 
 impl MemoryLedger {
@@ -65,6 +85,7 @@ impl MemoryLedger {
             journal: &state.journal,
             blinds: &state.blinds,
             waiting_blinds: &state.waiting_blinds,
+            log: state.log.as_ref().map(MemoryLog::snapshot),
         })
     }
 
@@ -83,6 +104,8 @@ impl Ledger for MemoryLedger {
         }
         let prepared = Prepared::batch(batch);
         let mut state = self.state();
+        let has_moved_money = state.journal.iter().any(|record| record.kind.moves_money());
+        state.view.load_has_moved_money(has_moved_money);
         let outcomes = prepared
             .iter()
             .map(|command| decide(&mut state.view, command))
@@ -106,6 +129,11 @@ impl Ledger for MemoryLedger {
         let row = StoredTransaction {
             id: number(index),
             kind: record.kind.code(),
+            log_batch: state
+                .view
+                .record(&key)
+                .and_then(|record| record.log_batch)
+                .map(stored::log_batch_column),
             applied_at: record.at.unix_micros(),
             issued: record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()),
             blinds: state.blinds.get(&number(index)).cloned(),
@@ -198,6 +226,12 @@ impl Ledger for MemoryLedger {
     }
 }
 
+impl HasLog for MemoryLedger {
+    fn log(&self) -> Arc<dyn LogStore> {
+        Arc::new(self.clone())
+    }
+}
+
 /// The number of the record at this index of the journal.
 fn number(index: usize) -> i64 {
     index as i64 + 1
@@ -221,7 +255,8 @@ impl State {
     }
 
     fn append(&mut self) {
-        let changes = self.view.take_changes();
+        let mut changes = self.view.take_changes();
+        MemoryLog::append(&mut self.log, &mut changes, &self.view);
         for opened in changes.opened {
             self.holders.open(opened);
         }
@@ -254,8 +289,9 @@ impl State {
 impl From<MintKeyState> for MintKeyStatus {
     fn from(key: MintKeyState) -> Self {
         let MintKeyState {
-            no: _,
+            no,
             id,
+            identity,
             terms,
             issued,
             returned,
@@ -263,9 +299,12 @@ impl From<MintKeyState> for MintKeyStatus {
             stopped,
             retired,
             pruned,
+            awaits_log,
         } = key;
         Self {
+            no,
             id,
+            identity,
             terms,
             issued,
             returned,
@@ -273,6 +312,7 @@ impl From<MintKeyState> for MintKeyStatus {
             stopped,
             retired,
             pruned,
+            awaits_log,
         }
     }
 }

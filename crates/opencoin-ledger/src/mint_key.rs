@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use opencoin_log::digest::{IssuedDigest, KeyFingerprint};
+use opencoin_schema::RsaPublicKey;
+
+use crate::mint_key_no::MintKeyNo;
 use crate::{Amount, LedgerTime, StopReason};
 
 /// The length of a mint key's id in bytes: a SHA-1 digest.
@@ -58,6 +62,60 @@ impl fmt::Display for MintKeyId {
 impl fmt::Debug for MintKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "mint key {self}")
+    }
+}
+
+/// What identifies a mint key in the public log, whatever its SHA-1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MintKeyIdentity {
+    fingerprint: KeyFingerprint,
+    modulus_bytes: u16,
+}
+
+impl MintKeyIdentity {
+    /// The identity of a public key.
+    ///
+    /// # Panics
+    /// The modulus has more than 65,535 bytes. Certificates of such keys are refused.
+    #[must_use]
+    pub fn of(key: &RsaPublicKey) -> Self {
+        let modulus_bytes = u16::try_from(key.modulus.as_be_bytes().len()).expect("keys are shorter");
+        Self::new(KeyFingerprint::of(key), modulus_bytes)
+    }
+
+    /// The identity with this fingerprint, and the length of the modulus in bytes.
+    #[must_use]
+    pub const fn new(fingerprint: KeyFingerprint, modulus_bytes: u16) -> Self {
+        Self {
+            fingerprint,
+            modulus_bytes,
+        }
+    }
+
+    /// The SHA-256 of the public key.
+    #[must_use]
+    pub const fn fingerprint(&self) -> &KeyFingerprint {
+        &self.fingerprint
+    }
+
+    /// The length of the modulus in bytes.
+    #[must_use]
+    pub const fn modulus_bytes(&self) -> u16 {
+        self.modulus_bytes
+    }
+
+    /// The digest of a blind that this key signs.
+    ///
+    /// # Panics
+    /// The number has more bytes than the modulus. The caller has checked that it is smaller.
+    #[must_use]
+    pub fn issued_digest(&self, blinded: &[u8]) -> IssuedDigest {
+        let start = blinded
+            .iter()
+            .position(|&byte| byte != 0)
+            .unwrap_or(blinded.len());
+        IssuedDigest::of_be_bytes(&self.fingerprint, self.modulus_bytes.into(), &blinded[start..])
+            .expect("a blinded number is smaller than the modulus")
     }
 }
 
@@ -148,8 +206,12 @@ impl MintKeyTerms {
 /// A mint key and its counts, as a store returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MintKeyStatus {
+    /// Its short number.
+    pub no: MintKeyNo,
     /// The SHA-1 of its public key.
     pub id: MintKeyId,
+    /// Its identity in the log.
+    pub identity: MintKeyIdentity,
     /// Its denomination and dates.
     pub terms: MintKeyTerms,
     /// The number of blinds accepted for signing by a mint, renew or recoup.
@@ -166,6 +228,8 @@ pub struct MintKeyStatus {
     /// Whether its coins have expired and the books no longer know which of them were spent. The key is then
     /// out of use for good.
     pub pruned: bool,
+    /// Whether the key does not sign yet, because its leaf is not under a published checkpoint of the log.
+    pub awaits_log: bool,
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The short numbers of mint keys.
 
+use opencoin_log::key_no::KeyNo;
+
 /// The short number of a mint key, which other rows use instead of its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct MintKeyNo(i32);
@@ -15,5 +17,15 @@ impl MintKeyNo {
     #[must_use]
     pub const fn get(self) -> i32 {
         self.0
+    }
+
+    /// The number in the log.
+    ///
+    /// # Panics
+    /// The number is not positive. No registered key has such a number.
+    #[must_use]
+    pub fn key_no(self) -> KeyNo {
+        let number = u32::try_from(self.0).ok().and_then(KeyNo::new);
+        number.expect("numbers of mint keys begin at 1")
     }
 }

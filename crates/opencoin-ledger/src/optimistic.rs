@@ -10,13 +10,14 @@
 //! in the same batch. So if the conditions hold, the commands have the same outcomes in any order.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use crate::journal::{Kind, Record, ReferenceKey};
+use crate::log::{LogBatchNo, OpenLog, PendingLeaves};
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
 use crate::{
-    AccountId, Amount, Applied, Command, EntryNo, MintKeyId, MintKeyTerms, Outcome, Prepared, SpentDigest,
-    TokenHash, Touches, View, decide,
+    AccountId, Amount, Applied, Command, EntryNo, MintKeyId, MintKeyIdentity, MintKeyTerms, Outcome,
+    Prepared, SpentDigest, TokenHash, Touches, View, decide,
 };
 
 /// The balance of every account and the count of signatures of every mint key in the optimistic view: far
@@ -26,9 +27,9 @@ const PLENTY: u64 = i64::MAX as u64 / 2;
 /// The changes of a batch in which every command succeeds: rows to insert and sums to add, with conditions.
 #[derive(Debug)]
 pub struct Postings {
-    /// Records to append. Conditions: none of their references is stored, and none of their mints is waiting.
+    /// Records to append, those with coins with the batch of the log that is open. Conditions: none of their references is stored, and none of their mints is waiting.
     pub journal: Vec<Record>,
-    /// Coins to insert, sorted. Condition: none of them is spent.
+    /// Coins to insert, sorted, with the batch of the log that is open. Condition: none of them is spent.
     pub spent: Vec<(MintKeyNo, SpentDigest)>,
     /// Accounts to change, sorted by id.
     pub accounts: Vec<AccountPosting>,
@@ -36,6 +37,12 @@ pub struct Postings {
     pub mint_keys: Vec<MintKeyPosting>,
     /// Whether the batch signs. Condition if it does: signing is not paused.
     pub signs: bool,
+    /// The batch of the log that was open when the store last read it; `None` if the books have no log. Condition: the
+    /// log is not halted, and the batch is still open. A store that stores and returns the batch that is open now can do
+    /// without the second one.
+    pub log_batch: Option<LogBatchNo>,
+    /// What the batch adds to the log. Empty if there is none.
+    pub pending: PendingLeaves,
 }
 
 /// The change of an account. Condition: the account exists, holds at least `paid`, and its balance plus
@@ -54,7 +61,7 @@ pub struct AccountPosting {
 }
 
 /// The change of a mint key. Condition: the key exists with this number and id, is neither stopped nor
-/// pruned, is not retired if it signs, signed enough before this batch for the returned coins, and its count
+/// pruned, neither retired nor waiting for the log if it signs, signed enough before this batch for the returned coins, and its count
 /// of signatures does not overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MintKeyPosting {
@@ -68,9 +75,15 @@ pub struct MintKeyPosting {
     pub returned: u64,
 }
 
-/// A cache of the unchanging columns of mint keys that a store has read.
+/// A cache of what a store has read: columns of mint keys that do not change, and the state of the log.
 #[derive(Debug, Clone, Default)]
-pub struct KnownMintKeys(Arc<RwLock<HashMap<MintKeyId, (MintKeyNo, MintKeyTerms)>>>);
+pub struct KnownBooks(Arc<RwLock<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    mint_keys: HashMap<MintKeyId, (MintKeyNo, MintKeyIdentity, MintKeyTerms)>,
+    log: Option<OpenLog>,
+}
 
 impl AccountPosting {
     fn nothing(id: AccountId) -> Self {
@@ -92,23 +105,30 @@ impl Postings {
     }
 }
 
-impl KnownMintKeys {
-    /// Caches the mint keys of a batch from a view of the stored rows, before the batch is decided.
+impl KnownBooks {
+    /// Caches what is in a view: the mint keys of a batch from a view of the stored rows, before the batch is decided.
     ///
     /// # Panics
     /// Never: nothing panics while the lock is held.
     pub fn remember(&self, view: &View, touches: &Touches) {
         let keys = touches.mint_keys.iter().filter_map(|id| view.mint_key(*id));
         let mut known = self.0.write().expect("nothing panics while it is held");
-        known.extend(keys.map(|key| (key.id, (key.no, key.terms))));
+        known
+            .mint_keys
+            .extend(keys.map(|key| (key.id, (key.no, key.identity, key.terms))));
+        known.log = view.open_log();
     }
 
-    fn get(&self, id: MintKeyId) -> Option<(MintKeyNo, MintKeyTerms)> {
-        self.0
-            .read()
-            .expect("nothing panics while it is held")
-            .get(&id)
-            .copied()
+    fn get(&self, id: MintKeyId) -> Option<(MintKeyNo, MintKeyIdentity, MintKeyTerms)> {
+        self.read().mint_keys.get(&id).copied()
+    }
+
+    fn log(&self) -> Option<OpenLog> {
+        self.read().log
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().expect("nothing panics while it is held")
     }
 }
 
@@ -121,7 +141,7 @@ impl KnownMintKeys {
 pub fn decide_optimistically(
     batch: &[Prepared<'_>],
     touches: &Touches,
-    known: &KnownMintKeys,
+    known: &KnownBooks,
 ) -> Result<(Vec<Outcome>, Postings), Vec<usize>> {
     let mut view = optimistic_view(touches, known);
     let (mut outcomes, mut odd) = (Vec::with_capacity(batch.len()), Vec::new());
@@ -146,10 +166,21 @@ pub fn decide_optimistically(
         accounts: account_postings(&changes.journal).ok_or_else(|| all(batch))?,
         mint_keys: sorted_by_id(mint_keys),
         signs: touches.signing,
+        log_batch: changes.log_batch,
+        pending: changes.pending,
         spent: changes.spent,
         journal: changes.journal,
     };
     Ok((outcomes, postings))
+}
+
+/// Sets the batch of the log that was open when the outcomes of [`decide_optimistically`] came true.
+pub fn set_log_batch(outcomes: &mut [Outcome], batch: Option<LogBatchNo>) {
+    for outcome in outcomes.iter_mut().flatten() {
+        if let Some(logged) = &mut outcome.logged {
+            logged.batch = batch.expect("the log is open: a condition of the batch");
+        }
+    }
 }
 
 /// The indices of all commands.
@@ -173,6 +204,9 @@ fn is_move(command: &Command) -> bool {
         | Command::RetireMintKey { .. }
         | Command::PruneMintKey { .. }
         | Command::SetSigningPaused { .. }
+        | Command::OpenLog { .. }
+        | Command::LogCurrency { .. }
+        | Command::ReleaseMintKey { .. }
         | Command::Recoup { .. }
         | Command::RequestPayout { .. }
         | Command::SettlePayout { .. } => false,
@@ -187,7 +221,7 @@ fn sorted_by_id(postings: impl Iterator<Item = MintKeyPosting>) -> Vec<MintKeyPo
 
 /// The view in which a batch is expected to succeed. Mint keys that are not cached are missing, so commands
 /// that name them are refused.
-fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
+fn optimistic_view(touches: &Touches, known: &KnownBooks) -> View {
     let mut view = View::default();
     // System accounts have no row.
     for &id in touches.accounts.range(AccountId::FIRST_HOLDER..) {
@@ -203,13 +237,14 @@ fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
         });
     }
     for &id in &touches.mint_keys {
-        let Some((no, terms)) = known.get(id) else {
+        let Some((no, identity, terms)) = known.get(id) else {
             continue;
         };
         let (issued, returned, recouped) = (PLENTY, 0, 0);
         view.load_mint_key(MintKeyState {
             no,
             id,
+            identity,
             terms,
             issued,
             returned,
@@ -217,9 +252,11 @@ fn optimistic_view(touches: &Touches, known: &KnownMintKeys) -> View {
             stopped: None,
             retired: false,
             pruned: false,
+            awaits_log: false,
         });
     }
     view.load_signing(Signing::default());
+    view.load_log(known.log());
     view
 }
 

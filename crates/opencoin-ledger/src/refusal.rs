@@ -133,6 +133,27 @@ pub enum Refusal {
         /// The id of the key.
         mint_key: MintKeyId,
     },
+    /// The key does not sign yet, because its leaf is not under a published checkpoint of the log.
+    #[error("{mint_key:?} is not in the published log yet; try again in a moment")]
+    MintKeyNotLogged {
+        /// The id of the key.
+        mint_key: MintKeyId,
+    },
+    /// A rule of the log was broken, so nothing is accepted.
+    #[error("the public log was stopped because one of its rules would be broken; the operator knows more")]
+    LogHalted,
+    /// The currency has no log.
+    #[error("the currency has no public log")]
+    NoLog,
+    /// A log is opened without the totals of the money that is there.
+    #[error("the currency has coins or money already; this version opens a log only for a new currency")]
+    LogAfterMoney,
+    /// A log is opened without the certificate of a registered mint key.
+    #[error("the certificate of a registered mint key is missing")]
+    CertificateMissing,
+    /// A document is longer than an entry of the log can be.
+    #[error("the document is too long for the public log: it has room for 65,533 bytes")]
+    DocumentTooLong,
     /// No payout has this number.
     #[error("there is no such payout")]
     UnknownPayout,
@@ -170,6 +191,12 @@ impl Refusal {
             | Self::ValueMismatch { .. }
             | Self::Overflow
             | Self::OverRecoup { .. }
+            | Self::MintKeyNotLogged { .. }
+            | Self::LogHalted
+            | Self::NoLog
+            | Self::LogAfterMoney
+            | Self::CertificateMissing
+            | Self::DocumentTooLong
             | Self::UnknownPayout
             | Self::ZeroAmount => None,
         }

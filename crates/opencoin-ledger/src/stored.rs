@@ -10,11 +10,16 @@ pub use holders::{
     failed_logins_over, login_key, missing_account, payout, profile, waiting_state,
 };
 
+use std::num::TryFromIntError;
+
+use opencoin_log::digest::{IssuedDigest, KeyFingerprint, SpentDigest};
+
 use crate::journal::{ContentDigest, IssuedCounts, Kind, Recorded, ReferenceKey};
+use crate::log::OpenLog;
 use crate::view::{AccountState, MintKeyNo, MintKeyState, Recouped, Signing};
 use crate::{
-    Accepted, AcceptedKind, Account, AccountId, Amount, BlindDigest, EntryNo, LedgerError, LedgerTime,
-    MintKeyId, MintKeyTerms, SpentDigest, StopReason, StoredBlind, StoredNumber, TokenHash, Transaction,
+    Accepted, AcceptedKind, Account, AccountId, Amount, EntryNo, LedgerError, LedgerTime, LogBatchNo,
+    MintKeyId, MintKeyIdentity, MintKeyTerms, StopReason, StoredBlind, StoredNumber, TokenHash, Transaction,
     TransactionNo, UnsignedPage, UnsignedTransaction, decode_blinds,
 };
 
@@ -40,6 +45,10 @@ pub struct StoredMintKey {
     pub no: i32,
     /// `id`
     pub id: Vec<u8>,
+    /// `fingerprint`
+    pub fingerprint: Vec<u8>,
+    /// `modulus_bytes`
+    pub modulus_bytes: i32,
     /// `denomination`
     pub denomination: i64,
     /// `sign_not_before`, `sign_not_after`, `coins_expiry`
@@ -56,6 +65,8 @@ pub struct StoredMintKey {
     pub retired: bool,
     /// `pruned`
     pub pruned: bool,
+    /// `awaits_log`
+    pub awaits_log: bool,
 }
 
 impl TryFrom<StoredAccount> for AccountState {
@@ -124,15 +135,23 @@ impl TryFrom<StoredMintKey> for MintKeyState {
             .map(StopReason::new)
             .transpose()
             .map_err(|error| corrupt(&error))?;
-        let (no, id, retired, pruned) = (
+        let fingerprint: [u8; 32] = row
+            .fingerprint
+            .try_into()
+            .map_err(|_| corrupt(&"the fingerprint does not have 32 bytes"))?;
+        let modulus_bytes = u16::try_from(row.modulus_bytes).map_err(|error| corrupt(&error))?;
+        let identity = MintKeyIdentity::new(KeyFingerprint::new(fingerprint), modulus_bytes);
+        let (no, id, retired, pruned, awaits_log) = (
             MintKeyNo::new(row.no),
             MintKeyId::new(id),
             row.retired,
             row.pruned,
+            row.awaits_log,
         );
         Ok(Self {
             no,
             id,
+            identity,
             terms,
             issued,
             returned,
@@ -140,6 +159,7 @@ impl TryFrom<StoredMintKey> for MintKeyState {
             stopped,
             retired,
             pruned,
+            awaits_log,
         })
     }
 }
@@ -166,16 +186,16 @@ fn digest_of_coin(bytes: Vec<u8>, row: impl Fn() -> String) -> Result<SpentDiges
 /// A digest does not have 32 bytes.
 pub fn recouped(
     mint_key_no: i32,
-    blind_digest: Vec<u8>,
+    issued_digest: Vec<u8>,
     spent_digest: Vec<u8>,
 ) -> Result<Recouped, LedgerError> {
     let row = || format!("recouped coin of mint key number {mint_key_no}");
-    let blind = blind_digest
+    let issued_digest = issued_digest
         .try_into()
         .map_err(|_| LedgerError::corrupt(row(), "the blind's digest does not have 32 bytes"))?;
     Ok(Recouped {
         mint_key: MintKeyNo::new(mint_key_no),
-        blind: BlindDigest::new(blind),
+        issued_digest: IssuedDigest::new(issued_digest),
         spent_digest: digest_of_coin(spent_digest, row)?,
     })
 }
@@ -204,7 +224,13 @@ pub fn check_coins(id: MintKeyId, counted: [i64; 2], rows: [i64; 2]) -> Result<(
 ///
 /// # Errors
 /// The kind is unknown, the digest does not have 32 bytes, or the amount is negative.
-pub fn recorded(id: i64, kind: i16, content: Vec<u8>, amount: i64) -> Result<Recorded, LedgerError> {
+pub fn recorded(
+    id: i64,
+    kind: i16,
+    content: Vec<u8>,
+    amount: i64,
+    log_batch: Option<i32>,
+) -> Result<Recorded, LedgerError> {
     let row = || format!("transaction {id}");
     let kind =
         Kind::from_code(kind).ok_or_else(|| LedgerError::corrupt(row(), format!("unknown kind {kind}")))?;
@@ -216,6 +242,7 @@ pub fn recorded(id: i64, kind: i16, content: Vec<u8>, amount: i64) -> Result<Rec
         kind,
         content: ContentDigest::new(content),
         amount,
+        log_batch: self::log_batch(log_batch).map_err(|error| LedgerError::corrupt(row(), error))?,
     })
 }
 
@@ -230,6 +257,8 @@ pub struct StoredTransaction {
     pub applied_at: i64,
     /// `issued`
     pub issued: Option<Vec<u8>>,
+    /// `log_batch`
+    pub log_batch: Option<i32>,
     /// `blinds` of the row of `blinds`, if there is one
     pub blinds: Option<Vec<u8>>,
     /// `paused` of the row of `signing`
@@ -286,6 +315,7 @@ pub fn transaction(row: &StoredTransaction) -> Result<Transaction, LedgerError> 
         blinds,
         stopped,
         at: LedgerTime::from_unix_micros(applied_at),
+        log_batch: log_batch(row.log_batch).map_err(|error| corrupt(&error))?,
         signing_paused,
     }))
 }
@@ -339,6 +369,36 @@ pub fn unsigned(
 
 fn stored_blinds(id: i64, blinds: &[u8]) -> Result<Vec<StoredBlind>, LedgerError> {
     decode_blinds(blinds).map_err(|error| LedgerError::corrupt(format!("transaction {id}"), error))
+}
+
+/// Converts a stored number of a batch of the log.
+///
+/// # Errors
+/// It is negative.
+pub fn log_batch(number: Option<i32>) -> Result<Option<LogBatchNo>, TryFromIntError> {
+    let batch = |number| u64::try_from(number).map(LogBatchNo::new);
+    number.map(batch).transpose()
+}
+
+/// The number of a batch of the log as it is stored.
+///
+/// # Panics
+/// The number is above 2^31: at one batch a second after 68 years.
+#[must_use]
+pub fn log_batch_column(batch: LogBatchNo) -> i32 {
+    i32::try_from(batch.get()).expect("there are fewer batches")
+}
+
+/// Converts the columns of `log_head` that a decision needs: the open batch, and whether the log is halted.
+///
+/// # Errors
+/// The number is negative.
+pub fn open_log((batch, is_halted): (i32, bool)) -> Result<OpenLog, LedgerError> {
+    let batch = u64::try_from(batch).map_err(|error| LedgerError::corrupt("row of log_head", error))?;
+    Ok(OpenLog {
+        batch: LogBatchNo::new(batch),
+        is_halted,
+    })
 }
 
 /// Converts the row of `signing`.

@@ -18,4 +18,10 @@ impl LedgerTime {
     pub const fn unix_micros(self) -> i64 {
         self.0
     }
+
+    /// Whole seconds since the epoch; 0 before it.
+    #[must_use]
+    pub fn unix_seconds(self) -> u64 {
+        u64::try_from(self.0 / 1_000_000).unwrap_or_default()
+    }
 }

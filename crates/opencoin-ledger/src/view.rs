@@ -11,16 +11,17 @@ mod touches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-pub use changes::{Balance, Changes, Opened, Recouped};
+pub use changes::{Balance, Changes, LogOpening, Opened, Recouped};
 pub use state::{AccountState, MintKeyState, PayoutState, Signing, WaitingState};
 pub use touches::Touches;
 
 pub use crate::mint_key_no::MintKeyNo;
 
 use crate::journal::{Kind, Record, Recorded, ReferenceKey};
+use crate::log::{LogBatchNo, OpenLog, PendingLeaves};
 use crate::{
-    AccountId, AccountName, Amount, BlindDigest, EntryNo, LedgerTime, MintKeyId, MintKeyTerms, PasswordHash,
-    PayoutNo, RevokedBlind, Settlement, SpentDigest, StopReason, TokenHash,
+    AccountId, AccountName, Amount, EntryNo, IssuedDigest, LedgerTime, MintKeyId, MintKeyIdentity,
+    MintKeyTerms, PasswordHash, PayoutNo, RevokedBlind, Settlement, SpentDigest, StopReason, TokenHash,
 };
 
 /// A part of the books, or all of them.
@@ -31,12 +32,14 @@ pub struct View {
     accounts_by_token: HashMap<TokenHash, AccountId>,
     mint_keys: HashMap<MintKeyId, MintKeyState>,
     spent: HashSet<(MintKeyNo, SpentDigest)>,
-    recouped_blinds: HashSet<(MintKeyNo, BlindDigest)>,
+    recouped_blinds: HashSet<(MintKeyNo, IssuedDigest)>,
     recouped_coins: HashSet<(MintKeyNo, SpentDigest)>,
     payouts: HashMap<PayoutNo, PayoutState>,
     waiting: HashMap<ReferenceKey, WaitingState>,
     records: HashMap<ReferenceKey, Recorded>,
     signing: Signing,
+    log: Option<OpenLog>,
+    has_moved_money: bool,
     last_account: Option<AccountId>,
     last_mint_key: Option<MintKeyNo>,
     last_payout: Option<PayoutNo>,
@@ -62,6 +65,8 @@ struct Dirty {
     registered: BTreeSet<MintKeyId>,
     mint_keys: BTreeSet<MintKeyId>,
     signing: bool,
+    log_opening: Option<LogOpening>,
+    pending: PendingLeaves,
 }
 
 /// Loading.
@@ -87,7 +92,8 @@ impl View {
 
     /// Adds a recouped blind and its coin.
     pub fn load_recouped(&mut self, recouped: Recouped) {
-        self.recouped_blinds.insert((recouped.mint_key, recouped.blind));
+        self.recouped_blinds
+            .insert((recouped.mint_key, recouped.issued_digest));
         self.recouped_coins
             .insert((recouped.mint_key, recouped.spent_digest));
     }
@@ -111,6 +117,16 @@ impl View {
     /// Sets the state of signing.
     pub fn load_signing(&mut self, signing: Signing) {
         self.signing = signing;
+    }
+
+    /// Sets whether a record moves money. Only a batch that opens the log needs this.
+    pub fn load_has_moved_money(&mut self, has_moved_money: bool) {
+        self.has_moved_money = has_moved_money;
+    }
+
+    /// Sets the state of the log; `None` if the currency has none.
+    pub fn load_log(&mut self, log: Option<OpenLog>) {
+        self.log = log;
     }
 
     /// Sets the numbers that were assigned last in the whole store; `None` if there is none.
@@ -178,7 +194,7 @@ impl View {
 
     /// Whether the blind or its coin was recouped.
     pub(crate) fn is_recouped(&self, mint_key: MintKeyNo, revoked: &RevokedBlind) -> bool {
-        self.recouped_blinds.contains(&(mint_key, revoked.blind))
+        self.recouped_blinds.contains(&(mint_key, revoked.issued_digest))
             || self.recouped_coins.contains(&(mint_key, revoked.spent_digest))
     }
 
@@ -216,6 +232,16 @@ impl View {
 
     pub(crate) fn signing(&self) -> Signing {
         self.signing
+    }
+
+    /// Whether the books have had money, if that was loaded.
+    pub(crate) fn has_moved_money(&self) -> bool {
+        self.has_moved_money || self.dirty.journal.iter().any(|record| record.kind.moves_money())
+    }
+
+    /// The log; `None` if the currency has none.
+    pub(crate) fn open_log(&self) -> Option<OpenLog> {
+        self.log
     }
 }
 
@@ -308,12 +334,52 @@ impl View {
         }
     }
 
-    pub(crate) fn register_mint_key(&mut self, id: MintKeyId, terms: MintKeyTerms) {
+    /// Opens the log, with the counts of the loaded mint keys, which are all.
+    pub(crate) fn begin_log(&mut self, opening: LogOpening) {
+        assert!(self.log.is_none(), "the log is opened once");
+        self.log = Some(OpenLog {
+            batch: LogBatchNo::FIRST,
+            is_halted: false,
+        });
+        let used = self.mint_keys.values().filter(|key| key.issued > 0);
+        let mut counts: Vec<_> = used.map(|key| (key.no, key.issued, key.returned)).collect();
+        counts.sort_unstable();
+        self.dirty.log_opening = Some(LogOpening { counts, ..opening });
+    }
+
+    /// Adds leaves of coins and blinds to what the log waits for.
+    pub(crate) fn add_coin_leaves(&mut self, leaves: &[u8]) {
+        self.dirty.pending.coins.extend_from_slice(leaves);
+    }
+
+    /// Adds another leaf.
+    pub(crate) fn add_other_leaf(&mut self, leaf: &[u8]) {
+        self.dirty.pending.add_other(leaf);
+    }
+
+    /// Keeps a mint key from signing until its leaf is published.
+    pub(crate) fn wait_for_log(&mut self, id: MintKeyId) {
+        self.touch_mint_key(id).awaits_log = true;
+    }
+
+    pub(crate) fn release_mint_key(&mut self, id: MintKeyId) {
+        let key = self.touch_mint_key(id);
+        assert!(key.awaits_log, "a mint key is released once");
+        key.awaits_log = false;
+    }
+
+    pub(crate) fn register_mint_key(
+        &mut self,
+        id: MintKeyId,
+        terms: MintKeyTerms,
+        identity: MintKeyIdentity,
+    ) {
         let no = MintKeyNo::new(self.last_mint_key.unwrap_or_default().get() + 1);
         let (issued, returned, recouped) = (0, 0, 0);
         let key = MintKeyState {
             no,
             id,
+            identity,
             terms,
             issued,
             returned,
@@ -321,6 +387,7 @@ impl View {
             stopped: None,
             retired: false,
             pruned: false,
+            awaits_log: self.log.is_some(),
         };
         assert!(!self.mint_keys.contains_key(&id), "a mint key is registered once");
         self.load_mint_key(key);
@@ -356,8 +423,8 @@ impl View {
     pub(crate) fn count_issued(&mut self, id: MintKeyId, signatures: u64) {
         let key = self.touch_mint_key(id);
         assert!(
-            !key.pruned && !key.retired,
-            "a pruned or retired key signs nothing"
+            !key.pruned && !key.retired && !key.awaits_log,
+            "a pruned or retired key signs nothing, nor one that is not in the log yet"
         );
         key.issued += signatures;
     }
@@ -381,7 +448,7 @@ impl View {
     pub(crate) fn recoup(&mut self, revoked: &RevokedBlind) {
         let &RevokedBlind {
             mint_key,
-            blind,
+            issued_digest,
             spent_digest,
         } = revoked;
         let key = self.touch_mint_key(mint_key);
@@ -393,7 +460,7 @@ impl View {
         assert!(key.recouped <= key.issued, "no more is recouped than was signed");
         let recouped = Recouped {
             mint_key: key.no,
-            blind,
+            issued_digest,
             spent_digest,
         };
         assert!(
@@ -427,6 +494,7 @@ impl View {
             kind: record.kind,
             content: record.content,
             amount: record.amount,
+            log_batch: self.log_batch_of(record.kind),
         };
         assert!(
             record.label.is_none() || record.kind == Kind::Transfer,
@@ -442,6 +510,12 @@ impl View {
         let before = self.records.insert(record.reference.clone(), recorded);
         assert!(before.is_none(), "a reference is written once");
         self.dirty.journal.push(record);
+    }
+
+    /// The batch of the log that is stored with a record of this kind.
+    #[must_use]
+    pub fn log_batch_of(&self, kind: Kind) -> Option<LogBatchNo> {
+        self.log.filter(|_| kind.has_coins()).map(|log| log.batch)
     }
 
     /// Numbers an entry of this account; `None` if it is not a holder's.

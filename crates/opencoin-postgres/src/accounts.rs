@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use opencoin_ledger::{Accounts, HasAccounts, LedgerError, scoped};
-use opencoin_sql::{Runner, SqlAccounts, Work};
+use opencoin_ledger::{Accounts, HasAccounts, HasLog, LedgerError, LogStore, scoped};
+use opencoin_sql::{Runner, SqlAccounts, SqlLog, Work};
 use tokio::sync::Semaphore;
 
 use crate::PostgresLedger;
@@ -82,5 +82,11 @@ pub(crate) async fn finished<T: Send + 'static>(
 impl HasAccounts for PostgresLedger {
     fn accounts(&self) -> Arc<dyn Accounts> {
         Arc::new(SqlAccounts(self.clone()))
+    }
+}
+
+impl HasLog for PostgresLedger {
+    fn log(&self) -> Arc<dyn LogStore> {
+        Arc::new(SqlLog(self.clone()))
     }
 }

@@ -232,7 +232,7 @@ async fn checkpoint(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use opencoin_ledger::{Amount, Command, Ledger, LedgerTime, MintKeyTerms};
+    use opencoin_ledger::{Amount, Ledger, LedgerTime, MintKeyTerms, register_uncertified_mint_key};
     use opencoin_testkit::postgres::TestDatabase;
 
     use super::*;
@@ -274,7 +274,7 @@ mod tests {
         let [begin, end] = [0, 1].map(LedgerTime::from_unix_micros);
         let terms = MintKeyTerms::new(Amount::new(1).unwrap(), begin, end, end).unwrap();
         ledger
-            .apply(&[Command::RegisterMintKey { id, terms, at: begin }])
+            .apply(&[register_uncertified_mint_key(id, terms, begin)])
             .await
             .unwrap()[0]
             .as_ref()

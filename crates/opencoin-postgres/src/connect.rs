@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencoin_ledger::{KnownMintKeys, LedgerError, SchemaState, scoped};
+use opencoin_ledger::{KnownBooks, LedgerError, SchemaState, scoped};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
@@ -219,7 +219,7 @@ impl PostgresLedger {
             barrier,
             is_read_only: false,
             layout,
-            known_mint_keys: KnownMintKeys::default(),
+            known: KnownBooks::default(),
             slots: Arc::default(),
         })
     }

@@ -65,6 +65,7 @@ async fn accept(
     save::insert_transactions(
         connection,
         &[first],
+        None,
         &save::EntriesBefore::new(),
         save::OnConflict::LeaveOut,
     )

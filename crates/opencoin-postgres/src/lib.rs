@@ -52,7 +52,7 @@ use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{
     BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Moments,
     Outcome, Prepared, Routine, Scoped, Touches, Transaction, TransactionNo, TransactionReference,
-    UnsignedPage, decide, decide_optimistically, scoped,
+    UnsignedPage, decide, decide_optimistically, scoped, set_log_batch,
 };
 use sqlx::PgConnection;
 
@@ -212,7 +212,7 @@ impl PostgresLedger {
 
     /// Tries to apply a batch with one statement, completely or not at all.
     async fn post(&self, batch: &[Prepared<'_>], touches: &Touches) -> Result<Routine, LedgerError> {
-        let (outcomes, postings) = match decide_optimistically(batch, touches, &self.known_mint_keys) {
+        let (mut outcomes, postings) = match decide_optimistically(batch, touches, &self.known) {
             Ok(decided) => decided,
             Err(odd) => return Ok(Routine::Odd(odd)),
         };
@@ -237,7 +237,10 @@ impl PostgresLedger {
             })
         });
         match posted.await {
-            Ok(()) => Ok(Routine::Applied(outcomes)),
+            Ok(log_batch) => {
+                set_log_batch(&mut outcomes, log_batch);
+                Ok(Routine::Applied(outcomes))
+            }
             Err(LedgerError::Contended { .. }) => {
                 self.slots.refused();
                 Ok(all_odd())
@@ -255,7 +258,7 @@ impl PostgresLedger {
         self.slots.filling();
         let own = self.slots.own(connection).await?;
         let (mut view, counts) = load::view(connection, touches, self.layout).await?;
-        self.known_mint_keys.remember(&view, touches);
+        self.known.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if changes.is_empty() {

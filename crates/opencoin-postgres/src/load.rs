@@ -37,9 +37,10 @@ pub(crate) async fn view(
         lock_payouts(connection, touches, &mut view).await?;
     }
     lock_accounts(connection, touches, &mut view).await?;
-    if !touches.mint_keys.is_empty() {
+    if !touches.mint_keys.is_empty() || touches.opens_log {
         counts = lock_mint_keys(connection, touches, &mut view).await?;
     }
+    load_log(connection, touches, &mut view).await?;
     if touches.last_account || touches.last_mint_key || touches.last_payout {
         load_last_numbers(connection, &mut view).await?;
     }
@@ -74,6 +75,19 @@ async fn load_signing(
     let query = sqlx::query_as(if touches.changes_signing { lock } else { read });
     let (paused, changes) = query.fetch_one(connection).await?;
     view.load_signing(stored::signing(paused, changes)?);
+    Ok(())
+}
+
+/// The sealer does not wait for transactions that have read the open batch: see
+/// [`SEAL_PAUSE_MIN`](opencoin_ledger::SEAL_PAUSE_MIN).
+async fn load_log(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
+    if touches.opens_log {
+        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0)");
+        view.load_has_moved_money(query.fetch_one(&mut *connection).await?);
+    }
+    let query = sqlx::query_as("SELECT batch, halted IS NOT NULL FROM log_head WHERE id = 1");
+    let row: Option<(i32, bool)> = query.fetch_optional(connection).await?;
+    view.load_log(row.map(stored::open_log).transpose()?);
     Ok(())
 }
 
@@ -145,10 +159,14 @@ async fn lock_mint_keys(
 ) -> Result<LockedCounts, Fault> {
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
     // The counts are not read yet: until their rows are locked, other processes change them.
-    let sql = "SELECT no, id, denomination, sign_not_before, sign_not_after, coins_expiry, 0::int8, 0::int8, recouped,
-            stopped_reason, retired, pruned
-        FROM mint_keys WHERE id = ANY($1) ORDER BY id FOR UPDATE";
-    let rows: Vec<PgRow> = sqlx::query(sql).bind(ids).fetch_all(&mut *connection).await?;
+    let sql = "SELECT no, id, fingerprint, modulus_bytes, denomination, sign_not_before, sign_not_after, coins_expiry,
+            0::int8, 0::int8, recouped, stopped_reason, retired, pruned, awaits_log
+        FROM mint_keys WHERE id = ANY($1) OR $2 ORDER BY id FOR UPDATE";
+    let rows: Vec<PgRow> = sqlx::query(sql)
+        .bind(ids)
+        .bind(touches.opens_log)
+        .fetch_all(&mut *connection)
+        .await?;
     let mut keys = Vec::with_capacity(rows.len());
     for row in rows {
         keys.push(mint_key(&mut cells(&row)?)?);
@@ -180,14 +198,15 @@ async fn load_records(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
-    type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64);
+    type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64, Option<i32>);
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
-    let sql = "SELECT id, kind, reference, content, amount FROM transactions WHERE reference = ANY($1)";
+    let sql =
+        "SELECT id, kind, reference, content, amount, log_batch FROM transactions WHERE reference = ANY($1)";
     let rows: Vec<Columns> = sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
-    for (id, kind, reference, content, amount) in rows {
+    for (id, kind, reference, content, amount, log_batch) in rows {
         view.load_record(
             ReferenceKey::from_bytes(reference),
-            stored::recorded(id, kind, content, amount)?,
+            stored::recorded(id, kind, content, amount, log_batch)?,
         );
     }
     Ok(())
@@ -267,18 +286,18 @@ async fn load_recouped(
     let (keys, revoked): (Vec<i32>, Vec<&RevokedBlind>) = known.unzip();
     let blinds: Vec<&[u8]> = revoked
         .iter()
-        .map(|revoked| &revoked.blind.as_bytes()[..])
+        .map(|revoked| &revoked.issued_digest.as_bytes()[..])
         .collect();
     let hashes: Vec<&[u8]> = revoked
         .iter()
         .map(|revoked| &revoked.spent_digest.as_bytes()[..])
         .collect();
     // Two index look-ups for each: by blind and by coin.
-    let sql = "SELECT found.mint_key_no, found.blind_digest, found.spent_digest
-        FROM unnest($1::int4[], $2::bytea[], $3::bytea[]) AS revoked (mint_key_no, blind_digest, spent_digest)
+    let sql = "SELECT found.mint_key_no, found.issued_digest, found.spent_digest
+        FROM unnest($1::int4[], $2::bytea[], $3::bytea[]) AS revoked (mint_key_no, issued_digest, spent_digest)
         CROSS JOIN LATERAL (
             SELECT * FROM recouped
-            WHERE recouped.mint_key_no = revoked.mint_key_no AND recouped.blind_digest = revoked.blind_digest
+            WHERE recouped.mint_key_no = revoked.mint_key_no AND recouped.issued_digest = revoked.issued_digest
             UNION SELECT * FROM recouped
             WHERE recouped.mint_key_no = revoked.mint_key_no AND recouped.spent_digest = revoked.spent_digest
         ) AS found";

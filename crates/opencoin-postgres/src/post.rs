@@ -5,7 +5,9 @@
 //! [`crate::load`]: accounts, counts of mint keys, then records, blinds and coins.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::{AccountId, AccountPosting, Amount, EntryNo, MintKeyPosting, Postings};
+use opencoin_ledger::{
+    AccountId, AccountPosting, Amount, EntryNo, LedgerError, LogBatchNo, MintKeyPosting, Postings, stored,
+};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
@@ -15,7 +17,7 @@ use crate::fault::{Fault, is_contradiction};
 use crate::save::{self, BLINDS_BYTES_PER_STATEMENT_MAX, EntriesBefore, OnConflict, issued, recorded_blinds};
 use crate::slots;
 
-/// The parts that change small tables: accounts, and counts of mint keys.
+/// The parts that change small tables: accounts, counts of mint keys, and what waits for the log.
 macro_rules! local_parts {
     () => {
         "account AS (
@@ -37,6 +39,12 @@ macro_rules! local_parts {
             AND counts.takes AND (posting.issued = 0 OR counts.signs)
             AND posting.returned <= counts.issued - counts.returned AND counts.issued <= $11 - posting.issued
         RETURNING 1
+    ), open_batch AS (
+        SELECT batch FROM log_head WHERE id = 1 AND halted IS NULL
+    ), pending AS (
+        INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+        SELECT $16, $17, '', $18, $19, $20, $21 FROM open_batch WHERE $15 = 1
+        RETURNING 1
     )"
     };
 }
@@ -46,6 +54,7 @@ macro_rules! local_conditions {
     () => {
         "NOT ($12 AND (SELECT paused FROM signing WHERE id = 1))
             AND NOT EXISTS (SELECT 1 FROM waiting_mints WHERE reference = ANY($13::bytea[]))
+            AND (SELECT count(*) FROM log_head) = $14::int4 AND (SELECT count(*) FROM pending) = $15::int4
             AND (SELECT accounts FROM before) = cardinality($1)
             AND (SELECT count(*) FROM mint_key) = cardinality($6)"
     };
@@ -69,25 +78,26 @@ const POST: &str = concat!(
     local_parts!(),
     ", record AS (
         INSERT INTO transactions (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry,
-            amount, applied_at, issued, label)
+            amount, applied_at, issued, label, log_batch)
         SELECT reference, nextval('transaction_numbers'), kind, content, debit_account,
             before.entries[debtor] + debit_entry, credit_account, before.entries[creditor] + credit_entry, amount,
-            applied_at, issued, label
-        FROM before, unnest($14::bytea[], $15::int2[], $16::bytea[], $17::int8[], $18::int8[], $19::int4[], $20::int8[],
-            $21::int8[], $22::int4[], $23::int8[], $24::int8[], $25::bytea[], $26::text[])
+            applied_at, issued, label, CASE WHEN has_coins THEN (SELECT batch FROM open_batch) END
+        FROM before, unnest($22::bytea[], $23::int2[], $24::bytea[], $25::int8[], $26::int8[], $27::int4[], $28::int8[],
+            $29::int8[], $30::int4[], $31::int8[], $32::int8[], $33::bytea[], $34::text[], $35::bool[])
             AS record (reference, kind, content, debit_account, debit_entry, debtor, credit_account, credit_entry, creditor,
-                amount, applied_at, issued, label)
+                amount, applied_at, issued, label, has_coins)
         WHERE before.accounts = cardinality($1)
         ON CONFLICT (reference) DO NOTHING
         RETURNING 1
     ), blind AS (
         INSERT INTO blinds (reference, expires_with, blinds)
-        SELECT * FROM unnest($27::bytea[], $28::int4[], $29::bytea[])
+        SELECT * FROM unnest($36::bytea[], $37::int4[], $38::bytea[])
         ON CONFLICT (reference) DO NOTHING
         RETURNING 1
     ), coin AS (
-        INSERT INTO spent (mint_key_no, spent_digest)
-        SELECT * FROM unnest($30::int4[], $31::bytea[])
+        INSERT INTO spent (mint_key_no, spent_digest, log_batch)
+        SELECT mint_key_no, spent_digest, (SELECT batch FROM open_batch)
+        FROM unnest($39::int4[], $40::bytea[]) AS coin (mint_key_no, spent_digest)
         ON CONFLICT (mint_key_no, spent_digest) DO NOTHING
         RETURNING 1
     )
@@ -95,16 +105,16 @@ const POST: &str = concat!(
         WHEN ",
     local_conditions!(),
     "
-            AND (SELECT count(*) FROM record) = cardinality($14)
-            AND (SELECT count(*) FROM blind) = cardinality($27)
-            AND (SELECT count(*) FROM coin) = cardinality($30)
+            AND (SELECT count(*) FROM record) = cardinality($22)
+            AND (SELECT count(*) FROM blind) = cardinality($36)
+            AND (SELECT count(*) FROM coin) = cardinality($39)
         THEN 0
         ELSE ",
     contradiction!(),
-    " END"
+    " END, (SELECT batch FROM open_batch)"
 );
 
-/// Writes the batch and commits.
+/// Writes the batch and commits. Returns the batch of the log that was open.
 ///
 /// # Errors
 /// [`Fault::LostRace`] if a condition does not hold or another process changed the same rows first. Nothing
@@ -113,7 +123,7 @@ pub(crate) async fn postings(
     connection: &mut PgConnection,
     postings: &Postings,
     slot: i16,
-) -> Result<(), Fault> {
+) -> Result<Option<LogBatchNo>, Fault> {
     let Postings {
         journal,
         spent,
@@ -137,15 +147,19 @@ pub(crate) async fn postings(
         .bind(column(journal, |record| {
             record.label.as_ref().map(|label| label.as_str())
         }))
+        .bind(column(journal, |record| record.kind.has_coins()))
         .bind(column(&blinds, |(reference, _)| reference.as_bytes()))
         .bind(column(&blinds, |(_, blinds)| blinds.expires_with.get()))
         .bind(column(&blinds, |(_, blinds)| &blinds.encoded[..]))
         .bind(column(spent, |(no, _)| no.get()))
         .bind(column(spent, |(_, digest)| &digest.as_bytes()[..]));
-    // The server commits after it has reported the result. `execute` reads until the server is ready for the
+    // The server commits after it has reported the result. `fetch_all` reads until the server is ready for the
     // next command, and so notices a commit that fails.
-    match query.execute(connection).await {
-        Ok(_) => Ok(()),
+    match query.fetch_all(connection).await {
+        Ok(rows) => {
+            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+            Ok(open_batch(row.try_get(1)?)?)
+        }
         Err(error) if is_contradiction(&error) => Err(Fault::LostRace),
         Err(error) => Err(error.into()),
     }
@@ -162,6 +176,7 @@ fn bind_local_parts<'q>(
     let mut mint_keys: Vec<&MintKeyPosting> = postings.mint_keys.iter().collect();
     mint_keys.sort_unstable_by_key(|key| key.no);
     let mint_keys = &mint_keys[..];
+    let [accounts_change, paid_in, paid_out, recouped] = postings.pending.totals.columns();
     Ok(query
         .bind(column(accounts, |account| account.id.get()))
         .bind(column(accounts, |account| account.paid.as_i64()))
@@ -175,7 +190,19 @@ fn bind_local_parts<'q>(
         .bind(slot)
         .bind(slots::COUNT_MAX)
         .bind(postings.signs)
-        .bind(postings.mints().map(ReferenceKey::as_bytes).collect::<Vec<_>>()))
+        .bind(postings.mints().map(ReferenceKey::as_bytes).collect::<Vec<_>>())
+        .bind(i32::from(postings.log_batch.is_some()))
+        .bind(i32::from(!postings.pending.is_empty()))
+        .bind(save::pending_at(&postings.journal))
+        .bind(&postings.pending.coins[..])
+        .bind(accounts_change)
+        .bind(paid_in)
+        .bind(paid_out)
+        .bind(recouped))
+}
+
+fn open_batch(batch: Option<i32>) -> Result<Option<LogBatchNo>, LedgerError> {
+    stored::log_batch(batch).map_err(|error| LedgerError::corrupt("row of log_head", error))
 }
 
 /// The place of an account among the accounts that the batch changes, from 1; `None` for others.
@@ -195,7 +222,7 @@ const POST_LOCAL_PARTS: &str = concat!(
     local_conditions!(),
     " THEN 0 ELSE ",
     contradiction!(),
-    " END FROM before"
+    " END, (SELECT batch FROM open_batch) FROM before"
 );
 
 /// Writes the batch in the caller's transaction, where the tables that grow are distributed over several
@@ -208,7 +235,7 @@ pub(crate) async fn distributed_postings(
     connection: &mut PgConnection,
     postings: &Postings,
     slot: i16,
-) -> Result<(), Fault> {
+) -> Result<Option<LogBatchNo>, Fault> {
     let query = bind_local_parts(sqlx::query(POST_LOCAL_PARTS), postings, slot)?;
     let row = match query.fetch_one(&mut *connection).await {
         Ok(row) => row,
@@ -216,17 +243,18 @@ pub(crate) async fn distributed_postings(
         Err(error) => return Err(error.into()),
     };
     let entries: Vec<i64> = row.try_get(0)?;
+    let batch = open_batch(row.try_get(2)?)?;
     let accounts = postings.accounts.iter().map(|account| account.id);
     let before: EntriesBefore = accounts.zip(entries).collect();
-    save::insert_transactions(connection, &postings.journal, &before, OnConflict::Fail).await?;
+    save::insert_transactions(connection, &postings.journal, batch, &before, OnConflict::Fail).await?;
     let blinds = recorded_blinds(&postings.journal);
     if !blinds.is_empty() {
         save::insert_blinds(connection, &blinds).await?;
     }
     if !postings.spent.is_empty() {
-        save::insert_spent(connection, &postings.spent, OnConflict::Fail).await?;
+        save::insert_spent(connection, &postings.spent, batch, OnConflict::Fail).await?;
     }
-    Ok(())
+    Ok(batch)
 }
 
 /// Whether the blinds of the batch fit into one statement.

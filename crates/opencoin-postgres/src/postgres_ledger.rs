@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use opencoin_ledger::KnownMintKeys;
+use opencoin_ledger::KnownBooks;
 use sqlx::PgPool;
 
 use crate::durable::Barrier;
@@ -24,6 +24,6 @@ pub struct PostgresLedger {
     pub(crate) is_read_only: bool,
     /// Where the tables were when this process connected.
     pub(crate) layout: Layout,
-    pub(crate) known_mint_keys: KnownMintKeys,
+    pub(crate) known: KnownBooks,
     pub(crate) slots: Arc<ProcessSlots>,
 }

@@ -21,13 +21,14 @@ pub(crate) async fn transaction(
         i16,
         i64,
         Option<Vec<u8>>,
+        Option<i32>,
         Option<Vec<u8>>,
         bool,
         Vec<Vec<u8>>,
         Vec<i32>,
     );
     let key = ReferenceKey::of_transaction(reference);
-    let sql = "SELECT id, kind, applied_at, issued, blinds.blinds, (SELECT paused FROM signing WHERE id = 1),
+    let sql = "SELECT id, kind, applied_at, issued, log_batch, blinds.blinds, (SELECT paused FROM signing WHERE id = 1),
             ARRAY(SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL), ARRAY(SELECT no FROM mint_keys WHERE pruned)
         FROM transactions LEFT JOIN blinds ON blinds.reference = transactions.reference WHERE transactions.reference = $1";
     let query = sqlx::query_as(sql)
@@ -36,12 +37,13 @@ pub(crate) async fn transaction(
         .await;
     let row: Option<Columns> = query.map_err(|error| ledger_error(&error))?;
     row.map(
-        |(id, kind, applied_at, issued, blinds, signing_paused, stopped, pruned)| {
+        |(id, kind, applied_at, issued, log_batch, blinds, signing_paused, stopped, pruned)| {
             stored::transaction(&StoredTransaction {
                 id,
                 kind,
                 applied_at,
                 issued,
+                log_batch,
                 blinds,
                 signing_paused,
                 stopped,
@@ -58,15 +60,15 @@ async fn distributed_transaction(
     connection: &mut PgConnection,
     reference: &TransactionReference,
 ) -> Result<Option<Transaction>, LedgerError> {
-    type Columns = (i64, i16, i64, Option<Vec<u8>>, Option<Vec<u8>>);
+    type Columns = (i64, i16, i64, Option<Vec<u8>>, Option<i32>, Option<Vec<u8>>);
     let key = ReferenceKey::of_transaction(reference);
-    let sql = "SELECT id, kind, applied_at, issued, blinds.blinds
+    let sql = "SELECT id, kind, applied_at, issued, log_batch, blinds.blinds
         FROM transactions LEFT JOIN blinds ON blinds.reference = transactions.reference WHERE transactions.reference = $1";
     let query = sqlx::query_as(sql)
         .bind(key.as_bytes())
         .fetch_optional(&mut *connection);
     let row: Option<Columns> = query.await.map_err(|error| ledger_error(&error))?;
-    let Some((id, kind, applied_at, issued, blinds)) = row else {
+    let Some((id, kind, applied_at, issued, log_batch, blinds)) = row else {
         return Ok(None);
     };
     let sql = "SELECT paused, ARRAY(SELECT id FROM mint_keys WHERE stopped_reason IS NOT NULL),
@@ -79,6 +81,7 @@ async fn distributed_transaction(
         kind,
         applied_at,
         issued,
+        log_batch,
         blinds,
         signing_paused,
         stopped,

@@ -3,10 +3,15 @@
 use std::collections::HashMap;
 
 use opencoin_ledger::journal::{Record, RecordedBlinds, ReferenceKey};
+use opencoin_ledger::log::PendingLeaves;
 use opencoin_ledger::view::{
-    Balance, Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
+    Balance, Changes, LogOpening, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing,
+    WaitingState,
 };
-use opencoin_ledger::{AccountId, EntryNo, LedgerError, LedgerTime, Settlement, SpentDigest};
+use opencoin_ledger::{
+    AccountId, EntryNo, LedgerError, LedgerTime, LogBatchNo, Settlement, SpentDigest, stored,
+};
+use opencoin_log::hash::Hash;
 use sqlx::postgres::{PgArguments, PgQueryResult};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres};
@@ -40,7 +45,13 @@ pub(crate) async fn changes(
         registered,
         mint_keys,
         signing,
+        log_opening,
+        log_batch,
+        pending,
     } = changes;
+    if let Some(opening) = log_opening {
+        open_log(connection, &opening).await?;
+    }
     if !opened.is_empty() {
         insert_accounts(connection, &opened).await?;
     }
@@ -48,7 +59,14 @@ pub(crate) async fn changes(
         insert_mint_keys(connection, &registered).await?;
         slots::save(connection, counts, own, &registered).await?;
     }
-    insert_transactions(connection, &journal, &EntriesBefore::new(), OnConflict::LeaveOut).await?;
+    insert_transactions(
+        connection,
+        &journal,
+        log_batch,
+        &EntriesBefore::new(),
+        OnConflict::LeaveOut,
+    )
+    .await?;
     let blinds = recorded_blinds(&journal);
     for blinds in statements(&blinds, |(_, blinds)| blinds.encoded.len()) {
         insert_blinds(connection, blinds).await?;
@@ -69,7 +87,7 @@ pub(crate) async fn changes(
         delete_waiting(connection, &waited).await?;
     }
     if !spent.is_empty() {
-        insert_spent(connection, &spent, OnConflict::LeaveOut).await?;
+        insert_spent(connection, &spent, log_batch, OnConflict::LeaveOut).await?;
     }
     if !recouped.is_empty() {
         insert_recouped(connection, &recouped).await?;
@@ -84,7 +102,7 @@ pub(crate) async fn changes(
     if let Some(signing) = signing {
         update_signing(connection, signing).await?;
     }
-    Ok(())
+    insert_pending(connection, &pending, pending_at(&journal)).await
 }
 
 async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Result<(), Fault> {
@@ -105,9 +123,10 @@ async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Re
 
 async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     let sql = "INSERT INTO mint_keys
-            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, recouped, stopped_reason, retired, pruned)
+            (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, recouped, stopped_reason, retired, pruned,
+            fingerprint, modulus_bytes, awaits_log)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::text[],
-            $9::bool[], $10::bool[])";
+            $9::bool[], $10::bool[], $11::bytea[], $12::int4[], $13::bool[])";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
         .bind(column(keys, |key| &key.id.as_bytes()[..]))
@@ -120,7 +139,10 @@ async fn insert_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
             key.stopped.as_ref().map(|reason| reason.as_str())
         }))
         .bind(column(keys, |key| key.retired))
-        .bind(column(keys, |key| key.pruned));
+        .bind(column(keys, |key| key.pruned))
+        .bind(column(keys, |key| &key.identity.fingerprint().as_bytes()[..]))
+        .bind(column(keys, |key| i32::from(key.identity.modulus_bytes())))
+        .bind(column(keys, |key| key.awaits_log));
     query.execute(connection).await?;
     Ok(())
 }
@@ -132,6 +154,7 @@ pub(crate) type EntriesBefore = HashMap<AccountId, i64>;
 pub(crate) async fn insert_transactions(
     connection: &mut PgConnection,
     records: &[Record],
+    log_batch: Option<LogBatchNo>,
     before: &EntriesBefore,
     conflict: OnConflict,
 ) -> Result<(), Fault> {
@@ -141,13 +164,13 @@ pub(crate) async fn insert_transactions(
     };
     let sql = format!(
         "INSERT INTO transactions (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry,
-            amount, applied_at, issued, label)
+            amount, applied_at, issued, label, log_batch)
         SELECT reference, nextval('transaction_numbers'), kind, content, debit_account, debit_entry, credit_account,
-            credit_entry, amount, applied_at, issued, label
+            credit_entry, amount, applied_at, issued, label, log_batch
         FROM unnest($1::bytea[], $2::int2[], $3::bytea[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
-            $9::int8[], $10::bytea[], $11::text[])
+            $9::int8[], $10::bytea[], $11::text[], $12::int4[])
             AS record (reference, kind, content, debit_account, debit_entry, credit_account, credit_entry, amount,
-                applied_at, issued, label)
+                applied_at, issued, label, log_batch)
         {}",
         conflict.clause("reference")
     );
@@ -166,6 +189,10 @@ pub(crate) async fn insert_transactions(
         .bind(column(records, issued))
         .bind(column(records, |record| {
             record.label.as_ref().map(|label| label.as_str())
+        }))
+        .bind(column(records, |record| {
+            let batch = log_batch.filter(|_| record.kind.has_coins());
+            batch.map(stored::log_batch_column)
         }));
     conflict.insert(connection, query, records.len()).await
 }
@@ -336,25 +363,28 @@ async fn delete_waiting(connection: &mut PgConnection, references: &[ReferenceKe
 pub(crate) async fn insert_spent(
     connection: &mut PgConnection,
     coins: &[(MintKeyNo, SpentDigest)],
+    log_batch: Option<LogBatchNo>,
     conflict: OnConflict,
 ) -> Result<(), Fault> {
     let sql = format!(
-        "INSERT INTO spent (mint_key_no, spent_digest) SELECT * FROM unnest($1::int4[], $2::bytea[]) {}",
+        "INSERT INTO spent (mint_key_no, spent_digest, log_batch)
+        SELECT mint_key_no, spent_digest, $3 FROM unnest($1::int4[], $2::bytea[]) AS coin (mint_key_no, spent_digest) {}",
         conflict.clause("mint_key_no, spent_digest")
     );
     let query = sqlx::query(&sql)
         .bind(column(coins, |(no, _)| no.get()))
-        .bind(column(coins, |(_, digest)| &digest.as_bytes()[..]));
+        .bind(column(coins, |(_, digest)| &digest.as_bytes()[..]))
+        .bind(log_batch.map(stored::log_batch_column));
     conflict.insert(connection, query, coins.len()).await
 }
 
 /// The transaction holds the lock of the mint key's row, so no other process can have inserted these rows.
 async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Result<(), Fault> {
-    let sql = "INSERT INTO recouped (mint_key_no, blind_digest, spent_digest)
+    let sql = "INSERT INTO recouped (mint_key_no, issued_digest, spent_digest)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::bytea[])";
     let query = sqlx::query(sql)
         .bind(column(rows, |row| row.mint_key.get()))
-        .bind(column(rows, |row| &row.blind.as_bytes()[..]))
+        .bind(column(rows, |row| &row.issued_digest.as_bytes()[..]))
         .bind(column(rows, |row| &row.spent_digest.as_bytes()[..]));
     query.execute(connection).await?;
     Ok(())
@@ -372,9 +402,9 @@ async fn update_accounts(connection: &mut PgConnection, balances: &[Balance]) ->
 
 async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     let sql = "UPDATE mint_keys SET recouped = new.recouped, stopped_reason = new.stopped_reason, retired = new.retired,
-            pruned = new.pruned
-        FROM unnest($1::int4[], $2::int8[], $3::text[], $4::bool[], $5::bool[])
-            AS new (no, recouped, stopped_reason, retired, pruned)
+            pruned = new.pruned, awaits_log = new.awaits_log
+        FROM unnest($1::int4[], $2::int8[], $3::text[], $4::bool[], $5::bool[], $6::bool[])
+            AS new (no, recouped, stopped_reason, retired, pruned, awaits_log)
         WHERE mint_keys.no = new.no";
     let query = sqlx::query(sql)
         .bind(column(keys, |key| key.no.get()))
@@ -383,8 +413,63 @@ async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
             key.stopped.as_ref().map(|reason| reason.as_str())
         }))
         .bind(column(keys, |key| key.retired))
-        .bind(column(keys, |key| key.pruned));
+        .bind(column(keys, |key| key.pruned))
+        .bind(column(keys, |key| key.awaits_log));
     all_or_vanished(&query.execute(connection).await?, keys.len(), "mint_keys")
+}
+
+/// When the commit that adds to the log was decided.
+pub(crate) fn pending_at(journal: &[Record]) -> i64 {
+    let at = journal.iter().map(|record| record.at.unix_micros()).max();
+    at.unwrap_or_default()
+}
+
+pub(crate) async fn insert_pending(
+    connection: &mut PgConnection,
+    pending: &PendingLeaves,
+    at: i64,
+) -> Result<(), Fault> {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let [accounts, paid_in, paid_out, recouped] = pending.totals.columns();
+    let sql = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let query = sqlx::query(sql)
+        .bind(at)
+        .bind(&pending.coins[..])
+        .bind(&pending.others[..])
+        .bind(accounts)
+        .bind(paid_in)
+        .bind(paid_out)
+        .bind(recouped);
+    query.execute(connection).await?;
+    Ok(())
+}
+
+async fn open_log(connection: &mut PgConnection, opening: &LogOpening) -> Result<(), Fault> {
+    let [accounts, paid_in, paid_out, recouped] = opening.totals.columns();
+    let sql = "INSERT INTO log_head
+            (id, batch, size, root, previous, time_s, accounts, paid_in, paid_out, recouped, began_late)
+        VALUES (1, $1, 0, $2, NULL, 0, $3, $4, $5, $6, $7)";
+    let query = sqlx::query(sql)
+        .bind(stored::log_batch_column(LogBatchNo::FIRST))
+        .bind(&Hash::EMPTY_TREE.as_bytes()[..])
+        .bind(accounts)
+        .bind(paid_in)
+        .bind(paid_out)
+        .bind(recouped)
+        .bind(opening.began_late);
+    query.execute(&mut *connection).await?;
+    let sql = "INSERT INTO log_keys (key_no, issued, spent, signing_closed, coins_closed)
+        SELECT key_no, issued, spent, false, false
+        FROM unnest($1::int4[], $2::int8[], $3::int8[]) AS key (key_no, issued, spent)";
+    let query = sqlx::query(sql)
+        .bind(column(&opening.counts, |(no, ..)| no.get()))
+        .bind(counters(&opening.counts, |(_, issued, _)| *issued)?)
+        .bind(counters(&opening.counts, |(_, _, spent)| *spent)?);
+    query.execute(connection).await?;
+    Ok(())
 }
 
 async fn update_signing(connection: &mut PgConnection, signing: Signing) -> Result<(), Fault> {

@@ -125,7 +125,9 @@ pub(crate) async fn save(
         .bind(column(&rows, |(_, counts)| counts.slot))
         .bind(issued?)
         .bind(returned?)
-        .bind(column(&rows, |(key, _)| takes(key) && !key.retired))
+        .bind(column(&rows, |(key, _)| {
+            takes(key) && !key.retired && !key.awaits_log
+        }))
         .bind(column(&rows, |(key, _)| takes(key)));
     query.execute(connection).await?;
     Ok(())

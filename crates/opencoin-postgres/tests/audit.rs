@@ -111,7 +111,9 @@ async fn begin_credit(connection: &mut PgConnection, at: i64) {
     let sql = format!(
         "BEGIN; UPDATE accounts SET balance = balance + 7, last_entry = last_entry + 1 WHERE id = 4;
         INSERT INTO transactions (id, kind, reference, content, debit_account, credit_account, credit_entry, amount, applied_at)
-            SELECT nextval('transaction_numbers'), 2, '\\x03ff', sha256('late'), 1, 4, last_entry, 7, {at} FROM accounts WHERE id = 4"
+            SELECT nextval('transaction_numbers'), 2, '\\x03ff', sha256('late'), 1, 4, last_entry, 7, {at} FROM accounts WHERE id = 4;
+        INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+            VALUES ({at}, '', '', 7, 7, 0, 0)"
     );
     connection.execute(sqlx::raw_sql(&sql)).await.unwrap();
 }
@@ -188,7 +190,7 @@ async fn a_role_that_may_read_some_columns_is_enough() {
         GRANT SELECT (no, account, amount, reference, paid) ON payouts TO {role};
         GRANT SELECT (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry, amount, applied_at, issued)
             ON transactions TO {role};
-        GRANT SELECT ON mint_keys, mint_key_counts, blinds, spent, recouped, waiting_mints, _sqlx_migrations, schema_compatibility TO {role};"
+        GRANT SELECT ON mint_keys, mint_key_counts, blinds, spent, recouped, waiting_mints, log_head, log_keys, log_pending, _sqlx_migrations, schema_compatibility TO {role};"
     ));
     let url = database.url();
     let (scheme, rest) = url.split_once("://").unwrap();

@@ -13,7 +13,7 @@ use opencoin_crypto::{
 };
 use opencoin_ledger::{
     AccountId, Amount, Blind, Command, Ledger, LedgerTime, MemoryLedger, MintKeyId, MintKeyTerms, Reference,
-    TokenHash, TransactionReference,
+    TokenHash, TransactionReference, register_uncertified_mint_key,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
@@ -149,11 +149,11 @@ async fn fill(ledger: &dyn Ledger, key: &PublicKey) {
             reference: Reference::new("paid in").unwrap(),
             at: NOW,
         },
-        Command::RegisterMintKey {
-            id: MintKeyId::from_be_bytes(key.id().as_be_bytes()).unwrap(),
+        register_uncertified_mint_key(
+            MintKeyId::from_be_bytes(key.id().as_be_bytes()).unwrap(),
             terms,
-            at: NOW,
-        },
+            NOW,
+        ),
     ];
     for outcome in ledger.apply(&batch).await.unwrap() {
         outcome.unwrap();

@@ -19,6 +19,7 @@ pub async fn tables(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlEr
     mint_keys(sql, pass).await?;
     payouts(sql, pass).await?;
     waiting_mints(sql, pass).await?;
+    log(sql, pass).await?;
     match pass.coins_to_count() {
         CoinsToCount::All => {
             pass.blinds_rows(sql.count("SELECT count(*) FROM blinds", &[]).await?);
@@ -86,6 +87,30 @@ async fn waiting_mints(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), Sq
         });
         Ok(())
     };
+    sql.stream(query, &[], &mut take).await
+}
+
+async fn log(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let mut take = |mut row: Row| {
+        let totals = [row.take()?, row.take()?, row.take()?, row.take()?];
+        let halted: Option<String> = row.take()?;
+        pass.log_head(totals, halted.as_deref());
+        Ok(())
+    };
+    let query = "SELECT accounts, paid_in, paid_out, recouped, halted FROM log_head";
+    sql.stream(query, &[], &mut take).await?;
+    let mut take = |mut row: Row| {
+        pass.log_key(row.take()?, row.take()?, row.take()?);
+        Ok(())
+    };
+    let query = "SELECT CAST(key_no AS bigint), issued, spent FROM log_keys";
+    sql.stream(query, &[], &mut take).await?;
+    let mut take = |mut row: Row| {
+        let coins: Vec<u8> = row.take()?;
+        pass.log_pending(&coins, [row.take()?, row.take()?, row.take()?, row.take()?]);
+        Ok(())
+    };
+    let query = "SELECT coins, accounts, paid_in, paid_out, recouped FROM log_pending";
     sql.stream(query, &[], &mut take).await
 }
 

@@ -40,6 +40,8 @@ pub struct Dialect {
     pub for_update: &'static str,
     /// Name of the function that returns the greatest of its arguments.
     pub greatest: &'static str,
+    /// Name of the function that returns the length of a byte string.
+    pub byte_length: &'static str,
     /// Clause after a text column that orders and compares it by bytes.
     pub by_bytes: &'static str,
     /// Whether `spent`, `transactions` and `blinds` are distributed over servers, so that a statement that reads or

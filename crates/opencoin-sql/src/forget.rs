@@ -60,7 +60,7 @@ pub async fn forget_rows(sql: &mut dyn Executor, id: MintKeyId, rows_max: u32) -
             AND spent_digest IN (SELECT spent_digest FROM spent WHERE mint_key_no = $1 LIMIT $2)",
         "DELETE FROM blinds WHERE reference IN (SELECT reference FROM blinds WHERE expires_with = $1 LIMIT $2)",
         "DELETE FROM recouped WHERE mint_key_no = $1
-            AND blind_digest IN (SELECT blind_digest FROM recouped WHERE mint_key_no = $1 LIMIT $2)",
+            AND issued_digest IN (SELECT issued_digest FROM recouped WHERE mint_key_no = $1 LIMIT $2)",
     ];
     for statement in statements {
         let forgotten = sql

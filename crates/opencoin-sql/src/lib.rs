@@ -15,6 +15,7 @@ mod entries;
 mod executor;
 pub mod forget;
 mod lock;
+mod log;
 mod profiles;
 pub mod read;
 pub mod rows;
@@ -24,4 +25,5 @@ mod waiting;
 
 pub use accounts::SqlAccounts;
 pub use executor::{Cell, Dialect, Executor, FromCell, Row, SqlError, TakeRow, Value};
+pub use log::SqlLog;
 pub use runner::{Runner, Work, Working};

@@ -11,8 +11,8 @@ pub const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance, last_entry";
 #[must_use]
 pub fn mint_key_columns(dialect: &Dialect) -> String {
     format!(
-        "no, id, denomination, sign_not_before, sign_not_after, coins_expiry, {}, {}, recouped, stopped_reason, \
-         retired, pruned",
+        "no, id, fingerprint, modulus_bytes, denomination, sign_not_before, sign_not_after, coins_expiry, {}, {}, \
+         recouped, stopped_reason, retired, pruned, awaits_log",
         dialect.issued, dialect.returned
     )
 }
@@ -61,6 +61,8 @@ pub fn mint_key(row: &mut Row) -> Result<StoredMintKey, SqlError> {
     Ok(StoredMintKey {
         no: row.take()?,
         id: row.take()?,
+        fingerprint: row.take()?,
+        modulus_bytes: row.take()?,
         denomination: row.take()?,
         dates: [row.take()?, row.take()?, row.take()?],
         issued: row.take()?,
@@ -69,6 +71,7 @@ pub fn mint_key(row: &mut Row) -> Result<StoredMintKey, SqlError> {
         stopped_reason: row.take()?,
         retired: row.take()?,
         pruned: row.take()?,
+        awaits_log: row.take()?,
     })
 }
 

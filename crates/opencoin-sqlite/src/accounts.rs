@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use opencoin_ledger::{Accounts, HasAccounts, LedgerError, scoped};
-use opencoin_sql::{Runner, SqlAccounts, Work};
+use opencoin_ledger::{Accounts, HasAccounts, HasLog, LedgerError, LogStore, scoped};
+use opencoin_sql::{Runner, SqlAccounts, SqlLog, Work};
 
 use crate::SqliteLedger;
 use crate::sql::{Sql, read_error};
@@ -41,5 +41,11 @@ impl Runner for SqliteLedger {
 impl HasAccounts for SqliteLedger {
     fn accounts(&self) -> Arc<dyn Accounts> {
         Arc::new(SqlAccounts(self.clone()))
+    }
+}
+
+impl HasLog for SqliteLedger {
+    fn log(&self) -> Arc<dyn LogStore> {
+        Arc::new(SqlLog(self.clone()))
     }
 }

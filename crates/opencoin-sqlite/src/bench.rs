@@ -147,7 +147,7 @@ async fn fill(
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use opencoin_ledger::{Amount, Command, Ledger, LedgerTime, MintKeyTerms};
+    use opencoin_ledger::{Amount, Ledger, LedgerTime, MintKeyTerms, register_uncertified_mint_key};
 
     use super::*;
     use crate::Mode;
@@ -195,7 +195,7 @@ mod tests {
         let [begin, end] = [0, 1].map(LedgerTime::from_unix_micros);
         let terms = MintKeyTerms::new(Amount::new(1).unwrap(), begin, end, end).unwrap();
         ledger
-            .apply(&[Command::RegisterMintKey { id, terms, at: begin }])
+            .apply(&[register_uncertified_mint_key(id, terms, begin)])
             .await
             .unwrap()[0]
             .as_ref()

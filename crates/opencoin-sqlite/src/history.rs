@@ -116,7 +116,7 @@ async fn accept(
         .await?;
     let record = [journal::Record::of_accepted_state(HistoryId::from_row(&id)?, at)];
     let mut script = Script::default();
-    save::insert_transactions(&mut script, &record, save::EntryNumbers::OfTheBooks)?;
+    save::insert_transactions(&mut script, &record, None, save::EntryNumbers::OfTheBooks)?;
     script.run(connection).await?;
     // Later records get numbers after this one.
     let sql = "UPDATE transactions SET id = ? WHERE id = (SELECT max(id) FROM transactions)";

@@ -39,9 +39,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownMintKeys, Ledger, LedgerError, MintKeyId,
-    MintKeyStatus, Moments, Outcome, Postings, Prepared, Scoped, Touches, Transaction, TransactionNo,
-    TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
+    BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownBooks, Ledger, LedgerError, MintKeyId, MintKeyStatus,
+    Moments, Outcome, Postings, Prepared, Scoped, Touches, Transaction, TransactionNo, TransactionReference,
+    UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -64,7 +64,7 @@ pub struct SqliteLedger {
     writer: Writer,
     readers: SqlitePool,
     checkpoints: Checkpoints,
-    known_mint_keys: KnownMintKeys,
+    known: KnownBooks,
     /// Keeps other processes from replacing or migrating the books. `None` if they were opened for reading.
     _lock: Option<Arc<File>>,
 }
@@ -77,7 +77,7 @@ impl Ledger for SqliteLedger {
         }
         let prepared = Prepared::batch(batch);
         let touches = Touches::of(&prepared);
-        if let Ok((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known_mint_keys) {
+        if let Ok((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known) {
             let script = post::script(&postings).map_err(Fault::into_error)?;
             match transaction::run_script(&self.writer, Task::once("post"), script).await {
                 Ok(()) => {
@@ -211,7 +211,7 @@ impl SqliteLedger {
         touches: &Touches,
     ) -> Result<Vec<Outcome>, Fault> {
         let mut view = load::view(connection, touches).await?;
-        self.known_mint_keys.remember(&view, touches);
+        self.known.remember(&view, touches);
         let outcomes = batch.iter().map(|command| decide(&mut view, command)).collect();
         let changes = view.take_changes();
         if !changes.is_empty() {

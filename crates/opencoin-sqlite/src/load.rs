@@ -25,6 +25,7 @@ pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -
     if touches.last_account || touches.last_mint_key || touches.last_payout {
         load_last_numbers(connection, &mut view).await?;
     }
+    load_log(connection, touches, &mut view).await?;
     load_records(connection, touches, &mut view).await?;
     load_waiting(connection, touches, &mut view).await?;
     load_spent(connection, touches, &mut view).await?;
@@ -36,6 +37,21 @@ async fn load_signing(connection: &mut SqliteConnection, view: &mut View) -> Res
     let query = sqlx::query_as("SELECT paused, changes FROM signing WHERE id = 1");
     let (paused, changes) = query.fetch_one(connection).await?;
     view.load_signing(stored::signing(paused, changes)?);
+    Ok(())
+}
+
+async fn load_log(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    if touches.opens_log {
+        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0)");
+        view.load_has_moved_money(query.fetch_one(&mut *connection).await?);
+    }
+    let query = sqlx::query_as("SELECT batch, halted IS NOT NULL FROM log_head WHERE id = 1");
+    let row: Option<(i32, bool)> = query.fetch_optional(connection).await?;
+    view.load_log(row.map(stored::open_log).transpose()?);
     Ok(())
 }
 
@@ -109,6 +125,13 @@ async fn load_mint_keys(
     view: &mut View,
 ) -> Result<(), Fault> {
     let columns = mint_key_columns(&DIALECT);
+    if touches.opens_log {
+        let sql = format!("SELECT {columns} FROM mint_keys");
+        let rows: Vec<SqliteRow> = sqlx::query(&sql).fetch_all(&mut *connection).await?;
+        for row in rows {
+            view.load_mint_key(MintKeyState::try_from(mint_key(&mut cells(&row)?)?)?);
+        }
+    }
     let ids: Vec<&[u8]> = touches.mint_keys.iter().map(|id| &id.as_bytes()[..]).collect();
     for ids in pieces(&ids) {
         let sql = select(&columns, "mint_keys", "id", ids.len());
@@ -139,11 +162,11 @@ async fn load_records(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
-    type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64);
+    type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64, Option<i32>);
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
     for references in pieces(&references) {
         let sql = select(
-            "id, kind, reference, content, amount",
+            "id, kind, reference, content, amount, log_batch",
             "transactions",
             "reference",
             references.len(),
@@ -152,10 +175,10 @@ async fn load_records(
             .iter()
             .fold(sqlx::query_as(&sql), |query, reference| query.bind(*reference));
         let rows: Vec<Columns> = query.fetch_all(&mut *connection).await?;
-        for (id, kind, reference, content, amount) in rows {
+        for (id, kind, reference, content, amount, log_batch) in rows {
             view.load_record(
                 ReferenceKey::from_bytes(reference),
-                stored::recorded(id, kind, content, amount)?,
+                stored::recorded(id, kind, content, amount, log_batch)?,
             );
         }
     }
@@ -229,11 +252,11 @@ async fn load_recouped(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
-    let sql = "SELECT mint_key_no, blind_digest, spent_digest FROM recouped WHERE mint_key_no = ?1 AND blind_digest = ?2
-        UNION SELECT mint_key_no, blind_digest, spent_digest FROM recouped WHERE mint_key_no = ?1 AND spent_digest = ?3";
+    let sql = "SELECT mint_key_no, issued_digest, spent_digest FROM recouped WHERE mint_key_no = ?1 AND issued_digest = ?2
+        UNION SELECT mint_key_no, issued_digest, spent_digest FROM recouped WHERE mint_key_no = ?1 AND spent_digest = ?3";
     for RevokedBlind {
         mint_key,
-        blind,
+        issued_digest,
         spent_digest,
     } in &touches.revoked
     {
@@ -242,7 +265,7 @@ async fn load_recouped(
         };
         let query = sqlx::query_as(sql)
             .bind(no.get())
-            .bind(&blind.as_bytes()[..])
+            .bind(&issued_digest.as_bytes()[..])
             .bind(&spent_digest.as_bytes()[..]);
         let rows: Vec<(i32, Vec<u8>, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
         for (no, digest, hash) in rows {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencoin_ledger::{KnownMintKeys, LedgerError};
+use opencoin_ledger::{KnownBooks, LedgerError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqlitePool};
 
@@ -89,7 +89,7 @@ impl SqliteLedger {
             writer,
             readers,
             checkpoints: Checkpoints::new(checkpointer),
-            known_mint_keys: KnownMintKeys::default(),
+            known: KnownBooks::default(),
             _lock: lock,
         })
     }
@@ -110,7 +110,7 @@ impl SqliteLedger {
             writer: Writer::new((*readers.connect_options()).clone()),
             checkpoints: Checkpoints::new(readers.clone()),
             readers,
-            known_mint_keys: KnownMintKeys::default(),
+            known: KnownBooks::default(),
             _lock: None,
         })
     }

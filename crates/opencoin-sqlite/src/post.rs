@@ -3,11 +3,11 @@
 //! script, from its `BEGIN` to its `COMMIT`.
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::{Amount, Postings};
+use opencoin_ledger::{Amount, LogBatchNo, Postings, stored};
 
 use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
-use crate::save::{EntryNumbers, counter, insert_transactions};
+use crate::save::{EntryNumbers, counter, insert_pending, insert_transactions, pending_at};
 use crate::script::Script;
 
 /// The whole transaction.
@@ -21,16 +21,31 @@ pub(crate) fn script(postings: &Postings) -> Result<Script<'_>, Fault> {
         script.require("NOT (SELECT paused FROM signing WHERE id = 1)", 0);
         require_none_waits(&mut script, postings)?;
     }
+    require_open_batch(&mut script, postings.log_batch)?;
     update_accounts(&mut script, postings)?;
     update_mint_keys(&mut script, postings)?;
     insert_transactions(
         &mut script,
         &postings.journal,
+        postings.log_batch,
         EntryNumbers::UpTo(&postings.accounts),
     )?;
     insert_spent(&mut script, postings)?;
+    insert_pending(&mut script, &postings.pending, pending_at(&postings.journal))?;
     script.add("COMMIT", 0);
     Ok(script)
+}
+
+/// Adds the condition that this batch of the log is open, or that there is no log.
+fn require_open_batch(script: &mut Script<'_>, batch: Option<LogBatchNo>) -> Result<(), Fault> {
+    match batch {
+        Some(batch) => {
+            script.require("(SELECT batch FROM log_head WHERE halted IS NULL) = ?", 1);
+            script.bind(stored::log_batch_column(batch))?;
+        }
+        None => script.require("NOT EXISTS (SELECT 1 FROM log_head)", 0),
+    }
+    Ok(())
 }
 
 /// Adds the condition that none of the batch's mints is a waiting mint. Usually there are none at all.
@@ -80,7 +95,7 @@ fn update_mint_keys<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Resu
             UPDATE mint_keys SET issued = mint_keys.issued + posting.issued, returned = mint_keys.returned + posting.returned
             FROM posting
             WHERE mint_keys.no = posting.no AND mint_keys.id = posting.id AND stopped_reason IS NULL AND NOT pruned
-                AND (posting.issued = 0 OR NOT retired)
+                AND (posting.issued = 0 OR NOT retired AND NOT awaits_log)
                 AND posting.returned <= mint_keys.issued - mint_keys.returned AND mint_keys.issued <= ? - posting.issued",
             placeholders(padded.len(), 4)
         );
@@ -100,13 +115,14 @@ fn update_mint_keys<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Resu
 fn insert_spent<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Result<(), Fault> {
     for (coins, padded) in padded_pieces(&postings.spent) {
         let sql = format!(
-            "INSERT INTO spent (mint_key_no, spent_digest) VALUES {} ON CONFLICT (mint_key_no, spent_digest) DO NOTHING",
-            placeholders(padded.len(), 2)
+            "INSERT INTO spent (mint_key_no, spent_digest, log_batch) VALUES {} ON CONFLICT (mint_key_no, spent_digest) DO NOTHING",
+            placeholders(padded.len(), 3)
         );
-        script.add(&sql, 2 * padded.len());
+        script.add(&sql, 3 * padded.len());
         for (no, digest) in padded {
             script.bind(no.get())?;
             script.bind(&digest.as_bytes()[..])?;
+            script.bind(postings.log_batch.map(stored::log_batch_column))?;
         }
         script.require_changes(coins.len())?;
     }

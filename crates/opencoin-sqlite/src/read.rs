@@ -11,15 +11,15 @@ pub(crate) async fn transaction(
     connection: &mut SqliteConnection,
     reference: &TransactionReference,
 ) -> Result<Option<Transaction>, LedgerError> {
-    type Columns = (i64, i16, i64, Option<Vec<u8>>, Option<Vec<u8>>, bool);
+    type Columns = (i64, i16, i64, Option<Vec<u8>>, Option<i32>, Option<Vec<u8>>, bool);
     let key = ReferenceKey::of_transaction(reference);
-    let sql = "SELECT id, kind, applied_at, issued, blinds.blinds, (SELECT paused FROM signing WHERE id = 1)
+    let sql = "SELECT id, kind, applied_at, issued, log_batch, blinds.blinds, (SELECT paused FROM signing WHERE id = 1)
         FROM transactions LEFT JOIN blinds ON blinds.reference = transactions.reference WHERE transactions.reference = ?";
     let query = sqlx::query_as(sql)
         .bind(key.as_bytes())
         .fetch_optional(&mut *connection)
         .await;
-    let Some((id, kind, applied_at, issued, blinds, signing_paused)): Option<Columns> =
+    let Some((id, kind, applied_at, issued, log_batch, blinds, signing_paused)): Option<Columns> =
         query.map_err(|error| ledger_error(&error))?
     else {
         return Ok(None);
@@ -36,6 +36,7 @@ pub(crate) async fn transaction(
         kind,
         applied_at,
         issued,
+        log_batch,
         blinds,
         signing_paused,
         stopped,

@@ -2,10 +2,15 @@
 //! that unexpectedly exists or is missing is an error and not a race.
 
 use opencoin_ledger::journal::{Record, ReferenceKey};
+use opencoin_ledger::log::PendingLeaves;
 use opencoin_ledger::view::{
-    Balance, Changes, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing, WaitingState,
+    Balance, Changes, LogOpening, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing,
+    WaitingState,
 };
-use opencoin_ledger::{AccountId, AccountPosting, EntryNo, LedgerError, LedgerTime, Settlement, SpentDigest};
+use opencoin_ledger::{
+    AccountId, AccountPosting, EntryNo, LedgerError, LedgerTime, LogBatchNo, Settlement, SpentDigest, stored,
+};
+use opencoin_log::hash::Hash;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteQueryResult;
 
@@ -28,11 +33,18 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         registered,
         mint_keys,
         signing,
+        log_opening,
+        log_batch,
+        pending,
     } = changes;
+    if let Some(opening) = log_opening {
+        open_log(connection, &opening).await?;
+    }
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
     let mut script = Script::default();
-    insert_transactions(&mut script, &journal, EntryNumbers::OfTheBooks)?;
+    insert_transactions(&mut script, &journal, log_batch, EntryNumbers::OfTheBooks)?;
+    insert_pending(&mut script, &pending, pending_at(&journal))?;
     match script.run(connection).await {
         Err(Fault::Contradiction) => {
             let reason = "a reference exists that this transaction looked for and did not find";
@@ -45,7 +57,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     insert_waiting(connection, &waiting).await?;
     extend_waiting(connection, &extended).await?;
     delete_waiting(connection, &waited).await?;
-    insert_spent(connection, &spent).await?;
+    insert_spent(connection, &spent, log_batch).await?;
     insert_recouped(connection, &recouped).await?;
     update_accounts(connection, &balances).await?;
     update_mint_keys(connection, &mint_keys).await?;
@@ -73,8 +85,8 @@ async fn insert_accounts(connection: &mut SqliteConnection, opened: &[Opened]) -
 async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     let sql = "INSERT INTO mint_keys
             (no, id, denomination, sign_not_before, sign_not_after, coins_expiry, issued, returned, recouped, stopped_reason,
-            retired, pruned)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            retired, pruned, fingerprint, modulus_bytes, awaits_log)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     for key in keys {
         let query = sqlx::query(sql)
             .bind(key.no.get())
@@ -88,7 +100,10 @@ async fn insert_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
             .bind(counter(key.recouped)?)
             .bind(key.stopped.as_ref().map(|reason| reason.as_str()))
             .bind(key.retired)
-            .bind(key.pruned);
+            .bind(key.pruned)
+            .bind(&key.identity.fingerprint().as_bytes()[..])
+            .bind(i32::from(key.identity.modulus_bytes()))
+            .bind(key.awaits_log);
         query.execute(&mut *connection).await?;
     }
     Ok(())
@@ -136,21 +151,22 @@ impl EntryNumbers<'_> {
 pub(crate) fn insert_transactions<'q>(
     script: &mut Script<'q>,
     records: &'q [Record],
+    log_batch: Option<LogBatchNo>,
     numbers: EntryNumbers<'_>,
 ) -> Result<(), Fault> {
     let (debit_entry, credit_entry) = (numbers.expression("debit"), numbers.expression("credit"));
     for (records, padded) in padded_pieces(records) {
         let sql = format!(
             "WITH record (kind, reference, content, debit_account, debit_entry, credit_account, credit_entry, amount,
-                applied_at, issued, label) AS (VALUES {})
+                applied_at, issued, label, log_batch) AS (VALUES {})
             INSERT INTO transactions (kind, reference, content, debit_account, debit_entry, credit_account, credit_entry,
-                amount, applied_at, issued, label)
+                amount, applied_at, issued, label, log_batch)
             SELECT kind, reference, content, debit_account, {debit_entry}, credit_account, {credit_entry}, amount,
-                applied_at, issued, label
+                applied_at, issued, label, log_batch
             FROM record WHERE true ON CONFLICT (reference) DO NOTHING",
-            placeholders(padded.len(), 11)
+            placeholders(padded.len(), 12)
         );
-        script.add(&sql, 11 * padded.len());
+        script.add(&sql, 12 * padded.len());
         for record in padded {
             script.bind(record.kind.code())?;
             script.bind(record.reference.as_bytes())?;
@@ -163,6 +179,8 @@ pub(crate) fn insert_transactions<'q>(
             script.bind(record.at.unix_micros())?;
             script.bind(record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()))?;
             script.bind(record.label.as_ref().map(|label| label.as_str()))?;
+            let batch = log_batch.filter(|_| record.kind.has_coins());
+            script.bind(batch.map(stored::log_batch_column))?;
         }
         script.require_changes(records.len())?;
     }
@@ -287,14 +305,16 @@ async fn delete_waiting(connection: &mut SqliteConnection, references: &[Referen
 async fn insert_spent(
     connection: &mut SqliteConnection,
     coins: &[(MintKeyNo, SpentDigest)],
+    log_batch: Option<LogBatchNo>,
 ) -> Result<(), Fault> {
+    let log_batch = log_batch.map(stored::log_batch_column);
     for coins in pieces(coins) {
         let sql = format!(
-            "INSERT INTO spent (mint_key_no, spent_digest) VALUES {}",
-            placeholders(coins.len(), 2)
+            "INSERT INTO spent (mint_key_no, spent_digest, log_batch) VALUES {}",
+            placeholders(coins.len(), 3)
         );
         let query = coins.iter().fold(sqlx::query(&sql), |query, (no, hash)| {
-            query.bind(no.get()).bind(&hash.as_bytes()[..])
+            query.bind(no.get()).bind(&hash.as_bytes()[..]).bind(log_batch)
         });
         query.execute(&mut *connection).await?;
     }
@@ -304,9 +324,9 @@ async fn insert_spent(
 async fn insert_recouped(connection: &mut SqliteConnection, rows: &[Recouped]) -> Result<(), Fault> {
     for row in rows {
         let query =
-            sqlx::query("INSERT INTO recouped (mint_key_no, blind_digest, spent_digest) VALUES (?, ?, ?)")
+            sqlx::query("INSERT INTO recouped (mint_key_no, issued_digest, spent_digest) VALUES (?, ?, ?)")
                 .bind(row.mint_key.get())
-                .bind(&row.blind.as_bytes()[..])
+                .bind(&row.issued_digest.as_bytes()[..])
                 .bind(&row.spent_digest.as_bytes()[..]);
         query.execute(&mut *connection).await?;
     }
@@ -337,7 +357,7 @@ async fn update_accounts(connection: &mut SqliteConnection, balances: &[Balance]
 
 async fn update_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyState]) -> Result<(), Fault> {
     for key in keys {
-        let sql = "UPDATE mint_keys SET issued = ?, returned = ?, recouped = ?, stopped_reason = ?, retired = ?, pruned = ? WHERE no = ?";
+        let sql = "UPDATE mint_keys SET issued = ?, returned = ?, recouped = ?, stopped_reason = ?, retired = ?, pruned = ?, awaits_log = ? WHERE no = ?";
         let query = sqlx::query(sql)
             .bind(counter(key.issued)?)
             .bind(counter(key.returned)?)
@@ -345,8 +365,61 @@ async fn update_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
             .bind(key.stopped.as_ref().map(|reason| reason.as_str()))
             .bind(key.retired)
             .bind(key.pruned)
+            .bind(key.awaits_log)
             .bind(key.no.get());
         all_or_vanished(&query.execute(&mut *connection).await?, 1, "mint_keys")?;
+    }
+    Ok(())
+}
+
+/// When the commit that adds to the log was decided.
+pub(crate) fn pending_at(journal: &[Record]) -> i64 {
+    let at = journal.iter().map(|record| record.at.unix_micros()).max();
+    at.unwrap_or_default()
+}
+
+/// Adds a statement that stores what waits for the log, if anything does.
+pub(crate) fn insert_pending<'q>(
+    script: &mut Script<'q>,
+    pending: &'q PendingLeaves,
+    at: i64,
+) -> Result<(), Fault> {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let sql = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+        VALUES (?, ?, ?, ?, ?, ?, ?)";
+    script.add(sql, 7);
+    script.bind(at)?;
+    script.bind(&pending.coins[..])?;
+    script.bind(&pending.others[..])?;
+    for total in pending.totals.columns() {
+        script.bind(total)?;
+    }
+    Ok(())
+}
+
+async fn open_log(connection: &mut SqliteConnection, opening: &LogOpening) -> Result<(), Fault> {
+    let [accounts, paid_in, paid_out, recouped] = opening.totals.columns();
+    let sql = "INSERT INTO log_head
+            (id, batch, size, root, previous, time_s, accounts, paid_in, paid_out, recouped, began_late)
+        VALUES (1, ?, 0, ?, NULL, 0, ?, ?, ?, ?, ?)";
+    let query = sqlx::query(sql)
+        .bind(stored::log_batch_column(LogBatchNo::FIRST))
+        .bind(&Hash::EMPTY_TREE.as_bytes()[..])
+        .bind(accounts)
+        .bind(paid_in)
+        .bind(paid_out)
+        .bind(recouped)
+        .bind(opening.began_late);
+    query.execute(&mut *connection).await?;
+    for (no, issued, spent) in &opening.counts {
+        let sql = "INSERT INTO log_keys (key_no, issued, spent, signing_closed, coins_closed) VALUES (?, ?, ?, 0, 0)";
+        let query = sqlx::query(sql)
+            .bind(no.get())
+            .bind(counter(*issued)?)
+            .bind(counter(*spent)?);
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

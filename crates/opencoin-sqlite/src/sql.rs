@@ -13,6 +13,7 @@ use crate::fault::{Fault, ledger_error};
 pub(crate) static DIALECT: Dialect = Dialect {
     for_update: "",
     greatest: "max",
+    byte_length: "length",
     by_bytes: "COLLATE BINARY",
     is_distributed: false,
     issued: "issued",

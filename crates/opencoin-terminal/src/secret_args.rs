@@ -29,6 +29,16 @@ const MASTER_PASSPHRASE: Secret = Secret {
     flag: "--master-passphrase-file",
     variable: "OPENCOIN_MASTER_PASSPHRASE",
 };
+const LOG_PASSPHRASE: Secret = Secret {
+    name: "passphrase of the keys of the public log",
+    flag: "--log-passphrase-file",
+    variable: "OPENCOIN_LOG_PASSPHRASE",
+};
+const WITNESS_PASSPHRASE: Secret = Secret {
+    name: "passphrase of the witness's keys",
+    flag: "--passphrase-file",
+    variable: "OPENCOIN_WITNESS_PASSPHRASE",
+};
 const PASSWORD: Secret = Secret {
     name: "password of the account",
     flag: "--password-file",
@@ -87,6 +97,25 @@ pub struct MasterSecretArgs {
     /// passphrase of the private mint keys, else a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_MASTER_PASSPHRASE_FILE")]
     master_passphrase_file: Option<PathBuf>,
+}
+
+/// The passphrase of the keys of the public log.
+#[derive(Debug, Clone, Args)]
+pub struct LogSecretArgs {
+    /// A file that holds the passphrase of the keys of the public log. Without it: `OPENCOIN_LOG_PASSPHRASE`, a systemd
+    /// credential `opencoin-log-passphrase`, else the passphrase of the private mint keys or the PIN of their token, else
+    /// a prompt.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_LOG_PASSPHRASE_FILE")]
+    log_passphrase_file: Option<PathBuf>,
+}
+
+/// The passphrase of a witness's keys.
+#[derive(Debug, Clone, Args)]
+pub struct WitnessSecretArgs {
+    /// A file that holds the passphrase of the witness's keys. Without it: `OPENCOIN_WITNESS_PASSPHRASE`, a systemd
+    /// credential `opencoin-witness-passphrase`, or a prompt.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_WITNESS_PASSPHRASE_FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 /// The password of an account.
@@ -164,6 +193,45 @@ impl MasterSecretArgs {
             (None, Some(keys)) => KEY_PASSPHRASE.given(keys.passphrase_file.as_deref()),
             (own, _) => Ok(own),
         }
+    }
+}
+
+impl LogSecretArgs {
+    /// Reads the passphrase of existing keys. Where none is given for them, uses the secret of the private mint keys in
+    /// `keys`, then a prompt.
+    pub fn passphrase(&self, keys: &KeySecretArgs) -> Result<Passphrase> {
+        match self.given(keys)? {
+            Some(passphrase) => Ok(passphrase),
+            None => LOG_PASSPHRASE.ask(),
+        }
+    }
+
+    /// The passphrase that was given for these keys alone, if one was.
+    pub fn own(&self) -> Result<Option<Passphrase>> {
+        LOG_PASSPHRASE.given(self.log_passphrase_file.as_deref())
+    }
+
+    /// The passphrase or PIN that [`Self::passphrase`] uses without a prompt, if one was given.
+    pub fn given(&self, keys: &KeySecretArgs) -> Result<Option<Passphrase>> {
+        if let Some(own) = self.own()? {
+            return Ok(Some(own));
+        }
+        match KEY_PASSPHRASE.given(keys.passphrase_file.as_deref())? {
+            Some(passphrase) => Ok(Some(passphrase)),
+            None => PIN.given(keys.pin.pin_file.as_deref()),
+        }
+    }
+}
+
+impl WitnessSecretArgs {
+    /// Reads the passphrase of existing keys.
+    pub fn passphrase(&self) -> Result<Passphrase> {
+        WITNESS_PASSPHRASE.read(self.passphrase_file.as_deref())
+    }
+
+    /// Reads the passphrase for new keys. A prompt asks twice.
+    pub fn new_passphrase(&self) -> Result<Passphrase> {
+        WITNESS_PASSPHRASE.read_new(self.passphrase_file.as_deref())
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::postgres::{EphemeralPostgres, TestDatabase, free_port};
+use crate::ports::free_port;
+use crate::postgres::{EphemeralPostgres, TestDatabase};
 use crate::postgres_proxy::PostgresProxy;
 
 /// Names the folder with `initdb` and `postgres` of a PostgreSQL that has Citus. No Linux distribution has one.

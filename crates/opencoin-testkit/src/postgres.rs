@@ -10,7 +10,6 @@
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +18,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor, PgConnection};
+
+use crate::ports::free_port;
 
 /// The environment variable with the URL of the server to use. The URL names a maintenance database and a user
 /// who may create databases.
@@ -209,12 +210,6 @@ impl Drop for EphemeralPostgres {
             );
         }
     }
-}
-
-/// An unused TCP port.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }
 
 /// Copies certificate and key to files that the server's user may read, and returns the server's arguments.

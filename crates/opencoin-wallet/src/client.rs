@@ -135,7 +135,8 @@ fn redirected(url: &str, answer: &HttpAnswer) -> String {
     )
 }
 
-fn urls(services: &[WeightedUrl], path: &str) -> impl Iterator<Item = String> {
+/// Returns the URL of a path at each service, the lowest weight first.
+pub(crate) fn urls(services: &[WeightedUrl], path: &str) -> impl Iterator<Item = String> {
     let mut services: Vec<&WeightedUrl> = services.iter().collect();
     services.sort_by_key(|service| service.0);
     services

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::{
     CertificateError, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
 };
-use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
+use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload, WeightedUrl};
 
 use crate::clock::CLOCK_DIFFERENCE_MAX;
 use crate::event::{Blinded, BlindingSecret, CoinId, Given};
@@ -86,6 +86,13 @@ impl Currency {
             revoked: BTreeMap::new(),
             coins: BTreeMap::new(),
         }
+    }
+
+    /// Returns the services for documents, with the user's URL first.
+    pub(crate) fn info_services(&self) -> Vec<WeightedUrl> {
+        let mut services = vec![WeightedUrl(i64::MIN, self.url.clone())];
+        services.extend(self.cddc.cdd().info_service.iter().cloned());
+        services
     }
 
     /// Verifies documents and adds them.

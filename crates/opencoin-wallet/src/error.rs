@@ -8,6 +8,7 @@ use crate::client::ExchangeError;
 use crate::coin_fault::LeftOut;
 use crate::journal::JournalError;
 use crate::network::NoAnswer;
+use crate::public_log::LogError;
 use crate::tokenizing::NotRepresentable;
 
 /// Why an operation of the wallet failed. In every case the money is unchanged, or the request is kept and
@@ -26,6 +27,9 @@ pub enum WalletError {
     /// The network cannot be used.
     #[error(transparent)]
     Network(#[from] NoAnswer),
+    /// The public log, or a promise about it, is not as it must be.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The issuer's documents do not verify.
     #[error("the issuer's documents do not verify: {0}")]
     Certificate(#[from] CertificateError),

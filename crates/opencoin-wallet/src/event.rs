@@ -9,6 +9,7 @@ use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
 use serde::{Deserialize, Serialize};
 
 use crate::holder::Holder;
+use crate::public_log::memory::LogEvent;
 use crate::secret::Secret;
 
 /// The number of an operation or send in its wallet.
@@ -72,6 +73,8 @@ pub(crate) enum Event {
     Sent { send: Box<Send> },
     /// All coins of a send were spent by others.
     Taken { send: OperationId, at: DateTime<Utc> },
+    /// The wallet has learned something about the currency's public log.
+    Log { currency: BigInt, log: Box<LogEvent> },
 }
 
 /// A revoked mint key, whose coins the issuer no longer accepts.

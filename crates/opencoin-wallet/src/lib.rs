@@ -7,6 +7,9 @@
 //! verified, and a disk write for each event. A server runs them on a separate thread
 //! (`tokio::task::spawn_blocking` with `block_on` of a runtime's handle). Dropping a future is like a crash
 //! at that point: [`Wallet::resume`] finishes the request.
+//!
+//! If the currency's description names a public log, the wallet checks it: mint keys before their first use, a promise
+//! for every accepted request, and with [`Wallet::check_log`] that the promises were kept.
 
 pub mod account;
 mod bearer;
@@ -20,6 +23,7 @@ mod file_error;
 mod holder;
 mod journal;
 mod network;
+mod public_log;
 mod secret;
 mod state;
 mod tokenizing;
@@ -34,10 +38,14 @@ pub use error::WalletError;
 pub use file_error::FileError;
 pub use journal::JournalError;
 pub use network::{Authorities, AuthoritiesError, HttpAnswer, NoAnswer};
+pub use public_log::LogError;
+pub use public_log::evidence::{
+    CheckedEvidence, EVIDENCE_BYTES_MAX, Evidence, EvidenceError, check_evidence,
+};
 pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
 pub use transport::{HttpTransport, Transport};
 pub use wallet::{
-    Abandoned, Balance, Done, HistoryEntry, ITEMS_MAX, OnProgress, Randomness, Received, Recouped, Sent,
-    Wallet,
+    Abandoned, Balance, Done, HistoryEntry, ITEMS_MAX, LogStatus, OnProgress, Randomness, Received, Recouped,
+    SeenLog, Sent, ShownFault, Wallet,
 };

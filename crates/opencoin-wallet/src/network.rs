@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use opencoin_api::COINS_HEADER;
+use opencoin_log::promise::PROMISE_HEADER;
 use opencoin_text::printable;
 use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
@@ -102,6 +103,8 @@ pub struct HttpAnswer {
     pub error_word: Option<String>,
     /// The indices of the coins that were refused (`OpenCoin-Coins`).
     pub coins: Option<String>,
+    /// The issuer's promise that the request will be in the public log (`OpenCoin-Log-Promise`).
+    pub log_promise: Option<String>,
     /// The server's time (`Date`).
     pub date: Option<DateTime<Utc>>,
     /// The target of a redirect (`Location`).
@@ -225,8 +228,22 @@ pub(crate) async fn send(url: &str, request: RequestBuilder) -> Result<Response,
     })
 }
 
+/// Sends one request for a file that anybody may read, and reads at most `bytes_max` of it.
+pub(crate) async fn download(
+    url: &str,
+    request: RequestBuilder,
+    bytes_max: usize,
+) -> Result<HttpAnswer, NoAnswer> {
+    let response = send(url, request.timeout(ANSWER_DURATION_MAX)).await?;
+    read_at_most(url, response, bytes_max).await
+}
+
 /// Reads the whole answer. Fails if the connection breaks or the body has more than [`ANSWER_BYTES_MAX`].
-pub(crate) async fn read_answer(url: &str, mut response: Response) -> Result<HttpAnswer, NoAnswer> {
+pub(crate) async fn read_answer(url: &str, response: Response) -> Result<HttpAnswer, NoAnswer> {
+    read_at_most(url, response, ANSWER_BYTES_MAX).await
+}
+
+async fn read_at_most(url: &str, mut response: Response, bytes_max: usize) -> Result<HttpAnswer, NoAnswer> {
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
     let no_answer = |reason: String| NoAnswer {
         url: url.to_owned(),
@@ -239,6 +256,7 @@ pub(crate) async fn read_answer(url: &str, mut response: Response) -> Result<Htt
         status: response.status().as_u16(),
         error_word: header(ERROR_HEADER),
         coins: header(COINS_HEADER),
+        log_promise: header(PROMISE_HEADER),
         date: date.map(|date| date.to_utc()),
         location: header(LOCATION.as_str()),
         retry_after: retry_after.map(Duration::from_secs),
@@ -249,12 +267,10 @@ pub(crate) async fn read_answer(url: &str, mut response: Response) -> Result<Htt
         .await
         .map_err(|error| no_answer(reason(&error)))?
     {
-        answer.body.extend_from_slice(&chunk);
-        if answer.body.len() > ANSWER_BYTES_MAX {
-            return Err(no_answer(format!(
-                "the answer has more than {ANSWER_BYTES_MAX} bytes"
-            )));
+        if answer.body.len() + chunk.len() > bytes_max {
+            return Err(no_answer(format!("the answer has more than {bytes_max} bytes")));
         }
+        answer.body.extend_from_slice(&chunk);
     }
     Ok(answer)
 }

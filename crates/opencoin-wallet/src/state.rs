@@ -7,6 +7,7 @@ use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
 
 use crate::currency::{CoinPlace, Currency, Origin};
 use crate::event::{CoinId, Event, Kind, Operation, OperationId, RevokedKey, Send};
+use crate::public_log::memory::LogMemory;
 use crate::secret::Secret;
 
 /// The status of an operation or a send.
@@ -38,6 +39,8 @@ pub(crate) struct State {
     pub(crate) currencies: BTreeMap<BigInt, Currency>,
     pub(crate) operations: BTreeMap<OperationId, Tracked<Operation>>,
     pub(crate) sends: BTreeMap<OperationId, Tracked<Send>>,
+    /// The public logs, by currency.
+    pub(crate) logs: BTreeMap<BigInt, LogMemory>,
 }
 
 impl State {
@@ -90,6 +93,7 @@ impl State {
             Event::Abandoned { operation, .. } => self.abandon(operation),
             Event::Sent { send } => self.send(*send),
             Event::Taken { send, .. } => self.taken(send),
+            Event::Log { currency, log } => self.logs.entry(currency).or_default().apply(*log),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The wallet's connection to an issuer: HTTP, or a test double.
 //!
 //! Requests with an account's token and requests without one use different connections. A renew that shared
-//! the connection of a redeem would tell the issuer whose coins it renews.
+//! the connection of a redeem would tell the issuer whose coins it renews. Files of the public log have a connection of
+//! their own too, so that a look at the log is not tied to a request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +26,12 @@ pub trait Transport: Send + Sync {
         token: Option<&Secret>,
         body: Option<&str>,
     ) -> Result<HttpAnswer, NoAnswer>;
+
+    /// Gets a file that anybody may read, once and without following redirects. Its body has at most `bytes_max`.
+    ///
+    /// # Errors
+    /// No answer arrived, or a longer one.
+    async fn download(&self, url: &str, bytes_max: usize) -> Result<HttpAnswer, NoAnswer>;
 }
 
 /// Sends requests over HTTP, with TLS if the URL says so.
@@ -34,6 +41,8 @@ pub struct HttpTransport {
     of_account: reqwest::Client,
     /// For requests that do not.
     anonymous: reqwest::Client,
+    /// For files that anybody may read.
+    of_files: reqwest::Client,
 }
 
 impl HttpTransport {
@@ -52,6 +61,7 @@ impl HttpTransport {
         Ok(Self {
             of_account: client()?,
             anonymous: client()?,
+            of_files: client()?,
         })
     }
 }
@@ -81,6 +91,10 @@ impl Transport for HttpTransport {
         // The wallet itself repeats requests whose outcome is unknown, after a restart too.
         network::exchange(url, Repeat::Never, request).await.answer
     }
+
+    async fn download(&self, url: &str, bytes_max: usize) -> Result<HttpAnswer, NoAnswer> {
+        network::download(url, self.of_files.get(url), bytes_max).await
+    }
 }
 
 /// A transport that measures the difference between the issuer's clock and the wallet's.
@@ -98,6 +112,11 @@ impl ClockedTransport {
             clock,
             difference: Mutex::default(),
         }
+    }
+
+    /// Returns what sends the requests, for files whose dates do not matter.
+    pub(crate) fn inner(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.inner)
     }
 
     /// Returns the issuer's time minus the wallet's; `None` before the first answer.
@@ -121,7 +140,14 @@ impl Transport for ClockedTransport {
         }
         Ok(answer)
     }
+
+    async fn download(&self, url: &str, bytes_max: usize) -> Result<HttpAnswer, NoAnswer> {
+        self.inner.download(url, bytes_max).await
+    }
 }
+
+/// Why [`NoTransport`] sends nothing.
+const READ_ONLY: &str = "the wallet was opened to be read only";
 
 /// The transport of a wallet that was opened to be read: every request fails.
 pub(crate) struct NoTransport;
@@ -131,7 +157,15 @@ impl Transport for NoTransport {
     async fn send(&self, url: &str, _: Option<&Secret>, _: Option<&str>) -> Result<HttpAnswer, NoAnswer> {
         Err(NoAnswer {
             url: url.to_owned(),
-            reason: "the wallet was opened to be read only".to_owned(),
+            reason: READ_ONLY.to_owned(),
+            was_sent: false,
+        })
+    }
+
+    async fn download(&self, url: &str, _: usize) -> Result<HttpAnswer, NoAnswer> {
+        Err(NoAnswer {
+            url: url.to_owned(),
+            reason: READ_ONLY.to_owned(),
             was_sent: false,
         })
     }

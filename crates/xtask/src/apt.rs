@@ -1,5 +1,5 @@
 //! Installs what the tests need on Debian, Ubuntu and similar systems: PostgreSQL, SoftHSM for hardware tokens, the
-//! servers for which `deploy/` has settings.
+//! servers for which `deploy/` has settings, Go and its packages for transparency logs.
 //!
 //! Debian starts a server when its package is installed. The tests start their own servers, so a program
 //! `policy-rc.d` forbids it meanwhile, unless the system has one already.
@@ -10,8 +10,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use opencoin_testkit::{postgres, softhsm};
+use anyhow::{Error, Result, ensure};
+use opencoin_testkit::{log_peers, postgres, softhsm};
 use rustix::process::geteuid;
 use tokio::process::Command;
 
@@ -63,7 +63,7 @@ pub(crate) const POSTGRES: Package = package(
 pub(crate) const PYTHON_PATH: &str = "/usr/bin/python3";
 
 /// The packages besides PostgreSQL, which the caller may have elsewhere.
-pub(crate) const OTHERS: [Package; 8] = [
+pub(crate) const OTHERS: [Package; 11] = [
     package(
         "SoftHSM",
         "softhsm2",
@@ -93,7 +93,26 @@ pub(crate) const OTHERS: [Package; 8] = [
         "install systemd",
     ),
     package("man", "man-db", || is_in_path("man"), "install man"),
-    // Creates the environment of `schemas`.
+    // Builds the verifier of `log_peers`.
+    package("Go", "golang-go", || is_in_path("go"), "install Go"),
+    package(
+        "Go's package golang.org/x/mod",
+        "golang-golang-x-mod-dev",
+        || {
+            Path::new(log_peers::GO_PATH)
+                .join("src/golang.org/x/mod/sumdb/tlog")
+                .is_dir()
+        },
+        "install the source of golang.org/x/mod below /usr/share/gocode/src",
+    ),
+    // Signs for one of the witnesses of `log_peers`.
+    package(
+        "OpenSSH's agent",
+        "openssh-client",
+        || ["ssh-agent", "ssh-add", "ssh-keygen"].iter().all(is_in_path),
+        "install OpenSSH so that ssh-agent, ssh-add and ssh-keygen are in PATH",
+    ),
+    // Creates the environments of `python`.
     package(
         "Python with venv",
         "python3-venv",
@@ -123,13 +142,21 @@ pub(crate) async fn ensure(steps: &mut Steps, packages: &[&Package]) -> Result<(
         may_install,
         "{names}: not found, and installing it takes root or sudo: {by_hand}"
     );
-    run(steps, "package lists", &["update"], &by_hand).await?;
+    let or_by_hand = |error: Error| {
+        if error.is::<Interrupted>() {
+            error
+        } else {
+            error.context(by_hand.clone())
+        }
+    };
+    update(steps).await.map_err(or_by_hand)?;
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
     arguments.extend(missing.iter().map(|package| package.apt_name));
     let policy = NoStarts::begin(steps).await?;
-    let installed = run(steps, &format!("installation of {names}"), &arguments, &by_hand).await;
+    let heading = format!("installation of {names}");
+    let installed = persist(steps, &heading, || apt_get(&arguments)).await;
     policy.end(steps).await?;
-    installed?;
+    installed.map_err(or_by_hand)?;
     for package in missing {
         ensure!(
             (package.is_there)(),
@@ -185,13 +212,18 @@ fn join(packages: &[&Package], between: &str, text: impl Fn(&Package) -> String)
         .join(between)
 }
 
-async fn run(steps: &mut Steps, heading: &str, arguments: &[&str], by_hand: &str) -> Result<()> {
+/// Reads the lists of the packages that the system's mirrors have.
+pub(crate) async fn update(steps: &mut Steps) -> Result<()> {
+    persist(steps, "package lists", || apt_get(&["update"])).await
+}
+
+/// Runs a command, and runs it again when it fails, because a mirror may fail or another program hold a lock.
+pub(crate) async fn persist(steps: &mut Steps, heading: &str, command: impl Fn() -> Command) -> Result<()> {
     let mut attempt = 1;
     loop {
-        match steps.run(heading, &mut apt_get(arguments)).await {
+        match steps.run(heading, &mut command()).await {
             Ok(()) => return Ok(()),
-            Err(error) if error.is::<Interrupted>() => return Err(error),
-            Err(error) if attempt == TRIES => return Err(error.context(by_hand.to_owned())),
+            Err(error) if error.is::<Interrupted>() || attempt == TRIES => return Err(error),
             Err(error) => println!("{error:#}; trying again in {} s", PAUSE.as_secs()),
         }
         steps.pause(PAUSE).await?;
@@ -217,7 +249,7 @@ pub(crate) fn as_root(program: &str) -> Command {
     command
 }
 
-fn is_in_path(program: impl AsRef<OsStr>) -> bool {
+pub(crate) fn is_in_path(program: impl AsRef<OsStr>) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program.as_ref()).is_file())
 }

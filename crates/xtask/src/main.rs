@@ -9,9 +9,10 @@ mod deb;
 mod fixtures;
 mod interrupts;
 mod lanes;
+mod log_peers;
 mod openapi;
+mod python;
 mod runner;
-mod schemas;
 mod steps;
 mod test;
 mod torture;
@@ -30,7 +31,7 @@ The commands of this project.
 
 Usage: cargo xtask COMMAND
 
-  setup               Install missing programs that the tests use (apt, PyPI).
+  setup               Install missing programs that the tests use (apt, PyPI, Debian unstable).
   test                Run setup, check format, lints and documentation, build, and run all tests (with PostgreSQL, SoftHSM,
                       nginx, Caddy, Prometheus).
   fixtures            Regenerate the files of fixtures/run.

@@ -15,9 +15,9 @@ use anyhow::{Context, Result, ensure};
 use opencoin_testkit::postgres::{EphemeralPostgres, SERVER_VARIABLE};
 use tokio::process::Command;
 
-use crate::apt;
+use crate::log_peers::{self, Retry};
 use crate::steps::Steps;
-use crate::{runner, schemas};
+use crate::{apt, python, runner};
 
 /// The lines of PostgreSQL's log that are shown when the tests fail.
 const LOG_LINES_SHOWN: usize = 40;
@@ -32,7 +32,7 @@ const CHEAP_KEYS: (&str, &str) = ("OPENCOIN_TEST_CHEAP_KEYS", "1");
 pub(crate) async fn run(workspace: &Path) -> Result<()> {
     let mut steps = Steps::new()?;
     // First, because compiling takes minutes.
-    install(&mut steps, workspace).await?;
+    install(&mut steps, workspace, Retry::Later).await?;
     let server = Server::of_environment();
     let cargo = |arguments: &[&str]| cargo(workspace, arguments);
 
@@ -61,12 +61,20 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
 
 /// `cargo xtask setup`: installs missing programs that the tests use.
 pub(crate) async fn setup(workspace: &Path) -> Result<()> {
-    install(&mut Steps::new()?, workspace).await?;
-    println!("all programs that the tests use are installed");
+    let missing = install(&mut Steps::new()?, workspace, Retry::Always).await?;
+    if missing.is_empty() {
+        println!("all programs that the tests use are installed");
+    } else {
+        println!(
+            "all programs that the tests use are installed, except {}; the reasons are above",
+            missing.join(" and ")
+        );
+    }
     Ok(())
 }
 
-async fn install(steps: &mut Steps, workspace: &Path) -> Result<()> {
+/// Installs what is missing, and returns the names of what cannot be installed and is skipped by tests.
+async fn install(steps: &mut Steps, workspace: &Path, retry: Retry) -> Result<Vec<&'static str>> {
     ensure_component(workspace, "rustfmt", &["fmt", "--version"]).await?;
     ensure_component(workspace, "clippy", &["clippy", "--version"]).await?;
     let mut needed: Vec<_> = apt::OTHERS.iter().collect();
@@ -74,7 +82,8 @@ async fn install(steps: &mut Steps, workspace: &Path) -> Result<()> {
         needed.push(&apt::POSTGRES);
     }
     apt::ensure(steps, &needed).await?;
-    schemas::ensure(steps, workspace).await
+    python::ensure(steps, workspace, &python::SCHEMAS).await?;
+    log_peers::ensure(steps, workspace, retry).await
 }
 
 /// `cargo xtask otel`: lints and tests the feature `otel`, which has dependencies of its own.

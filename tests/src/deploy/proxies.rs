@@ -11,6 +11,8 @@ use super::{Authority, Service, changed, path, run, text};
 /// The servers in `nginx/opencoin.conf`, and those in `scale-out/upstream.conf`.
 const SERVERS: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
 const MACHINES: [&str; 3] = ["10.0.0.11:8080", "10.0.0.12:8080", "10.0.0.13:8080"];
+/// The witness in `nginx/witness.conf`.
+const WITNESS: &str = "127.0.0.1:8090";
 /// The command in `scale-out/README.md` that removes the two servers from `nginx/opencoin.conf`.
 const WITHOUT_UPSTREAM: &str = "sed '/^upstream /,/^}/d' nginx/opencoin.conf";
 
@@ -40,31 +42,45 @@ fn with_ports(text: String, addresses: &[&str], ports: &[u16]) -> String {
     changed(text, &changes)
 }
 
+/// As [`nginx`], in front of a witness.
+#[must_use]
+pub fn nginx_of_witness(folder: &Path, port: u16, witness: u16, authority: &Authority) -> Service {
+    let site = with_ports(text("nginx/witness.conf"), &[WITNESS], &[witness]);
+    let names = ["witness.example", "opencoin-witness", "opencoin_witness_error"];
+    let site = on_port(folder, port, site, names, authority);
+    run_nginx(folder, port, site)
+}
+
 fn start_nginx(folder: &Path, port: u16, site: String, authority: &Authority) -> Service {
-    let site = changed(
-        site,
-        &[
-            (
-                "    listen 80;\n    listen [::]:80;\n",
-                format!("    listen unix:{};\n", folder.join("plain").display()),
-            ),
-            ("    listen [::]:443 ssl http2;\n", String::new()),
-            ("listen 443 ssl", format!("listen 127.0.0.1:{port} ssl")),
-            ("opencoin.example", "localhost".to_owned()),
-            (
-                "/etc/ssl/opencoin/fullchain.pem",
-                authority.server_certificate().display().to_string(),
-            ),
-            (
-                "/etc/ssl/opencoin/privkey.pem",
-                authority.server_key().display().to_string(),
-            ),
-            (
-                "/var/log/nginx/opencoin_error.log",
-                folder.join("error.log").display().to_string(),
-            ),
-        ],
+    let plain = (
+        "    listen 80;\n    listen [::]:80;\n",
+        format!("    listen unix:{};\n", folder.join("plain").display()),
     );
+    let names = ["opencoin.example", "opencoin", "opencoin_error"];
+    let site = on_port(folder, port, changed(site, &[plain]), names, authority);
+    run_nginx(folder, port, site)
+}
+
+/// A site on a port of loopback. `names` are those of the host, of the folder of its certificate and of its log.
+fn on_port(folder: &Path, port: u16, site: String, names: [&str; 3], authority: &Authority) -> String {
+    let [host, certificates, log] = names;
+    let [certificate, key] =
+        ["fullchain", "privkey"].map(|name| format!("/etc/ssl/{certificates}/{name}.pem"));
+    let changes = [
+        ("    listen [::]:443 ssl http2;\n", String::new()),
+        ("listen 443 ssl", format!("listen 127.0.0.1:{port} ssl")),
+        (host, "localhost".to_owned()),
+        (&certificate, authority.server_certificate().display().to_string()),
+        (&key, authority.server_key().display().to_string()),
+        (
+            &format!("/var/log/nginx/{log}.log"),
+            folder.join("error.log").display().to_string(),
+        ),
+    ];
+    changed(site, &changes)
+}
+
+fn run_nginx(folder: &Path, port: u16, site: String) -> Service {
     fs::write(folder.join("site.conf"), site).unwrap();
     let at = |name: &str| folder.join(name).display().to_string();
     let temporary: String = (["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter())
@@ -142,4 +158,37 @@ pub fn caddy(folder: &Path, port: u16, servers: &[u16], authority: &Authority) -
     fs::write(&file, json.to_string()).unwrap();
     run(&mut caddy("validate", &file));
     Service::start(&mut caddy("run", &file), port, &folder.join("log"))
+}
+
+/// Starts Caddy in front of a witness, as `https://localhost:PORT`.
+#[must_use]
+pub fn caddy_of_witness(folder: &Path, port: u16, witness: u16, authority: &Authority) -> Service {
+    let site = text("caddy/witness.Caddyfile");
+    let file = folder.join("Caddyfile");
+    // Caddy's own listener for its operator would be on a fixed port.
+    fs::write(
+        &file,
+        format!("{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{site}"),
+    )
+    .unwrap();
+    let (certificate, key) = (authority.server_certificate(), authority.server_key());
+    let caddy = |command: &str| {
+        let mut caddy = Command::new("caddy");
+        caddy.args([command, "--config"]).arg(&file);
+        caddy
+            .env("OPENCOIN_WITNESS_NAME", format!("https://localhost:{port}"))
+            .env("OPENCOIN_WITNESS_SERVER", format!("127.0.0.1:{witness}"))
+            .env(
+                "OPENCOIN_WITNESS_TLS",
+                format!("tls {} {}", certificate.display(), key.display()),
+            );
+        // Caddy stores files in these folders.
+        caddy
+            .env("HOME", folder)
+            .env("XDG_DATA_HOME", folder)
+            .env("XDG_CONFIG_HOME", folder);
+        caddy
+    };
+    run(&mut caddy("validate"));
+    Service::start(&mut caddy("run"), port, &folder.join("log"))
 }

@@ -22,6 +22,9 @@ fn collector() -> Collector {
         stopped_reason: None,
         retired: false,
         pruned: false,
+        awaits_log: false,
+        fingerprint: vec![0; 32],
+        modulus_bytes: 256,
     });
     collector
 }

@@ -1,5 +1,7 @@
 //! `opencoin demo`: shows the life of a coin. Everything is real: keys, files, HTTP on loopback, books.
 
+mod public_log;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,12 +14,12 @@ use opencoin_config::{Config, DATABASE_DEFAULT};
 use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_http::{Server, TaskEnded, serve};
 use opencoin_issuer::{
-    Books, Cashier, Issuer, IssuerOptions, Operator, StoreMode, open_audit_source, open_books,
+    Books, Cashier, Issuer, IssuerOptions, OpenedBooks, Operator, StoreMode, open_audit_source, open_books,
 };
 use opencoin_keys::{
-    Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
+    Currency, Directory, KeyFiles, NewCurrency, NewLog, Passphrase, SystemClock, create_with_key_files,
 };
-use opencoin_ledger::{AccountName, Amount, Reference};
+use opencoin_ledger::{AccountName, Amount, HistoryId, Reference};
 use opencoin_schema::text;
 use opencoin_terminal::output;
 use opencoin_terminal::progress::ProgressBar;
@@ -31,6 +33,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
+use self::public_log::RunningWitness;
 use super::verify::Verifier;
 use super::wallet;
 
@@ -69,11 +72,24 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
         .context("cannot listen on loopback")?;
     let url = format!("http://{}", listener.local_addr()?);
     let directory = Directory::new(folder.join("currency"));
-    let (currency, keys) = make_currency(&directory, &url, suite)?;
-    let books = open_books(DATABASE_DEFAULT, directory.root(), StoreMode::Create)
-        .await?
-        .books;
-    let issuer = start_issuer(&directory, &keys, books.clone(), listener).await?;
+    let passphrase = Passphrase::new(Zeroizing::new(OsRng.next_u64().to_string()))?;
+    let witness = RunningWitness::create(&folder.join("witness"), OsRng.next_u64().to_string()).await?;
+    let (currency, keys) = make_currency(&directory, &url, suite, &passphrase, witness.log())?;
+    let OpenedBooks { books, history } =
+        open_books(DATABASE_DEFAULT, directory.root(), StoreMode::Create).await?;
+    let history = history.position(None).await?.mark.history;
+    let witness = witness.start(&currency).await?;
+    step(
+        "witness",
+        "will cosign the public log of the currency, as long as it only grows",
+    )?;
+    let issuer = start_issuer(
+        &directory,
+        (&keys, &passphrase),
+        (books.clone(), history),
+        listener,
+    )
+    .await?;
     step("issuer", &format!("serves {url}, books in SQLite"))?;
 
     let operator = Operator::new(Arc::clone(&books.ledger), Arc::new(SystemClock));
@@ -132,26 +148,34 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
 
     try_again(folder, &url, &stack_file).await?;
     audit(&currency, directory.root(), &stack_file).await?;
-    issuer.stop().await
+    look_into_log(&mut alice, &mut bob).await?;
+    issuer.stop().await?;
+    witness.stop().await
 }
 
-fn make_currency(directory: &Directory, url: &str, suite: CipherSuite) -> Result<(Currency, KeyFiles)> {
+fn make_currency(
+    directory: &Directory,
+    url: &str,
+    suite: CipherSuite,
+    passphrase: &Passphrase,
+    log: NewLog,
+) -> Result<(Currency, KeyFiles)> {
     let new = NewCurrency {
         name: NAME.to_owned(),
         divisor: DIVISOR,
         denominations: DENOMINATIONS.to_vec(),
         url: url.to_owned(),
         cipher_suite: suite,
+        log: Some(log),
         config: Config::new(DATABASE_DEFAULT, url.trim_start_matches("http://")),
     };
-    let passphrase = Passphrase::new(Zeroizing::new(OsRng.next_u64().to_string()))?;
     let made = tokio::task::block_in_place(|| {
         let progress = ProgressBar::new("generating keys");
         let mut report = |done, total| progress.set(done, total);
         create_with_key_files(
             &new,
             directory,
-            &passphrase,
+            passphrase,
             &SystemClock,
             &mut OsRng,
             || Box::new(OsRng),
@@ -175,11 +199,12 @@ struct RunningIssuer {
 
 async fn start_issuer(
     directory: &Directory,
-    keys: &KeyFiles,
-    books: Books,
+    (keys, passphrase): (&KeyFiles, &Passphrase),
+    (books, history): (Books, HistoryId),
     listener: TcpListener,
 ) -> Result<RunningIssuer> {
     let currency = directory.currency()?;
+    let log = public_log::open(directory, &currency, passphrase, Arc::clone(&books.log), history)?;
     let issuer = Issuer::open(
         currency,
         books,
@@ -187,7 +212,9 @@ async fn start_issuer(
         Arc::new(SystemClock),
         IssuerOptions::default(),
     )
-    .await?;
+    .await?
+    .with_log(log);
+    issuer.begin_log().await?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
     let served = tokio::spawn(serve(listener, Server::new(issuer), shutdown));
@@ -264,6 +291,23 @@ async fn audit(currency: &Currency, root: &Path, stack_file: &Path) -> Result<()
         "auditor",
         &format!("audits the books: {} invariants hold", report.checks.len()),
     )
+}
+
+/// What the issuer has promised to the holders is in a checkpoint that the witness has cosigned.
+async fn look_into_log(alice: &mut Wallet, bob: &mut Wallet) -> Result<()> {
+    for (who, wallet) in [("Alice", alice), ("Bob", bob)] {
+        let status = public_log::find_promised(wallet).await?;
+        let newest = status.newest.context("the wallet has seen a checkpoint")?;
+        step(
+            who,
+            &format!(
+                "finds everything that the issuer promised in the public log, cosigned by {} of {} witnesses",
+                newest.witnesses.len(),
+                newest.witnesses_named
+            ),
+        )?;
+    }
+    Ok(())
 }
 
 fn held(wallet: &Wallet) -> u64 {

@@ -9,3 +9,4 @@ pub(crate) mod master;
 pub(crate) mod signer;
 pub(crate) mod verify;
 pub(crate) mod wallet;
+pub(crate) mod witness;

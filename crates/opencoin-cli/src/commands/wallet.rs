@@ -1,5 +1,8 @@
 //! `opencoin wallet`, a thin layer over the wallet library.
 
+mod evidence;
+mod log;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -47,6 +50,10 @@ pub(crate) struct Arguments {
     /// The currency, by name or id. Required if the wallet holds several.
     #[arg(long, global = true)]
     currency: Option<String>,
+    /// Use mint keys for once without looking for them in the currency's public log, if the log cannot be read. The
+    /// wallet notes it.
+    #[arg(long, global = true)]
+    without_log_check: bool,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
@@ -133,6 +140,13 @@ enum Command {
         #[arg(long)]
         sent: bool,
     },
+    /// Check the currency's public log: whether it continues what this wallet has seen, and whether the issuer has kept
+    /// its promises to enter what this wallet minted, renewed and redeemed.
+    ///
+    /// Nothing that is asked for names a coin. The exit code is 1 if anything is or was wrong.
+    Log(log::Arguments),
+    /// Write what this wallet can prove about faults of an issuer's public log, or check such a file.
+    Evidence(evidence::Arguments),
 }
 
 /// An open wallet and the options of the command.
@@ -147,6 +161,13 @@ struct Session {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let command = arguments.command;
+    if let Command::Evidence(evidence::Arguments {
+        check: Some(file), ..
+    }) = &command
+    {
+        // Needs no wallet.
+        return evidence::check(file, &arguments.output);
+    }
     let (flag, dir) = (arguments.dir.flag(), arguments.dir.path()?);
     if !matches!(command, Command::Add { .. }) && !Wallet::is_in(&dir) {
         let text = format!(
@@ -155,9 +176,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         );
         return Err(failure::not_found(text));
     }
-    let wallet = match command {
+    let mut wallet = match command {
         // Reading works on a read-only disk and while another command is running.
-        Command::Balance | Command::History => {
+        Command::Balance | Command::History | Command::Evidence(_) => {
             Wallet::open_to_read(&dir, Arc::new(|| SystemClock.now()), Box::new(OsRng))?
         }
         _ => open(&dir, &arguments.network.authorities()?)?,
@@ -167,6 +188,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             "note: other users can read {0} and spend the coins in it: run `chmod 600 {0}`",
             file.display()
         ));
+    }
+    if arguments.without_log_check {
+        wallet.without_log_check();
     }
     let mut session = Session {
         wallet,
@@ -194,6 +218,8 @@ impl Session {
             Command::Abandon { id } => self.abandon(id).await,
             Command::Reclaim { id, all: _ } => self.reclaim(id).await,
             Command::Recoup { sent } => self.recoup(sent).await,
+            Command::Log(arguments) => self.log(&arguments).await,
+            Command::Evidence(arguments) => self.evidence(&arguments),
         }
     }
 
@@ -289,8 +315,13 @@ impl Session {
         Ok(())
     }
 
-    /// Renews and changes coins after the result of the command was shown.
+    /// Renews and changes coins after the result of the command was shown. Names promises that are due.
     async fn tidy(&mut self, what: Tidy) {
+        self.change_coins(what).await;
+        self.mention_overdue();
+    }
+
+    async fn change_coins(&mut self, what: Tidy) {
         let tidied = async {
             match what {
                 Tidy::All => self.wallet.tidy().await,
@@ -529,6 +560,7 @@ impl Session {
             WalletError::UnknownSend(_) | WalletError::UnknownOperation(_) | WalletError::NotPending(_) => {
                 format!("`opencoin wallet history{flag}` shows the numbers")
             }
+            WalletError::Log(error) => log::advice(error, flag),
             WalletError::Exchange(ExchangeError::Recoup) => {
                 format!("`opencoin wallet recoup{flag}` exchanges it for fresh coins")
             }

@@ -74,6 +74,7 @@ fn every_setting_can_be_given_by_a_flag_and_by_a_variable() {
             | "accounts.service_session_lifetime"
             | "accounts.wait"
             | "shutdown_grace" => "2hours",
+            "public_log.every" | "public_log.latest" => "15minutes",
             _ => match setting.kind {
                 SettingKind::Flag => "true",
                 SettingKind::Number => "17",

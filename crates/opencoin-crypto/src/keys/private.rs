@@ -10,14 +10,13 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs8::der::SecretDocument;
 use rsa::pkcs8::der::pem::PemLabel;
-use rsa::pkcs8::pkcs5::{pbes2, scrypt};
-use rsa::pkcs8::{EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo};
+use rsa::pkcs8::{LineEnding, PrivateKeyInfo};
 use rsa::rand_core::{CryptoRngCore, OsRng};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{KeyPrimes, PublicKey, pkcs1};
+use super::{KeyPrimes, PublicKey, encrypted_pem, pkcs1};
 use crate::aws_lc::{self, NewThreePrimeKey, PrivateHandle};
 use crate::emsa_pss;
 use crate::key_error::{
@@ -25,32 +24,6 @@ use crate::key_error::{
 };
 use crate::lanes;
 use crate::numbers::to_big_int;
-
-/// The cost of scrypt (OWASP, Password Storage Cheat Sheet: N = 2^14, r = 8, p = 5). It needs 16 MiB, below
-/// OpenSSL's limit of 32 MiB, so that OpenSSL can open the files as well.
-const SCRYPT_LOG_N: u8 = 14;
-const SCRYPT_R: u32 = 8;
-const SCRYPT_P: u32 = 5;
-
-/// In a debug build with this environment variable, scrypt costs almost nothing. Tests make and open hundreds of
-/// keys that protect nothing.
-#[cfg(debug_assertions)]
-const CHEAP_KEYS_VARIABLE: &str = "OPENCOIN_TEST_CHEAP_KEYS";
-
-#[cfg(debug_assertions)]
-fn scrypt_log_n() -> u8 {
-    const CHEAP_LOG_N: u8 = 4;
-    if std::env::var_os(CHEAP_KEYS_VARIABLE).is_some() {
-        CHEAP_LOG_N
-    } else {
-        SCRYPT_LOG_N
-    }
-}
-
-#[cfg(not(debug_assertions))]
-const fn scrypt_log_n() -> u8 {
-    SCRYPT_LOG_N
-}
 
 /// An RSA private key: a master key, or a mint key. Erased from memory when dropped; `Debug` shows only its
 /// identifier.
@@ -138,14 +111,7 @@ impl PrivateKey {
     /// [`KeyError::NotEncryptedPem`] when the text is something else, [`KeyError::Passphrase`] when the
     /// passphrase is wrong; or as [`Self::from_pkcs8_pem`].
     pub fn from_encrypted_pkcs8_pem(pem: &str, passphrase: &[u8]) -> Result<Self, KeyError> {
-        let (label, document) = SecretDocument::from_pem(pem).map_err(|_| KeyError::NotEncryptedPem)?;
-        if label != EncryptedPrivateKeyInfo::PEM_LABEL {
-            return Err(KeyError::NotEncryptedPem);
-        }
-        let encrypted =
-            EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|_| KeyError::NotEncryptedPem)?;
-        // A wrong passphrase gives random bytes with wrong padding or structure.
-        let document = encrypted.decrypt(passphrase).map_err(|_| KeyError::Passphrase)?;
+        let document = encrypted_pem::decrypt(pem, passphrase)?;
         Self::from_stored(read(&document).map_err(|_| KeyError::Passphrase)?)
     }
 
@@ -157,22 +123,9 @@ impl PrivateKey {
         passphrase: &[u8],
         rng: &mut (impl CryptoRngCore + ?Sized),
     ) -> Zeroizing<String> {
-        let [mut salt, mut vector] = [[0; 16]; 2];
-        rng.fill_bytes(&mut salt);
-        rng.fill_bytes(&mut vector);
-        let key_bytes = scrypt::Params::RECOMMENDED_LEN;
-        let parameters = scrypt::Params::new(scrypt_log_n(), SCRYPT_R, SCRYPT_P, key_bytes)
-            .expect("these parameters are in scrypt's range");
-        let parameters =
-            pbes2::Parameters::scrypt_aes256cbc(parameters, &salt, &vector).expect("and in that of PBES2");
         let document = self.document();
         let info = PrivateKeyInfo::try_from(document.as_bytes()).expect("what was just written can be read");
-        let encrypted = info
-            .encrypt_with_params(parameters, passphrase)
-            .expect("any bytes can be encrypted");
-        encrypted
-            .to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF)
-            .expect("and written as PEM")
+        encrypted_pem::encrypt(&info, passphrase, rng)
     }
 
     /// The public half.

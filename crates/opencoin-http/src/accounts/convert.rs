@@ -60,6 +60,9 @@ fn kind(kind: Kind) -> EntryKind {
         | Kind::SetSigningPaused
         | Kind::AcceptState
         | Kind::GiveUpMint
+        | Kind::OpenLog
+        | Kind::LogCurrency
+        | Kind::ReleaseMintKey
         | Kind::Renew
         | Kind::Recoup
         | Kind::PayPayout => unreachable!("{kind:?} makes no entry of a holder"),

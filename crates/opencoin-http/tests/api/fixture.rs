@@ -14,7 +14,7 @@ use opencoin_keys::{
     CertifiedMintKey, Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
 };
 use opencoin_ledger::{
-    AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, History, HistoryId,
+    AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, HasLog, History, HistoryId,
     KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus, Outcome,
     Reference, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
@@ -111,6 +111,7 @@ impl TestLedger {
         Books {
             ledger: Arc::clone(self) as Arc<dyn Ledger>,
             accounts: Arc::clone(&self.ledger) as Arc<dyn Accounts>,
+            log: self.ledger.log(),
         }
     }
 }
@@ -231,6 +232,7 @@ impl TestCurrency {
             denominations: DENOMINATIONS.to_vec(),
             url: URL.to_owned(),
             cipher_suite: SUITE,
+            log: None,
             config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
         };
         let made = create_with_key_files(

@@ -65,7 +65,10 @@ impl Fixture {
 
     async fn mint(&self, blinded: &Blinded, reference: u8) -> Result<Signed, Refusal> {
         let request = mint_request(vec![blinded.blind.clone()], reference);
-        self.issuer.mint(Some(&self.token), request).await
+        self.issuer
+            .mint(Some(&self.token), request)
+            .await
+            .map(|answered| answered.answer)
     }
 
     async fn mint_coin(&mut self, reference: u8) -> Coin {
@@ -77,16 +80,22 @@ impl Fixture {
     async fn renew(&self, coin: &Coin, blinded: &Blinded, reference: u8) -> Result<Signed, Refusal> {
         let coins = from_ref(coin);
         let request = renew_request(coins, vec![blinded.blind.clone()], reference);
-        self.issuer.renew(request).await
+        self.issuer.renew(request).await.map(|answered| answered.answer)
     }
 
     async fn redeem(&self, coin: &Coin) -> Result<(), Refusal> {
         let request = redeem_request(from_ref(coin));
-        self.issuer.redeem(Some(&self.token), request).await
+        self.issuer
+            .redeem(Some(&self.token), request)
+            .await
+            .map(|answered| answered.answer)
     }
 
     async fn resume(&self, reference: u8) -> Result<Signed, Refusal> {
-        self.issuer.resume(&resume_request(reference)).await
+        self.issuer
+            .resume(&resume_request(reference))
+            .await
+            .map(|answered| answered.answer)
     }
 
     async fn post(&self, path: &str, body: String) -> Response<Body> {
@@ -216,9 +225,14 @@ async fn a_command_that_breaks_an_invariant_fails_without_its_batch() {
         fixture.issuer.mint(Some(&fixture.token), good.clone())
     );
     assert_eq!(reason(refused), Reason::Unavailable);
-    assert!(matches!(signed.unwrap(), Signed::Now(_)));
+    assert!(matches!(signed.unwrap().answer, Signed::Now(_)));
     assert!(matches!(
-        fixture.issuer.mint(Some(&fixture.token), good).await.unwrap(),
+        fixture
+            .issuer
+            .mint(Some(&fixture.token), good)
+            .await
+            .unwrap()
+            .answer,
         Signed::Now(_)
     ));
 }
@@ -275,7 +289,7 @@ async fn every_flow() -> Vec<String> {
         ..mint_request(vec![blind.blind.clone()], 1)
     };
     let signed = fixture.issuer.mint(Some(&fixture.token), mint.clone()).await;
-    let signatures = signed_now(signed.unwrap());
+    let signatures = signed_now(signed.unwrap().answer);
     let coin = fixture.currency.finish(&blind, &signatures[0]);
     let next = fixture.blind();
     let renew = RequestRenew {

@@ -99,7 +99,10 @@ impl Fixture {
 
     async fn mint(&self, transaction: u8, sent: &[Sent]) -> Result<Signed, Refusal> {
         let request = mint_request(blinds(sent), transaction);
-        self.issuer.mint(Some(&self.token), request).await
+        self.issuer
+            .mint(Some(&self.token), request)
+            .await
+            .map(|answered| answered.answer)
     }
 
     async fn minted(&mut self, transaction: u8, denominations: &[u64]) -> (Vec<Sent>, Vec<Coin>) {
@@ -119,11 +122,17 @@ impl Fixture {
 
     async fn redeem(&self, coins: &[Coin]) -> Result<(), Refusal> {
         let request = redeem_request(coins);
-        self.issuer.redeem(Some(&self.token), request).await
+        self.issuer
+            .redeem(Some(&self.token), request)
+            .await
+            .map(|answered| answered.answer)
     }
 
     async fn resume(&self, transaction: u8) -> Result<Signed, Refusal> {
-        self.issuer.resume(&resume_request(transaction)).await
+        self.issuer
+            .resume(&resume_request(transaction))
+            .await
+            .map(|answered| answered.answer)
     }
 
     async fn recoup(
@@ -139,7 +148,7 @@ impl Fixture {
             message_reference: 1,
             transaction_reference,
         };
-        self.issuer.recoup(request).await
+        self.issuer.recoup(request).await.map(|answered| answered.answer)
     }
 
     async fn stop(&self, denomination: u64) {

@@ -45,6 +45,7 @@ impl Scripted {
         let applied = Ok(Applied {
             repeated: false,
             effect: Effect::MintKeyStopped,
+            logged: None,
         });
         match (self.script)(&accounts, is_routine) {
             Answer::Apply => Ok(Routine::Applied(vec![applied; batch.len()])),

@@ -18,7 +18,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
+use super::gauge::single;
 use super::process;
+use super::public_log::{self, LogFacts};
+use crate::log::LogStatus;
 use crate::store::Books;
 
 /// How long a reading of the books is reused.
@@ -32,6 +35,8 @@ pub(crate) struct LedgerFacts {
     mint_keys: Vec<MintKeyStatus>,
     is_signing_paused: bool,
     backlog: Backlog,
+    /// `None` without a public log.
+    public_log: Option<LogFacts>,
 }
 
 /// Reads the books for scrapes.
@@ -86,11 +91,19 @@ impl LedgerReader {
 }
 
 impl LedgerFacts {
-    pub(crate) async fn read(Books { ledger, accounts }: &Books) -> Result<Self, LedgerError> {
+    pub(crate) async fn read(
+        Books {
+            ledger,
+            accounts,
+            log,
+            ..
+        }: &Books,
+    ) -> Result<Self, LedgerError> {
         Ok(Self {
             mint_keys: ledger.mint_keys().await?,
             is_signing_paused: ledger.signing_paused().await?,
             backlog: accounts.backlog().await?,
+            public_log: LogFacts::read(log.as_ref()).await?,
         })
     }
 }
@@ -102,6 +115,8 @@ pub(crate) struct Scrape<'issuer> {
     pub(crate) currency: &'issuer Currency,
     pub(crate) stopped: &'issuer BTreeSet<MintKeyId>,
     pub(crate) ledger: Option<&'issuer LedgerFacts>,
+    /// What this process knows of its public log.
+    pub(crate) log: Option<LogStatus>,
     pub(crate) bodies_bytes_in_flight: usize,
 }
 
@@ -150,6 +165,12 @@ impl Scrape<'_> {
         if let Some(facts) = self.ledger {
             register_coins(&mut registry, facts);
             register_backlog(&mut registry, facts.backlog);
+            if let Some(public_log) = &facts.public_log {
+                public_log.register(&mut registry);
+            }
+        }
+        if let Some(status) = &self.log {
+            public_log::register_status(&mut registry, status);
         }
         process::register(&mut registry);
         registry
@@ -298,12 +319,6 @@ fn register_backlog(registry: &mut Registry, backlog: Backlog) {
     );
 }
 
-fn single(registry: &mut Registry, name: &str, help: &str, value: i64) {
-    let gauge: Gauge = Gauge::default();
-    gauge.set(value);
-    registry.register(name, help, gauge);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,6 +328,7 @@ mod tests {
             mint_keys: Vec::new(),
             is_signing_paused,
             backlog: Backlog::default(),
+            public_log: None,
         })
     }
 

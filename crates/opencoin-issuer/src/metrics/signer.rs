@@ -9,7 +9,7 @@ use opencoin_schema::BigInt;
 use tracing::Instrument;
 
 use super::Metrics;
-use opencoin_log::spans;
+use opencoin_logging::spans;
 
 /// Measures the durations and failures of another signer.
 pub(crate) struct MeteredSigner {

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::accounts::{balance_after_payment, balance_after_receipt, payment};
+use super::leaves::log_request;
 use super::{applied, mint_keys, money_key, moved, note};
 use crate::journal::{IssuedCounts, Kind, Record, RecordedBlinds};
+use crate::log::Logged;
 use crate::view::{MintKeyState, WaitingState};
 use crate::{
     AccountId, Amount, Applied, Blind, CoinIn, Effect, LedgerTime, MintKeyId, Outcome, Prepared, Refusal,
@@ -69,7 +71,7 @@ pub(super) fn mint(
     view.end_waiting(&key);
     view.set_balance(account, balance);
     issue(view, &asked);
-    record(
+    let recorded = record(
         view,
         Kind::Mint,
         prepared,
@@ -77,7 +79,8 @@ pub(super) fn mint(
         amount,
         at,
         Some((blinds, &asked)),
-    )
+    );
+    logged(recorded, log_request(view, blinds, &[]))
 }
 
 fn wait_longer(view: &mut View, waiting: &WaitingState, until: Option<LedgerTime>) -> Applied {
@@ -88,6 +91,7 @@ fn wait_longer(view: &mut View, waiting: &WaitingState, until: Option<LedgerTime
     Applied {
         repeated: later.is_none(),
         effect: Effect::Waiting,
+        logged: None,
     }
 }
 
@@ -126,7 +130,7 @@ pub(super) fn renew(
     }
     spend(view, coins);
     issue(view, &asked);
-    record(
+    let recorded = record(
         view,
         Kind::Renew,
         prepared,
@@ -134,7 +138,8 @@ pub(super) fn renew(
         amount,
         at,
         Some((blinds, &asked)),
-    )
+    );
+    logged(recorded, log_request(view, blinds, coins))
 }
 
 pub(super) fn redeem(
@@ -154,7 +159,7 @@ pub(super) fn redeem(
     let balance = balance_after_receipt(view, account, amount)?;
     spend(view, coins);
     view.set_balance(account, balance);
-    record(
+    let recorded = record(
         view,
         Kind::Redeem,
         prepared,
@@ -162,7 +167,13 @@ pub(super) fn redeem(
         amount,
         at,
         None,
-    )
+    );
+    logged(recorded, log_request(view, &[], coins))
+}
+
+/// Adds where the log has the coins to an outcome.
+pub(super) fn logged(outcome: Outcome, logged: Option<Logged>) -> Outcome {
+    outcome.map(|applied| Applied { logged, ..applied })
 }
 
 /// The number of coins or blinds of each mint key.
@@ -238,6 +249,9 @@ pub(super) fn check_signing(
             let key = active(view, mint_key)?;
             if key.pruned || key.retired || !key.terms.signs_at(at) {
                 return Err(Refusal::SigningWindowClosed { mint_key });
+            }
+            if key.awaits_log {
+                return Err(Refusal::MintKeyNotLogged { mint_key });
             }
             let issued = key
                 .issued

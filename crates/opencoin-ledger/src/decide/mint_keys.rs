@@ -1,27 +1,32 @@
 //! Decisions on mint keys: each is registered, stopped, retired and pruned at most once.
 
-use super::{applied, note, repeated};
+use opencoin_schema::Mkc;
+
+use super::{applied, log, note, repeated};
 use crate::journal::{Kind, ReferenceKey, ReferenceScope};
 use crate::{
-    Command, Effect, LedgerTime, MintKeyId, MintKeyTerms, Outcome, Prepared, Refusal, StopReason, View,
+    Command, Effect, LedgerTime, MintKeyId, MintKeyIdentity, MintKeyTerms, Outcome, Prepared, Refusal,
+    StopReason, View,
 };
 
 pub(super) fn register(
     view: &mut View,
     prepared: &Prepared<'_>,
-    id: MintKeyId,
-    terms: MintKeyTerms,
+    (id, terms): (MintKeyId, MintKeyTerms),
+    certificate: &Mkc,
     at: LedgerTime,
 ) -> Outcome {
+    let identity = MintKeyIdentity::of(&certificate.mint_key.public_mint_key);
     if let Some(key) = view.mint_key(id) {
-        let same = key.terms == terms;
+        let same = key.terms == terms && key.identity == identity;
         return if same {
             repeated(Effect::MintKeyRegistered)
         } else {
             Err(Refusal::ReferenceConflict)
         };
     }
-    view.register_mint_key(id, terms);
+    view.register_mint_key(id, terms, identity);
+    log::registered(view, id, certificate)?;
     let reference = ReferenceKey::new(ReferenceScope::MintKey, id.as_bytes());
     view.write(note(Kind::RegisterMintKey, reference, prepared.content, at));
     applied(Effect::MintKeyRegistered)
@@ -42,6 +47,7 @@ pub(super) fn stop(view: &mut View, id: MintKeyId, reason: StopReason, at: Ledge
         at,
     };
     let content = Prepared::new(&command).content;
+    log::stopped(view, id, &reason);
     view.stop_mint_key(id, reason);
     view.write(note(
         Kind::StopMintKey,

@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 
-use super::coins::{Counts, check_blinds, check_signing, count, issue, record, value};
+use super::coins::{Counts, check_blinds, check_signing, count, issue, logged, record, value};
+use super::leaves::log_recoup;
 use crate::journal::Kind;
 use crate::view::MintKeyState;
 use crate::{AccountId, Blind, LedgerTime, Outcome, Prepared, Refusal, RevokedBlind, View};
@@ -45,7 +46,7 @@ pub(super) fn recoup(
     }
     revoked.iter().for_each(|revoked| view.recoup(revoked));
     issue(view, &asked);
-    record(
+    let recorded = record(
         view,
         Kind::Recoup,
         prepared,
@@ -53,7 +54,8 @@ pub(super) fn recoup(
         amount,
         at,
         Some((blinds, &asked)),
-    )
+    );
+    logged(recorded, log_recoup(view, blinds, revoked))
 }
 
 /// Checks that no blind and no coin appears twice.
@@ -66,7 +68,7 @@ fn check_revoked(revoked: &[RevokedBlind]) -> Result<(), Refusal> {
         HashSet::with_capacity(revoked.len()),
     );
     let is_new = |revoked: &RevokedBlind| {
-        let is_new_blind = blinds.insert((revoked.mint_key, revoked.blind));
+        let is_new_blind = blinds.insert((revoked.mint_key, revoked.issued_digest));
         coins.insert((revoked.mint_key, revoked.spent_digest)) && is_new_blind
     };
     match revoked.iter().map(is_new).position(|is_new| !is_new) {

@@ -4,7 +4,8 @@ use std::mem;
 
 use super::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, View, WaitingState};
 use crate::journal::{Record, ReferenceKey};
-use crate::{AccountId, Amount, BlindDigest, EntryNo, LedgerTime, PasswordHash, SpentDigest};
+use crate::log::{LogBatchNo, LogTotals, PendingLeaves};
+use crate::{AccountId, Amount, EntryNo, IssuedDigest, LedgerTime, PasswordHash, SpentDigest};
 
 /// The rows to write. Each list is sorted by key, except the journal, which is in the order of the commands.
 #[derive(Debug, Default)]
@@ -35,6 +36,23 @@ pub struct Changes {
     pub mint_keys: Vec<MintKeyState>,
     /// The new state of signing, if it changed.
     pub signing: Option<Signing>,
+    /// The log that was opened, if it was.
+    pub log_opening: Option<LogOpening>,
+    /// The batch of the log that is open; `None` without a log. It is stored with records and spent coins.
+    pub log_batch: Option<LogBatchNo>,
+    /// What the batch adds to the log. Empty without a log.
+    pub pending: PendingLeaves,
+}
+
+/// The beginning of the public log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogOpening {
+    /// The totals of the money that was there before.
+    pub totals: LogTotals,
+    /// Whether the currency had coins or money before it had a log.
+    pub began_late: bool,
+    /// Mint keys with coins from before: their numbers, issued and returned coins.
+    pub counts: Vec<(MintKeyNo, u64, u64)>,
 }
 
 /// The new balance of an account.
@@ -63,7 +81,7 @@ pub struct Recouped {
     /// The short number of the stopped key.
     pub mint_key: MintKeyNo,
     /// The digest of the blind.
-    pub blind: BlindDigest,
+    pub issued_digest: IssuedDigest,
     /// The digest of its coin.
     pub spent_digest: SpentDigest,
 }
@@ -144,6 +162,15 @@ impl View {
             registered,
             mint_keys,
             signing: dirty.signing.then_some(self.signing),
+            log_opening: dirty.log_opening,
+            log_batch: self.log.map(|log| log.batch),
+            pending: match self.log {
+                Some(_) => PendingLeaves {
+                    totals: dirty.journal.iter().map(Record::log_totals).sum(),
+                    ..dirty.pending
+                },
+                None => PendingLeaves::default(),
+            },
             journal: dirty.journal,
         };
         let counted = |key: &MintKeyState| key.returned <= key.issued && key.recouped <= key.issued;

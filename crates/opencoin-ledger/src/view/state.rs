@@ -1,10 +1,11 @@
 //! The rows of the books that a decision reads and changes.
 
 use crate::journal::{ContentDigest, ReferenceKey};
+use crate::log::LogKey;
 use crate::mint_key_no::MintKeyNo;
 use crate::{
-    AccountId, AccountName, Amount, EntryNo, LedgerTime, MintKeyId, MintKeyTerms, PayoutNo, Reference,
-    Settlement, StopReason, TokenHash,
+    AccountId, AccountName, Amount, EntryNo, LedgerTime, MintKeyId, MintKeyIdentity, MintKeyTerms, PayoutNo,
+    Reference, Settlement, StopReason, TokenHash,
 };
 
 /// A holder's account in the view.
@@ -65,6 +66,8 @@ pub struct MintKeyState {
     pub no: MintKeyNo,
     /// The SHA-1 of its public key.
     pub id: MintKeyId,
+    /// Its identity in the log.
+    pub identity: MintKeyIdentity,
     /// Its denomination and dates.
     pub terms: MintKeyTerms,
     /// The number of blinds accepted for signing.
@@ -79,6 +82,31 @@ pub struct MintKeyState {
     pub retired: bool,
     /// Whether its spent coins were forgotten.
     pub pruned: bool,
+    /// Whether the key does not sign yet, because its leaf is not under a published checkpoint of the log.
+    pub awaits_log: bool,
+}
+
+impl MintKeyState {
+    /// The key as the log knows it before its leaf is in the log.
+    ///
+    /// # Panics
+    /// The denomination is negative, which no amount is.
+    #[must_use]
+    pub fn log_key(&self) -> LogKey {
+        LogKey {
+            no: self.no.key_no(),
+            fingerprint: *self.identity.fingerprint(),
+            denomination: self.terms.denomination().as_i64().unsigned_abs(),
+            coins_expiry_s: self.terms.coins_expiry().unix_seconds(),
+            issued: 0,
+            spent: 0,
+            batch: None,
+            is_retired: self.retired,
+            is_pruned: self.pruned,
+            signing_closed: false,
+            coins_closed: false,
+        }
+    }
 }
 
 /// The state of signing.

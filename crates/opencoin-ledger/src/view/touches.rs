@@ -35,6 +35,9 @@ pub struct Touches {
     pub signing: bool,
     /// Whether the state of signing is changed. A store then locks its row.
     pub changes_signing: bool,
+    /// Whether the log is opened. Then all mint keys are read, and not only those in [`Touches::mint_keys`], and whether
+    /// money has moved.
+    pub opens_log: bool,
     /// Whether the last assigned account number is read.
     pub last_account: bool,
     /// Whether the last assigned mint key number is read.
@@ -91,9 +94,12 @@ impl Touches {
                 self.mint_keys.insert(*id);
                 self.last_mint_key = true;
             }
+            Command::OpenLog { .. } => self.opens_log = true,
+            Command::LogCurrency { .. } => {}
             Command::StopMintKey { id, .. }
             | Command::RetireMintKey { id, .. }
-            | Command::PruneMintKey { id, .. } => {
+            | Command::PruneMintKey { id, .. }
+            | Command::ReleaseMintKey { id, .. } => {
                 self.mint_keys.insert(*id);
             }
             Command::SetSigningPaused { .. } => {

@@ -13,7 +13,7 @@ use super::database::{Database, Writing};
 use super::decide::{Alarm, State};
 use super::error::CountsError;
 use super::transaction::KeyPart;
-use opencoin_log::LogThrottle;
+use opencoin_logging::LogThrottle;
 
 /// The most requests in the queue. Further ones wait for room.
 pub(super) const QUEUE_MAX: usize = 1024;

@@ -207,6 +207,9 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
+    use opencoin_ledger::view::MintKeyNo;
+    use opencoin_ledger::{KeyFingerprint, MintKeyIdentity};
+
     use super::*;
 
     fn id(key: u8) -> MintKeyId {
@@ -226,6 +229,9 @@ mod tests {
     fn books(key: u8, issued: u64) -> MintKeyStatus {
         let terms = MintKeyTerms::new(Amount::new(1).unwrap(), time(1), time(2), time(3)).unwrap();
         MintKeyStatus {
+            no: MintKeyNo::new(1),
+            identity: MintKeyIdentity::new(KeyFingerprint::new([0; 32]), 256),
+            awaits_log: false,
             id: id(key),
             terms,
             issued,

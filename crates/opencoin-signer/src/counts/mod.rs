@@ -30,7 +30,7 @@ use committer::{QUEUE_MAX, QueuedRequest};
 use database::{Database, Writing};
 pub use error::{CountsError, CountsMode};
 use key_row::KeyRow;
-use opencoin_log::LogThrottle;
+use opencoin_logging::LogThrottle;
 pub(crate) use transaction::{KeyPart, key_parts};
 
 static ENDED: LogThrottle = LogThrottle::new();

@@ -9,7 +9,7 @@ use opencoin_schema::BigInt;
 
 use super::SignerServer;
 use crate::counts::key_parts;
-use opencoin_log::LogThrottle;
+use opencoin_logging::LogThrottle;
 
 /// The time limit for reading accepted blinds from the books.
 const BOOKS_DURATION_MAX: Duration = Duration::from_secs(10);

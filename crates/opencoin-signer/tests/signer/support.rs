@@ -14,7 +14,7 @@ use opencoin_crypto::{
 use opencoin_ledger::{
     AccountId, Amount, Applied, Blind, Command, Effect, KeptSignatures, Ledger, LedgerError, LedgerTime,
     MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash, Transaction,
-    TransactionNo, TransactionReference, UnsignedPage,
+    TransactionNo, TransactionReference, UnsignedPage, register_uncertified_mint_key,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
@@ -86,7 +86,7 @@ pub(crate) async fn fill(ledger: &dyn Ledger) {
 pub(crate) fn registration(id: MintKeyId) -> Command {
     let [from, to, expiry] = [100, 200, 300].map(LedgerTime::from_unix_micros);
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), from, to, expiry).unwrap();
-    Command::RegisterMintKey { id, terms, at: NOW }
+    register_uncertified_mint_key(id, terms, NOW)
 }
 
 /// Applies a command, which must not be refused.

@@ -27,7 +27,22 @@ impl Wallet {
         if wanted.keys().any(lacks_key) {
             self.refresh(id).await?;
         }
+        self.require_signing_keys(id, wanted).await?;
         self.blind_now(id, wanted, made)
+    }
+
+    /// Checks that the keys that sign these denominations now are in the public log.
+    pub(super) async fn require_signing_keys(
+        &mut self,
+        id: &BigInt,
+        wanted: &Counts,
+    ) -> Result<(), WalletError> {
+        let (currency, now) = (self.currency(id)?, self.now);
+        let keys = wanted
+            .keys()
+            .filter_map(|value| currency.signing_key(*value, now));
+        let keys = keys.map(|key| key.public_key().id().clone()).collect();
+        self.require_logged_keys(id, keys).await
     }
 
     /// Does the same as [`Self::blind`] with the known keys.

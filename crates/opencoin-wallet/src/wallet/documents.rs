@@ -199,7 +199,7 @@ impl Wallet {
     async fn fetch_documents(&mut self, id: &BigInt) -> Result<(), WalletError> {
         let currency = self.currency(id)?;
         let (services, url, mut cddc) = (
-            info_services(currency),
+            currency.info_services(),
             currency.url.clone(),
             currency.cddc.cddc().clone(),
         );
@@ -269,20 +269,13 @@ impl Wallet {
             return Ok(());
         }
         let (services, url, cddc) = (
-            info_services(currency),
+            currency.info_services(),
             currency.url.clone(),
             currency.cddc.cddc().clone(),
         );
         let mkcs = client::fetch_mkcs(&self.transport, &services, unknown).await?;
         self.learn(&url, &cddc, mkcs, false, &services).await
     }
-}
-
-/// Returns the services for documents, with the user's URL first.
-fn info_services(currency: &Currency) -> Vec<WeightedUrl> {
-    let mut services = vec![WeightedUrl(i64::MIN, currency.url.clone())];
-    services.extend(currency.cddc.cdd().info_service.iter().cloned());
-    services
 }
 
 /// Returns the serials of the unknown CDDCs under which these keys were certified.

@@ -12,6 +12,7 @@ use crate::client::ExchangeError;
 use crate::currency::Held;
 use crate::error::WalletError;
 use crate::event::{Event, Given, Kind, Operation, OperationId, Send};
+use crate::public_log::LogError;
 use crate::secret::Secret;
 use crate::state::{Status, Tracked};
 use crate::tokenizing::{Counts, complete_set, count, exchange, is_complete, number, select, sum, total};
@@ -67,6 +68,12 @@ impl Wallet {
         if number(get) == 0 {
             return Ok(None);
         }
+        // The promise of the issuer names the keys of the coins too.
+        let keys = gives
+            .iter()
+            .map(|given| given.coin.payload.mint_key_id.clone())
+            .collect();
+        self.require_logged_keys(id, keys).await?;
         // The order must not tell the issuer which coins were received.
         gives.shuffle(&mut self.rng);
         let (blinded, blinds) = self.blind(id, get, &mut |_| {}).await?;
@@ -204,7 +211,10 @@ impl Wallet {
             let refused = match self.run(operation).await {
                 Ok(()) => continue,
                 Err(WalletError::Exchange(refused @ ExchangeError::Refused { .. })) => refused,
-                Err(error @ WalletError::Exchange(ExchangeError::Delayed { .. } | ExchangeError::Recoup)) => {
+                Err(
+                    error @ (WalletError::Exchange(ExchangeError::Delayed { .. } | ExchangeError::Recoup)
+                    | WalletError::Log(LogError::NoPromise(_) | LogError::WrongPromise { .. })),
+                ) => {
                     failed = Some(error);
                     continue;
                 }

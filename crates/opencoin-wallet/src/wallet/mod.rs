@@ -5,11 +5,13 @@
 //! step leaves a pending operation, which [`Wallet::resume`] runs again; the issuer answers a repeated
 //! request as it did the first time.
 
+mod answer;
 mod blinding;
 mod documents;
 mod exchange;
 mod history;
 mod holdings;
+mod log;
 mod operations;
 mod receive;
 mod recoup;
@@ -38,6 +40,7 @@ use blinding::random_number;
 use documents::Refresh;
 
 pub use history::{Balance, HistoryEntry};
+pub use log::{LogStatus, SeenLog, ShownFault};
 pub use receive::Received;
 pub use recoup::Recouped;
 pub use resume::Abandoned;
@@ -73,6 +76,8 @@ pub struct Wallet {
     session: Option<StoredSession>,
     /// The token for pending requests that have none and no session.
     token: Option<Secret>,
+    /// Whether mint keys are looked for in the public log before they are used.
+    is_log_checked: bool,
 }
 
 /// A result with the first error that did not stop the operation.
@@ -139,6 +144,7 @@ impl Wallet {
             rng,
             session: None,
             token: None,
+            is_log_checked: true,
         })
     }
 
@@ -296,6 +302,11 @@ impl Wallet {
         self.read_clock();
         let (id, bearer) = (self.choose(currency)?, bearer.into());
         let coins = self.pick(&id, amount).await?;
+        let keys = coins
+            .iter()
+            .map(|coin| coin.payload.mint_key_id.clone())
+            .collect();
+        self.require_logged_keys(&id, keys).await?;
         let currency = self.currency(&id)?;
         let mut operations = Vec::new();
         for part in coins.chunks(ITEMS_MAX) {

@@ -6,12 +6,13 @@ use opencoin_crypto::{BlindingSeed, CipherSuite, PublicKey, Unblinder};
 use opencoin_schema::{BigInt, BlindSignature, Cdd, Coin, RequestResume, text};
 
 use super::Wallet;
+use super::answer::Answer;
 use crate::account::StoredSession;
 use crate::client::{self, ExchangeError, KEY_EXPIRED, KEY_REVOKED};
 use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{Blinded, BlindingSecret, Event, Kind, Operation, OperationId};
-use crate::network::SENDER_REFUSALS;
+use crate::network::{HttpAnswer, SENDER_REFUSALS};
 use crate::secret::Secret;
 use crate::state::Status;
 use crate::tokenizing::sum;
@@ -40,8 +41,17 @@ impl Wallet {
                     accepted = Some(error)
                 }
                 Err(error) => {
-                    if self.state.operations[&id].status == Status::Refused {
-                        let description = "not sent, because another part of it was refused";
+                    let status = self.state.operations[&id].status;
+                    let description = match &error {
+                        WalletError::Log(_) if status == Status::Done => {
+                            Some("not sent, because the issuer gave no valid promise for another part of it")
+                        }
+                        _ if status == Status::Refused => {
+                            Some("not sent, because another part of it was refused")
+                        }
+                        _ => None,
+                    };
+                    if let Some(description) = description {
                         ids.try_for_each(|id| self.refuse(id, description, Vec::new()))?;
                     }
                     return Err(error);
@@ -66,7 +76,19 @@ impl Wallet {
         self.take_answer(id, answer).await
     }
 
-    async fn send_request(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
+    async fn send_request(&self, id: OperationId) -> Answer {
+        let answer = self.post_request(id).await;
+        let kind = &self.state.operations[&id].item.kind;
+        let read = |answer: &HttpAnswer| match kind {
+            Kind::Redeem => client::redeemed(answer).map(|()| Vec::new()),
+            Kind::Mint | Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } | Kind::Recoup => {
+                client::signatures(answer)
+            }
+        };
+        Answer::read(answer, read, false)
+    }
+
+    async fn post_request(&self, id: OperationId) -> Result<HttpAnswer, ExchangeError> {
         let operation = &self.state.operations[&id].item;
         let cdd = self.cdd_of(operation)?;
         let (services, path) = match operation.kind {
@@ -79,17 +101,18 @@ impl Wallet {
         if token.is_none() && matches!(operation.kind, Kind::Mint | Kind::Redeem) {
             return Err(ExchangeError::NeedsToken(id));
         }
-        let answer = client::post(&self.transport, services, path, token, request).await?;
-        match operation.kind {
-            Kind::Redeem => client::redeemed(&answer).map(|()| Vec::new()),
-            Kind::Mint | Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } | Kind::Recoup => {
-                client::signatures(&answer)
-            }
-        }
+        client::post(&self.transport, services, path, token, request).await
     }
 
-    /// Settles an operation with the answer to its request. Asks for more if a mint key was revoked.
-    async fn take_answer(
+    /// Settles an operation with the answer to its request. Asks for more if a mint key was revoked. A fault of the
+    /// promise is an error after the coins were taken.
+    async fn take_answer(&mut self, id: OperationId, answer: Answer) -> Result<(), WalletError> {
+        let fault = self.take_promise(id, &answer).await?;
+        self.take_result(id, answer.result).await?;
+        fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    async fn take_result(
         &mut self,
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,
@@ -114,10 +137,11 @@ impl Wallet {
         if self.state.operations[&id].item.reference.is_none() {
             return self.run_again(id).await;
         }
-        match self.ask_resume(id).await {
+        let answer = self.ask_resume(id).await;
+        match &answer.result {
             Err(refused) if refused.is_refused_with(&[NOT_FOUND]) => self.run_again(id).await,
-            Err(refused) if brings_no_coins(&refused) => self.settle(id, Err(refused)),
-            answer => self.settle_accepted(id, answer).await,
+            Err(refused) if brings_no_coins(refused) => self.settle(id, answer.result),
+            _ => self.settle_accepted(id, answer).await,
         }
     }
 
@@ -125,7 +149,7 @@ impl Wallet {
     async fn run_again(&mut self, id: OperationId) -> Result<(), WalletError> {
         let may_be_done = self.state.operations[&id].item.reference.is_none();
         let answer = self.send_request(id).await;
-        match answer {
+        match answer.result {
             // An expired token, for example, does not tell what happened while it was valid.
             Err(ExchangeError::Refused {
                 word, description, ..
@@ -134,7 +158,7 @@ impl Wallet {
             }
             // An earlier attempt may still arrive.
             Err(ExchangeError::NotSent(reason)) => Err(ExchangeError::Unknown(reason).into()),
-            answer => self.take_answer(id, answer).await,
+            result => self.take_answer(id, Answer { result, ..answer }).await,
         }
     }
 
@@ -157,7 +181,11 @@ impl Wallet {
             .filter(|_| matches!(operation.kind, Kind::Mint | Kind::Redeem))
     }
 
-    pub(super) async fn ask_resume(&self, id: OperationId) -> Result<Vec<BlindSignature>, ExchangeError> {
+    pub(super) async fn ask_resume(&self, id: OperationId) -> Answer {
+        Answer::read(self.post_resume(id).await, client::signatures, true)
+    }
+
+    async fn post_resume(&self, id: OperationId) -> Result<HttpAnswer, ExchangeError> {
         let operation = &self.state.operations[&id].item;
         let unknown = || ExchangeError::Unknown("a request without a reference cannot be resumed".to_owned());
         let transaction_reference = operation.reference.clone().ok_or_else(unknown)?;
@@ -171,8 +199,7 @@ impl Wallet {
             message_reference: 0,
             transaction_reference,
         });
-        let answer = client::post(&self.transport, services, "/resume", None, &request).await?;
-        client::signatures(&answer)
+        client::post(&self.transport, services, "/resume", None, &request).await
     }
 
     fn cdd_of(&self, operation: &Operation) -> Result<&Cdd, ExchangeError> {
@@ -184,6 +211,16 @@ impl Wallet {
     /// Settles an accepted operation with the answer to a resume. The answer has all signatures, or those of
     /// the mint keys that were not revoked.
     pub(super) async fn settle_accepted(
+        &mut self,
+        id: OperationId,
+        answer: Answer,
+    ) -> Result<(), WalletError> {
+        let fault = self.take_promise(id, &answer).await?;
+        self.settle_signed(id, answer.result).await?;
+        fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    async fn settle_signed(
         &mut self,
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,

@@ -15,6 +15,7 @@ use crate::coin_fault::{CoinFault, LeftOut};
 use crate::currency::{CoinPlace, Currency};
 use crate::error::WalletError;
 use crate::event::{CoinId, Kind, Operation, OperationId};
+use crate::public_log::LogError;
 use crate::state::{Status, Tracked};
 use crate::tokenizing::sum;
 
@@ -101,7 +102,10 @@ impl Wallet {
         for operation in begun {
             match self.run(operation).await {
                 Ok(()) => {}
-                Err(error @ WalletError::Exchange(ExchangeError::Delayed { .. } | ExchangeError::Recoup)) => {
+                Err(
+                    error @ (WalletError::Exchange(ExchangeError::Delayed { .. } | ExchangeError::Recoup)
+                    | WalletError::Log(LogError::NoPromise(_) | LogError::WrongPromise { .. })),
+                ) => {
                     accepted = Some(error);
                 }
                 Err(error @ WalletError::Exchange(ExchangeError::Refused { .. })) => refused = Some(error),

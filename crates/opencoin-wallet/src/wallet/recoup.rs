@@ -84,7 +84,7 @@ impl Wallet {
                 break;
             }
             let before = wanted.len();
-            let operations = self.recoup_operations(&id, wanted)?;
+            let operations = self.recoup_operations(&id, wanted).await?;
             let ids: Vec<OperationId> = operations.iter().map(|operation| operation.id).collect();
             let run = self.begin_and_run(operations).await;
             let is_done = |id: &&OperationId| self.state.operations[*id].status == Status::Done;
@@ -131,7 +131,7 @@ impl Wallet {
     }
 
     /// Makes requests for new coins in place of these, in parts that the issuer accepts.
-    fn recoup_operations(
+    async fn recoup_operations(
         &mut self,
         id: &BigInt,
         wanted: Vec<Revoked>,
@@ -145,6 +145,7 @@ impl Wallet {
             // Coins of the same values fit in any case, unless their denomination was dropped.
             let set =
                 complete_set(amount, &denominations).map(|set| if fits(&set) { set } else { values })?;
+            self.require_signing_keys(id, &set).await?;
             let (blinded, blinds) = self.blind_now(id, &set, &mut |_| {})?;
             let reference = random_number(&mut self.rng);
             let request = RequestRecoup {

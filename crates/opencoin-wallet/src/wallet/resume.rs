@@ -132,14 +132,15 @@ impl Wallet {
             return Ok(());
         }
         let may_come = self.can_be_signed(operation);
-        match self.ask_resume(id).await {
-            Err(refused) if !may_come && was_not_accepted(&refused) => self.record(Event::Refused {
+        let answer = self.ask_resume(id).await;
+        match &answer.result {
+            Err(refused) if !may_come && was_not_accepted(refused) => self.record(Event::Refused {
                 operation: id,
                 description: "abandoned, and never carried out".to_owned(),
                 spent: Vec::new(),
                 at: self.now,
             }),
-            answer @ (Ok(_) | Err(ExchangeError::Recoup)) => self.settle_accepted(id, answer).await,
+            Ok(_) | Err(ExchangeError::Recoup) => self.settle_accepted(id, answer).await,
             Err(_) => Ok(()),
         }
     }
@@ -231,8 +232,9 @@ impl Wallet {
 
     /// Finishes a request if the issuer has accepted it. Returns whether it has.
     async fn finish_if_accepted(&mut self, id: OperationId) -> Result<bool, WalletError> {
-        match self.ask_resume(id).await {
-            answer @ (Ok(_) | Err(ExchangeError::Recoup)) => match self.settle_accepted(id, answer).await {
+        let answer = self.ask_resume(id).await;
+        match answer.result {
+            Ok(_) | Err(ExchangeError::Recoup) => match self.settle_accepted(id, answer).await {
                 Ok(()) | Err(WalletError::Exchange(ExchangeError::Recoup)) => Ok(true),
                 // It brings no coins, so it can be abandoned.
                 Err(WalletError::WrongSignature) => Ok(false),

@@ -10,6 +10,8 @@ use opencoin_crypto::{
     BlindingSeed, CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, sign_cddc,
     sign_mint_key_certificate,
 };
+use opencoin_log::digest::{IssuedDigest, KeyFingerprint, SpentDigest};
+use opencoin_log::leaf::{issued_leaf, spent_leaf};
 use opencoin_schema::{
     BigInt, Blind, BlindSignature, Cdd, Coin, MintKey, Mkc, PROTOCOL_VERSION, Payload, Request,
     RequestMintKeyCertificates, RequestRecoup, RequestRenew, ResponseCddSerial, ResponseCddc, ResponseDelay,
@@ -19,6 +21,8 @@ use opencoin_testkit::keys::private_key;
 use opencoin_wallet::{HttpAnswer, Secret};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+
+use crate::fake_log::FakeLog;
 
 /// When all currencies begin.
 pub(crate) const BEGIN: &str = "2030-01-01T00:00:00";
@@ -58,6 +62,8 @@ pub(crate) struct FakeIssuer {
     master_key: Arc<PrivateKey>,
     mint_keys: Vec<(VerifiedMintKey, Arc<PrivateKey>)>,
     state: Mutex<IssuerState>,
+    /// The public log, if the currency has one.
+    log: Option<Mutex<FakeLog>>,
     /// Certificates of the first mint key under later CDDs.
     later_mkcs: Mutex<Vec<Mkc>>,
     /// Whether refusals name the refused coins.
@@ -88,11 +94,38 @@ impl FakeIssuer {
         suite: CipherSuite,
         denominations: &[u64],
     ) -> Self {
+        Self::with_additional_info(String::new(), serial, name, url, suite, denominations)
+    }
+
+    /// Makes an issuer with a public log, which has its mint keys already.
+    pub(crate) fn with_log(name: &str, url: &str, suite: CipherSuite, denominations: &[u64]) -> Self {
+        let mut log = FakeLog::new();
+        let info = format!("A currency with a log.\n\n{}", log.block(url));
+        let mut issuer = Self::with_additional_info(info, 1, name, url, suite, denominations);
+        let mkcs: Vec<Mkc> = issuer
+            .mint_keys
+            .iter()
+            .map(|(key, _)| key.mkc().clone())
+            .collect();
+        log.enter_keys(&mkcs, begin());
+        issuer.log = Some(Mutex::new(log));
+        issuer
+    }
+
+    fn with_additional_info(
+        additional_info: String,
+        serial: u64,
+        name: &str,
+        url: &str,
+        suite: CipherSuite,
+        denominations: &[u64],
+    ) -> Self {
         let rng = &mut ChaCha20Rng::seed_from_u64(1);
         let master_key = private_key(&format!("{name} master"));
         let mut cdd = cdd(name, url, suite, denominations, &master_key);
         cdd.cdd_serial = serial;
         cdd.currency_divisor = 100 * serial;
+        cdd.additional_info = additional_info;
         let cddc = sign_cddc(cdd, &master_key, rng).unwrap();
         let mut mint_keys = Vec::new();
         for generation in 0..GENERATIONS {
@@ -111,6 +144,7 @@ impl FakeIssuer {
             master_key,
             mint_keys,
             state: Mutex::default(),
+            log: None,
             later_mkcs: Mutex::default(),
             names_coins: AtomicBool::new(true),
         }
@@ -118,10 +152,23 @@ impl FakeIssuer {
 
     /// Publishes a new CDD with another URL and other denominations. Mint key certificates do not change.
     pub(crate) fn publish(&self, serial: u64, url: &str, denominations: &[u64]) {
+        self.publish_with(String::new(), serial, url, denominations);
+    }
+
+    /// Publishes a new CDD that names another promise key.
+    pub(crate) fn change_promise_key(&self, serial: u64) {
+        self.log().change_promise_key();
+        let (url, denominations) = (&self.cddc.cdd().cdd_location, &self.cddc.cdd().denominations);
+        let info = self.log().block(url);
+        self.publish_with(info, serial, url, denominations);
+    }
+
+    fn publish_with(&self, additional_info: String, serial: u64, url: &str, denominations: &[u64]) {
         let first = self.cddc.cdd();
         let suite = self.cddc.cipher_suite();
         let mut cdd = cdd(&first.currency_name, url, suite, denominations, &self.master_key);
         cdd.cdd_serial = serial;
+        cdd.additional_info = additional_info;
         let cddc = sign_cddc(cdd, &self.master_key, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
         self.later_cddcs.lock().unwrap().push(cddc);
     }
@@ -158,6 +205,54 @@ impl FakeIssuer {
         self.key(id).expect("one of its keys").0.public_key().clone()
     }
 
+    pub(crate) fn has_log(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// Returns the public log.
+    pub(crate) fn log(&self) -> MutexGuard<'_, FakeLog> {
+        self.log.as_ref().expect("a currency with a log").lock().unwrap()
+    }
+
+    /// Adds the promise to the answer of an accepted request.
+    fn with_promise(&self, body: &str, now: DateTime<Utc>, answer: HttpAnswer) -> HttpAnswer {
+        if self.log.is_none() || ![200, 202].contains(&answer.status) {
+            return answer;
+        }
+        let (blinds, coins, is_new) = match Request::from_json(body.as_bytes()).unwrap() {
+            Request::RequestMint(request) => (request.blinds, Vec::new(), true),
+            Request::RequestRenew(request) => (request.blinds, request.coins, true),
+            Request::RequestRedeem(request) => (Vec::new(), request.coins, true),
+            Request::RequestRecoup(request) => (request.blinds, Vec::new(), true),
+            Request::RequestResume(request) => {
+                let (_, blinds) = self.state().accepted[&request.transaction_reference].clone();
+                (blinds, Vec::new(), false)
+            }
+            _ => return answer,
+        };
+        let mut log = self.log();
+        let mut leaves = Vec::new();
+        for blind in &blinds {
+            let key = self.key(&blind.mint_key_id).unwrap().0.public_key();
+            let fingerprint = KeyFingerprint::of(key.document());
+            let digest = IssuedDigest::of(&fingerprint, key.modulus_bytes(), &blind.blinded_payload_hash);
+            leaves.push(issued_leaf(log.key_no(&blind.mint_key_id), &digest.unwrap()).to_vec());
+        }
+        for coin in &coins {
+            let id = &coin.payload.mint_key_id;
+            let fingerprint = KeyFingerprint::of(self.key(id).unwrap().0.public_key().document());
+            let digest = SpentDigest::of(
+                &fingerprint,
+                &self.cddc.cipher_suite().payload_hash(&coin.payload),
+            );
+            leaves.push(spent_leaf(log.key_no(id), &digest).to_vec());
+        }
+        HttpAnswer {
+            log_promise: log.promise(&leaves, now, is_new),
+            ..answer
+        }
+    }
+
     fn current_cddc(&self) -> VerifiedCddc {
         let later = self.later_cddcs.lock().unwrap();
         later.last().unwrap_or(&self.cddc).clone()
@@ -168,6 +263,14 @@ impl FakeIssuer {
         if url.ends_with("/v1/account/balance") {
             let balance = self.account(token.expect("an account needs a token").expose());
             return http(200, None, format!(r#"{{"balance": {balance}}}"#));
+        }
+        if let Some((_, path)) = url.split_once("/log/").filter(|_| self.log.is_some()) {
+            let log = self.log();
+            return match (path.strip_prefix("batches/"), path) {
+                (Some(number), _) => log.batch(number.parse().unwrap()),
+                (None, "keys") => log.keys(),
+                (None, path) => log.get(path),
+            };
         }
         assert!(url.ends_with("/v1/revocations"), "the wallet gets nothing else");
         let key = |id: &BigInt| format!(r#"{{"id": "{id}", "reason": "stolen"}}"#);
@@ -198,6 +301,17 @@ impl FakeIssuer {
 
     /// Carries out one request.
     pub(crate) fn answer(
+        &self,
+        token: Option<&Secret>,
+        body: &str,
+        now: DateTime<Utc>,
+        signing: Signing,
+    ) -> HttpAnswer {
+        let answer = self.answer_without_log(token, body, now, signing);
+        self.with_promise(body, now, answer)
+    }
+
+    fn answer_without_log(
         &self,
         token: Option<&Secret>,
         body: &str,

@@ -1,5 +1,6 @@
 //! Faults of the network and the issuer: every fault at every request of every operation. The operation may
-//! fail, but after a `resume` without faults no money is lost.
+//! fail, but after a `resume` without faults no money is lost. If the issuer has a public log, the wallet has a promise
+//! for everything that was carried out, and none of these faults looks like one of the log.
 
 use opencoin_crypto::CipherSuite;
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};
@@ -9,9 +10,19 @@ use crate::world::{Fault, TOKEN, World, balance, mint, token};
 const FUNDS: u64 = 200;
 const MINTED: u64 = 24;
 /// More requests than any operation makes.
-const REQUESTS_MAX: usize = 20;
+const REQUESTS_MAX: usize = 30;
 
 async fn fail_everywhere(
+    prepare: impl AsyncFn(&mut Wallet, &World),
+    act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>,
+) {
+    for new_world in [World::new, World::with_log] {
+        fail_everywhere_in(new_world, &prepare, &act).await;
+    }
+}
+
+async fn fail_everywhere_in(
+    new_world: fn(CipherSuite, u64) -> World,
     prepare: impl AsyncFn(&mut Wallet, &World),
     act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>,
 ) {
@@ -19,7 +30,7 @@ async fn fail_everywhere(
         let mut number = 0;
         loop {
             let moment = format!("{fault:?} of request {number}");
-            let world = World::new(CipherSuite::default(), FUNDS);
+            let world = new_world(CipherSuite::default(), FUNDS);
             let mut wallet = world.wallet_with("wallet", MINTED).await;
             prepare(&mut wallet, &world).await;
             world.network.fail(number, fault);
@@ -48,6 +59,9 @@ async fn fail_everywhere(
                 FUNDS,
                 "{moment}; the result was {result:?}"
             );
+            if world.issuer.has_log() {
+                check_promises(&world, &mut wallet, &moment).await;
+            }
             if requests <= number {
                 result.unwrap_or_else(|error| {
                     panic!("{moment} did not happen, but the operation failed: {error}")
@@ -59,6 +73,17 @@ async fn fail_everywhere(
         }
         assert!(number > 0, "the operation must send requests");
     }
+}
+
+async fn check_promises(world: &World, wallet: &mut Wallet, moment: &str) {
+    world.issuer.log().seal(world.network.now());
+    let status = wallet.check_log(None, None).await.unwrap();
+    assert_eq!(
+        (status.problem, status.faults, status.open),
+        (None, Vec::new(), 0),
+        "{moment}"
+    );
+    assert!(status.kept > 0, "{moment}");
 }
 
 async fn nothing(_: &mut Wallet, _: &World) {}

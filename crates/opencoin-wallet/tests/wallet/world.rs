@@ -89,6 +89,8 @@ pub(crate) struct Network {
     pub(crate) steps: Mutex<Vec<Step>>,
     /// How far the issuers' clocks are ahead of the wallets', in seconds.
     pub(crate) issuers_ahead_s: AtomicI64,
+    /// Whether downloads never end.
+    pub(crate) is_log_slow: Mutex<bool>,
 }
 
 #[async_trait]
@@ -105,6 +107,17 @@ impl Transport for Network {
             Some(body) => self.post(url, token, body, fault),
             None => self.get(url, token, fault),
         }
+    }
+
+    async fn download(&self, url: &str, bytes_max: usize) -> Result<HttpAnswer, NoAnswer> {
+        if *self.is_log_slow.lock().unwrap() {
+            std::future::pending::<()>().await;
+        }
+        let answer = self.send(url, None, None).await?;
+        if answer.body.len() > bytes_max {
+            return Err(no_answer(url, true));
+        }
+        Ok(answer)
     }
 }
 
@@ -187,6 +200,10 @@ impl Network {
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
         begin() + TimeDelta::seconds(self.now_s.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn wait(&self, time: TimeDelta) {
+        self.now_s.fetch_add(time.num_seconds(), Ordering::SeqCst);
     }
 
     pub(crate) fn set_day(&self, day: i64) {
@@ -277,6 +294,14 @@ fn spoil(answer: HttpAnswer, how: impl FnOnce(&mut ResponseMint)) -> HttpAnswer 
     }
 }
 
+fn name_of(suite: CipherSuite) -> &'static str {
+    if suite == CipherSuite::default() {
+        "OpenCent"
+    } else {
+        "ChaumCent"
+    }
+}
+
 /// A network with one issuer, and a disk.
 pub(crate) struct World {
     pub(crate) network: Arc<Network>,
@@ -287,12 +312,19 @@ pub(crate) struct World {
 impl World {
     /// Makes an issuer at [`URL`] with a balance of `funds` in the account of [`TOKEN`].
     pub(crate) fn new(suite: CipherSuite, funds: u64) -> Self {
-        let name = if suite == CipherSuite::default() {
-            "OpenCent"
-        } else {
-            "ChaumCent"
-        };
-        let issuer = Arc::new(FakeIssuer::new(name, URL, suite, &DENOMINATIONS));
+        Self::of(FakeIssuer::new(name_of(suite), URL, suite, &DENOMINATIONS), funds)
+    }
+
+    /// Makes the same issuer with a public log.
+    pub(crate) fn with_log(suite: CipherSuite, funds: u64) -> Self {
+        Self::of(
+            FakeIssuer::with_log(name_of(suite), URL, suite, &DENOMINATIONS),
+            funds,
+        )
+    }
+
+    fn of(issuer: FakeIssuer, funds: u64) -> Self {
+        let issuer = Arc::new(issuer);
         issuer.credit(TOKEN, funds);
         let network = Network {
             issuers: Mutex::default(),
@@ -301,6 +333,7 @@ impl World {
             faults: Mutex::default(),
             steps: Mutex::default(),
             issuers_ahead_s: AtomicI64::new(0),
+            is_log_slow: Mutex::default(),
         };
         network.set_day(1);
         network.connect(URL, Arc::clone(&issuer));

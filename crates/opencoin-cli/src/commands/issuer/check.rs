@@ -6,9 +6,11 @@
 mod disk;
 mod history;
 mod network;
+mod public_log;
 mod stores;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
@@ -17,7 +19,7 @@ use opencoin_issuer::AdminTokens;
 use opencoin_keys::{Currency, Directory};
 use opencoin_private_files::exposure;
 use opencoin_terminal::output::{self, OutputArgs};
-use opencoin_terminal::secret_args::KeySecretArgs;
+use opencoin_terminal::secret_args::{KeySecretArgs, LogSecretArgs};
 use opencoin_text::printable;
 use serde::Serialize;
 
@@ -30,6 +32,8 @@ pub(crate) struct Arguments {
     dir: DirArgs,
     #[command(flatten)]
     secrets: KeySecretArgs,
+    #[command(flatten)]
+    log_secret: LogSecretArgs,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -87,8 +91,12 @@ pub(crate) async fn run(arguments: &Arguments, output: OutputArgs) -> Result<Exi
             disk::room(&subject, &mut report);
             let opened = stores::books(&subject, &mut report).await;
             history::guard(&subject, opened.as_ref(), &mut report).await;
-            let ledger = opened.map(|opened| opened.books.ledger);
+            let books = opened.map(|opened| opened.books);
+            let log = books.as_ref().map(|books| Arc::clone(&books.log));
+            let ledger = books.map(|books| books.ledger);
             stores::keys(&subject, currency.as_ref(), ledger.as_deref(), &mut report).await;
+            public_log::keys(&subject, currency.as_ref(), &arguments.log_secret, &mut report);
+            public_log::state(currency.as_ref(), log.as_deref(), &mut report).await;
             stores::windows(currency.as_ref(), ledger.as_deref(), &mut report).await;
             stores::clock(currency.as_ref(), ledger.as_deref(), &mut report).await;
             network::listeners(&subject, &mut report).await;

@@ -10,10 +10,10 @@ use opencoin_config::{
 };
 use opencoin_crypto::{CipherSuite, KeyPrimes};
 use opencoin_issuer::{StoreMode, open_books, open_ledger};
-use opencoin_keys::{Directory, NewCurrency, NewKeys, SystemClock, create, register_mint_keys};
+use opencoin_keys::{Directory, NewCurrency, NewKeys, NewLog, SystemClock, create, register_mint_keys};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::progress::ProgressBar;
-use opencoin_terminal::secret_args::{KeySecretArgs, MasterSecretArgs};
+use opencoin_terminal::secret_args::{KeySecretArgs, LogSecretArgs, MasterSecretArgs};
 use opencoin_text::{AmountText, IssuerUrl, printable};
 use rand::rngs::OsRng;
 use serde_json::json;
@@ -21,6 +21,7 @@ use serde_json::json;
 use crate::currency_unit::CurrencyUnit;
 use crate::key_store::KeySecret;
 use crate::settings_args;
+use crate::witness_args::WitnessArgs;
 
 /// The default coin values, in the smallest unit.
 const DENOMINATIONS_DEFAULT: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
@@ -80,6 +81,13 @@ pub(crate) struct Arguments {
     /// The Unix socket of a separate signer process (`opencoin signer`), so that the server needs no keys.
     #[arg(long, value_name = "PATH")]
     signer_socket: Option<PathBuf>,
+    /// Create the currency without a public log of its coins.
+    #[arg(long, conflicts_with_all = ["witnesses", "quorum"])]
+    without_log: bool,
+    #[command(flatten)]
+    witnesses: WitnessArgs,
+    #[command(flatten)]
+    log_secret: LogSecretArgs,
     #[command(flatten)]
     rotation: RotationArgs,
     #[command(flatten)]
@@ -116,6 +124,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         denominations: denominations(&arguments)?,
         url: arguments.url.to_string(),
         cipher_suite: arguments.cipher_suite,
+        log: log(&arguments)?,
         config: config(&arguments),
     };
     new.check()?;
@@ -144,9 +153,18 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let master = (!arguments.offline_master)
         .then(|| arguments.master.new_passphrase(Some(&arguments.secrets)))
         .transpose()?;
+    // In the order in which the server looks for it.
+    let log_passphrase = match arguments.log_secret.given(&arguments.secrets)? {
+        Some(given) => given,
+        None => secret
+            .passphrase()
+            .context("the secret of new keys was read")?
+            .clone(),
+    };
     let open = |directory: &Directory| secret.open(directory, &new.config);
     let keys = NewKeys {
         store: &open,
+        log_passphrase: &log_passphrase,
         master_passphrase: master.as_ref(),
     };
     let currency = tokio::task::block_in_place(|| {
@@ -202,6 +220,14 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
             format!("next: opencoin issuer serve --dir {dir}"),
         ],
     )
+}
+
+fn log(arguments: &Arguments) -> Result<Option<NewLog>> {
+    if arguments.without_log {
+        return Ok(None);
+    }
+    let (witnesses, quorum) = arguments.witnesses.read()?;
+    Ok(Some(NewLog { witnesses, quorum }))
 }
 
 /// The coin values in the smallest unit.

@@ -10,12 +10,12 @@ use clap::{Args, Subcommand};
 use opencoin_config::KeyConfig;
 use opencoin_issuer::{Operator, StoreMode};
 use opencoin_keys::{
-    CddChange, Change, Clock, Directory, Due, KeyEntry, KeyManager, KeyState, OpenVault, Passphrase,
-    SignedCertificates, Step, SystemClock, Vault, change_passphrase,
+    CddChange, Change, Clock, Currency, Directory, Due, KeyEntry, KeyManager, KeyState, LogKeys, OpenVault,
+    Passphrase, SignedCertificates, Step, SystemClock, Vault, change_passphrase,
 };
 use opencoin_ledger::StopReason;
 use opencoin_schema::{BigInt, from_json};
-use opencoin_terminal::output::OutputArgs;
+use opencoin_terminal::output::{OutputArgs, complain};
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::{self, KeySecretArgs, MasterSecretArgs};
 use opencoin_text::{AmountText, IssuerUrl, printable};
@@ -365,16 +365,28 @@ pub(crate) async fn cdd(command: CddCommand, output: OutputArgs) -> Result<()> {
         store,
         master,
     }) = command;
-    let open = Open::new(&store, Purpose::Change).await?;
-    let master = Master::read(&open.directory, &master, &store.secrets)?;
-    let unit = open.unit()?;
+    let unit = super::unit(&store.dir.directory()?)?;
     let in_units = |values: Vec<AmountText>| values.iter().map(|value| unit.read(value)).collect();
     let change = CddChange {
         url: url.map(|url| url.to_string()),
         denominations: denominations.map(in_units).transpose()?,
         expiry,
         additional_info,
+        log: None,
     };
+    change_description(&store, &master, |_| Ok(change), output).await
+}
+
+/// Makes the next description of the currency.
+pub(crate) async fn change_description(
+    store: &KeyStoreArgs,
+    master: &MasterSecretArgs,
+    change: impl FnOnce(&Currency) -> Result<CddChange>,
+    output: OutputArgs,
+) -> Result<()> {
+    let open = Open::new(store, Purpose::Change).await?;
+    let change = change(&open.directory.currency()?)?;
+    let master = Master::read(&open.directory, master, &store.secrets)?;
     let vault = master.as_ref().map(Master::open);
     let progress = ProgressBar::new("generating keys");
     let mut report = |done, total| progress.set(done, total);
@@ -581,7 +593,17 @@ fn passphrase(arguments: &PassphraseArguments, output: OutputArgs) -> Result<()>
     let old = arguments.store.secrets.passphrase()?;
     let _lock = directory.lock()?;
     let new = secret_args::replacement(arguments.new_passphrase_file.as_deref())?;
-    let changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;
+    let mut changed = change_passphrase(&folder, &old, &new, &mut OsRng)?;
+    // The keys of the public log, unless they have a passphrase of their own.
+    let log_folder = directory.log_folder();
+    if LogKeys::are_in(&log_folder) {
+        match LogKeys::change_passphrase(&log_folder, &old, &new, &mut OsRng) {
+            Ok(more) => changed += more,
+            Err(error) => complain(&format!(
+                "warning: the keys of the public log keep their passphrase: {error}"
+            )),
+        }
+    }
     let said =
         format!("{changed} private keys have the new passphrase; restart processes that have the old one");
     output.show(json!({ "changed": changed }), [said])

@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod init;
 mod keys;
+pub(crate) mod log;
 mod migrate;
 mod payouts;
 mod prune;
@@ -53,6 +54,9 @@ enum Command {
     /// Change the description of the currency (CDD).
     #[command(subcommand)]
     Cdd(keys::CddCommand),
+    /// Look after the public log; the same as `opencoin log`.
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Import certificates that a master key on another machine has signed.
     Import(keys::ImportArguments),
     /// Manage accounts: create, credit, debit, show, list, set passwords.
@@ -92,6 +96,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Config(arguments) => config::run(&arguments, output)?,
         Command::Keys(command) => keys::run(command, output).await?,
         Command::Cdd(command) => keys::cdd(command, output).await?,
+        Command::Log(command) => log::run_command(command, output).await?,
         Command::Import(arguments) => keys::import(arguments, output).await?,
         Command::Account(command) => accounts::run(command, output).await?,
         Command::Payouts(command) => payouts::run(command, output).await?,
@@ -152,7 +157,11 @@ async fn books_to_change(directory: &Directory, config: &Config, mode: StoreMode
     Ok(opened.books)
 }
 
-async fn open_books(directory: &Directory, config: &Config, mode: StoreMode) -> Result<OpenedBooks> {
+pub(super) async fn open_books(
+    directory: &Directory,
+    config: &Config,
+    mode: StoreMode,
+) -> Result<OpenedBooks> {
     opencoin_issuer::open_books(&config.database, directory.root(), mode)
         .await
         .context("cannot open the books; check `database` in issuer.toml")

@@ -12,7 +12,7 @@ use opencoin_issuer::{AdminTokens, Guard, HighWaterMark, Issuer, IssuerOptions, 
 use opencoin_keys::{Currency, Directory, SystemClock};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use opencoin_terminal::output::OutputArgs;
-use opencoin_terminal::secret_args::KeySecretArgs;
+use opencoin_terminal::secret_args::{KeySecretArgs, LogSecretArgs};
 use opencoin_text::printable;
 use rand::rngs::OsRng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -20,7 +20,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::restored_state;
 use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
-use crate::{key_store, lanes, log, service, signer_link};
+use crate::{key_store, lanes, log, public_log, service, signer_link};
 
 /// Open files in addition to the connections of clients: the books, connections to a database, the log.
 const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
@@ -37,6 +37,8 @@ pub(crate) struct Arguments {
     allow_missing_keys: bool,
     #[command(flatten)]
     secrets: KeySecretArgs,
+    #[command(flatten)]
+    log_secret: LogSecretArgs,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -67,6 +69,10 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     };
     let statuses = books.ledger.mint_keys().await?;
     let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
+    let secrets = (&arguments.log_secret, &arguments.secrets);
+    let books_history = history.position(None).await?.mark.history;
+    let log = Arc::clone(&books.log);
+    let public_log = public_log::open(&directory, &config, &currency, log, books_history, secrets)?;
     let options = IssuerOptions {
         batch_commands_max: usize::try_from(arguments.batch_commands_max)?,
     };
@@ -76,6 +82,11 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let issuer = issuer
         .with_accounts(config.accounts.clone(), Box::new(OsRng))
         .guarded_by(guard);
+    let issuer = match public_log {
+        Some(log) => issuer.with_log(log),
+        None => issuer,
+    };
+    issuer.begin_log().await?;
     // Before the address is printed, so that every later signal stops the server properly.
     let stopped = service::stop_signal()?;
     let listener = Listener::bind(&config, directory.root()).await?;
@@ -121,7 +132,7 @@ fn engine(
     arguments: &Arguments,
 ) -> Result<Arc<dyn Signer>> {
     if let Some(address) = &config.signer.process {
-        if arguments.secrets.is_given() {
+        if arguments.secrets.is_given() && currency.log().is_none() {
             tracing::warn!(
                 "this process has a passphrase or PIN but does not need it, because the signer has the keys"
             );

@@ -52,7 +52,7 @@ fn coin_in(issuer: &TestIssuer, coin: &Coin) -> CoinIn {
         .unwrap();
     CoinIn {
         mint_key: key.ledger_id,
-        spent_digest: SpentDigest::of(&key.fingerprint, &payload_hash),
+        spent_digest: SpentDigest::of(key.identity.fingerprint(), &payload_hash),
     }
 }
 

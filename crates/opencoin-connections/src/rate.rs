@@ -25,15 +25,15 @@ const IPV6_NETWORK: u128 = u128::MAX << 64;
 
 /// A rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rate {
+pub struct Rate {
     /// The time in which one token comes back.
-    pub(super) interval: Duration,
+    pub interval: Duration,
     /// The tokens of a full bucket.
-    pub(super) burst: NonZeroU32,
+    pub burst: NonZeroU32,
 }
 
 /// The buckets of all addresses.
-pub(super) struct RateLimiter {
+pub struct RateLimiter {
     rate: Rate,
     addresses_max: usize,
     buckets: Mutex<Buckets>,
@@ -48,7 +48,9 @@ struct Buckets {
 }
 
 impl RateLimiter {
-    pub(super) fn new(rate: Rate) -> Self {
+    /// Full buckets.
+    #[must_use]
+    pub fn new(rate: Rate) -> Self {
         let buckets = Buckets {
             full_at: HashMap::new(),
             others_full_at: None,
@@ -65,7 +67,7 @@ impl RateLimiter {
     ///
     /// # Errors
     /// The bucket is empty: how long to wait for the next token.
-    pub(super) fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let network = network(address);
         let mut buckets = self.buckets();
         self.sweep(&mut buckets, now);

@@ -10,15 +10,15 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The other end of the connection: a client, or a proxy.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct PeerAddress(pub(super) IpAddr);
+pub struct PeerAddress(pub IpAddr);
 
 /// The address of the client, as far as it is known, in the extensions of a request. Only rate limits may read it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct ClientAddress(pub(super) IpAddr);
+pub struct ClientAddress(pub IpAddr);
 
 /// Whether the request came through a proxy.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {
+pub enum Route {
     /// No proxy.
     Direct,
     /// A trusted proxy.
@@ -31,7 +31,8 @@ impl ClientAddress {
     /// Returns the peer, or, if that is a trusted proxy, the last address in `X-Forwarded-For` that is not a trusted proxy.
     /// If the list ends in something else than an address, the proxy does not know its client; then the proxy itself
     /// counts as the client.
-    pub(super) fn of(peer: PeerAddress, headers: &HeaderMap, trusted: &[IpAddr]) -> (Self, Route) {
+    #[must_use]
+    pub fn of(peer: PeerAddress, headers: &HeaderMap, trusted: &[IpAddr]) -> (Self, Route) {
         let is_trusted = |address: &IpAddr| trusted.iter().any(|proxy| proxy.to_canonical() == *address);
         let peer = peer.0.to_canonical();
         if !is_trusted(&peer) {

@@ -12,17 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
 /// A connection whose writes fail if the client takes too long. Slow clients are served by a proxy that buffers answers.
-pub(super) struct ClientStream<S> {
+pub(crate) struct ClientStream<S> {
     stream: TokioIo<S>,
-    /// How long a client may take to read an answer, from the first write that has to wait. It is the same as the limit
-    /// for a body.
+    /// How long a client may take to read an answer, from the first write that has to wait.
     answer_duration_max: Duration,
     /// Set while an answer waits for the client.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> ClientStream<S> {
-    pub(super) fn new(stream: S, answer_duration_max: Duration) -> Self {
+    pub(crate) fn new(stream: S, answer_duration_max: Duration) -> Self {
         Self {
             stream: TokioIo::new(stream),
             answer_duration_max,

@@ -1,0 +1,290 @@
+//! The public log of an issuer: what it accepts and takes back becomes leaves of a Merkle tree that witnesses cosign
+//! (docs/LOG.md).
+//!
+//! Accepting writes the leaves, in the ledger. The rest is here. One process at a time *seals*: it moves what waits into
+//! the tree (`sealer.rs`), signs the checkpoint, asks the witnesses and publishes it (`publisher.rs`). Every process
+//! makes promises (`promises.rs`) and serves the tree (`reader.rs`).
+
+pub mod export;
+mod promises;
+mod publisher;
+mod reader;
+mod rhythm;
+mod sealer;
+mod signed_mark;
+mod status;
+#[cfg(test)]
+mod tests;
+mod witnesses;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use opencoin_keys::{Clock, Currency, LogKeys};
+use opencoin_ledger::view::MintKeyNo;
+use opencoin_ledger::{
+    HistoryId, LedgerError, LogBatch, LogBatchNo, LogHead, LogStore, MintKeyId, PublishedCheckpoint,
+    SpentDigest,
+};
+use opencoin_log::key_no::KeyNo;
+use opencoin_log::leaf::{Leaf, spent_leaf};
+use opencoin_log::log_block::LogBlock;
+use opencoin_log::tile::TilePath;
+use opencoin_schema::BigInt;
+use rand::RngCore;
+
+pub(crate) use promises::Promises;
+pub use rhythm::Rhythm;
+pub use status::{Incident, LogStatus, WitnessStatus};
+
+use signed_mark::SignedMark;
+use status::Recorder;
+use witnesses::Witnesses;
+
+/// How long a published checkpoint is served before it is read again.
+const PUBLISHED_AGE_MAX: Duration = Duration::from_millis(250);
+
+/// What an issuer needs for its public log.
+pub struct LogOptions<'a> {
+    /// The keys of the log.
+    pub keys: LogKeys,
+    /// The description of the log in the current CDD.
+    pub block: LogBlock,
+    /// When batches are sealed.
+    pub rhythm: Rhythm,
+    /// The folder of the keys, in which the last signed checkpoint is remembered.
+    pub folder: &'a Path,
+    /// The history of the books.
+    pub history: HistoryId,
+}
+
+/// The public log of an issuer.
+pub struct IssuerLog {
+    log_key: opencoin_log::key::SigningKey,
+    promises: Arc<Promises>,
+    store: Arc<dyn LogStore>,
+    clock: Arc<dyn Clock>,
+    rhythm: Rhythm,
+    signed: SignedMark,
+    witnesses: Witnesses,
+    /// The name of this process in the lease.
+    holder: [u8; opencoin_ledger::LEASE_HOLDER_BYTES],
+    /// Where the leaves of mint keys are, as far as they were looked for. They never move.
+    key_indices: Mutex<HashMap<KeyNo, u64>>,
+    published: Mutex<Option<(Instant, Arc<PublishedCheckpoint>)>>,
+    /// Whether a quorum of witnesses has seen nothing newer than the books, since this process started.
+    confirmed: AtomicBool,
+    /// Why nothing is accepted any more.
+    closed: OnceLock<String>,
+    recorder: Recorder,
+}
+
+impl IssuerLog {
+    /// Opens the log.
+    ///
+    /// # Errors
+    /// When the client for witnesses cannot be made.
+    pub fn new(
+        options: LogOptions<'_>,
+        store: Arc<dyn LogStore>,
+        clock: Arc<dyn Clock>,
+        rng: &mut dyn RngCore,
+    ) -> Result<Self, LedgerError> {
+        let LogOptions {
+            keys,
+            block,
+            rhythm,
+            folder,
+            history,
+        } = options;
+        let mut holder = [0; opencoin_ledger::LEASE_HOLDER_BYTES];
+        rng.fill_bytes(&mut holder);
+        let origin = keys.log.verifier().name().to_string();
+        let promises = Promises::new(
+            keys.promise,
+            origin,
+            block.within_s(),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+        );
+        let witnesses = Witnesses::new(Arc::clone(&store))
+            .map_err(|error| LedgerError::Address(format!("witnesses cannot be asked: {error}")))?;
+        Ok(Self {
+            log_key: keys.log,
+            promises: Arc::new(promises),
+            store,
+            clock,
+            rhythm,
+            signed: SignedMark::in_folder(folder, history),
+            witnesses,
+            holder,
+            key_indices: Mutex::default(),
+            published: Mutex::default(),
+            confirmed: AtomicBool::new(false),
+            closed: OnceLock::new(),
+            recorder: Recorder::default(),
+        })
+    }
+
+    pub(crate) fn promises(&self) -> Arc<Promises> {
+        Arc::clone(&self.promises)
+    }
+
+    /// Why nothing is accepted any more: the books are older than what the world has seen. Until the process is
+    /// restarted.
+    #[must_use]
+    pub fn closed(&self) -> Option<&str> {
+        self.closed.get().map(String::as_str)
+    }
+
+    /// The end of the log.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn head(&self) -> Result<Option<LogHead>, LedgerError> {
+        self.store.head().await
+    }
+
+    /// The checkpoint that is published; `None` before the first one.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn checkpoint(&self) -> Result<Option<Arc<PublishedCheckpoint>>, LedgerError> {
+        let fresh = |known: &(Instant, Arc<PublishedCheckpoint>)| {
+            (known.0.elapsed() < PUBLISHED_AGE_MAX).then(|| Arc::clone(&known.1))
+        };
+        let known = self.published_lock().as_ref().and_then(fresh);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let published = self.store.published().await?.map(Arc::new);
+        if let Some(published) = &published {
+            *self.published_lock() = Some((Instant::now(), Arc::clone(published)));
+        }
+        Ok(published)
+    }
+
+    fn published_lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<PublishedCheckpoint>)>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn published_size(&self) -> Result<u64, LedgerError> {
+        Ok(self.checkpoint().await?.map_or(0, |published| published.size))
+    }
+
+    /// A tile or bundle of the published tree; `None` if it has none there.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn resource(&self, path: &TilePath) -> Result<Option<Vec<u8>>, LedgerError> {
+        let size = self.published_size().await?;
+        reader::resource(self.store.as_ref(), path, size).await
+    }
+
+    /// Where a published batch is.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn batch(&self, no: LogBatchNo) -> Result<Option<LogBatch>, LedgerError> {
+        let size = self.published_size().await?;
+        let batch = self.store.batch(no).await?;
+        Ok(batch.filter(|batch| batch.end() <= size))
+    }
+
+    /// The index of a leaf that was written while `from` was open, if it is published.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub(crate) async fn index_of(&self, leaf: &[u8], from: LogBatchNo) -> Result<Option<u64>, LedgerError> {
+        let size = self.published_size().await?;
+        let found = reader::locate(self.store.as_ref(), leaf, from).await?;
+        Ok(found
+            .filter(|(batch, _)| batch.end() <= size)
+            .map(|(_, index)| index))
+    }
+
+    /// The index of the leaf of a spent coin, if it is published.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub(crate) async fn index_of_spent(
+        &self,
+        mint_key: MintKeyNo,
+        coin: SpentDigest,
+    ) -> Result<Option<u64>, LedgerError> {
+        let Some(batch) = self.store.batch_of_spent(mint_key, coin).await? else {
+            return Ok(None);
+        };
+        self.index_of(&spent_leaf(mint_key.key_no(), &coin), batch).await
+    }
+
+    /// The mint keys in the published log: id, number, and index of the leaf.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub(crate) async fn mint_keys(
+        &self,
+        currency: &Currency,
+        numbers: &HashMap<MintKeyId, MintKeyNo>,
+    ) -> Result<Vec<(BigInt, u32, u64)>, LedgerError> {
+        let size = self.published_size().await?;
+        let mut found = self.key_indices().clone();
+        let batches = self.store.key_batches().await?;
+        let mut keys = Vec::new();
+        for key in currency.mint_keys() {
+            let Some(no) = numbers.get(&key.ledger_id).map(|no| no.key_no()) else {
+                continue;
+            };
+            if let Entry::Vacant(vacant) = found.entry(no) {
+                let batch = batches.iter().find(|(key_no, _)| *key_no == no);
+                let certificate = Box::new(key.verified.mkc().clone());
+                let leaf = Leaf::MintKey {
+                    key_no: no,
+                    certificate,
+                };
+                if let (Some((_, batch)), Ok(leaf)) = (batch, leaf.encode())
+                    && let Some(at) = reader::locate(self.store.as_ref(), &leaf, *batch).await?
+                {
+                    vacant.insert(at.1);
+                }
+            }
+            if let Some(index) = found.get(&no).filter(|index| **index < size) {
+                keys.push((key.verified.mint_key().id.clone(), no.get(), *index));
+            }
+        }
+        *self.key_indices() = found;
+        keys.sort_unstable_by_key(|(_, no, _)| *no);
+        Ok(keys)
+    }
+
+    fn key_indices(&self) -> std::sync::MutexGuard<'_, HashMap<KeyNo, u64>> {
+        self.key_indices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When batches are sealed.
+    #[must_use]
+    pub fn rhythm(&self) -> Rhythm {
+        self.rhythm
+    }
+
+    /// What this process knows about sealing and the witnesses.
+    #[must_use]
+    pub fn status(&self) -> LogStatus {
+        self.recorder.status()
+    }
+
+    /// Accepts nothing more until the process is restarted.
+    fn close(&self, reason: String) {
+        if self.closed.set(reason.clone()).is_ok() {
+            self.recorder.incident(self.clock.now(), reason.clone());
+            tracing::error!(
+                reason,
+                "ALARM: nothing is accepted until this server is restarted"
+            );
+        }
+    }
+}

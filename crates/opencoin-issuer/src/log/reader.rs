@@ -1,0 +1,133 @@
+//! Reads the tree of the log from the books: tiles and bundles for HTTP, and proofs.
+
+use std::collections::HashMap;
+
+use opencoin_ledger::log::CoinLeaf;
+use opencoin_ledger::{LedgerError, LogBatch, LogBatchNo, LogStore};
+use opencoin_log::bundle;
+use opencoin_log::hash::{HASH_BYTES, Hash, leaf_hash};
+use opencoin_log::tile::{Resource, TILE_HASHES, TileId, TilePath, TileWidth};
+use opencoin_log::tile_proof::{TileProofError, consistency_proof, tiles_of_consistency};
+
+/// The bytes of a tile or bundle; `None` if a log of this size does not have it.
+///
+/// # Errors
+/// When the books cannot be read.
+pub(crate) async fn resource(
+    store: &dyn LogStore,
+    path: &TilePath,
+    size: u64,
+) -> Result<Option<Vec<u8>>, LedgerError> {
+    let id = match path.resource {
+        Resource::Tile(id) => id,
+        Resource::Entries(index) => TileId { level: 0, index },
+    };
+    let Some(available) = id.width_in(size).filter(|available| *available >= path.width) else {
+        return Ok(None);
+    };
+    debug_assert!(available.get() <= TILE_HASHES, "a tile is full at most");
+    match path.resource {
+        Resource::Tile(id) => tile(store, id, path.width).await.map(Some),
+        Resource::Entries(index) => entries(store, index, path.width).await.map(Some),
+    }
+}
+
+/// The hashes of a tile, which the log has.
+async fn tile(store: &dyn LogStore, id: TileId, width: TileWidth) -> Result<Vec<u8>, LedgerError> {
+    if id.level == 0 {
+        let bundle = entries(store, id.index, width).await?;
+        let entries = bundle::decode(&bundle, width).map_err(|error| corrupt(&error))?;
+        return Ok(entries.flat_map(|entry| *leaf_hash(entry).as_bytes()).collect());
+    }
+    let mut bytes = store
+        .tile(id.level, id.index)
+        .await?
+        .ok_or_else(|| corrupt(&"a tile is missing"))?;
+    let wanted = usize::from(width.get()) * HASH_BYTES;
+    if bytes.len() < wanted {
+        return Err(corrupt(&"a tile is too short"));
+    }
+    bytes.truncate(wanted);
+    Ok(bytes)
+}
+
+async fn entries(store: &dyn LogStore, index: u64, width: TileWidth) -> Result<Vec<u8>, LedgerError> {
+    let bytes = store
+        .bundle(index)
+        .await?
+        .ok_or_else(|| corrupt(&"a bundle is missing"))?;
+    let prefix = bundle::prefix(&bytes, width).map_err(|error| corrupt(&error))?;
+    Ok(prefix.to_vec())
+}
+
+/// Proves that the log of size `new` continues that of size `old`.
+///
+/// # Errors
+/// When the books cannot be read.
+pub(crate) async fn consistency(store: &dyn LogStore, old: u64, new: u64) -> Result<Vec<Hash>, LedgerError> {
+    let ids = tiles_of_consistency(old, new).ok_or_else(|| corrupt(&"the log has become smaller"))?;
+    let mut tiles: HashMap<TileId, Vec<u8>> = HashMap::with_capacity(ids.len());
+    for id in ids {
+        let width = id
+            .width_in(new)
+            .ok_or_else(|| corrupt(&"a tile is outside of the log"))?;
+        tiles.insert(id, tile(store, id, width).await?);
+    }
+    consistency_proof(old, new, &tiles).map_err(|error: TileProofError| corrupt(&error))
+}
+
+/// The leaf at this index.
+///
+/// # Errors
+/// When the books cannot be read, or the log is shorter.
+pub(crate) async fn leaf(store: &dyn LogStore, index: u64) -> Result<Vec<u8>, LedgerError> {
+    let missing = || corrupt(&"a leaf is missing");
+    let bundle = index / u64::from(TILE_HASHES);
+    let place = (index % u64::from(TILE_HASHES)) as u16;
+    let width = TileWidth::new(place + 1).ok_or_else(missing)?;
+    let bytes = entries(store, bundle, width).await?;
+    let mut entries = bundle::decode(&bytes, width).map_err(|error| corrupt(&error))?;
+    entries.nth(place.into()).map(<[u8]>::to_vec).ok_or_else(missing)
+}
+
+/// Where a leaf is, in this batch or a later one, among the batches that are sealed: the batch and the index of the
+/// leaf. `None` if it is not sealed yet.
+///
+/// # Errors
+/// When the books cannot be read.
+pub(crate) async fn locate(
+    store: &dyn LogStore,
+    leaf: &[u8],
+    from: LogBatchNo,
+) -> Result<Option<(LogBatch, u64)>, LedgerError> {
+    let mut no = from;
+    while let Some(batch) = store.batch(no).await? {
+        if let Some(index) = search(store, leaf, &batch).await? {
+            return Ok(Some((batch, index)));
+        }
+        no = no.next();
+    }
+    Ok(None)
+}
+
+/// The leaves of a batch are in ascending order.
+async fn search(store: &dyn LogStore, wanted: &[u8], batch: &LogBatch) -> Result<Option<u64>, LedgerError> {
+    let (mut low, mut high) = (batch.first, batch.end());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = leaf(store, middle).await?;
+        match found[..].cmp(wanted) {
+            std::cmp::Ordering::Equal => return Ok(Some(middle)),
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Greater => high = middle,
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a leaf is that of a coin, which all leaves of a request are.
+const _: () = assert!(size_of::<CoinLeaf>() == opencoin_log::leaf::COIN_LEAF_BYTES);
+
+fn corrupt(reason: &dyn ToString) -> LedgerError {
+    LedgerError::corrupt("log", reason.to_string())
+}

@@ -1,0 +1,124 @@
+//! Decisions on the public log: it is opened once, gets the descriptions of the currency, and mint keys begin to sign
+//! when they are in it.
+
+use opencoin_log::leaf::{CloseReason, Leaf};
+use opencoin_schema::{Cddc, Mkc};
+
+use super::{applied, note, repeated};
+use crate::journal::{Kind, ReferenceKey, ReferenceScope};
+use crate::log::LogTotals;
+use crate::view::{LogOpening, MintKeyState};
+use crate::{Effect, LedgerTime, MintKeyId, Outcome, Prepared, Refusal, StopReason, View};
+
+/// Opens the log. All mint keys get their leaves, and none signs until they are published.
+pub(super) fn open(
+    view: &mut View,
+    prepared: &Prepared<'_>,
+    certificates: &[(MintKeyId, Mkc)],
+    declared: Option<&LogTotals>,
+    at: LedgerTime,
+) -> Outcome {
+    if view.open_log().is_some() {
+        return repeated(Effect::LogOpened);
+    }
+    let mut keys: Vec<&MintKeyState> = view.mint_keys().collect();
+    keys.sort_unstable_by_key(|key| key.no);
+    let certificate = |key: &MintKeyState| {
+        let found = certificates.iter().find(|(id, _)| *id == key.id);
+        let (_, certificate) = found.ok_or(Refusal::CertificateMissing)?;
+        Ok((key.id, mint_key_leaf(key, certificate)?))
+    };
+    let leaves = keys.iter().map(|key| certificate(key));
+    let leaves = leaves.collect::<Result<Vec<_>, Refusal>>()?;
+    if view.has_moved_money() && declared.is_none() {
+        return Err(Refusal::LogAfterMoney);
+    }
+    let is_stopped = keys.iter().filter_map(|key| Some((key.id, key.stopped.clone()?)));
+    let stopped: Vec<_> = is_stopped.collect();
+    view.begin_log(LogOpening {
+        totals: declared.copied().unwrap_or_default(),
+        began_late: declared.is_some(),
+        counts: Vec::new(),
+    });
+    for (id, leaf) in leaves {
+        view.add_other_leaf(&leaf);
+        view.wait_for_log(id);
+    }
+    for (id, reason) in stopped {
+        self::stopped(view, id, &reason);
+    }
+    let reference = ReferenceKey::new(ReferenceScope::Log, b"open");
+    view.write(note(Kind::OpenLog, reference, prepared.content, at));
+    applied(Effect::LogOpened)
+}
+
+/// Adds a description of the currency.
+pub(super) fn currency(view: &mut View, prepared: &Prepared<'_>, cddc: &Cddc, at: LedgerTime) -> Outcome {
+    if view.open_log().is_none() {
+        return Err(Refusal::NoLog);
+    }
+    let leaf = encode(&Leaf::Currency(Box::new(cddc.clone())))?;
+    view.add_other_leaf(&leaf);
+    let reference = prepared.key.clone().expect("the command has a reference");
+    view.write(note(Kind::LogCurrency, reference, prepared.content, at));
+    applied(Effect::CurrencyLogged)
+}
+
+/// Lets a mint key sign, because its leaf is under a published checkpoint.
+pub(super) fn release(view: &mut View, prepared: &Prepared<'_>, id: MintKeyId, at: LedgerTime) -> Outcome {
+    let key = view
+        .mint_key(id)
+        .ok_or(Refusal::UnknownMintKey { mint_key: id })?;
+    if !key.awaits_log {
+        return repeated(Effect::MintKeyReleased);
+    }
+    view.release_mint_key(id);
+    let reference = ReferenceKey::new(ReferenceScope::MintKeyRelease, id.as_bytes());
+    view.write(note(Kind::ReleaseMintKey, reference, prepared.content, at));
+    applied(Effect::MintKeyReleased)
+}
+
+/// The leaf of a new key, if there is a log.
+pub(super) fn registered(view: &mut View, id: MintKeyId, certificate: &Mkc) -> Result<(), Refusal> {
+    if view.open_log().is_some() {
+        let key = view
+            .mint_key(id)
+            .expect("the caller has registered this mint key");
+        let leaf = mint_key_leaf(key, certificate)?;
+        view.add_other_leaf(&leaf);
+    }
+    Ok(())
+}
+
+fn mint_key_leaf(key: &MintKeyState, certificate: &Mkc) -> Result<Vec<u8>, Refusal> {
+    encode(&Leaf::MintKey {
+        key_no: key.no.key_no(),
+        certificate: Box::new(certificate.clone()),
+    })
+}
+
+/// Only a document can be too long.
+fn encode(leaf: &Leaf) -> Result<Vec<u8>, Refusal> {
+    leaf.encode().map_err(|_| Refusal::DocumentTooLong)
+}
+
+/// The leaf of a key that is stopped, if there is a log.
+pub(super) fn stopped(view: &mut View, id: MintKeyId, reason: &StopReason) {
+    if view.open_log().is_none() {
+        return;
+    }
+    let key = view.mint_key(id).expect("the caller has read this mint key");
+    let why = if *reason == StopReason::over_redemption() {
+        CloseReason::Stopped
+    } else {
+        CloseReason::Revoked
+    };
+    let leaf = Leaf::KeyClosed {
+        key_no: key.no.key_no(),
+        reason: why,
+        issued: key.issued,
+        spent: key.returned,
+    };
+    let leaf = leaf.encode().expect("this leaf is short");
+    view.add_other_leaf(&leaf);
+}

@@ -1,0 +1,569 @@
+//! The public log in the tables of the books, for every store.
+//!
+//! Batches of commands add rows to `log_pending`, each in its own transaction; that part is in the stores. Here is what
+//! the sealer and the readers of the log do. Sealing is one transaction: it takes the rows that wait, makes the batch
+//! ([`opencoin_ledger::log::seal`]), and stores tree, totals and the new open batch. A crash before the commit leaves
+//! everything as it was.
+
+use async_trait::async_trait;
+use opencoin_ledger::log::{
+    Edge, LogKey, NewBundle, NewTile, PendingLeaves, SealInput, Sealed, SealingError, seal,
+};
+use opencoin_ledger::view::{MintKeyNo, MintKeyState};
+use opencoin_ledger::{
+    LEASE_HOLDER_BYTES, LedgerError, LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTotals,
+    MintKeyId, PendingSummary, PublishedCheckpoint, SealOutcome, SpentDigest, TileOfLog, stored,
+};
+use opencoin_log::hash::Hash;
+use opencoin_log::key_no::KeyNo;
+use opencoin_log::tile::{TileId, right_edge};
+
+use crate::rows::{mint_key, mint_key_columns};
+use crate::{Executor, Row, Runner, SqlError, Value};
+
+/// The most rows of tiles or bundles that one statement writes.
+const ROWS_PER_STATEMENT_MAX: usize = 64;
+
+/// Implements [`LogStore`] on the reads and transactions of a store.
+#[derive(Debug, Clone)]
+pub struct SqlLog<R>(pub R);
+
+#[async_trait]
+impl<R: Runner> LogStore for SqlLog<R> {
+    async fn head(&self) -> Result<Option<LogHead>, LedgerError> {
+        let read = self
+            .0
+            .read("head of the log", (), |sql, ()| Box::pin(head(sql, "")));
+        read.await
+    }
+
+    async fn pending(&self) -> Result<PendingSummary, LedgerError> {
+        let read = self
+            .0
+            .read("what waits for the log", (), |sql, ()| Box::pin(pending(sql)));
+        read.await
+    }
+
+    async fn seal(&self, open: LogBatchNo, at: LedgerTime) -> Result<SealOutcome, LedgerError> {
+        let change = self.0.change("seal", (open, at), |sql, (open, at)| {
+            Box::pin(seal_batch(sql, *open, *at))
+        });
+        change.await
+    }
+
+    async fn batch(&self, no: LogBatchNo) -> Result<Option<LogBatch>, LedgerError> {
+        let read = self
+            .0
+            .read("batch of the log", no, |sql, no| Box::pin(batch(sql, *no)));
+        read.await
+    }
+
+    async fn bundle(&self, index: u64) -> Result<Option<TileOfLog>, LedgerError> {
+        let read = self.0.read("bundle of the log", index, |sql, index| {
+            Box::pin(bundle(sql, *index))
+        });
+        read.await
+    }
+
+    async fn tile(&self, level: u8, index: u64) -> Result<Option<TileOfLog>, LedgerError> {
+        let id = TileId { level, index };
+        let read = self
+            .0
+            .read("tile of the log", id, |sql, id| Box::pin(tile(sql, *id)));
+        read.await
+    }
+
+    async fn published(&self) -> Result<Option<PublishedCheckpoint>, LedgerError> {
+        let read = self
+            .0
+            .read("published checkpoint", (), |sql, ()| Box::pin(published(sql)));
+        read.await
+    }
+
+    async fn publish(&self, checkpoint: &PublishedCheckpoint) -> Result<bool, LedgerError> {
+        let change = self
+            .0
+            .change("publish a checkpoint", checkpoint.clone(), |sql, checkpoint| {
+                Box::pin(publish(sql, checkpoint))
+            });
+        change.await
+    }
+
+    async fn take_lease(
+        &self,
+        holder: [u8; LEASE_HOLDER_BYTES],
+        now: LedgerTime,
+        until: LedgerTime,
+    ) -> Result<bool, LedgerError> {
+        let change = self.0.change(
+            "lease of the sealer",
+            (holder, now, until),
+            |sql, (holder, now, until)| Box::pin(take_lease(sql, holder, *now, *until)),
+        );
+        change.await
+    }
+
+    async fn keys_to_release(&self, size: u64) -> Result<Vec<MintKeyId>, LedgerError> {
+        let read = self.0.read("mint keys that wait for the log", size, |sql, size| {
+            Box::pin(keys_to_release(sql, *size))
+        });
+        read.await
+    }
+
+    async fn key_batches(&self) -> Result<Vec<(KeyNo, LogBatchNo)>, LedgerError> {
+        let read = self
+            .0
+            .read("mint keys in the log", (), |sql, ()| Box::pin(key_batches(sql)));
+        read.await
+    }
+
+    async fn batch_of_spent(
+        &self,
+        mint_key: MintKeyNo,
+        coin: SpentDigest,
+    ) -> Result<Option<LogBatchNo>, LedgerError> {
+        let read = self.0.read(
+            "batch of a spent coin",
+            (mint_key, coin),
+            |sql, (mint_key, coin)| Box::pin(batch_of_spent(sql, *mint_key, *coin)),
+        );
+        read.await
+    }
+}
+
+/// A number as a column of a table stores it.
+fn column(number: u64) -> Result<i64, LedgerError> {
+    i64::try_from(number).map_err(|error| LedgerError::corrupt("log", error))
+}
+
+fn number(row: &mut Row) -> Result<u64, SqlError> {
+    let number: i64 = row.take()?;
+    Ok(u64::try_from(number).map_err(|error| LedgerError::corrupt("row of the log", error))?)
+}
+
+fn batch_no(row: &mut Row) -> Result<LogBatchNo, SqlError> {
+    number(row).map(LogBatchNo::new)
+}
+
+fn hash(row: &mut Row) -> Result<Hash, SqlError> {
+    let bytes: Vec<u8> = row.take()?;
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| LedgerError::corrupt("row of the log", "a hash does not have 32 bytes"))?;
+    Ok(Hash::new(bytes))
+}
+
+async fn head(sql: &mut dyn Executor, lock: &str) -> Result<Option<LogHead>, SqlError> {
+    let query = format!(
+        "SELECT size, root, batch, previous, time_s, accounts, paid_in, paid_out, recouped, began_late, halted
+        FROM log_head WHERE id = 1 {lock}"
+    );
+    let head = |row: &mut Row| {
+        Ok(LogHead {
+            size: number(row)?,
+            root: hash(row)?,
+            batch: batch_no(row)?,
+            previous: row.take::<Option<i64>>()?.map(i64::unsigned_abs),
+            time_s: number(row)?,
+            totals: totals(row)?,
+            began_late: row.take()?,
+            halted: row.take()?,
+        })
+    };
+    sql.optional(&query, &[], head).await
+}
+
+fn totals(row: &mut Row) -> Result<LogTotals, SqlError> {
+    let columns = [row.take()?, row.take()?, row.take()?, row.take()?];
+    Ok(LogTotals::from_columns(columns))
+}
+
+async fn pending(sql: &mut dyn Executor) -> Result<PendingSummary, SqlError> {
+    let query = format!(
+        "SELECT coalesce(sum({length}(coins)), 0), coalesce(max({length}(others)), 0), min(at) FROM log_pending",
+        length = sql.dialect().byte_length
+    );
+    let summary = |row: &mut Row| {
+        let bytes = number(row)?;
+        let others: i64 = row.take()?;
+        let oldest: Option<i64> = row.take()?;
+        Ok(PendingSummary {
+            coins: bytes / opencoin_log::leaf::COIN_LEAF_BYTES as u64,
+            has_others: others > 0,
+            oldest: oldest.map(LedgerTime::from_unix_micros),
+        })
+    };
+    sql.one(&query, &[], summary).await
+}
+
+async fn seal_batch(
+    sql: &mut dyn Executor,
+    open: LogBatchNo,
+    at: LedgerTime,
+) -> Result<SealOutcome, SqlError> {
+    let lock = sql.dialect().for_update;
+    let Some(head) = head(sql, lock).await?.filter(|head| head.batch == open) else {
+        return Ok(SealOutcome::Moved);
+    };
+    if head.halted.is_some() {
+        return Ok(SealOutcome::Nothing);
+    }
+    // The keys first: what was accepted before a key was retired is then among what waits.
+    let keys = keys(sql).await?;
+    let (waiting, oldest) = take_pending(sql).await?;
+    let edge = edge(sql, head.size).await?;
+    let size = head.size;
+    let kept = waiting.clone();
+    let input = SealInput {
+        head,
+        keys,
+        edge,
+        pending: waiting,
+        at,
+    };
+    match seal(input) {
+        Ok(Some(sealed)) => save(sql, size, &sealed).await.map(SealOutcome::Sealed),
+        Ok(None) => Ok(SealOutcome::Nothing),
+        Err(broken) => {
+            halt(sql, &kept, oldest, &broken).await?;
+            Ok(SealOutcome::Broken(broken))
+        }
+    }
+}
+
+/// Takes all rows that wait. What commits later stays for the next batch.
+async fn take_pending(sql: &mut dyn Executor) -> Result<(PendingLeaves, i64), SqlError> {
+    let query = "DELETE FROM log_pending RETURNING at, coins, others, accounts, paid_in, paid_out, recouped";
+    let (mut waiting, mut oldest) = (PendingLeaves::default(), i64::MAX);
+    let mut take = |mut row: Row| {
+        oldest = oldest.min(row.take()?);
+        waiting.append(PendingLeaves {
+            coins: row.take()?,
+            others: row.take()?,
+            totals: totals(&mut row)?,
+        });
+        Ok(())
+    };
+    sql.stream(query, &[], &mut take).await?;
+    Ok((waiting, oldest))
+}
+
+/// Stores which rule would have been broken, and again what waits: all in one row, which says the same.
+async fn halt(
+    sql: &mut dyn Executor,
+    waiting: &PendingLeaves,
+    oldest: i64,
+    broken: &SealingError,
+) -> Result<(), SqlError> {
+    let query = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let [accounts, paid_in, paid_out, recouped] = waiting.totals.columns();
+    let values = [
+        oldest.into(),
+        waiting.coins[..].into(),
+        waiting.others[..].into(),
+        accounts.into(),
+        paid_in.into(),
+        paid_out.into(),
+        recouped.into(),
+    ];
+    if !waiting.is_empty() {
+        sql.execute(query, &values).await?;
+    }
+    let reason = broken.to_string();
+    sql.execute(
+        "UPDATE log_head SET halted = $1 WHERE id = 1",
+        &[reason[..].into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// All mint keys, with what the log has counted.
+async fn keys(sql: &mut dyn Executor) -> Result<Vec<LogKey>, SqlError> {
+    let query = "SELECT key_no, issued, spent, batch, signing_closed, coins_closed FROM log_keys";
+    let counted = |row: &mut Row| {
+        Ok((
+            row.take::<i32>()?,
+            number(row)?,
+            number(row)?,
+            row.take::<Option<i64>>()?.map(i64::unsigned_abs),
+            row.take()?,
+            row.take()?,
+        ))
+    };
+    let counted: Vec<(i32, u64, u64, Option<u64>, bool, bool)> = sql.all(query, &[], counted).await?;
+    let columns = mint_key_columns(sql.dialect());
+    let query = format!("SELECT {columns} FROM mint_keys ORDER BY no");
+    let rows = sql.all(&query, &[], mint_key).await?;
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in rows {
+        let key = MintKeyState::try_from(row)?;
+        let mut logged = key.log_key();
+        if let Some(counted) = counted.iter().find(|(no, ..)| *no == key.no.get()) {
+            (
+                _,
+                logged.issued,
+                logged.spent,
+                logged.batch,
+                logged.signing_closed,
+                logged.coins_closed,
+            ) = *counted;
+        }
+        keys.push(logged);
+    }
+    Ok(keys)
+}
+
+/// The incomplete bundle and tiles at the end of a log of this size.
+async fn edge(sql: &mut dyn Executor, size: u64) -> Result<Edge, SqlError> {
+    let missing = || LedgerError::corrupt("log", "the end of the tree is missing");
+    let mut edge = Edge::default();
+    for (id, _) in right_edge(size) {
+        if id.level == 0 {
+            edge.bundle = bundle(sql, id.index).await?.ok_or_else(missing)?;
+        } else {
+            edge.tiles.insert(id, tile(sql, id).await?.ok_or_else(missing)?);
+        }
+    }
+    Ok(edge)
+}
+
+async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogBatch, SqlError> {
+    let Sealed {
+        batch,
+        head,
+        bundles,
+        tiles,
+        keys,
+    } = sealed;
+    for bundles in pieces(bundles) {
+        insert_bundles(sql, bundles).await?;
+    }
+    for tiles in pieces(tiles) {
+        insert_tiles(sql, tiles).await?;
+    }
+    let query = "INSERT INTO log_batches (no, first, count, root, time_s) VALUES ($1, $2, $3, $4, $5)";
+    let values = [
+        column(batch.no.get())?.into(),
+        column(batch.first)?.into(),
+        column(batch.count)?.into(),
+        batch.root.as_bytes().into(),
+        column(batch.time_s)?.into(),
+    ];
+    sql.execute(query, &values).await?;
+    for key in keys {
+        save_key(sql, key).await?;
+    }
+    let query =
+        "UPDATE log_head SET size = $1, root = $2, batch = $3, previous = $4, time_s = $5, accounts = $6,
+            paid_in = $7, paid_out = $8, recouped = $9
+        WHERE id = 1 AND size = $10";
+    let [accounts, paid_in, paid_out, recouped] = head.totals.columns();
+    let values = [
+        column(head.size)?.into(),
+        head.root.as_bytes().into(),
+        column(head.batch.get())?.into(),
+        Value::Int(head.previous.map(column).transpose()?),
+        column(head.time_s)?.into(),
+        accounts.into(),
+        paid_in.into(),
+        paid_out.into(),
+        recouped.into(),
+        column(size)?.into(),
+    ];
+    if sql.execute(query, &values).await? == 1 {
+        Ok(*batch)
+    } else {
+        Err(LedgerError::corrupt("row of log_head", "it changed while it was locked").into())
+    }
+}
+
+/// Splits rows into pieces of few sizes, because each connection prepares a statement for each size.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut size = ROWS_PER_STATEMENT_MAX;
+    std::iter::from_fn(move || {
+        while size > rows.len() && size > 1 {
+            size /= 4;
+        }
+        let (piece, rest) = rows.split_at_checked(size)?;
+        rows = rest;
+        Some(piece)
+    })
+}
+
+/// `($1, $2), ($3, $4), ...`
+fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let places: Vec<_> = (1..=columns)
+            .map(|place| format!("${}", row * columns + place))
+            .collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+async fn insert_bundles(sql: &mut dyn Executor, bundles: &[NewBundle]) -> Result<(), SqlError> {
+    let query = format!(
+        "INSERT INTO log_bundles (no, width, data) VALUES {}
+        ON CONFLICT (no) DO UPDATE SET width = excluded.width, data = excluded.data",
+        places(bundles.len(), 3)
+    );
+    let mut values = Vec::with_capacity(3 * bundles.len());
+    for bundle in bundles {
+        values.push(column(bundle.index)?.into());
+        values.push(i64::from(bundle.width.get()).into());
+        values.push(bundle.data[..].into());
+    }
+    sql.execute(&query, &values).await?;
+    Ok(())
+}
+
+async fn insert_tiles(sql: &mut dyn Executor, tiles: &[NewTile]) -> Result<(), SqlError> {
+    let query = format!(
+        "INSERT INTO log_tiles (level, no, width, data) VALUES {}
+        ON CONFLICT (level, no) DO UPDATE SET width = excluded.width, data = excluded.data",
+        places(tiles.len(), 4)
+    );
+    let mut values = Vec::with_capacity(4 * tiles.len());
+    for tile in tiles {
+        values.push(i64::from(tile.id.level).into());
+        values.push(column(tile.id.index)?.into());
+        values.push(i64::from(tile.width.get()).into());
+        values.push(tile.bytes[..].into());
+    }
+    sql.execute(&query, &values).await?;
+    Ok(())
+}
+
+async fn save_key(sql: &mut dyn Executor, key: &LogKey) -> Result<(), SqlError> {
+    let query = "INSERT INTO log_keys (key_no, issued, spent, batch, signing_closed, coins_closed)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (key_no) DO UPDATE SET issued = excluded.issued, spent = excluded.spent, batch = excluded.batch,
+            signing_closed = excluded.signing_closed, coins_closed = excluded.coins_closed";
+    let values = [
+        i64::from(key.no.get()).into(),
+        column(key.issued)?.into(),
+        column(key.spent)?.into(),
+        Value::Int(key.batch.map(column).transpose()?),
+        key.signing_closed.into(),
+        key.coins_closed.into(),
+    ];
+    sql.execute(query, &values).await?;
+    Ok(())
+}
+
+async fn batch(sql: &mut dyn Executor, no: LogBatchNo) -> Result<Option<LogBatch>, SqlError> {
+    let query = "SELECT no, first, count, root, time_s FROM log_batches WHERE no = $1";
+    let batch = |row: &mut Row| {
+        Ok(LogBatch {
+            no: batch_no(row)?,
+            first: number(row)?,
+            count: number(row)?,
+            root: hash(row)?,
+            time_s: number(row)?,
+        })
+    };
+    sql.optional(query, &[column(no.get())?.into()], batch).await
+}
+
+async fn bundle(sql: &mut dyn Executor, index: u64) -> Result<Option<TileOfLog>, SqlError> {
+    let query = "SELECT data FROM log_bundles WHERE no = $1";
+    sql.optional(query, &[column(index)?.into()], Row::take).await
+}
+
+async fn tile(sql: &mut dyn Executor, id: TileId) -> Result<Option<TileOfLog>, SqlError> {
+    let query = "SELECT data FROM log_tiles WHERE level = $1 AND no = $2";
+    let values = [i64::from(id.level).into(), column(id.index)?.into()];
+    sql.optional(query, &values, Row::take).await
+}
+
+async fn published(sql: &mut dyn Executor) -> Result<Option<PublishedCheckpoint>, SqlError> {
+    let checkpoint = |row: &mut Row| {
+        Ok(PublishedCheckpoint {
+            size: number(row)?,
+            note: row.take()?,
+            at: LedgerTime::from_unix_micros(row.take()?),
+        })
+    };
+    let query = "SELECT size, note, at FROM log_checkpoint WHERE id = 1";
+    sql.optional(query, &[], checkpoint).await
+}
+
+async fn publish(sql: &mut dyn Executor, checkpoint: &PublishedCheckpoint) -> Result<bool, SqlError> {
+    let query = "INSERT INTO log_checkpoint (id, size, note, at) VALUES (1, $1, $2, $3)
+        ON CONFLICT (id) DO UPDATE SET size = excluded.size, note = excluded.note, at = excluded.at
+        WHERE log_checkpoint.size <= excluded.size";
+    let values = [
+        column(checkpoint.size)?.into(),
+        checkpoint.note[..].into(),
+        checkpoint.at.unix_micros().into(),
+    ];
+    Ok(sql.execute(query, &values).await? == 1)
+}
+
+async fn take_lease(
+    sql: &mut dyn Executor,
+    holder: &[u8; LEASE_HOLDER_BYTES],
+    now: LedgerTime,
+    until: LedgerTime,
+) -> Result<bool, SqlError> {
+    let query = "INSERT INTO log_lease (id, holder, until) VALUES (1, $1, $2)
+        ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, until = excluded.until
+        WHERE log_lease.holder = excluded.holder OR log_lease.until < $3";
+    let values = [
+        holder[..].into(),
+        until.unix_micros().into(),
+        now.unix_micros().into(),
+    ];
+    Ok(sql.execute(query, &values).await? == 1)
+}
+
+async fn keys_to_release(sql: &mut dyn Executor, size: u64) -> Result<Vec<MintKeyId>, SqlError> {
+    let query = "SELECT mint_keys.id FROM mint_keys
+            JOIN log_keys ON log_keys.key_no = mint_keys.no
+            JOIN log_batches ON log_batches.no = log_keys.batch
+        WHERE mint_keys.awaits_log AND log_batches.first + log_batches.count <= $1
+        ORDER BY mint_keys.no";
+    let id = |row: &mut Row| {
+        let id: Vec<u8> = row.take()?;
+        let id = id
+            .try_into()
+            .map_err(|_| LedgerError::corrupt("mint key", "the id does not have 20 bytes"))?;
+        Ok(MintKeyId::new(id))
+    };
+    sql.all(query, &[column(size)?.into()], id).await
+}
+
+async fn key_batches(sql: &mut dyn Executor) -> Result<Vec<(KeyNo, LogBatchNo)>, SqlError> {
+    let query = "SELECT key_no, batch FROM log_keys WHERE batch IS NOT NULL ORDER BY key_no";
+    let key = |row: &mut Row| {
+        let no: i32 = row.take()?;
+        Ok((MintKeyNo::new(no).key_no(), batch_no(row)?))
+    };
+    sql.all(query, &[], key).await
+}
+
+async fn batch_of_spent(
+    sql: &mut dyn Executor,
+    mint_key: MintKeyNo,
+    coin: SpentDigest,
+) -> Result<Option<LogBatchNo>, SqlError> {
+    let query = "SELECT log_batch FROM spent WHERE mint_key_no = $1 AND spent_digest = $2";
+    let values = [i64::from(mint_key.get()).into(), coin.as_bytes().into()];
+    let found = sql.optional(query, &values, Row::take::<Option<i32>>).await?;
+    let batch = stored::log_batch(found.flatten());
+    Ok(batch.map_err(|error| LedgerError::corrupt("spent coin", error))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_written_in_pieces_of_few_sizes() {
+        let sizes: Vec<usize> = pieces(&[0; 150]).map(<[_]>::len).collect();
+        assert_eq!(sizes, [64, 64, 16, 4, 1, 1]);
+        assert_eq!(places(2, 3), "($1, $2, $3), ($4, $5, $6)");
+    }
+}

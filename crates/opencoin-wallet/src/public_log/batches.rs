@@ -1,0 +1,183 @@
+//! The batches of a log, and the search for leaves in them.
+//!
+//! The leaves of a batch stand in ascending order of their bytes and end with the batch leaf, so a leaf is found, or two
+//! neighbours show that it is missing, by binary search over bundles of 256 entries. The server sees only which bundles
+//! are read. A small batch is read as a whole, in random order. In a large one the search for each leaf is hidden among
+//! searches for leaves that do not exist.
+//!
+//! Where a batch stands is learned from the issuer, who need not be believed: the batch leaf says it too.
+
+use opencoin_log::batch::BatchLeaf;
+use opencoin_log::digest::DIGEST_BYTES;
+use opencoin_log::leaf::Leaf;
+use opencoin_log::tile::TILE_HASHES;
+use rand::RngCore;
+use rand::seq::SliceRandom;
+use serde::Deserialize;
+
+use super::error::LogError;
+use super::tree::LogTree;
+
+/// The most bundles of a batch that is read as a whole: 8,192 leaves, some 330 kB.
+const WHOLE_BUNDLES_MAX: u64 = 32;
+/// How many leaves that do not exist are sought for each one that may.
+const DECOYS: usize = 3;
+/// The most of them in a batch. Many leaves of one's own hide each other.
+const DECOYS_MAX: usize = 64;
+/// The most batches that the wallet goes back from the last one when nobody says where a batch is.
+const STEPS_BACK_MAX: usize = 256;
+
+/// A batch and its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    pub(crate) number: u64,
+    /// The index of its first leaf.
+    pub(crate) first: u64,
+    /// The index of its last leaf, the batch leaf.
+    pub(crate) end: u64,
+    /// The index of the batch leaf before.
+    previous: Option<u64>,
+}
+
+/// Where the issuer says that a batch is.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct BatchHint {
+    first: u64,
+    /// The number of its leaves, the batch leaf included.
+    count: u64,
+}
+
+/// Where a leaf is in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At this index.
+    At(u64),
+    /// Nowhere: the neighbours with these indices enclose it. There is no left one before the first leaf.
+    Between { left: Option<u64>, right: u64 },
+}
+
+impl Batch {
+    fn of_leaf(leaf: &BatchLeaf, end: u64) -> Result<Self, LogError> {
+        let first = match leaf.previous {
+            Some(previous) => previous.checked_add(1),
+            None => Some(0),
+        };
+        if first != Some(leaf.first) || leaf.first > end {
+            return Err(LogError::Disorder(
+                "a batch does not begin where the one before ends",
+            ));
+        }
+        Ok(Self {
+            number: leaf.batch,
+            first: leaf.first,
+            end,
+            previous: leaf.previous,
+        })
+    }
+
+    /// Returns the batch whose batch leaf stands at this index; `None` when another leaf does.
+    async fn ending_at(tree: &mut LogTree, end: u64) -> Result<Option<Self>, LogError> {
+        match Leaf::decode(tree.leaf(end).await?) {
+            Ok(Leaf::Batch(leaf)) => Self::of_leaf(&leaf, end).map(Some),
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Returns the last batch of the tree; `None` when it is empty.
+    pub(crate) async fn last(tree: &mut LogTree) -> Result<Option<Self>, LogError> {
+        let Some(end) = tree.size().checked_sub(1) else {
+            return Ok(None);
+        };
+        let last = Self::ending_at(tree, end).await?;
+        last.map(Some)
+            .ok_or(LogError::Disorder("it does not end with a complete batch"))
+    }
+
+    /// Returns the batch with this number, which is not later than `last`. A hint that is wrong is ignored.
+    pub(crate) async fn numbered(
+        tree: &mut LogTree,
+        number: u64,
+        hint: Option<BatchHint>,
+        last: &Self,
+    ) -> Result<Self, LogError> {
+        let end = hint.and_then(|hint| hint.first.checked_add(hint.count)?.checked_sub(1));
+        if let Some(end) = end.filter(|end| *end < tree.size())
+            && let Some(batch) = Self::ending_at(tree, end).await?
+            && batch.number == number
+        {
+            return Ok(batch);
+        }
+        let mut batch = last.clone();
+        for _ in 0..STEPS_BACK_MAX {
+            if batch.number == number {
+                return Ok(batch);
+            }
+            let previous = batch.previous.filter(|_| batch.number > number);
+            let previous = previous.ok_or(LogError::Disorder("the numbers of the batches have a gap"))?;
+            let before = Self::ending_at(tree, previous).await?;
+            batch = before.ok_or(LogError::Disorder("a batch does not end with a batch leaf"))?;
+        }
+        Err(LogError::TooMuch)
+    }
+
+    /// Finds leaves, or the neighbours between which they are missing. The results are in the order of the leaves.
+    pub(crate) async fn locate(
+        &self,
+        tree: &mut LogTree,
+        leaves: &[Vec<u8>],
+        rng: &mut (impl RngCore + Send + ?Sized),
+    ) -> Result<Vec<Place>, LogError> {
+        let width = u64::from(TILE_HASHES);
+        let (first, end) = (self.first / width, self.end / width);
+        if end - first < WHOLE_BUNDLES_MAX {
+            let mut bundles: Vec<u64> = (first..=end).collect();
+            bundles.shuffle(rng);
+            for bundle in bundles {
+                tree.bundle(bundle).await?;
+            }
+        }
+        let mut sought: Vec<(Option<usize>, Vec<u8>)> = Vec::new();
+        let mut decoys_left = DECOYS_MAX;
+        for (index, leaf) in leaves.iter().enumerate() {
+            sought.push((Some(index), leaf.clone()));
+            let decoys = decoys_left.min(DECOYS);
+            decoys_left -= decoys;
+            sought.extend((0..decoys).map(|_| (None, decoy(leaf, rng))));
+        }
+        sought.shuffle(rng);
+        let mut places = vec![None; leaves.len()];
+        for (index, leaf) in sought {
+            let place = self.locate_one(tree, &leaf).await?;
+            if let Some(index) = index {
+                places[index] = Some(place);
+            }
+        }
+        Ok(places.into_iter().flatten().collect())
+    }
+
+    /// Finds the first leaf that is not before this one. The batch leaf is after all leaves about coins.
+    async fn locate_one(&self, tree: &mut LogTree, leaf: &[u8]) -> Result<Place, LogError> {
+        let (mut low, mut high) = (self.first, self.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if tree.leaf(middle).await? < leaf {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        if tree.leaf(low).await? == leaf {
+            return Ok(Place::At(low));
+        }
+        let left = (low > self.first).then(|| low - 1);
+        Ok(Place::Between { left, right: low })
+    }
+}
+
+/// Returns a leaf of the same type and mint key with a digest of nothing.
+fn decoy(leaf: &[u8], rng: &mut (impl RngCore + ?Sized)) -> Vec<u8> {
+    let mut decoy = leaf.to_vec();
+    let digest = decoy.len().saturating_sub(DIGEST_BYTES);
+    rng.fill_bytes(&mut decoy[digest..]);
+    decoy
+}

@@ -1,0 +1,125 @@
+//! Downloads files of a log within limits.
+//!
+//! Whoever serves the log is not trusted, so each file has a greatest size, and a part of a check has a greatest number
+//! of files and of bytes. Redirects are not followed. No path names a leaf: the paths are those of the checkpoint, of
+//! tiles and of bundles, and below the issuer's services those of the list of mint keys and of the batches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opencoin_log::bundle::ENTRY_BYTES_MAX;
+use opencoin_log::note::NOTE_BYTES_MAX;
+use opencoin_log::signed_checkpoint::SignedCheckpoint;
+use opencoin_log::tile::{Resource, TILE_BYTES, TILE_HASHES, TilePath, TileWidth};
+use serde::de::DeserializeOwned;
+
+use super::error::LogError;
+use crate::network::HttpAnswer;
+use crate::transport::Transport;
+
+const OK: u16 = 200;
+const NOT_FOUND: u16 = 404;
+/// The longest time for one file.
+const FILE_DURATION_MAX: Duration = Duration::from_secs(10);
+/// The most files of one part of a check.
+const FILES_MAX: usize = 8192;
+/// The most bytes of one part of a check: thirteen thousand bundles of leaves about coins.
+const BYTES_MAX: usize = 128 * 1024 * 1024;
+/// The longest bundle: 256 of the longest entries, each after its length in two bytes.
+const BUNDLE_BYTES_MAX: usize = TILE_HASHES as usize * (2 + ENTRY_BYTES_MAX);
+/// The longest answer with positions: the list of some ten thousand mint keys.
+const HINT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Reads the files of one log, from the log itself or from a copy.
+pub(crate) struct LogReader {
+    transport: Arc<dyn Transport>,
+    /// Without a slash at its end.
+    prefix: String,
+    files_left: usize,
+    bytes_left: usize,
+}
+
+impl LogReader {
+    pub(crate) fn new(transport: Arc<dyn Transport>, prefix: &str) -> Self {
+        Self {
+            transport,
+            prefix: prefix.trim_end_matches('/').to_owned(),
+            files_left: FILES_MAX,
+            bytes_left: BYTES_MAX,
+        }
+    }
+
+    /// Allows as many files and bytes as at the beginning.
+    pub(crate) fn begin_part(&mut self) {
+        (self.files_left, self.bytes_left) = (FILES_MAX, BYTES_MAX);
+    }
+
+    /// Downloads the newest checkpoint. Nothing about it is verified.
+    pub(crate) async fn checkpoint(&mut self) -> Result<SignedCheckpoint, LogError> {
+        let url = format!("{}/checkpoint", self.prefix);
+        let answer = self.get(&url, NOTE_BYTES_MAX).await?;
+        let body = expect_ok(&url, answer)?;
+        let checkpoint = String::from_utf8(body).ok().and_then(|text| text.parse().ok());
+        checkpoint.ok_or_else(|| unreachable_because(&url, "the answer is not a checkpoint"))
+    }
+
+    /// Downloads a tile or a bundle. If its partial form is gone, downloads the full one, which begins with it.
+    pub(crate) async fn file(&mut self, path: TilePath) -> Result<Vec<u8>, LogError> {
+        let bytes_max = match path.resource {
+            Resource::Tile(_) => TILE_BYTES,
+            Resource::Entries(_) => BUNDLE_BYTES_MAX,
+        };
+        let url = format!("{}/{path}", self.prefix);
+        let answer = self.get(&url, bytes_max).await?;
+        if answer.status == OK || path.width.is_full() {
+            return expect_ok(&url, answer);
+        }
+        let width = TileWidth::FULL;
+        let url = format!("{}/{}", self.prefix, TilePath { width, ..path });
+        let answer = self.get(&url, bytes_max).await?;
+        expect_ok(&url, answer)
+    }
+
+    /// Downloads what says where something is in the log; `None` when the server does not know it.
+    pub(crate) async fn hint<D: DeserializeOwned>(&mut self, url: &str) -> Result<Option<D>, LogError> {
+        let answer = self.get(url, HINT_BYTES_MAX).await?;
+        if answer.status == NOT_FOUND {
+            return Ok(None);
+        }
+        let body = expect_ok(url, answer)?;
+        let hint = serde_json::from_slice(&body);
+        hint.map(Some)
+            .map_err(|_| unreachable_because(url, "the answer is not of the expected form"))
+    }
+
+    async fn get(&mut self, url: &str, bytes_max: usize) -> Result<HttpAnswer, LogError> {
+        self.files_left = self.files_left.checked_sub(1).ok_or(LogError::TooMuch)?;
+        let download = self.transport.download(url, bytes_max);
+        let answer = match tokio::time::timeout(FILE_DURATION_MAX, download).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(unreachable_because(url, &error.reason)),
+            Err(_) => return Err(unreachable_because(url, "no answer in time")),
+        };
+        let left = self.bytes_left.checked_sub(answer.body.len());
+        self.bytes_left = left.ok_or(LogError::TooMuch)?;
+        Ok(answer)
+    }
+}
+
+fn expect_ok(url: &str, answer: HttpAnswer) -> Result<Vec<u8>, LogError> {
+    match (answer.status, &answer.location) {
+        (OK, _) => Ok(answer.body),
+        (status, Some(location)) => {
+            let reason = format!("HTTP status {status} points to {location}; redirects are not followed");
+            Err(unreachable_because(url, &reason))
+        }
+        (status, None) => Err(unreachable_because(url, &format!("HTTP status {status}"))),
+    }
+}
+
+fn unreachable_because(url: &str, reason: &str) -> LogError {
+    LogError::Unreachable {
+        url: url.to_owned(),
+        reason: opencoin_text::printable(reason),
+    }
+}
