@@ -210,6 +210,11 @@ fn a_log_without_its_quorum_goes_on_and_says_so() {
     wait_until("a batch is sealed that the witness has not cosigned", || {
         shown().contains("not published yet")
     });
+    wait_until("the server says why", || {
+        currency
+            .log()
+            .contains("a quorum of witnesses has not cosigned the public log")
+    });
     // What the witness has cosigned is still shown. The promise is open, and the coins are good.
     assert!(shown().contains("the quorum is reached"), "{}", shown());
     let seen = look(&alice);

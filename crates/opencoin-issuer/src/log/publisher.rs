@@ -3,16 +3,20 @@
 //! Signing the same tree again gives the same note, so this can be repeated after a crash at any point.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use opencoin_keys::ledger_time;
 use opencoin_ledger::{LedgerError, PublishedCheckpoint};
 use opencoin_log::checkpoint::Checkpoint;
 use opencoin_log::log_block::LogBlock;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
+use opencoin_logging::LogThrottle;
 
 use super::IssuerLog;
 use super::signed_mark::SignedMarkError;
 use super::witnesses::{Answer, Refused, are_needed};
+
+static NO_QUORUM: LogThrottle = LogThrottle::new();
 
 impl IssuerLog {
     /// Signs the end of the log, asks the witnesses, and publishes what they say if the quorum is reached. Returns whether
@@ -31,6 +35,7 @@ impl IssuerLog {
         if self.closed().is_some() {
             return Ok(false);
         }
+        let missing = reasons(&answers);
         for answer in answers {
             match answer.result {
                 Ok(lines) => {
@@ -50,6 +55,8 @@ impl IssuerLog {
                 .publish(&PublishedCheckpoint { size, note, at })
                 .await?;
             *self.published_lock() = None;
+        } else {
+            complain(&missing);
         }
         self.recorder.published(has_quorum);
         Ok(has_quorum)
@@ -69,7 +76,11 @@ impl IssuerLog {
         self.examine(block, &answers, signed.checkpoint().size()).await?;
         let agree = answers.iter().filter(|answer| answer.result.is_ok());
         let agree: BTreeSet<&str> = agree.map(|answer| answer.name.as_str()).collect();
-        Ok(self.closed().is_none() && block.policy().is_satisfied(&agree))
+        let has_quorum = block.policy().is_satisfied(&agree);
+        if !has_quorum {
+            complain(&reasons(&answers));
+        }
+        Ok(self.closed().is_none() && has_quorum)
     }
 
     /// Signs the end of the log; `None` while it is empty.
@@ -128,6 +139,25 @@ impl IssuerLog {
             ));
         }
         Ok(())
+    }
+}
+
+/// Why witnesses have not cosigned.
+fn reasons(answers: &[Answer]) -> String {
+    let refused = answers.iter().filter_map(|answer| {
+        let refused = answer.result.as_ref().err()?;
+        Some(format!("{}: {refused}", answer.name))
+    });
+    refused.collect::<Vec<_>>().join("; ")
+}
+
+fn complain(reasons: &str) {
+    if let Some(times) = NO_QUORUM.count(Instant::now()) {
+        tracing::warn!(
+            reasons,
+            times,
+            "a quorum of witnesses has not cosigned the public log; new mint keys and promises wait"
+        );
     }
 }
 

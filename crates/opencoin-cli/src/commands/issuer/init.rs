@@ -199,6 +199,33 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         &cdd.issuer_cipher_suite,
         &new.config.listen,
     );
+    let mut lines = vec![
+        format!("created {name} with coins of {}, id {}", coins.join(", "), cdd.id),
+        format!(
+            "cipher suite {suite}, keys of {} bits",
+            new.config.rotation.key_bits
+        ),
+        format!(
+            "wallets reach it at {}, and the server will listen on {listen}",
+            new.url
+        ),
+        format!(
+            "keep {dir} and the passphrase safe: with both anybody can print money, without either the currency ends"
+        ),
+        format!(
+            "the master key is in {dir}/master; the server does not need it, so move it off this machine if you can"
+        ),
+    ];
+    if let Some(block) = currency
+        .log()
+        .filter(|block| !block.policy().witnesses().is_empty())
+    {
+        lines.push(format!(
+            "give the operators of the witnesses the key of the public log: {}",
+            super::log::log_key(block)
+        ));
+    }
+    lines.push(format!("next: opencoin issuer serve --dir {dir}"));
     output.show(
         json!({
             "currency": cdd.currency_name,
@@ -207,18 +234,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
             "url": new.url,
             "listen": listen,
         }),
-        [
-            format!("created {name} with coins of {}, id {}", coins.join(", "), cdd.id),
-            format!("cipher suite {suite}, keys of {} bits", new.config.rotation.key_bits),
-            format!("wallets reach it at {}, and the server will listen on {listen}", new.url),
-            format!(
-                "keep {dir} and the passphrase safe: with both anybody can print money, without either the currency ends"
-            ),
-            format!(
-                "the master key is in {dir}/master; the server does not need it, so move it off this machine if you can"
-            ),
-            format!("next: opencoin issuer serve --dir {dir}"),
-        ],
+        lines,
     )
 }
 

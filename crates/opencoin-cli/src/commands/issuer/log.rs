@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use chrono::DateTime;
 use clap::{Args, Subcommand};
 use opencoin_issuer::StoreMode;
 use opencoin_issuer::log::export;
@@ -76,11 +77,11 @@ pub(crate) async fn run_command(command: LogCommand, output: OutputArgs) -> Resu
 /// The currency, and the log in its books.
 async fn open(dir: DirArgs) -> Result<(Directory, Currency, opencoin_issuer::Books)> {
     let directory = dir.directory()?;
+    let config = directory.config()?;
     let currency = directory.currency()?;
     if currency.log().is_none() {
         bail!("this currency has no public log; `opencoin issuer init` gives one to a new currency");
     }
-    let config = directory.config()?;
     let books = super::open_books(&directory, &config, StoreMode::Existing)
         .await?
         .books;
@@ -127,7 +128,12 @@ async fn status(dir: DirArgs, output: OutputArgs) -> Result<()> {
                 opencoin_log::cosignature::verify(&witness.key, signed.note().text(), &line.signature).ok()
             });
             let said = time.map_or("has not cosigned it".to_owned(), |time| {
-                format!("cosigned it at {time}")
+                let date = i64::try_from(time)
+                    .ok()
+                    .and_then(|time| DateTime::from_timestamp(time, 0));
+                date.map_or("has cosigned it".to_owned(), |date| {
+                    format!("cosigned it at {date}")
+                })
             });
             lines.push(format!("  {} ({}): {said}", witness.name, witness.key.name()));
             cosigned.push(
@@ -140,6 +146,8 @@ async fn status(dir: DirArgs, output: OutputArgs) -> Result<()> {
             Err(error) => error.to_string(),
         };
         lines.push(quorum);
+    } else {
+        lines.push("nothing is published yet: it takes a server and a quorum of the witnesses, which must know the key above".to_owned());
     }
     output.show(
         json!({
@@ -157,7 +165,7 @@ async fn status(dir: DirArgs, output: OutputArgs) -> Result<()> {
 }
 
 /// The key of the log, which its witnesses need.
-fn log_key(block: &LogBlock) -> String {
+pub(super) fn log_key(block: &LogBlock) -> String {
     let logs = block.policy().logs().iter();
     let keys: Vec<String> = logs.map(|log| log.key.to_string()).collect();
     keys.join(" ")
