@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use opencoin_e2e::files::text;
-use opencoin_e2e::{Currency, PATIENCE, RFC9474, SQLITE, Wallet, Witness, get_text, wait_until};
+use opencoin_e2e::{Currency, PATIENCE, Process, RFC9474, SQLITE, Wallet, Witness, get_text, wait_until};
 use opencoin_testkit::log_peers::{AicsWitness, LiteWitness, aics_tlog, go_verify, or_skip, tlog_tiles};
 use reqwest::blocking::Client;
 use serde_json::Value;
@@ -51,6 +51,36 @@ fn name_witnesses(currency: &Currency, witnesses: &[(&str, &str)], quorum: &str)
         command.extend(["--witness", witness]);
     }
     currency.issuer(&command);
+}
+
+/// A currency with one witness, ours, in whose log Alice has found what was promised for her first mint of 10.
+struct Witnessed {
+    currency: Currency,
+    witness: Witness,
+    witnessing: Process,
+    token: String,
+    alice: Wallet,
+}
+
+impl Witnessed {
+    fn start() -> Self {
+        let (witness, mut currency) = (Witness::make(&[]), currency());
+        let _added = witness.run("add", &[&log_key(&currency)]).success();
+        let witnessing = witness.serve();
+        name_witnesses(&currency, &[(&witness.vkeys[0], &witness.url())], "1");
+        currency.serve();
+        let token = currency.account("alice", 100);
+        let alice = currency.wallet("alice");
+        alice.run(&["mint", "10", "--token", &token]);
+        wait_until_fulfilled(&alice, 1);
+        Self {
+            currency,
+            witness,
+            witnessing,
+            token,
+            alice,
+        }
+    }
 }
 
 /// What the wallet knows of the log after a look at it.
@@ -144,15 +174,13 @@ fn witnesses_and_verifiers_of_others_agree_with_the_log() {
 
 #[test]
 fn a_witness_that_has_seen_more_closes_restored_books() {
-    let (witness, mut currency) = (Witness::make(&[]), currency());
-    let _added = witness.run("add", &[&log_key(&currency)]).success();
-    let witnessing = witness.serve();
-    name_witnesses(&currency, &[(&witness.vkeys[0], &witness.url())], "1");
-    currency.serve();
-    let token = currency.account("alice", 100);
-    let alice = currency.wallet("alice");
-    alice.run(&["mint", "10", "--token", &token]);
-    wait_until_fulfilled(&alice, 1);
+    let Witnessed {
+        mut currency,
+        witness: _kept,
+        witnessing,
+        token,
+        alice,
+    } = Witnessed::start();
     currency.stop();
     let (books, kept) = (currency.ledger_file(), currency.scratch("kept.sqlite"));
     fs::copy(&books, &kept).unwrap();
@@ -194,15 +222,13 @@ fn a_witness_that_has_seen_more_closes_restored_books() {
 
 #[test]
 fn a_log_without_its_quorum_goes_on_and_says_so() {
-    let (witness, mut currency) = (Witness::make(&[]), currency());
-    let _added = witness.run("add", &[&log_key(&currency)]).success();
-    let witnessing = witness.serve();
-    name_witnesses(&currency, &[(&witness.vkeys[0], &witness.url())], "1");
-    currency.serve();
-    let token = currency.account("alice", 100);
-    let alice = currency.wallet("alice");
-    alice.run(&["mint", "10", "--token", &token]);
-    wait_until_fulfilled(&alice, 1);
+    let Witnessed {
+        mut currency,
+        witness,
+        witnessing,
+        token,
+        alice,
+    } = Witnessed::start();
 
     witnessing.kill();
     alice.run(&["mint", "7", "--token", &token]);

@@ -429,16 +429,19 @@ impl MeteredLedger {
         promises.resize_with(outcomes.len(), || Ok(None));
         if let Some(signer) = self.promises.get() {
             let (places, new): (Vec<usize>, Vec<Logged>) = logged(&outcomes, false).into_iter().unzip();
-            let mut made = signer.of_commit(&new, took).await.map(Vec::into_iter);
-            for place in places {
-                promises[place] = made
-                    .as_mut()
-                    .map(Iterator::next)
-                    .map_err(|error| unconfirmed(error));
-            }
-            for (place, logged) in logged(&outcomes, true) {
-                let made = signer.of_repeated(&logged).await;
-                promises[place] = made.map(Some).map_err(|error| unconfirmed(&error));
+            let (old_places, old): (Vec<usize>, Vec<Logged>) = logged(&outcomes, true).into_iter().unzip();
+            let made = [
+                (places, signer.of_commit(&new, took).await),
+                (old_places, signer.of_repeated(&old).await),
+            ];
+            for (places, made) in made {
+                let mut made = made.map(Vec::into_iter);
+                for place in places {
+                    promises[place] = made
+                        .as_mut()
+                        .map(Iterator::next)
+                        .map_err(|error| unconfirmed(error));
+                }
             }
         }
         for ((request, outcome), promise) in batch.into_iter().zip(outcomes).zip(promises) {

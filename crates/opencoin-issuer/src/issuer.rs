@@ -475,8 +475,8 @@ impl Issuer {
         let leaves = recoup::issued_leaves(&currency, &numbers, accepted)?;
         match logged(batch, &leaves) {
             Some(logged) => {
-                let promise = log.promises().of_repeated(&logged).await;
-                promise.map(Some).map_err(unavailable)
+                let promises = log.promises().of_repeated(&[logged]).await;
+                promises.map(|made| made.into_iter().next()).map_err(unavailable)
             }
             None => Ok(None),
         }

@@ -24,7 +24,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use opencoin_keys::{Clock, Currency, LogKeys};
+use opencoin_keys::{CertifiedMintKey, Clock, Currency, LogKeys};
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
     HistoryId, LedgerError, LogBatch, LogBatchNo, LogHead, LogStore, MintKeyId, PublishedCheckpoint,
@@ -233,10 +233,16 @@ impl IssuerLog {
     ) -> Result<Vec<(BigInt, u32, u64)>, LedgerError> {
         let size = self.published_size().await?;
         let mut found = self.key_indices().clone();
-        let batches = self.store.key_batches().await?;
+        let numbered = |key: &CertifiedMintKey| numbers.get(&key.ledger_id).map(|no| no.key_no());
+        let is_missing = |no: KeyNo| !found.contains_key(&no);
+        let batches = if currency.mint_keys().filter_map(numbered).any(is_missing) {
+            self.store.key_batches().await?
+        } else {
+            Vec::new()
+        };
         let mut keys = Vec::new();
         for key in currency.mint_keys() {
-            let Some(no) = numbers.get(&key.ledger_id).map(|no| no.key_no()) else {
+            let Some(no) = numbered(key) else {
                 continue;
             };
             if let Entry::Vacant(vacant) = found.entry(no) {

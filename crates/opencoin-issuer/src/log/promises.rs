@@ -59,19 +59,27 @@ impl Promises {
         let batch = if took < COMMIT_DURATION_MAX {
             first.batch
         } else {
-            self.true_batch(first).await?
+            self.true_batch(self.open_batch().await?, first).await?
         };
         let roots: Vec<Hash> = logged.iter().map(|logged| logged.root).collect();
         Ok(self.sign(batch, &roots))
     }
 
-    /// The promise for a request that was accepted before.
+    /// The promises for requests that were accepted before, in their order.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub(crate) async fn of_repeated(&self, logged: &Logged) -> Result<Promise, LedgerError> {
-        let batch = self.true_batch(logged).await?;
-        Ok(self.sign(batch, &[logged.root]).remove(0))
+    pub(crate) async fn of_repeated(&self, logged: &[Logged]) -> Result<Vec<Promise>, LedgerError> {
+        if logged.is_empty() {
+            return Ok(Vec::new());
+        }
+        let open = self.open_batch().await?;
+        let mut promises = Vec::with_capacity(logged.len());
+        for logged in logged {
+            let batch = self.true_batch(open, logged).await?;
+            promises.extend(self.sign(batch, &[logged.root]));
+        }
+        Ok(promises)
     }
 
     fn sign(&self, batch: LogBatchNo, roots: &[Hash]) -> Vec<Promise> {
@@ -81,12 +89,15 @@ impl Promises {
             .expect("the key is one for promises, and a batch has some requests and not too many")
     }
 
-    /// A batch of which it is true that the leaves are in it or in one of the next two.
-    async fn true_batch(&self, logged: &Logged) -> Result<LogBatchNo, LedgerError> {
+    async fn open_batch(&self) -> Result<LogBatchNo, LedgerError> {
         let head = self.store.head().await?;
-        let open = head
-            .ok_or_else(|| LedgerError::corrupt("log", "it is gone"))?
-            .batch;
+        let gone = || LedgerError::corrupt("log", "it is gone");
+        Ok(head.ok_or_else(gone)?.batch)
+    }
+
+    /// A batch of which it is true that the leaves are in it or in one of the next two. `open` was read after the leaves
+    /// were committed.
+    async fn true_batch(&self, open: LogBatchNo, logged: &Logged) -> Result<LogBatchNo, LedgerError> {
         if open <= logged.batch.next() {
             return Ok(logged.batch);
         }
