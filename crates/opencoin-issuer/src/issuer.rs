@@ -5,6 +5,7 @@
 //! process crashes between the two steps, or the answer is lost, the same request or a `request resume` gets the same
 //! signatures.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -315,7 +316,14 @@ impl Issuer {
         admission::check_count("mint_key_ids", request.mint_key_ids.len())?;
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
         let currency = self.currency_with_keys(request.mint_key_ids.iter()).await;
-        let current = currency.current_mint_keys(self.clock.now(), &self.documents.unpublished());
+        let mut unpublished = BTreeSet::clone(&self.documents.unpublished());
+        if self.log.is_some() {
+            // New certificates are known before the books have registered their keys, which then wait for the log.
+            let numbers = self.documents.numbers();
+            let ids = currency.mint_keys().map(|key| key.ledger_id);
+            unpublished.extend(ids.filter(|id| !numbers.contains_key(id)));
+        }
+        let current = currency.current_mint_keys(self.clock.now(), &unpublished);
         let is_current = |id: &BigInt| {
             current.iter().any(|key| {
                 let mint_key = key.verified.mint_key();
