@@ -16,7 +16,7 @@ CREATE TABLE accounts (
 CREATE INDEX accounts_by_name ON accounts (name COLLATE "C");
 CREATE INDEX accounts_listed ON accounts (name COLLATE "C") WHERE listed;
 COMMENT ON TABLE accounts IS
-    'Holders. The system accounts -1 (payouts), 0 (the issuer), 1 (outside) and 2 (coins) have no row: their balances are derived, so that no row is in every transaction.';
+    'Holders. The system accounts -2 (recovered money), -1 (payouts), 0 (the issuer), 1 (outside) and 2 (coins) have no row: their balances are derived, so that no row is in every transaction.';
 COMMENT ON COLUMN accounts.token_hash IS 'The token itself is shown once and stored nowhere.';
 COMMENT ON COLUMN accounts.balance IS 'Always the sum of the account''s transactions; kept so that spending needs no sum.';
 COMMENT ON COLUMN accounts.last_entry IS
@@ -116,6 +116,9 @@ CREATE TABLE transactions (
             WHEN 14 THEN debit_account >= 3 AND credit_account = -1
             WHEN 15 THEN debit_account = -1 AND credit_account = 1
             WHEN 16 THEN debit_account = -1 AND credit_account >= 3
+            WHEN 22 THEN debit_account = -2 AND credit_account IN (1, 2) OR debit_account IN (0, 1, 2) AND credit_account = -2
+            WHEN 23 THEN debit_account = -2 AND credit_account >= 3 OR debit_account >= 3 AND credit_account = -2
+            WHEN 24 THEN debit_account >= 3 AND credit_account = -2
             ELSE debit_account IS NULL AND credit_account IS NULL
         END IS TRUE
     ),
@@ -123,23 +126,28 @@ CREATE TABLE transactions (
         (debit_entry IS NOT NULL) = coalesce(debit_account >= 3, false)
         AND (credit_entry IS NOT NULL) = coalesce(credit_account >= 3, false)
     ),
-    CONSTRAINT transactions_amount CHECK (amount >= 0 AND (amount > 0) = (kind IN (2, 3, 4, 8, 9, 10, 13, 14, 15, 16))),
-    CONSTRAINT transactions_issued CHECK ((issued IS NOT NULL) = (kind IN (8, 9, 13))),
+    CONSTRAINT transactions_amount CHECK (
+        amount >= 0 AND (kind = 24 OR (amount > 0) = (kind IN (2, 3, 4, 8, 9, 10, 13, 14, 15, 16, 22, 23)))
+    ),
+    CONSTRAINT transactions_issued CHECK (
+        (issued IS NOT NULL) = (kind IN (8, 9, 13, 24, 25, 26) OR kind = 22 AND credit_account = 2)
+    ),
     CONSTRAINT transactions_label CHECK (label IS NULL OR (kind = 4 AND length(label) BETWEEN 1 AND 200))
 );
 CREATE INDEX transactions_by_number ON transactions (id);
 CREATE INDEX transactions_debits ON transactions (debit_account, debit_entry) WHERE debit_account >= 3;
 CREATE INDEX transactions_credits ON transactions (credit_account, credit_entry) WHERE credit_account >= 3;
+CREATE INDEX transactions_recovered ON transactions (id) WHERE debit_account = -2 OR credit_account = -2;
 COMMENT ON TABLE transactions IS
     'The journal, in double entry: one row for every applied command, never changed and never deleted. No row names a coin.';
 COMMENT ON COLUMN transactions.reference IS 'One byte of scope, then what is unique in it: a command sent again finds its first row here.';
 COMMENT ON COLUMN transactions.id IS
     'From transaction_numbers, so that programs can read the journal in pieces. Its order is roughly that of time: concurrent transactions commit in any order.';
 COMMENT ON COLUMN transactions.kind IS
-    '1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing, 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout, 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money, 19 open the log, 20 add a description of the currency to the log, 21 release a mint key. Any other number is a kind that moves no money.';
+    '1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing, 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout, 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money, 19 open the log, 20 add a description of the currency to the log, 21 release a mint key, 22 book something of a lost time as the log has it, 23 assign recovered money, 24 mint, 25 renew or 26 recoup of the lost time again. Any other number is a kind that moves no money.';
 COMMENT ON COLUMN transactions.content IS 'SHA-256 of what the reference stands for: the same reference with other content is a conflict. Covers the blinds.';
 COMMENT ON COLUMN transactions.debit_account IS
-    'Gives the amount. -1 is unsettled payouts, 0 is the issuer, for recouped coins, 1 is outside, 2 is all coins outstanding.';
+    'Gives the amount. -2 is recovered money that is not assigned to accounts, -1 is unsettled payouts, 0 is the issuer, for recouped coins, 1 is outside, 2 is all coins outstanding.';
 COMMENT ON COLUMN transactions.debit_entry IS 'The number of this entry in the debit account: see accounts.last_entry.';
 COMMENT ON COLUMN transactions.credit_account IS 'Gets the amount.';
 COMMENT ON COLUMN transactions.credit_entry IS 'The number of this entry in the credit account.';
@@ -174,6 +182,17 @@ COMMENT ON TABLE recouped IS
     'Accepted blinds of stopped mint keys whose coins were recouped, so that none is twice: neither a blind nor a coin. The holder has shown which blind the coin came from, and a row says no more than that. Nothing else leads from here to a transaction or an account, and nothing must. Grouped by mint key, so that rows go with those of spent.';
 COMMENT ON COLUMN recouped.issued_digest IS 'SHA-256 over a fixed text, the fingerprint of the mint key and the blinded number, as in the log.';
 COMMENT ON COLUMN recouped.spent_digest IS 'As in spent.';
+
+CREATE TABLE recovered_blinds (
+    mint_key_no   int4 NOT NULL,
+    issued_digest bytea NOT NULL CHECK (octet_length(issued_digest) = 32),
+    log_batch     int4 NOT NULL,
+    PRIMARY KEY (mint_key_no, issued_digest, log_batch)
+);
+COMMENT ON TABLE recovered_blinds IS
+    'Blinds that were accepted in a lost time, as the log has them. A request that has them is signed again. Rows go with those of spent.';
+COMMENT ON COLUMN recovered_blinds.issued_digest IS 'As in recouped.';
+COMMENT ON COLUMN recovered_blinds.log_batch IS 'The batch of the log that has it.';
 
 CREATE TABLE signing (
     id      int2 PRIMARY KEY CHECK (id = 1),
@@ -257,18 +276,19 @@ COMMENT ON COLUMN payouts.paid IS 'True: the bank has paid. False: the money wen
 COMMENT ON COLUMN payouts.settlement IS 'The bank''s reference, or why it could not be paid.';
 
 CREATE TABLE log_head (
-    id         int2 PRIMARY KEY CHECK (id = 1),
-    batch      int4 NOT NULL CHECK (batch >= 1),
-    size       int8 NOT NULL CHECK (size >= 0),
-    root       bytea NOT NULL CHECK (octet_length(root) = 32),
-    previous   int8,
-    time_s     int8 NOT NULL,
-    accounts   int8 NOT NULL,
-    paid_in    int8 NOT NULL,
-    paid_out   int8 NOT NULL,
-    recouped   int8 NOT NULL,
-    began_late boolean NOT NULL,
-    halted     text,
+    id           int2 PRIMARY KEY CHECK (id = 1),
+    batch        int4 NOT NULL CHECK (batch >= 1),
+    size         int8 NOT NULL CHECK (size >= 0),
+    root         bytea NOT NULL CHECK (octet_length(root) = 32),
+    previous     int8,
+    time_s       int8 NOT NULL,
+    accounts     int8 NOT NULL,
+    paid_in      int8 NOT NULL,
+    paid_out     int8 NOT NULL,
+    recouped     int8 NOT NULL,
+    began_late   boolean NOT NULL,
+    recovered_to int4,
+    halted       text,
     CONSTRAINT log_head_begins_empty CHECK ((previous IS NULL) = (size = 0))
 );
 COMMENT ON TABLE log_head IS
@@ -278,6 +298,7 @@ COMMENT ON COLUMN log_head.root IS 'The tree hash over all leaves.';
 COMMENT ON COLUMN log_head.previous IS 'The index of the last batch leaf.';
 COMMENT ON COLUMN log_head.accounts IS 'The totals at the last batch, or those with which the log began.';
 COMMENT ON COLUMN log_head.began_late IS 'The currency had coins or money before it had a log.';
+COMMENT ON COLUMN log_head.recovered_to IS 'The last batch of a lost time that was recovered from a copy of the log.';
 COMMENT ON COLUMN log_head.halted IS 'The rule that would have been broken. Then nothing is sealed or accepted.';
 
 CREATE TABLE log_pending (

@@ -1,7 +1,8 @@
 -- The books of an issuer. Written by crates/opencoin-sqlite alone; the meaning is in crates/opencoin-ledger.
 -- Times are microseconds since 1970 UTC. Amounts are in the smallest unit.
 
--- Holders. The system accounts -1 (payouts), 0 (the issuer), 1 (outside) and 2 (coins) have no row: their balances are derived.
+-- Holders. The system accounts -2 (recovered money), -1 (payouts), 0 (the issuer), 1 (outside) and 2 (coins) have no row:
+-- their balances are derived.
 CREATE TABLE accounts (
     id            INTEGER PRIMARY KEY CHECK (id >= 3),
     name          TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
@@ -71,14 +72,16 @@ CREATE TABLE transactions (
     -- 1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing,
     -- 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout,
     -- 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money, 19 open the log,
-    -- 20 add a description of the currency to the log, 21 release a mint key. Any other number is a
-    -- kind that moves no money.
+    -- 20 add a description of the currency to the log, 21 release a mint key, 22 book something of a lost time as the log has
+    -- it, 23 assign recovered money, 24 mint, 25 renew or 26 recoup of the lost time again. Any other number is a kind that
+    -- moves no money.
     kind           INTEGER NOT NULL CHECK (kind >= 1),
     -- One byte of scope, then what is unique in it: a command sent again finds its first row here.
     reference      BLOB NOT NULL UNIQUE CHECK (length(reference) >= 2),
     -- SHA-256 of what the reference stands for: the same reference with other content is a conflict. Covers the blinds.
     content        BLOB NOT NULL CHECK (length(content) = 32),
-    -- Gives the amount. -1 is unsettled payouts, 0 is the issuer, for recouped coins, 1 is outside, 2 is all coins outstanding.
+    -- Gives the amount. -2 is recovered money that is not assigned to accounts, -1 is unsettled payouts, 0 is the issuer, for
+    -- recouped coins, 1 is outside, 2 is all coins outstanding.
     debit_account  INTEGER,
     -- The number of this entry in the debit account: see accounts.last_entry.
     debit_entry    INTEGER,
@@ -107,6 +110,9 @@ CREATE TABLE transactions (
             WHEN 14 THEN debit_account >= 3 AND credit_account = -1
             WHEN 15 THEN debit_account = -1 AND credit_account = 1
             WHEN 16 THEN debit_account = -1 AND credit_account >= 3
+            WHEN 22 THEN debit_account = -2 AND credit_account IN (1, 2) OR debit_account IN (0, 1, 2) AND credit_account = -2
+            WHEN 23 THEN debit_account = -2 AND credit_account >= 3 OR debit_account >= 3 AND credit_account = -2
+            WHEN 24 THEN debit_account >= 3 AND credit_account = -2
             ELSE debit_account IS NULL AND credit_account IS NULL
         END IS TRUE
     ),
@@ -114,12 +120,17 @@ CREATE TABLE transactions (
         (debit_entry IS NOT NULL) = coalesce(debit_account >= 3, 0)
         AND (credit_entry IS NOT NULL) = coalesce(credit_account >= 3, 0)
     ),
-    CONSTRAINT transactions_amount CHECK (amount >= 0 AND (amount > 0) = (kind IN (2, 3, 4, 8, 9, 10, 13, 14, 15, 16))),
-    CONSTRAINT transactions_issued CHECK ((issued IS NOT NULL) = (kind IN (8, 9, 13))),
+    CONSTRAINT transactions_amount CHECK (
+        amount >= 0 AND (kind = 24 OR (amount > 0) = (kind IN (2, 3, 4, 8, 9, 10, 13, 14, 15, 16, 22, 23)))
+    ),
+    CONSTRAINT transactions_issued CHECK (
+        (issued IS NOT NULL) = (kind IN (8, 9, 13, 24, 25, 26) OR kind = 22 AND credit_account = 2)
+    ),
     CONSTRAINT transactions_label CHECK (label IS NULL OR (kind = 4 AND length(label) BETWEEN 1 AND 200))
 ) STRICT;
 CREATE INDEX transactions_debits ON transactions (debit_account, debit_entry) WHERE debit_account >= 3;
 CREATE INDEX transactions_credits ON transactions (credit_account, credit_entry) WHERE credit_account >= 3;
+CREATE INDEX transactions_recovered ON transactions (id) WHERE debit_account = -2 OR credit_account = -2;
 
 -- What to sign for a transaction, now or when the wallet resumes; or the signatures, kept before a key's private half was destroyed.
 -- By far the most bytes, so rows are deleted when all coins of the transaction have expired.
@@ -143,6 +154,17 @@ CREATE TABLE recouped (
     spent_digest  BLOB NOT NULL CHECK (length(spent_digest) = 32),
     PRIMARY KEY (mint_key_no, issued_digest),
     UNIQUE (mint_key_no, spent_digest)
+) STRICT, WITHOUT ROWID;
+
+-- Blinds that were accepted in a lost time, as the log has them. A request that has them is signed again. Rows go with those
+-- of spent.
+CREATE TABLE recovered_blinds (
+    mint_key_no   INTEGER NOT NULL,
+    -- As in recouped.
+    issued_digest BLOB NOT NULL CHECK (length(issued_digest) = 32),
+    -- The batch of the log that has it.
+    log_batch     INTEGER NOT NULL,
+    PRIMARY KEY (mint_key_no, issued_digest, log_batch)
 ) STRICT, WITHOUT ROWID;
 
 -- One row: whether operators have paused signing. changes makes each change a transaction of its own.
@@ -242,6 +264,8 @@ CREATE TABLE log_head (
     recouped   INTEGER NOT NULL,
     -- The currency had coins or money before it had a log.
     began_late INTEGER NOT NULL CHECK (began_late IN (0, 1)),
+    -- The last batch of a lost time that was recovered from a copy of the log.
+    recovered_to INTEGER,
     -- The rule that would have been broken. Then nothing is sealed or accepted.
     halted     TEXT,
     CONSTRAINT log_head_begins_empty CHECK ((previous IS NULL) = (size = 0))

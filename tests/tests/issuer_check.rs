@@ -59,7 +59,7 @@ fn a_rolled_back_ledger_is_reported_with_the_command_to_run() {
     let refused = |flags: &str| {
         let (result, detail) = check(&currency, "history", &[]);
         let command = format!(
-            "opencoin issuer accept-restored-state --dir {} --yes-spent-coins-may-be-forgotten{flags}",
+            "opencoin issuer accept-restored-state --dir {} --yes-spent-coins-may-be-forgotten --yes-no-copy-of-the-log-exists{flags}",
             dir.display()
         );
         assert!(result == "failed" && detail.ends_with(&command), "{detail}");

@@ -206,7 +206,11 @@ fn a_witness_that_has_seen_more_closes_restored_books() {
     currency.stop();
 
     // The operator has no newer state. The witness never cosigns the log again, so another description names none.
-    currency.issuer(&["accept-restored-state", "--yes-spent-coins-may-be-forgotten"]);
+    currency.issuer(&[
+        "accept-restored-state",
+        "--yes-spent-coins-may-be-forgotten",
+        "--yes-no-copy-of-the-log-exists",
+    ]);
     currency.issuer(&["log", "witnesses", "--none"]);
     currency.serve();
     let bob = currency.wallet("bob");

@@ -14,7 +14,11 @@ use opencoin_e2e::foreign_wallet::{ForeignWallet, request_redeem};
 use opencoin_e2e::{Currency, Database, Output, RFC9474, SQLITE, command, deploy, run, wait_until};
 use opencoin_testkit::postgres::{TestDatabase, programs};
 
-const ACCEPT: [&str; 2] = ["accept-restored-state", "--yes-spent-coins-may-be-forgotten"];
+const ACCEPT: [&str; 3] = [
+    "accept-restored-state",
+    "--yes-spent-coins-may-be-forgotten",
+    "--yes-no-copy-of-the-log-exists",
+];
 
 /// Runs `opencoin issuer serve`, which must refuse with this text.
 fn refused_to_serve(currency: &Currency, text: &str) {

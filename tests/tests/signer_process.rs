@@ -210,7 +210,11 @@ fn a_rolled_back_ledger_is_signed_for_only_after_an_operator_accepts_it() {
 
     // The restored ledger has lost the second mint, so its counts are lower than the signer's.
     let signer = currency.signer();
-    currency.issuer(&["accept-restored-state", "--yes-spent-coins-may-be-forgotten"]);
+    currency.issuer(&[
+        "accept-restored-state",
+        "--yes-spent-coins-may-be-forgotten",
+        "--yes-no-copy-of-the-log-exists",
+    ]);
     currency.serve();
     let _ = bob
         .run_unchecked(&["mint", "18", "--token", &token])

@@ -75,4 +75,6 @@ pub enum EntryKind {
     Payout,
     /// A payout failed and its amount was returned.
     PayoutFailed,
+    /// The operator gave back what a loss of data had taken from the account, or took what it had paid in that time.
+    Recovered,
 }

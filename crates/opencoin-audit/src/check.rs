@@ -231,11 +231,17 @@ fn money_is_conserved(facts: &AuditFacts) -> Check {
     let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
     let (coins, payouts) = (facts.coins_outstanding, facts.unsettled_payouts);
     let (paid_in, paid_out, recouped) = (facts.paid_in, facts.paid_out, facts.recouped);
+    let recovered = facts.recovered_unassigned;
+    let unassigned = if recovered == 0 {
+        String::new()
+    } else {
+        format!(", recovered and not assigned {recovered}")
+    };
     Check {
         name: "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped",
-        holds: accounts + payouts + coins == paid_in - paid_out + recouped,
+        holds: accounts + payouts + recovered + coins == paid_in - paid_out + recouped,
         detail: format!(
-            "accounts {accounts}, payouts {payouts}, coins {coins}, paid in {paid_in}, paid out {paid_out}, recouped {recouped}"
+            "accounts {accounts}, payouts {payouts}, coins {coins}, paid in {paid_in}, paid out {paid_out}, recouped {recouped}{unassigned}"
         ),
     }
 }
@@ -301,7 +307,7 @@ fn log_totals_agree(facts: &AuditFacts) -> Check {
     let name = "the totals of the public log are those of the books";
     let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
     let books = LogTotals {
-        accounts: accounts + facts.unsettled_payouts,
+        accounts: accounts + facts.unsettled_payouts + facts.recovered_unassigned,
         paid_in: facts.paid_in,
         paid_out: facts.paid_out,
         recouped: facts.recouped,

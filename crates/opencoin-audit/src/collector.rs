@@ -406,7 +406,7 @@ impl Collector {
         if !kind.fits(debit, credit) {
             return Err(format!("its accounts do not fit the kind {kind:?}"));
         }
-        if amount < 0 || kind.moves_money() != (amount > 0) {
+        if !kind.fits_amount(row.amount) {
             return Err(format!("the amount {amount} does not fit the kind {kind:?}"));
         }
         match kind {
@@ -420,9 +420,14 @@ impl Collector {
             }
             _ => {}
         }
-        match (kind.holds_blinds(), row.issued, row.blinds) {
-            (true, Some(issued), blinds) => self.issued(issued, blinds, amount),
-            (false, None, None) => Ok(()),
+        let counts = kind.counts_signatures(debit, credit);
+        match (counts, kind.holds_blinds(), row.issued, row.blinds) {
+            (true, true, Some(issued), blinds) => {
+                let keys = self.issued(kind, issued, amount)?;
+                self.stored_blinds(&keys, blinds)
+            }
+            (true, false, Some(issued), None) => self.issued(kind, issued, amount).map(drop),
+            (false, false, None, None) => Ok(()),
             _ => Err(format!("the presence of blinds does not fit the kind {kind:?}")),
         }
     }
@@ -432,9 +437,11 @@ impl Collector {
             AccountId::COINS => self.facts.coins_outstanding += amount,
             AccountId::PAYOUTS => self.facts.unsettled_payouts += amount,
             AccountId::RECOUPED => self.facts.recouped -= amount,
+            AccountId::RECOVERED => self.facts.recovered_unassigned += amount,
             AccountId::OUTSIDE if matches!(kind, Kind::Debit | Kind::PayPayout) => {
                 self.facts.paid_out += amount
             }
+            AccountId::OUTSIDE if kind == Kind::Recover && amount > 0 => self.facts.paid_out += amount,
             AccountId::OUTSIDE => self.facts.paid_in -= amount,
             holder => {
                 let index = *self
@@ -494,8 +501,9 @@ impl Collector {
         Ok(())
     }
 
-    /// Counts the signatures of a record, and compares them with its amount and its stored blinds.
-    fn issued(&mut self, issued: &[u8], blinds: Option<(&[u8], i64)>, amount: i128) -> Result<(), String> {
+    /// Counts the signatures of a record, and compares them with its amount. Returns the number, the index and the count of
+    /// each mint key.
+    fn issued(&mut self, kind: Kind, issued: &[u8], amount: i128) -> Result<Vec<(i64, usize, u32)>, String> {
         let issued = IssuedCounts::from_bytes(issued).map_err(|error| error.to_string())?;
         let mut value = 0_i128;
         let mut keys = Vec::new();
@@ -506,19 +514,36 @@ impl Collector {
                 .get(&no)
                 .ok_or_else(|| format!("it names the unknown mint key number {no}"))?;
             let facts = &mut self.facts.mint_keys[index];
-            facts.blinds += i128::from(count);
+            // Signatures that are given again were counted when the lost time was recovered.
+            facts.blinds += if kind.is_again() { 0 } else { i128::from(count) };
             value += facts.denomination * i128::from(count);
             keys.push((no, index, count));
         }
-        let keys: Vec<(i64, &MintKeyFacts, u32)> = keys
-            .into_iter()
-            .map(|(no, index, count)| (no, &self.facts.mint_keys[index], count))
-            .collect();
-        if value != amount {
-            return Err(format!(
+        let fits = match kind {
+            Kind::MintAgain => amount <= value,
+            Kind::RenewAgain | Kind::RecoupAgain => true,
+            _ => amount == value,
+        };
+        if fits {
+            Ok(keys)
+        } else {
+            Err(format!(
                 "its signatures are worth {value}, its amount is {amount}"
-            ));
+            ))
         }
+    }
+
+    /// Compares the stored blinds of a record with the signatures that it counts.
+    fn stored_blinds(
+        &mut self,
+        keys: &[(i64, usize, u32)],
+        blinds: Option<(&[u8], i64)>,
+    ) -> Result<(), String> {
+        let facts = &mut self.facts;
+        let keys: Vec<(i64, &MintKeyFacts, u32)> = keys
+            .iter()
+            .map(|(no, index, count)| (*no, &facts.mint_keys[*index], *count))
+            .collect();
         let Some((blinds, expires_with)) = blinds else {
             return if keys.iter().any(|(_, key, _)| key.pruned) {
                 Ok(())
@@ -526,7 +551,7 @@ impl Collector {
                 Err("its blinds are missing, and none of their mint keys was pruned".to_owned())
             };
         };
-        self.facts.records_with_blinds += 1;
+        facts.records_with_blinds += 1;
         let mut stored = count_blinds(blinds).map_err(|error| error.to_string())?;
         let mut expected: Vec<_> = keys
             .iter()

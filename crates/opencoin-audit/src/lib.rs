@@ -56,6 +56,9 @@ pub struct AuditFacts {
     pub coins_outstanding: i128,
     /// The value of recouped coins, which the issuer bears, by the journal.
     pub recouped: i128,
+    /// Money of a lost time that was recovered from the public log and that is not assigned to accounts, by the journal.
+    /// Below zero if more was minted in that time than was redeemed and paid in.
+    pub recovered_unassigned: i128,
     /// The number of mint keys that were retired, by the journal.
     pub retirements: u64,
     /// The number of mint keys that were pruned, by the journal.

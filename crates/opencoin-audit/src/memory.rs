@@ -1,7 +1,7 @@
 //! Lets an auditor read the in-memory model.
 
 use async_trait::async_trait;
-use opencoin_ledger::journal::Record;
+use opencoin_ledger::journal::{IssuedCounts, Record};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::view::MintKeyState;
 use opencoin_ledger::{
@@ -139,7 +139,7 @@ fn stored_mint_key(key: &MintKeyState) -> StoredMintKey {
 fn records(books: MemorySnapshot<'_>, pass: &mut Pass) {
     let from = pass.journal_from();
     for (id, record) in numbered(books.journal).filter(|(no, _)| *no >= from) {
-        let issued = record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes());
+        let issued = record.issued.as_ref().map(IssuedCounts::to_bytes);
         let expires_with = record
             .blinds
             .as_ref()

@@ -14,7 +14,7 @@ use crate::sums::{AccountSums, Sums};
 use crate::{AuditFacts, INVALID_ROWS_DESCRIBED_MAX};
 use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 
-const HEADER: &[u8] = b"opencoin audit state 2\n";
+const HEADER: &[u8] = b"opencoin audit state 3\n";
 const DIGEST_BYTES: usize = 32;
 
 /// The bytes are not a state of these books, or this version cannot read them.
@@ -48,6 +48,7 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         unsettled_payouts,
         coins_outstanding,
         recouped,
+        recovered_unassigned,
         retirements,
         prunes,
         transactions,
@@ -61,7 +62,15 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
     let mut writer = Writer(HEADER.to_vec());
     writer.long(*last);
     writer.long(*entries_above);
-    for sum in [paid_in, paid_out, unsettled_payouts, coins_outstanding, recouped] {
+    let sums = [
+        paid_in,
+        paid_out,
+        unsettled_payouts,
+        coins_outstanding,
+        recouped,
+        recovered_unassigned,
+    ];
+    for sum in sums {
         writer.sum(*sum);
     }
     for count in [retirements, prunes, transactions, invalid_rows] {
@@ -107,7 +116,7 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
     let mut reader = Reader(body.strip_prefix(HEADER).ok_or(StateError)?);
     let (last, entries_above) = (reader.long()?, reader.long()?);
     let [paid_in, paid_out, unsettled_payouts] = [reader.sum()?, reader.sum()?, reader.sum()?];
-    let [coins_outstanding, recouped] = [reader.sum()?, reader.sum()?];
+    let [coins_outstanding, recouped, recovered_unassigned] = [reader.sum()?, reader.sum()?, reader.sum()?];
     let [retirements, prunes, transactions, invalid_rows] =
         [reader.count()?, reader.count()?, reader.count()?, reader.count()?];
     let mut totals = AuditFacts {
@@ -116,6 +125,7 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
         unsettled_payouts,
         coins_outstanding,
         recouped,
+        recovered_unassigned,
         retirements,
         prunes,
         transactions,

@@ -15,10 +15,11 @@ use crate::Store;
 use crate::world::*;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::journal::Kind;
+use opencoin_ledger::recovered::RecoveredPart;
 use opencoin_ledger::{
-    Account, AccountEntry, Applied, Command, Effect, EntryNo, EntryPage, LedgerError, LogHead, MemoryLedger,
-    MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo, PendingSummary, Settlement, Transaction,
-    TransactionNo, TransactionReference, UnsignedTransaction, WaitingMint,
+    Account, AccountEntry, Applied, Command, Effect, EntryNo, EntryPage, LedgerError, LogBatchNo, LogHead,
+    MemoryLedger, MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo, PendingSummary, Settlement,
+    Transaction, TransactionNo, TransactionReference, UnsignedTransaction, WaitingMint,
 };
 
 /// The number of polls after which the future of a batch must have finished.
@@ -361,6 +362,11 @@ fn example(kind: Kind) -> Option<Command> {
         Kind::AcceptState | Kind::OpenLog => return None,
         Kind::LogCurrency => log_currency(2),
         Kind::ReleaseMintKey => release(8),
+        Kind::Recover => recover(LogBatchNo::FIRST, RecoveredPart::PaidIn(amount(30))),
+        Kind::AssignRecovered => assign(alice(), 30, "assigned"),
+        Kind::MintAgain => sign_again(LogBatchNo::FIRST, mint(alice(), "mint again", &[1, 2, 5])),
+        Kind::RenewAgain => sign_again(LogBatchNo::FIRST, renew("renew again", &[(1, 1), (1, 2)], &[2])),
+        Kind::RecoupAgain => sign_again(LogBatchNo::FIRST, recoup("recoup again", &[(3, 3, 3)], &[1, 2])),
         Kind::GiveUpMint => at(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
     })
 }
@@ -368,6 +374,13 @@ fn example(kind: Kind) -> Option<Command> {
 /// The kind of the record that a command leaves. A new command does not compile until it has a case here.
 fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
     Some(match command {
+        Command::Recover { .. } => Kind::Recover,
+        Command::AssignRecovered { .. } => Kind::AssignRecovered,
+        Command::SignAgain { request, .. } => match **request {
+            Command::Mint { .. } => Kind::MintAgain,
+            Command::Renew { .. } => Kind::RenewAgain,
+            _ => Kind::RecoupAgain,
+        },
         Command::OpenLog { .. } => Kind::OpenLog,
         Command::LogCurrency { .. } => Kind::LogCurrency,
         Command::ReleaseMintKey { .. } => Kind::ReleaseMintKey,

@@ -23,6 +23,7 @@ mod mint_keys;
 mod payouts;
 mod random;
 mod recoup;
+mod recovery;
 mod waiting;
 mod world;
 
@@ -46,6 +47,7 @@ pub use mint_keys::*;
 pub use payouts::*;
 pub use random::{Sequence, assert_agreement, sequence};
 pub use recoup::*;
+pub use recovery::*;
 pub use waiting::*;
 pub use world::{World, alice, bob, without_log};
 
@@ -163,6 +165,9 @@ macro_rules! conformance_tests {
             sealing_loses_nothing_that_is_accepted_meanwhile
             a_key_signs_when_the_log_has_it
             a_log_can_begin_late
+            a_lost_time_is_recovered
+            an_interrupted_recovery_goes_on
+            a_copy_that_does_not_fit_changes_nothing
             stopped_keys_and_recoups_are_in_the_log
             ended_keys_are_closed_in_the_log
             a_broken_rule_halts_the_log

@@ -19,7 +19,7 @@ use crate::world::*;
 use crate::{Pair, Store};
 
 /// Seals what waits and returns the batch.
-async fn seal(store: &dyn Store) -> LogBatch {
+pub(crate) async fn seal(store: &dyn Store) -> LogBatch {
     let log = store.log();
     let open = log.head().await.unwrap().unwrap().batch;
     match log.seal(open, NOW).await.unwrap() {
@@ -29,7 +29,7 @@ async fn seal(store: &dyn Store) -> LogBatch {
 }
 
 /// All leaves of a log.
-async fn leaves(log: &dyn LogStore, size: u64) -> Vec<Vec<u8>> {
+pub(crate) async fn leaves(log: &dyn LogStore, size: u64) -> Vec<Vec<u8>> {
     let mut leaves = Vec::new();
     for index in 0..size.div_ceil(TILE_HASHES.into()) {
         let width = (size - index * u64::from(TILE_HASHES)).min(TILE_HASHES.into());
@@ -95,7 +95,8 @@ pub(crate) async fn assert_log_holds(store: &dyn Store) {
     assert_eq!(head.totals.paid_in, facts.paid_in);
     assert_eq!(head.totals.paid_out, facts.paid_out);
     assert_eq!(head.totals.recouped, facts.recouped);
-    assert_eq!(head.totals.accounts, balances + facts.unsettled_payouts);
+    let in_accounts = balances + facts.unsettled_payouts + facts.recovered_unassigned;
+    assert_eq!(head.totals.accounts, in_accounts);
 }
 
 fn batch_of(outcome: &Outcome) -> Option<u64> {

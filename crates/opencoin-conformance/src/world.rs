@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::Pair;
 use crate::Store;
 use opencoin_audit::AuditFacts;
+use opencoin_ledger::recovered::{AssignmentWay, Recovered, RecoveredPart};
 use opencoin_ledger::{
     Account, AccountId, Amount, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, IssuedDigest,
-    KeptSignatures, LedgerTime, LogTotals, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayoutNo,
-    Reference, RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash, TransactionNo,
-    TransactionReference, UnsignedTransaction, register_uncertified_mint_key,
+    KeptSignatures, LedgerTime, LogBatchNo, LogTotals, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome,
+    PayoutNo, Reference, RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash,
+    TransactionNo, TransactionReference, UnsignedTransaction, register_uncertified_mint_key,
 };
 use opencoin_schema::{BigInt, Cdd, Cddc, PROTOCOL_VERSION, RsaPublicKey, Timestamp};
 
@@ -499,6 +500,34 @@ pub(crate) fn recoup(text: &str, recouped: &[(u8, u32, u32)], keys: &[u8]) -> Co
     }
 }
 
+/// Books a part of this batch of the log.
+pub(crate) fn recover(batch: LogBatchNo, part: RecoveredPart) -> Command {
+    Command::Recover {
+        recovered: Box::new(Recovered { batch, part }),
+        at: NOW,
+    }
+}
+
+/// Assigns recovered money to an account.
+pub(crate) fn assign(account: AccountId, units: u64, reference: &str) -> Command {
+    Command::AssignRecovered {
+        account,
+        amount: amount(units),
+        way: AssignmentWay::ToAccount,
+        reference: Reference::new(reference).unwrap(),
+        at: NOW,
+    }
+}
+
+/// A request that this batch of the log has, sent again after the books have lost it.
+pub(crate) fn sign_again(batch: LogBatchNo, request: Command) -> Command {
+    Command::SignAgain {
+        request: Box::new(request),
+        batch,
+        at: NOW,
+    }
+}
+
 /// The same command at another time.
 pub(crate) fn at(micros: i64, mut command: Command) -> Command {
     use Command::{
@@ -524,7 +553,10 @@ pub(crate) fn at(micros: i64, mut command: Command) -> Command {
         | Mint { at, .. }
         | Renew { at, .. }
         | Redeem { at, .. }
-        | Recoup { at, .. } => *at = LedgerTime::from_unix_micros(micros),
+        | Recoup { at, .. }
+        | Command::Recover { at, .. }
+        | Command::AssignRecovered { at, .. }
+        | Command::SignAgain { at, .. } => *at = LedgerTime::from_unix_micros(micros),
     }
     command
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use opencoin_conformance::Store;
-use opencoin_conformance::{Pair, assert_agreement, sequence};
+use opencoin_conformance::{Pair, assert_agreement, assert_recovers, sequence};
 use opencoin_ledger::MemoryLedger;
 use proptest::prelude::*;
 
@@ -25,6 +25,14 @@ proptest! {
             assert_agreement(&single, &[Arc::clone(&one_by_one)]).await;
             assert_eq!(batched.audit_facts().await, one_by_one.audit_facts().await);
         };
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run);
+    }
+
+    /// Whatever a backup has missed is recovered from the log.
+    #[test]
+    fn any_lost_time_is_recovered(batches in sequence(), backup in 0_usize..60, sealed in 1_usize..8) {
+        let store = MemoryLedger::new();
+        let run = assert_recovers(&batches, backup, sealed, &store);
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run);
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use opencoin_keys::{Clock, Randomness, ledger_time};
+use opencoin_ledger::recovered::AssignmentWay;
 use opencoin_ledger::{
     AccountName, Amount, Applied, Command, LedgerError, LedgerTime, PasswordHash, PasswordSetter, Payout,
     PayoutFilter, PayoutNo, Profile, ProfileFilter, Reference, Refusal, Settlement,
@@ -36,6 +37,9 @@ pub enum CashierError {
     /// No account has this name.
     #[error("there is no account {0}")]
     UnknownAccount(AccountName),
+    /// Recovered money is assigned, but none was recovered.
+    #[error("nothing was recovered from the public log of this currency, so there is no recovered money")]
+    NothingRecovered,
     /// The payout is settled already, with another result.
     #[error("payout {} is settled already, with another result", .0.get())]
     Settled(PayoutNo),
@@ -182,6 +186,34 @@ impl Cashier {
         self.apply(Command::Debit {
             account,
             amount,
+            reference,
+            at,
+        })
+        .await
+    }
+
+    /// Assigns recovered money to an account, or takes what the account had paid in the lost time. Idempotent by reference,
+    /// which credits and debits share; the result says whether it was repeated.
+    ///
+    /// # Errors
+    /// When nothing was recovered, there is no such account, its balance is too low, the reference was used for another
+    /// payment, or the ledger fails.
+    pub async fn assign_recovered(
+        &self,
+        name: &AccountName,
+        amount: Amount,
+        way: AssignmentWay,
+        reference: Reference,
+    ) -> Result<Applied, CashierError> {
+        let head = self.books.log.head().await?;
+        if head.is_none_or(|head| head.recovered_to.is_none()) {
+            return Err(CashierError::NothingRecovered);
+        }
+        let (account, at) = (self.account(name).await?.account.id, self.now());
+        self.apply(Command::AssignRecovered {
+            account,
+            amount,
+            way,
             reference,
             at,
         })

@@ -343,7 +343,10 @@ fn item_count(command: &Command) -> usize {
         Command::Renew { coins, blinds, .. } => coins.len() + blinds.len(),
         Command::Redeem { coins, .. } => coins.len(),
         Command::Recoup { revoked, blinds, .. } => revoked.len() + blinds.len(),
-        Command::OpenAccount { .. }
+        Command::SignAgain { request, .. } => item_count(request),
+        Command::Recover { .. }
+        | Command::AssignRecovered { .. }
+        | Command::OpenAccount { .. }
         | Command::Credit { .. }
         | Command::Debit { .. }
         | Command::Transfer { .. }
@@ -428,8 +431,9 @@ impl MeteredLedger {
         let mut promises: Vec<Result<Option<Promise>, Unconfirmed>> = Vec::new();
         promises.resize_with(outcomes.len(), || Ok(None));
         if let Some(signer) = self.promises.get() {
-            let (places, new): (Vec<usize>, Vec<Logged>) = logged(&outcomes, false).into_iter().unzip();
-            let (old_places, old): (Vec<usize>, Vec<Logged>) = logged(&outcomes, true).into_iter().unzip();
+            let accepted = |is_old| logged(&batch, &outcomes, is_old).into_iter().unzip();
+            let (places, new): (Vec<usize>, Vec<Logged>) = accepted(false);
+            let (old_places, old): (Vec<usize>, Vec<Logged>) = accepted(true);
             let made = [
                 (places, signer.of_commit(&new, took).await),
                 (old_places, signer.of_repeated(&old).await),
@@ -493,14 +497,13 @@ impl MeteredLedger {
     }
 }
 
-/// The places of the outcomes whose commands were accepted, now or (`repeated`) before, and where their leaves are.
-fn logged(outcomes: &[Outcome], repeated: bool) -> Vec<(usize, Logged)> {
+/// The places of the outcomes whose commands were accepted, now or (`is_old`) before, and where their leaves are.
+fn logged(batch: &[Request], outcomes: &[Outcome], is_old: bool) -> Vec<(usize, Logged)> {
     let accepted = |(place, outcome): (usize, &Outcome)| {
-        let applied = outcome
-            .as_ref()
-            .ok()
-            .filter(|applied| applied.repeated == repeated)?;
-        Some((place, applied.logged?))
+        let applied = outcome.as_ref().ok()?;
+        let of_lost_time = matches!(batch[place].command, Command::SignAgain { .. });
+        let is_asked = (applied.repeated || of_lost_time) == is_old;
+        Some((place, applied.logged.filter(|_| is_asked)?))
     };
     outcomes.iter().enumerate().filter_map(accepted).collect()
 }

@@ -261,6 +261,10 @@ mod tests {
             })
         }
 
+        async fn suspend(&self, _new: HistoryId, _at: LedgerTime) -> Result<(), LedgerError> {
+            Ok(())
+        }
+
         async fn accept(
             &self,
             _new: HistoryId,

@@ -161,6 +161,7 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::Overflow
             | LedgerRefusal::NoLog
             | LedgerRefusal::LogAfterMoney
+            | LedgerRefusal::OtherLogBatch
             | LedgerRefusal::CertificateMissing
             | LedgerRefusal::DocumentTooLong
             | LedgerRefusal::ZeroAmount => Reason::Invalid,

@@ -425,6 +425,29 @@ impl Directory {
         Ok(true)
     }
 
+    /// Writes documents that the public log has and this folder has lost.
+    ///
+    /// # Errors
+    /// When they do not belong to this currency; then nothing is written. Or when a file operation fails.
+    pub fn restore_documents(
+        &self,
+        cddcs: &[Cddc],
+        mkcs: &[Mkc],
+        _lock: &CertificateLock,
+    ) -> Result<(), DirectoryError> {
+        let all_cddcs = [self.cddcs()?, cddcs.to_vec()].concat();
+        let all_mkcs = [self.mkcs()?, mkcs.to_vec()].concat();
+        Currency::new(all_cddcs, all_mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
+        // Before the mint keys that name them.
+        for cddc in cddcs {
+            self.write_document(CDDC_FOLDER, &cddc.cdd.cdd_serial, cddc)?;
+        }
+        for mkc in mkcs {
+            self.write_document(MKC_FOLDER, &mkc.mint_key.id, mkc)?;
+        }
+        Ok(())
+    }
+
     fn write_document(
         &self,
         folder: &str,

@@ -48,18 +48,24 @@ pub async fn register_mint_keys(
         let is_known = known
             .iter()
             .any(|status| status.id == key.ledger_id && status.terms == key.terms);
-        (!is_known).then(|| Command::RegisterMintKey {
-            id: key.ledger_id,
-            terms: key.terms,
-            certificate: Box::new(key.verified.mkc().clone()),
-            at,
-        })
+        (!is_known).then(|| register_command(key, at))
     };
     let mut commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
     if currency.log().is_some() {
         commands.extend(log_commands(currency, at));
     }
     apply(ledger, &commands).await
+}
+
+/// The command that registers a mint key.
+#[must_use]
+pub fn register_command(key: &CertifiedMintKey, at: LedgerTime) -> Command {
+    Command::RegisterMintKey {
+        id: key.ledger_id,
+        terms: key.terms,
+        certificate: Box::new(key.verified.mkc().clone()),
+        at,
+    }
 }
 
 /// Opens the public log, unless it is open, and adds the descriptions of the currency that it does not have.

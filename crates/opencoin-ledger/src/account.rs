@@ -18,6 +18,9 @@ pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
 pub struct AccountId(i64);
 
 impl AccountId {
+    /// System account: money of a lost time that the public log has, and that is not assigned to accounts. Below zero
+    /// if more was minted in that time than was redeemed and paid in.
+    pub const RECOVERED: Self = Self(-2);
     /// System account: the payouts that the operator has not settled.
     pub const PAYOUTS: Self = Self(-1);
     /// System account: what the issuer pays for recouped coins.

@@ -5,7 +5,8 @@
 
 use opencoin_schema::{Cddc, Mkc};
 
-use crate::log::{LogTotals, Logged};
+use crate::log::{LogBatchNo, LogTotals, Logged};
+use crate::recovered::{AssignmentWay, Recovered};
 use crate::{
     AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms,
     PasswordHash, PayoutNo, Reference, Refusal, RevokedBlind, Settlement, StopReason, TokenHash,
@@ -158,6 +159,38 @@ pub enum Command {
     ReleaseMintKey {
         /// The id of the key.
         id: MintKeyId,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Books a part of what the public log has of a lost time and the books lack: nothing else may use the books. Its
+    /// leaves then wait to be sealed again. The same part again is repeated.
+    Recover {
+        /// The part.
+        recovered: Box<Recovered>,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Assigns recovered money to an account, or lets an account give what it had paid in the lost time.
+    AssignRecovered {
+        /// The account.
+        account: AccountId,
+        /// Not zero.
+        amount: Amount,
+        /// Whether the account receives it.
+        way: AssignmentWay,
+        /// As in [`Command::Credit`].
+        reference: Reference,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Accepts a mint, renew or recoup of a lost time again, so that its blinds are signed. The log has them, and their
+    /// signatures are counted already. The account of a mint pays as far as it can.
+    SignAgain {
+        /// The mint, renew or recoup, as the wallet has sent it.
+        request: Box<Command>,
+        /// The batch of the log that has all blinds of the request, and all coins of a renew. The caller has found them
+        /// there.
+        batch: LogBatchNo,
         /// The issuer's time.
         at: LedgerTime,
     },

@@ -12,6 +12,7 @@ mod log;
 mod mint_keys;
 mod payouts;
 mod recoup;
+mod recovery;
 
 use crate::journal::{ContentDigest, Kind, Record, Recorded, ReferenceKey, ReferenceScope};
 use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Refusal, View};
@@ -80,6 +81,17 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
         Command::RetireMintKey { id, at } => mint_keys::retire(view, prepared, *id, *at),
         Command::PruneMintKey { id, at } => mint_keys::prune(view, prepared, *id, *at),
         Command::SetSigningPaused { paused, at } => set_signing_paused(view, prepared, *paused, *at),
+        Command::Recover { recovered, at } => recovery::recover(view, prepared, recovered, *at),
+        Command::AssignRecovered {
+            account,
+            amount,
+            way,
+            at,
+            ..
+        } => recovery::assign(view, prepared, *account, *amount, *way, *at),
+        Command::SignAgain { request, batch, at } => {
+            recovery::sign_again(view, prepared, request, *batch, *at)
+        }
         Command::Mint {
             account,
             blinds,
@@ -115,6 +127,8 @@ fn repetition(view: &mut View, prepared: &Prepared<'_>) -> Option<Outcome> {
     let effect = match kind {
         Kind::GiveUpMint => Effect::GivenUp,
         Kind::LogCurrency => Effect::CurrencyLogged,
+        // The amount of its record is what the account could pay.
+        kind if kind.is_again() => moved(view, prepared.command, recovery::worth(view, prepared.command)),
         _ => moved(view, prepared.command, amount),
     };
     Some(Ok(Applied {
@@ -135,7 +149,8 @@ fn is_in_the_log(command: &Command) -> bool {
         | Command::Mint { .. }
         | Command::Renew { .. }
         | Command::Redeem { .. }
-        | Command::Recoup { .. } => true,
+        | Command::Recoup { .. }
+        | Command::Recover { .. } => true,
         // A key can be stopped at any time, and what only moves between holders is not in the log.
         Command::OpenAccount { .. }
         | Command::Transfer { .. }
@@ -145,7 +160,9 @@ fn is_in_the_log(command: &Command) -> bool {
         | Command::PruneMintKey { .. }
         | Command::SetSigningPaused { .. }
         | Command::OpenLog { .. }
-        | Command::ReleaseMintKey { .. } => false,
+        | Command::ReleaseMintKey { .. }
+        | Command::AssignRecovered { .. }
+        | Command::SignAgain { .. } => false,
     }
 }
 
@@ -163,16 +180,20 @@ fn set_signing_paused(view: &mut View, prepared: &Prepared<'_>, paused: bool, at
 /// The effect of a command that moves this amount, now or before.
 fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
     match command {
-        Command::Mint { .. } | Command::Renew { .. } | Command::Recoup { .. } => Effect::Accepted {
-            amount,
-            signing_paused: view.signing().paused,
-        },
+        Command::Mint { .. } | Command::Renew { .. } | Command::Recoup { .. } | Command::SignAgain { .. } => {
+            Effect::Accepted {
+                amount,
+                signing_paused: view.signing().paused,
+            }
+        }
         Command::Credit { .. }
         | Command::Debit { .. }
         | Command::Transfer { .. }
         | Command::RequestPayout { .. }
         | Command::SettlePayout { .. }
-        | Command::Redeem { .. } => Effect::Moved(amount),
+        | Command::Redeem { .. }
+        | Command::Recover { .. }
+        | Command::AssignRecovered { .. } => Effect::Moved(amount),
         Command::OpenAccount { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
@@ -213,8 +234,10 @@ fn note(kind: Kind, reference: ReferenceKey, content: ContentDigest, at: LedgerT
         credit_entry: None,
         amount: Amount::ZERO,
         at,
+        issued: None,
         blinds: None,
         label: None,
+        recovered_batch: None,
     }
 }
 

@@ -100,6 +100,13 @@ pub trait History: Send + Sync {
     /// The store cannot be read.
     async fn position(&self, asked: Option<TransactionNo>) -> Result<BooksPosition, LedgerError>;
 
+    /// Begins the history `new`, which no operator has accepted, unless the books are restored and not accepted anyway.
+    /// No server serves them from then on, until [`Self::accept`].
+    ///
+    /// # Errors
+    /// As [`Self::accept`].
+    async fn suspend(&self, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError>;
+
     /// Accepts the books as they are: confirms the history of restored books, or begins the history `new`.
     /// Numbers of transactions, of payouts and of the entries of existing accounts continue above `above` and
     /// above all in the books. The first new record is [`Record::of_accepted_state`]. All sessions end, because

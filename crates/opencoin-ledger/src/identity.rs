@@ -9,6 +9,7 @@ use opencoin_schema::text;
 use sha2::{Digest, Sha256};
 
 use crate::journal::{ContentDigest, Kind, Record, ReferenceKey, ReferenceScope};
+use crate::recovered::{AssignmentWay, Recovered, RecoveredPart};
 use crate::{
     AccountId, Amount, Blind, CoinIn, Command, HistoryId, LedgerTime, Reference, RevokedBlind, Settlement,
 };
@@ -26,6 +27,12 @@ impl<'a> Prepared<'a> {
     /// Computes the identity of a command.
     #[must_use]
     pub fn new(command: &'a Command) -> Self {
+        if let Command::SignAgain { request, .. } = command {
+            return Self {
+                command,
+                ..Self::new(request)
+            };
+        }
         let content = content(command);
         let key = match command {
             Command::OpenAccount { .. }
@@ -37,9 +44,10 @@ impl<'a> Prepared<'a> {
             | Command::OpenLog { .. }
             | Command::ReleaseMintKey { .. } => None,
             Command::LogCurrency { .. } => Some(ReferenceKey::new(ReferenceScope::Log, content.as_bytes())),
-            Command::Credit { reference, .. } | Command::Debit { reference, .. } => {
-                Some(payment_key(reference))
-            }
+            Command::Recover { .. } => Some(ReferenceKey::new(ReferenceScope::Recovery, content.as_bytes())),
+            Command::Credit { reference, .. }
+            | Command::Debit { reference, .. }
+            | Command::AssignRecovered { reference, .. } => Some(payment_key(reference)),
             Command::Transfer {
                 from: account, key, ..
             }
@@ -58,6 +66,7 @@ impl<'a> Prepared<'a> {
                 ..
             } => Some(ReferenceKey::of_transaction(transaction_reference)),
             Command::Redeem { .. } => Some(ReferenceKey::new(ReferenceScope::Redeem, content.as_bytes())),
+            Command::SignAgain { .. } => unreachable!("it has the identity of its request"),
         };
         Self {
             command,
@@ -137,6 +146,14 @@ fn content(command: &Command) -> ContentDigest {
         Command::SetSigningPaused { paused, .. } => {
             Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused))
         }
+        Command::Recover { recovered, .. } => recovered_content(recovered),
+        Command::AssignRecovered {
+            account, amount, way, ..
+        } => Encoder::new(Kind::AssignRecovered)
+            .number(account.get())
+            .number(amount.as_i64())
+            .number(i64::from(*way == AssignmentWay::ToAccount)),
+        Command::SignAgain { request, .. } => return self::content(request),
         Command::Mint { account, blinds, .. } => return mint_content(*account, blinds),
         Command::Renew { coins, blinds, .. } => Encoder::new(Kind::Renew).coins(coins).blinds(blinds),
         Command::Redeem { account, coins, .. } => {
@@ -147,6 +164,26 @@ fn content(command: &Command) -> ContentDigest {
         Command::Recoup { revoked, blinds, .. } => Encoder::new(Kind::Recoup).revoked(revoked).blinds(blinds),
     }
     .finish()
+}
+
+fn recovered_content(recovered: &Recovered) -> Encoder {
+    let batch = i64::try_from(recovered.batch.get()).unwrap_or(i64::MAX);
+    let encoder = Encoder::new(Kind::Recover).number(batch);
+    match &recovered.part {
+        RecoveredPart::Issued(blinds) => {
+            blinds
+                .iter()
+                .fold(encoder.number(1).count(blinds.len()), |encoder, blind| {
+                    encoder
+                        .bytes(blind.mint_key.as_bytes())
+                        .bytes(blind.issued_digest.as_bytes())
+                })
+        }
+        RecoveredPart::Spent(coins) => encoder.number(2).coins(coins),
+        RecoveredPart::Recouped(revoked) => encoder.number(3).revoked(revoked),
+        RecoveredPart::PaidIn(amount) => encoder.number(4).number(amount.as_i64()),
+        RecoveredPart::PaidOut(amount) => encoder.number(5).number(amount.as_i64()),
+    }
 }
 
 /// The content digest of a mint, over its account and blinds. Both are in its record, so an audit can
@@ -179,8 +216,10 @@ impl Record {
             credit_entry: None,
             amount: Amount::ZERO,
             at,
+            issued: None,
             blinds: None,
             label: None,
+            recovered_batch: None,
         }
     }
 }

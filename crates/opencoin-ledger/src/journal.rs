@@ -64,11 +64,21 @@ pub enum Kind {
     LogCurrency = 20,
     /// A mint key began to sign, because its leaf was published.
     ReleaseMintKey = 21,
+    /// Something of a lost time was booked as the public log has it.
+    Recover = 22,
+    /// Recovered money was assigned to an account, or an account gave what it had paid in the lost time.
+    AssignRecovered = 23,
+    /// A mint of the lost time was sent again: its account pays, as far as it can.
+    MintAgain = 24,
+    /// A renew of the lost time was sent again.
+    RenewAgain = 25,
+    /// A recoup of the lost time was sent again.
+    RecoupAgain = 26,
 }
 
 impl Kind {
     /// Every kind, in the order of the stored numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -90,6 +100,11 @@ impl Kind {
         Self::OpenLog,
         Self::LogCurrency,
         Self::ReleaseMintKey,
+        Self::Recover,
+        Self::AssignRecovered,
+        Self::MintAgain,
+        Self::RenewAgain,
+        Self::RecoupAgain,
     ];
 
     /// The stored number.
@@ -102,6 +117,16 @@ impl Kind {
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// Whether a record of this kind can have this amount.
+    #[must_use]
+    pub const fn fits_amount(self, amount: i64) -> bool {
+        match self {
+            // The account may hold nothing.
+            Self::MintAgain => amount >= 0,
+            _ => amount >= 0 && self.moves_money() == (amount > 0),
+        }
     }
 
     /// Whether records of this kind move money between two accounts.
@@ -118,7 +143,9 @@ impl Kind {
             | Self::GiveUpMint
             | Self::OpenLog
             | Self::LogCurrency
-            | Self::ReleaseMintKey => false,
+            | Self::ReleaseMintKey
+            | Self::RenewAgain
+            | Self::RecoupAgain => false,
             Self::Credit
             | Self::Debit
             | Self::Transfer
@@ -128,14 +155,31 @@ impl Kind {
             | Self::Recoup
             | Self::RequestPayout
             | Self::PayPayout
-            | Self::ReturnPayout => true,
+            | Self::ReturnPayout
+            | Self::Recover
+            | Self::AssignRecovered
+            | Self::MintAgain => true,
         }
     }
 
     /// Whether records of this kind have blinds to sign.
     #[must_use]
     pub const fn holds_blinds(self) -> bool {
-        matches!(self, Self::Mint | Self::Renew | Self::Recoup)
+        matches!(self, Self::Mint | Self::Renew | Self::Recoup) || self.is_again()
+    }
+
+    /// Whether records of this kind sign again what the public log has. Their signatures were counted when the lost time
+    /// was recovered.
+    #[must_use]
+    pub const fn is_again(self) -> bool {
+        matches!(self, Self::MintAgain | Self::RenewAgain | Self::RecoupAgain)
+    }
+
+    /// Whether a record of this kind with these accounts counts signatures.
+    #[must_use]
+    pub fn counts_signatures(self, debit: Option<AccountId>, credit: Option<AccountId>) -> bool {
+        let is_recovered = (debit, credit) == (Some(AccountId::RECOVERED), Some(AccountId::COINS));
+        self.holds_blinds() || self == Self::Recover && is_recovered
     }
 
     /// Whether records of this kind have leaves of coins or blinds in the log.
@@ -159,6 +203,14 @@ impl Kind {
             (Self::RequestPayout, Some(from), Some(AccountId::PAYOUTS)) => holder(from),
             (Self::PayPayout, Some(from), Some(to)) => from == AccountId::PAYOUTS && to == AccountId::OUTSIDE,
             (Self::ReturnPayout, Some(AccountId::PAYOUTS), Some(to)) => holder(to),
+            (Self::Recover, Some(AccountId::RECOVERED), Some(to)) => {
+                to == AccountId::OUTSIDE || to == AccountId::COINS
+            }
+            (Self::Recover, Some(from), Some(AccountId::RECOVERED)) => {
+                [AccountId::OUTSIDE, AccountId::COINS, AccountId::RECOUPED].contains(&from)
+            }
+            (Self::AssignRecovered, Some(AccountId::RECOVERED), Some(to)) => holder(to),
+            (Self::AssignRecovered | Self::MintAgain, Some(from), Some(AccountId::RECOVERED)) => holder(from),
             (kind, None, None) => !kind.moves_money(),
             _ => false,
         }
@@ -203,6 +255,8 @@ pub(crate) enum ReferenceScope {
     Log = 13,
     /// The id of a mint key that was released.
     MintKeyRelease = 14,
+    /// The digest of something that was recovered.
+    Recovery = 15,
 }
 
 impl ReferenceKey {
@@ -313,13 +367,24 @@ pub struct Record {
     pub amount: Amount,
     /// The issuer's time of the command.
     pub at: LedgerTime,
+    /// How many signatures each mint key gives for a mint, renew or recoup, or gave in a lost time.
+    pub issued: Option<IssuedCounts>,
     /// The blinds of a mint, renew or recoup.
     pub blinds: Option<RecordedBlinds>,
     /// The label of a transfer.
     pub label: Option<Reference>,
+    /// The batch of the log that has its leaves, if that is not the one that is open.
+    pub recovered_batch: Option<LogBatchNo>,
 }
 
 impl Record {
+    /// The batch of the log that is stored with it, while `open` is open.
+    #[must_use]
+    pub fn log_batch(&self, open: Option<LogBatchNo>) -> Option<LogBatchNo> {
+        self.recovered_batch
+            .or_else(|| open.filter(|_| self.kind.has_coins()))
+    }
+
     /// What it changes in the totals of the public log.
     #[must_use]
     pub fn log_totals(&self) -> LogTotals {
@@ -348,6 +413,7 @@ impl Record {
                 recouped: amount,
                 ..none
             },
+            Kind::Recover => self.recovered_totals(amount),
             Kind::OpenAccount
             | Kind::Transfer
             | Kind::RegisterMintKey
@@ -362,19 +428,37 @@ impl Record {
             | Kind::GiveUpMint
             | Kind::OpenLog
             | Kind::LogCurrency
-            | Kind::ReleaseMintKey => none,
+            | Kind::ReleaseMintKey
+            | Kind::AssignRecovered
+            | Kind::MintAgain
+            | Kind::RenewAgain
+            | Kind::RecoupAgain => none,
+        }
+    }
+
+    /// Recovered money counts as money in accounts until it is assigned to some.
+    fn recovered_totals(&self, amount: i128) -> LogTotals {
+        let accounts = if self.credit == Some(AccountId::RECOVERED) {
+            amount
+        } else {
+            -amount
+        };
+        let [from, to] = [self.debit, self.credit];
+        let if_is = |account: Option<AccountId>, expected| if account == Some(expected) { amount } else { 0 };
+        LogTotals {
+            accounts,
+            paid_in: if_is(from, AccountId::OUTSIDE),
+            paid_out: if_is(to, AccountId::OUTSIDE),
+            recouped: if_is(from, AccountId::RECOUPED),
         }
     }
 }
 
-/// The blinds of a record. The counts belong to the record for good. The blinds themselves are stored beside
-/// it, and are deleted when all of their coins have expired.
+/// The blinds of a record. They are stored beside it, and are deleted when all of their coins have expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedBlinds {
     /// The blinds, as [`encode_blinds`](crate::encode_blinds) writes them.
     pub encoded: Vec<u8>,
-    /// How many signatures each mint key gives.
-    pub issued: IssuedCounts,
     /// The mint key among these whose coins expire last. When it is pruned, the blinds can be deleted.
     pub expires_with: MintKeyNo,
 }

@@ -33,6 +33,8 @@ mod optimistic;
 mod password_hash;
 mod payout;
 mod recoup;
+pub mod recovered;
+pub mod recovery;
 mod refusal;
 mod schema;
 mod scoped;

@@ -8,17 +8,19 @@
 //!
 //! [`decide`]: crate::decide
 
+mod copied;
 mod error;
 mod head;
 mod seal;
 
+pub use copied::{CopiedBatch, Missing, WaitingRow, missing, seal_copied};
 pub use error::SealingError;
 pub use head::{LogBatch, LogHead};
 pub use seal::{Edge, LogKey, NewBundle, SealInput, Sealed, seal};
 
 use std::fmt;
 use std::iter::Sum;
-use std::ops::Add;
+use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use opencoin_log::hash::Hash;
@@ -153,6 +155,19 @@ impl LogTotals {
 impl Sum for LogTotals {
     fn sum<I: Iterator<Item = Self>>(totals: I) -> Self {
         totals.fold(Self::default(), Add::add)
+    }
+}
+
+impl Sub for LogTotals {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            accounts: self.accounts - other.accounts,
+            paid_in: self.paid_in - other.paid_in,
+            paid_out: self.paid_out - other.paid_out,
+            recouped: self.recouped - other.recouped,
+        }
     }
 }
 

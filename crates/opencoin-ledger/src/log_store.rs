@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use opencoin_log::key_no::KeyNo;
 
-use crate::log::{LogBatch, LogBatchNo, LogHead, SealingError};
+use crate::log::{CopiedBatch, LogBatch, LogBatchNo, LogHead, SealingError, WaitingRow};
 use crate::mint_key_no::MintKeyNo;
-use crate::{LedgerError, LedgerTime, MintKeyId, SpentDigest};
+use crate::recovered::RecoveredEntry;
+use crate::{IssuedDigest, LedgerError, LedgerTime, MintKeyId, SpentDigest};
 
 /// What waits to be sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +72,35 @@ pub trait LogStore: Send + Sync {
     /// After [`LedgerError::Unavailable`] it may or may not have been sealed; [`Self::head`] says. After any other
     /// error it was not.
     async fn seal(&self, open: LogBatchNo, at: LedgerTime) -> Result<SealOutcome, LedgerError>;
+
+    /// All rows that wait to be sealed, for a recovery.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn waiting(&self) -> Result<Vec<WaitingRow>, LedgerError>;
+
+    /// Seals a batch of a lost time as a copy of the log has it, in one transaction. What it has must wait: see
+    /// [`missing`](crate::log::missing). Nothing else may use the books.
+    ///
+    /// # Errors
+    /// As [`Self::seal`]. A batch that does not fit the books is [`SealOutcome::Broken`], and nothing was changed.
+    async fn seal_copied(&self, batch: Arc<CopiedBatch>) -> Result<SealOutcome, LedgerError>;
+
+    /// The batches of a recovered lost time that have this blind. They never change until the mint key is pruned.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn recovered_in(
+        &self,
+        mint_key: MintKeyNo,
+        blind: IssuedDigest,
+    ) -> Result<Vec<LogBatchNo>, LedgerError>;
+
+    /// The entries of recovered money, in the order of their numbers.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn recovered_entries(&self) -> Result<Vec<RecoveredEntry>, LedgerError>;
 
     /// A batch that was sealed.
     ///

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use opencoin_log::key_no::KeyNo;
 
 use self::log::MemoryLog;
-use crate::journal::{Record, ReferenceKey};
+use crate::journal::{IssuedCounts, Record, ReferenceKey};
 use crate::log::{LogHead, LogKey, PendingLeaves};
 use crate::log_store::{HasLog, LogStore};
 use crate::stored::{self, StoredTransaction, StoredUnsigned};
@@ -135,7 +135,7 @@ impl Ledger for MemoryLedger {
                 .and_then(|record| record.log_batch)
                 .map(stored::log_batch_column),
             applied_at: record.at.unix_micros(),
-            issued: record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()),
+            issued: record.issued.as_ref().map(IssuedCounts::to_bytes),
             blinds: state.blinds.get(&number(index)).cloned(),
             signing_paused: state.view.signing().paused,
             stopped: stopped.map(|key| key.id.as_bytes().to_vec()).collect(),

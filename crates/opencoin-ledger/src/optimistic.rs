@@ -209,7 +209,10 @@ fn is_move(command: &Command) -> bool {
         | Command::ReleaseMintKey { .. }
         | Command::Recoup { .. }
         | Command::RequestPayout { .. }
-        | Command::SettlePayout { .. } => false,
+        | Command::SettlePayout { .. }
+        | Command::Recover { .. }
+        | Command::AssignRecovered { .. }
+        | Command::SignAgain { .. } => false,
     }
 }
 

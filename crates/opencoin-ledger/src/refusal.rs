@@ -148,6 +148,9 @@ pub enum Refusal {
     /// A log is opened without the totals of the money that is there.
     #[error("the currency has coins or money already; this version opens a log only for a new currency")]
     LogAfterMoney,
+    /// Something is recovered for a batch of the log that is not the open one.
+    #[error("another batch of the public log is open; is a server running?")]
+    OtherLogBatch,
     /// A log is opened without the certificate of a registered mint key.
     #[error("the certificate of a registered mint key is missing")]
     CertificateMissing,
@@ -195,6 +198,7 @@ impl Refusal {
             | Self::LogHalted
             | Self::NoLog
             | Self::LogAfterMoney
+            | Self::OtherLogBatch
             | Self::CertificateMissing
             | Self::DocumentTooLong
             | Self::UnknownPayout

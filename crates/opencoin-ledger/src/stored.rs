@@ -286,9 +286,9 @@ pub fn transaction(row: &StoredTransaction) -> Result<Transaction, LedgerError> 
     let corrupt =
         |reason: &dyn ToString| LedgerError::corrupt(format!("transaction {id}"), reason.to_string());
     let kind = match Kind::from_code(kind) {
-        Some(Kind::Mint) => AcceptedKind::Mint,
-        Some(Kind::Renew) => AcceptedKind::Renew,
-        Some(Kind::Recoup) => AcceptedKind::Recoup,
+        Some(Kind::Mint | Kind::MintAgain) => AcceptedKind::Mint,
+        Some(Kind::Renew | Kind::RenewAgain) => AcceptedKind::Renew,
+        Some(Kind::Recoup | Kind::RecoupAgain) => AcceptedKind::Recoup,
         Some(Kind::GiveUpMint) => return Ok(Transaction::GivenUp),
         _ => return Err(corrupt(&format!("kind {kind} has no transaction reference"))),
     };

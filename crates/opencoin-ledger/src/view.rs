@@ -52,6 +52,7 @@ struct Dirty {
     journal: Vec<Record>,
     spent: Vec<(MintKeyNo, SpentDigest)>,
     recouped: Vec<Recouped>,
+    recovered: Vec<(MintKeyNo, IssuedDigest)>,
     opened: BTreeMap<AccountId, Option<PasswordHash>>,
     balances: BTreeSet<AccountId>,
     requested: BTreeSet<PayoutNo>,
@@ -471,6 +472,16 @@ impl View {
         self.dirty.recouped.push(recouped);
     }
 
+    /// Notes blinds of a mint key that were accepted in a lost time, so that they are signed again when a wallet asks.
+    pub(crate) fn recover_blinds(
+        &mut self,
+        mint_key: MintKeyNo,
+        blinds: impl IntoIterator<Item = IssuedDigest>,
+    ) {
+        let blinds = blinds.into_iter().map(|digest| (mint_key, digest));
+        self.dirty.recovered.extend(blinds);
+    }
+
     pub(crate) fn set_signing_paused(&mut self, paused: bool) {
         self.signing = Signing {
             paused,
@@ -485,16 +496,15 @@ impl View {
             record.kind.fits(record.debit, record.credit),
             "the accounts fit the kind of the record"
         );
-        assert_eq!(
-            record.kind.moves_money(),
-            !record.amount.is_zero(),
+        assert!(
+            record.kind.fits_amount(record.amount.as_i64()),
             "the amount is zero exactly if the kind moves no money"
         );
         let recorded = Recorded {
             kind: record.kind,
             content: record.content,
             amount: record.amount,
-            log_batch: self.log_batch_of(record.kind),
+            log_batch: record.log_batch(self.log.map(|log| log.batch)),
         };
         assert!(
             record.label.is_none() || record.kind == Kind::Transfer,
@@ -505,17 +515,16 @@ impl View {
             record.blinds.is_some(),
             "a record has blinds exactly if its kind signs"
         );
+        assert_eq!(
+            record.kind.counts_signatures(record.debit, record.credit),
+            record.issued.is_some(),
+            "a record counts signatures exactly if there are some"
+        );
         record.debit_entry = self.next_entry(record.debit);
         record.credit_entry = self.next_entry(record.credit);
         let before = self.records.insert(record.reference.clone(), recorded);
         assert!(before.is_none(), "a reference is written once");
         self.dirty.journal.push(record);
-    }
-
-    /// The batch of the log that is stored with a record of this kind.
-    #[must_use]
-    pub fn log_batch_of(&self, kind: Kind) -> Option<LogBatchNo> {
-        self.log.filter(|_| kind.has_coins()).map(|log| log.batch)
     }
 
     /// Numbers an entry of this account; `None` if it is not a holder's.

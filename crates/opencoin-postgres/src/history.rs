@@ -20,6 +20,15 @@ impl History for PostgresLedger {
         Ok(position)
     }
 
+    async fn suspend(&self, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError> {
+        transaction::run(
+            &self.writer,
+            Task::transaction("suspend the books"),
+            |connection| scoped(suspend(connection, new, at)),
+        )
+        .await
+    }
+
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
         transaction::run(&self.writer, Task::transaction("accept a state"), |connection| {
             scoped(accept(connection, new, above, at))
@@ -30,6 +39,14 @@ impl History for PostgresLedger {
     async fn close(&self) {
         Self::close(self).await;
     }
+}
+
+async fn suspend(connection: &mut PgConnection, new: HistoryId, at: LedgerTime) -> Result<(), Fault> {
+    let sql = "INSERT INTO histories (no, id, begun_at, confirmed)
+        SELECT max(no) + 1, $1, $2, false FROM histories HAVING bool_and(confirmed)";
+    let query = sqlx::query(sql).bind(&new.as_bytes()[..]).bind(at.unix_micros());
+    query.execute(connection).await?;
+    Ok(())
 }
 
 async fn accept(

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use opencoin_ledger::journal::{Record, RecordedBlinds, ReferenceKey};
+use opencoin_ledger::journal::{IssuedCounts, Record, RecordedBlinds, ReferenceKey};
 use opencoin_ledger::log::PendingLeaves;
 use opencoin_ledger::view::{
     Balance, Changes, LogOpening, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing,
     WaitingState,
 };
 use opencoin_ledger::{
-    AccountId, EntryNo, LedgerError, LedgerTime, LogBatchNo, Settlement, SpentDigest, stored,
+    AccountId, EntryNo, IssuedDigest, LedgerError, LedgerTime, LogBatchNo, Settlement, SpentDigest, stored,
 };
 use opencoin_log::hash::Hash;
 use sqlx::postgres::{PgArguments, PgQueryResult};
@@ -35,6 +35,7 @@ pub(crate) async fn changes(
         journal,
         spent,
         recouped,
+        recovered,
         opened,
         balances,
         requested,
@@ -91,6 +92,9 @@ pub(crate) async fn changes(
     }
     if !recouped.is_empty() {
         insert_recouped(connection, &recouped).await?;
+    }
+    if !recovered.is_empty() {
+        insert_recovered(connection, &recovered, log_batch).await?;
     }
     if !balances.is_empty() {
         update_accounts(connection, &balances).await?;
@@ -191,8 +195,7 @@ pub(crate) async fn insert_transactions(
             record.label.as_ref().map(|label| label.as_str())
         }))
         .bind(column(records, |record| {
-            let batch = log_batch.filter(|_| record.kind.has_coins());
-            batch.map(stored::log_batch_column)
+            record.log_batch(log_batch).map(stored::log_batch_column)
         }));
     conflict.insert(connection, query, records.len()).await
 }
@@ -241,7 +244,7 @@ impl OnConflict {
 
 /// The column `issued` of a record.
 pub(crate) fn issued(record: &Record) -> Option<Vec<u8>> {
-    record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes())
+    record.issued.as_ref().map(IssuedCounts::to_bytes)
 }
 
 /// The rows of `blinds` that belong to these records.
@@ -379,6 +382,23 @@ pub(crate) async fn insert_spent(
 }
 
 /// The transaction holds the lock of the mint key's row, so no other process can have inserted these rows.
+/// A blind may be in the batch already, if another part of it was recovered before.
+async fn insert_recovered(
+    connection: &mut PgConnection,
+    blinds: &[(MintKeyNo, IssuedDigest)],
+    log_batch: Option<LogBatchNo>,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO recovered_blinds (mint_key_no, issued_digest, log_batch)
+        SELECT mint_key_no, issued_digest, $3 FROM unnest($1::int4[], $2::bytea[]) AS blind (mint_key_no, issued_digest)
+        ON CONFLICT DO NOTHING";
+    let query = sqlx::query(sql)
+        .bind(column(blinds, |(no, _)| no.get()))
+        .bind(column(blinds, |(_, digest)| &digest.as_bytes()[..]))
+        .bind(log_batch.map(stored::log_batch_column));
+    query.execute(connection).await?;
+    Ok(())
+}
+
 async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Result<(), Fault> {
     let sql = "INSERT INTO recouped (mint_key_no, issued_digest, spent_digest)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::bytea[])";

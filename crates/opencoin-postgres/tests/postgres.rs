@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencoin_audit::AuditSource;
-use opencoin_conformance::{Pair, World, alice, assert_agreement, bob, books_tell_their_history, sequence};
+use opencoin_conformance::{
+    Pair, World, alice, assert_agreement, assert_recovers, bob, books_tell_their_history, sequence,
+};
 use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Blind, CoinIn, Command, ErrorClass, HasAccounts, History, IdempotencyKey, Ledger,
     LedgerError, LedgerTime, MemoryLedger, MintKeyId, Routine, SpentDigest, TransactionReference,
@@ -43,6 +45,15 @@ proptest! {
             let path = folder.path().join("ledger.sqlite");
             let sqlite = SqliteLedger::open(path.to_str().unwrap(), Mode::Create).await.unwrap();
             assert_agreement(&batches, &[Arc::new(MemoryLedger::new()), Arc::new(sqlite), postgres]).await;
+        };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
+    }
+
+    #[test]
+    fn any_lost_time_is_recovered(batches in sequence(), backup in 0_usize..60, sealed in 1_usize..8) {
+        let run = async {
+            let ([store, _], _database) = open().await;
+            assert_recovers(&batches, backup, sealed, &*store).await;
         };
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
     }

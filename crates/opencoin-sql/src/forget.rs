@@ -61,6 +61,8 @@ pub async fn forget_rows(sql: &mut dyn Executor, id: MintKeyId, rows_max: u32) -
         "DELETE FROM blinds WHERE reference IN (SELECT reference FROM blinds WHERE expires_with = $1 LIMIT $2)",
         "DELETE FROM recouped WHERE mint_key_no = $1
             AND issued_digest IN (SELECT issued_digest FROM recouped WHERE mint_key_no = $1 LIMIT $2)",
+        "DELETE FROM recovered_blinds WHERE mint_key_no = $1
+            AND issued_digest IN (SELECT issued_digest FROM recovered_blinds WHERE mint_key_no = $1 LIMIT $2)",
     ];
     for statement in statements {
         let forgotten = sql

@@ -5,14 +5,20 @@
 //! ([`opencoin_ledger::log::seal`]), and stores tree, totals and the new open batch. A crash before the commit leaves
 //! everything as it was.
 
+mod recovery;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use opencoin_ledger::log::{
-    Edge, LogKey, NewBundle, NewTile, PendingLeaves, SealInput, Sealed, SealingError, seal,
+    CopiedBatch, Edge, LogKey, NewBundle, NewTile, PendingLeaves, SealInput, Sealed, SealingError,
+    WaitingRow, seal,
 };
+use opencoin_ledger::recovered::RecoveredEntry;
 use opencoin_ledger::view::{MintKeyNo, MintKeyState};
 use opencoin_ledger::{
-    LEASE_HOLDER_BYTES, LedgerError, LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTotals,
-    MintKeyId, PendingSummary, PublishedCheckpoint, SealOutcome, SpentDigest, TileOfLog, stored,
+    IssuedDigest, LEASE_HOLDER_BYTES, LedgerError, LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore,
+    LogTotals, MintKeyId, PendingSummary, PublishedCheckpoint, SealOutcome, SpentDigest, TileOfLog, stored,
 };
 use opencoin_log::hash::Hash;
 use opencoin_log::key_no::KeyNo;
@@ -49,6 +55,40 @@ impl<R: Runner> LogStore for SqlLog<R> {
             Box::pin(seal_batch(sql, *open, *at))
         });
         change.await
+    }
+
+    async fn waiting(&self) -> Result<Vec<WaitingRow>, LedgerError> {
+        let read = self.0.read("what waits for the log", (), |sql, ()| {
+            Box::pin(recovery::waiting(sql))
+        });
+        read.await
+    }
+
+    async fn seal_copied(&self, batch: Arc<CopiedBatch>) -> Result<SealOutcome, LedgerError> {
+        let change = self.0.change("seal a copied batch", batch, |sql, batch| {
+            Box::pin(recovery::seal_batch(sql, batch))
+        });
+        change.await
+    }
+
+    async fn recovered_in(
+        &self,
+        mint_key: MintKeyNo,
+        blind: IssuedDigest,
+    ) -> Result<Vec<LogBatchNo>, LedgerError> {
+        let read = self
+            .0
+            .read("recovered blind", (mint_key, blind), |sql, (mint_key, blind)| {
+                Box::pin(recovery::batches_of(sql, *mint_key, *blind))
+            });
+        read.await
+    }
+
+    async fn recovered_entries(&self) -> Result<Vec<RecoveredEntry>, LedgerError> {
+        let read = self
+            .0
+            .read("recovered money", (), |sql, ()| Box::pin(recovery::entries(sql)));
+        read.await
     }
 
     async fn batch(&self, no: LogBatchNo) -> Result<Option<LogBatch>, LedgerError> {
@@ -155,7 +195,7 @@ fn hash(row: &mut Row) -> Result<Hash, SqlError> {
 
 async fn head(sql: &mut dyn Executor, lock: &str) -> Result<Option<LogHead>, SqlError> {
     let query = format!(
-        "SELECT size, root, batch, previous, time_s, accounts, paid_in, paid_out, recouped, began_late, halted
+        "SELECT size, root, batch, previous, time_s, accounts, paid_in, paid_out, recouped, began_late, recovered_to, halted
         FROM log_head WHERE id = 1 {lock}"
     );
     let head = |row: &mut Row| {
@@ -167,6 +207,8 @@ async fn head(sql: &mut dyn Executor, lock: &str) -> Result<Option<LogHead>, Sql
             time_s: number(row)?,
             totals: totals(row)?,
             began_late: row.take()?,
+            recovered_to: stored::log_batch(row.take()?)
+                .map_err(|error| LedgerError::corrupt("row of the log", error))?,
             halted: row.take()?,
         })
     };
@@ -219,6 +261,7 @@ async fn seal_batch(
         keys,
         edge,
         pending: waiting,
+        closings: None,
         at,
     };
     match seal(input) {
@@ -255,20 +298,8 @@ async fn halt(
     oldest: i64,
     broken: &SealingError,
 ) -> Result<(), SqlError> {
-    let query = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let [accounts, paid_in, paid_out, recouped] = waiting.totals.columns();
-    let values = [
-        oldest.into(),
-        waiting.coins[..].into(),
-        waiting.others[..].into(),
-        accounts.into(),
-        paid_in.into(),
-        paid_out.into(),
-        recouped.into(),
-    ];
     if !waiting.is_empty() {
-        sql.execute(query, &values).await?;
+        insert_pending(sql, waiting, oldest).await?;
     }
     let reason = broken.to_string();
     sql.execute(
@@ -276,6 +307,23 @@ async fn halt(
         &[reason[..].into()],
     )
     .await?;
+    Ok(())
+}
+
+async fn insert_pending(sql: &mut dyn Executor, waiting: &PendingLeaves, at: i64) -> Result<(), SqlError> {
+    let query = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let [accounts, paid_in, paid_out, recouped] = waiting.totals.columns();
+    let values = [
+        at.into(),
+        waiting.coins[..].into(),
+        waiting.others[..].into(),
+        accounts.into(),
+        paid_in.into(),
+        paid_out.into(),
+        recouped.into(),
+    ];
+    sql.execute(query, &values).await?;
     Ok(())
 }
 
@@ -357,8 +405,8 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
     }
     let query =
         "UPDATE log_head SET size = $1, root = $2, batch = $3, previous = $4, time_s = $5, accounts = $6,
-            paid_in = $7, paid_out = $8, recouped = $9
-        WHERE id = 1 AND size = $10";
+            paid_in = $7, paid_out = $8, recouped = $9, recovered_to = $10
+        WHERE id = 1 AND size = $11";
     let [accounts, paid_in, paid_out, recouped] = head.totals.columns();
     let values = [
         column(head.size)?.into(),
@@ -370,6 +418,7 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
         paid_in.into(),
         paid_out.into(),
         recouped.into(),
+        Value::Int(head.recovered_to.map(|batch| column(batch.get())).transpose()?),
         column(size)?.into(),
     ];
     if sql.execute(query, &values).await? == 1 {

@@ -21,6 +21,15 @@ impl History for SqliteLedger {
             .await
     }
 
+    async fn suspend(&self, new: HistoryId, at: LedgerTime) -> Result<(), LedgerError> {
+        transaction::run(
+            &self.writer,
+            Task::transaction("suspend the books"),
+            |connection| scoped(suspend(connection, new, at)),
+        )
+        .await
+    }
+
     async fn accept(&self, new: HistoryId, above: TransactionNo, at: LedgerTime) -> Result<(), LedgerError> {
         transaction::run(&self.writer, Task::transaction("accept a state"), |connection| {
             scoped(accept(connection, new, above, at))
@@ -91,6 +100,15 @@ fn entry((no, reference, content, applied_at): EntryColumns) -> Entry {
         no: TransactionNo::new(no),
         digest: EntryDigest::of(&reference, &content, applied_at),
     }
+}
+
+async fn suspend(connection: &mut SqliteConnection, new: HistoryId, at: LedgerTime) -> Result<(), Fault> {
+    let sql = "SELECT confirmed FROM histories ORDER BY no DESC LIMIT 1";
+    let is_confirmed: bool = sqlx::query_scalar(sql).fetch_one(&mut *connection).await?;
+    if is_confirmed {
+        begin(connection, new, at, false).await?;
+    }
+    Ok(())
 }
 
 async fn accept(

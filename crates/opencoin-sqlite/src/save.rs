@@ -1,14 +1,15 @@
 //! Writes the changes of a batch, many rows in one statement. The transaction holds the write lock, so a row
 //! that unexpectedly exists or is missing is an error and not a race.
 
-use opencoin_ledger::journal::{Record, ReferenceKey};
+use opencoin_ledger::journal::{IssuedCounts, Record, ReferenceKey};
 use opencoin_ledger::log::PendingLeaves;
 use opencoin_ledger::view::{
     Balance, Changes, LogOpening, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing,
     WaitingState,
 };
 use opencoin_ledger::{
-    AccountId, AccountPosting, EntryNo, LedgerError, LedgerTime, LogBatchNo, Settlement, SpentDigest, stored,
+    AccountId, AccountPosting, EntryNo, IssuedDigest, LedgerError, LedgerTime, LogBatchNo, Settlement,
+    SpentDigest, stored,
 };
 use opencoin_log::hash::Hash;
 use sqlx::SqliteConnection;
@@ -23,6 +24,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         journal,
         spent,
         recouped,
+        recovered,
         opened,
         balances,
         requested,
@@ -59,6 +61,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     delete_waiting(connection, &waited).await?;
     insert_spent(connection, &spent, log_batch).await?;
     insert_recouped(connection, &recouped).await?;
+    insert_recovered(connection, &recovered, log_batch).await?;
     update_accounts(connection, &balances).await?;
     update_mint_keys(connection, &mint_keys).await?;
     if let Some(signing) = signing {
@@ -177,10 +180,9 @@ pub(crate) fn insert_transactions<'q>(
             script.bind(numbers.number(record.credit, record.credit_entry))?;
             script.bind(record.amount.as_i64())?;
             script.bind(record.at.unix_micros())?;
-            script.bind(record.blinds.as_ref().map(|blinds| blinds.issued.to_bytes()))?;
+            script.bind(record.issued.as_ref().map(IssuedCounts::to_bytes))?;
             script.bind(record.label.as_ref().map(|label| label.as_str()))?;
-            let batch = log_batch.filter(|_| record.kind.has_coins());
-            script.bind(batch.map(stored::log_batch_column))?;
+            script.bind(record.log_batch(log_batch).map(stored::log_batch_column))?;
         }
         script.require_changes(records.len())?;
     }
@@ -315,6 +317,26 @@ async fn insert_spent(
         );
         let query = coins.iter().fold(sqlx::query(&sql), |query, (no, hash)| {
             query.bind(no.get()).bind(&hash.as_bytes()[..]).bind(log_batch)
+        });
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// A blind may be in the batch already, if another part of it was recovered before.
+async fn insert_recovered(
+    connection: &mut SqliteConnection,
+    blinds: &[(MintKeyNo, IssuedDigest)],
+    log_batch: Option<LogBatchNo>,
+) -> Result<(), Fault> {
+    let log_batch = log_batch.map(stored::log_batch_column);
+    for blinds in pieces(blinds) {
+        let sql = format!(
+            "INSERT INTO recovered_blinds (mint_key_no, issued_digest, log_batch) VALUES {} ON CONFLICT DO NOTHING",
+            placeholders(blinds.len(), 3)
+        );
+        let query = blinds.iter().fold(sqlx::query(&sql), |query, (no, digest)| {
+            query.bind(no.get()).bind(&digest.as_bytes()[..]).bind(log_batch)
         });
         query.execute(&mut *connection).await?;
     }

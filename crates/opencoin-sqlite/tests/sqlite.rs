@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use opencoin_audit::AuditSource;
 use opencoin_conformance::{
-    Pair, RENEW_BYTES_MAX, World, alice, assert_agreement, books_tell_their_history, growth_of_a_renew,
-    sequence,
+    Pair, RENEW_BYTES_MAX, World, alice, assert_agreement, assert_recovers, books_tell_their_history,
+    growth_of_a_renew, sequence,
 };
 use opencoin_ledger::Moments;
 use opencoin_ledger::{
@@ -67,6 +67,15 @@ proptest! {
         let run = async {
             let ([store, _], _folder) = open().await;
             assert_agreement(&batches, &[Arc::new(MemoryLedger::new()), store]).await;
+        };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
+    }
+
+    #[test]
+    fn any_lost_time_is_recovered(batches in sequence(), backup in 0_usize..60, sealed in 1_usize..8) {
+        let run = async {
+            let ([store, _], _folder) = open().await;
+            assert_recovers(&batches, backup, sealed, &*store).await;
         };
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
     }

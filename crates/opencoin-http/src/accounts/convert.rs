@@ -48,8 +48,9 @@ fn kind(kind: Kind) -> EntryKind {
         Kind::Credit => EntryKind::Credit,
         Kind::Debit => EntryKind::Debit,
         Kind::Transfer => EntryKind::Transfer,
-        Kind::Mint => EntryKind::Mint,
+        Kind::Mint | Kind::MintAgain => EntryKind::Mint,
         Kind::Redeem => EntryKind::Redeem,
+        Kind::AssignRecovered => EntryKind::Recovered,
         Kind::RequestPayout => EntryKind::Payout,
         Kind::ReturnPayout => EntryKind::PayoutFailed,
         Kind::OpenAccount
@@ -65,6 +66,9 @@ fn kind(kind: Kind) -> EntryKind {
         | Kind::ReleaseMintKey
         | Kind::Renew
         | Kind::Recoup
+        | Kind::Recover
+        | Kind::RenewAgain
+        | Kind::RecoupAgain
         | Kind::PayPayout => unreachable!("{kind:?} makes no entry of a holder"),
     }
 }

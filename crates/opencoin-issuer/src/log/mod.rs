@@ -5,10 +5,12 @@
 //! the tree (`sealer.rs`), signs the checkpoint, asks the witnesses and publishes it (`publisher.rs`). Every process
 //! makes promises (`promises.rs`) and serves the tree (`reader.rs`).
 
+pub mod copy;
 pub mod export;
 mod promises;
 mod publisher;
 mod reader;
+pub mod recovery;
 mod rhythm;
 mod sealer;
 mod signed_mark;
@@ -17,18 +19,18 @@ mod status;
 mod tests;
 mod witnesses;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use opencoin_keys::{CertifiedMintKey, Clock, Currency, LogKeys};
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    HistoryId, LedgerError, LogBatch, LogBatchNo, LogHead, LogStore, MintKeyId, PublishedCheckpoint,
-    SpentDigest,
+    HistoryId, IssuedDigest, LedgerError, LogBatch, LogBatchNo, LogHead, LogStore, MintKeyId,
+    PublishedCheckpoint, SpentDigest,
 };
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{Leaf, spent_leaf};
@@ -78,6 +80,8 @@ pub struct IssuerLog {
     published: Mutex<Option<(Instant, Arc<PublishedCheckpoint>)>>,
     /// Whether a quorum of witnesses has seen nothing newer than the books, since this process started.
     confirmed: AtomicBool,
+    /// Whether batches of a lost time were recovered before this process started.
+    has_recovered: AtomicBool,
     /// Why nothing is accepted any more.
     closed: OnceLock<String>,
     recorder: Recorder,
@@ -125,6 +129,7 @@ impl IssuerLog {
             key_indices: Mutex::default(),
             published: Mutex::default(),
             confirmed: AtomicBool::new(false),
+            has_recovered: AtomicBool::new(false),
             closed: OnceLock::new(),
             recorder: Recorder::default(),
         })
@@ -220,6 +225,40 @@ impl IssuerLog {
             return Ok(None);
         };
         self.index_of(&spent_leaf(mint_key.key_no(), &coin), batch).await
+    }
+
+    /// Whether requests of a lost time may be sent again.
+    pub(crate) fn has_recovered(&self) -> bool {
+        self.has_recovered.load(Ordering::Relaxed)
+    }
+
+    /// The batches of a recovered lost time that have this blind.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub(crate) async fn recovered_in(
+        &self,
+        mint_key: MintKeyNo,
+        blind: IssuedDigest,
+    ) -> Result<BTreeSet<LogBatchNo>, LedgerError> {
+        Ok(self
+            .store
+            .recovered_in(mint_key, blind)
+            .await?
+            .into_iter()
+            .collect())
+    }
+
+    /// The batch that was open when a coin was spent.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub(crate) async fn batch_of_spent(
+        &self,
+        mint_key: MintKeyNo,
+        coin: SpentDigest,
+    ) -> Result<Option<LogBatchNo>, LedgerError> {
+        self.store.batch_of_spent(mint_key, coin).await
     }
 
     /// The mint keys in the published log: id, number, and index of the leaf.

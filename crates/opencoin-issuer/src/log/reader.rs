@@ -33,7 +33,10 @@ pub(crate) async fn resource(
 }
 
 /// The hashes of a tile, which the log has.
-async fn tile(store: &dyn LogStore, id: TileId, width: TileWidth) -> Result<Vec<u8>, LedgerError> {
+///
+/// # Errors
+/// When the books cannot be read.
+pub(crate) async fn tile(store: &dyn LogStore, id: TileId, width: TileWidth) -> Result<Vec<u8>, LedgerError> {
     if id.level == 0 {
         let bundle = entries(store, id.index, width).await?;
         let entries = bundle::decode(&bundle, width).map_err(|error| corrupt(&error))?;

@@ -96,6 +96,8 @@ impl IssuerLog {
     /// When the books or the file of the last signed checkpoint cannot be read or written.
     pub(crate) async fn begin(&self, ledger: &dyn Ledger, block: &LogBlock) -> Result<(), LedgerError> {
         let head = self.store.head().await?;
+        let has_recovered = head.as_ref().is_some_and(|head| head.recovered_to.is_some());
+        self.has_recovered.store(has_recovered, Ordering::Relaxed);
         if head.is_some_and(|head| head.previous.is_none() && head.halted.is_none()) {
             self.seal(&mut Sealer::default(), LogBatchNo::FIRST).await?;
         }

@@ -58,16 +58,16 @@ impl SignedMark {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn read(&self) -> Result<Option<Checkpoint>, SignedMarkError> {
-        match fs::read_to_string(&self.path) {
-            Ok(text) => {
-                let malformed = || SignedMarkError::Malformed(self.path.clone());
-                let (history, checkpoint) = text.split_once('\n').ok_or_else(malformed)?;
-                let checkpoint = checkpoint.parse().map_err(|_| malformed())?;
-                Ok(Some(checkpoint).filter(|_| history == self.history.to_string()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(FileError::of(&self.path)(error).into()),
-        }
+        let last = read(&self.path)?.filter(|(history, _)| *history == self.history.to_string());
+        Ok(last.map(|(_, checkpoint)| checkpoint))
+    }
+
+    /// The last checkpoint that was signed beside the keys in this folder, in any history.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn last(folder: &Path) -> Result<Option<Checkpoint>, SignedMarkError> {
+        Ok(read(&folder.join(FILE))?.map(|(_, checkpoint)| checkpoint))
     }
 
     /// Stores a checkpoint durably, before it is signed.
@@ -89,6 +89,20 @@ impl SignedMark {
             &self.path,
             format!("{}\n{checkpoint}", self.history).as_bytes(),
         )?)
+    }
+}
+
+/// The history of the books and the checkpoint in a file; `None` if there is none.
+fn read(path: &Path) -> Result<Option<(String, Checkpoint)>, SignedMarkError> {
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let malformed = || SignedMarkError::Malformed(path.to_owned());
+            let (history, checkpoint) = text.split_once('\n').ok_or_else(malformed)?;
+            let checkpoint = checkpoint.parse().map_err(|_| malformed())?;
+            Ok(Some((history.to_owned(), checkpoint)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::of(path)(error).into()),
     }
 }
 

@@ -144,7 +144,9 @@ pub(super) fn payment(
         credit_entry: None,
         amount,
         at,
+        issued: None,
         blinds: None,
         label: None,
+        recovered_batch: None,
     }
 }

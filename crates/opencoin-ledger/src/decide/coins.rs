@@ -283,7 +283,7 @@ fn active(view: &View, mint_key: MintKeyId) -> Result<&MintKeyState, Refusal> {
     }
 }
 
-fn check_unspent(view: &View, coins: &[CoinIn]) -> Result<(), Refusal> {
+pub(super) fn check_unspent(view: &View, coins: &[CoinIn]) -> Result<(), Refusal> {
     let mut key: Option<&MintKeyState> = None;
     let mut is_spent = |coin: &CoinIn| {
         // The coins of one key usually follow each other.
@@ -332,7 +332,7 @@ pub(super) fn value(view: &View, counts: &Counts) -> Result<Amount, Refusal> {
     })
 }
 
-fn spend(view: &mut View, coins: &[CoinIn]) {
+pub(super) fn spend(view: &mut View, coins: &[CoinIn]) {
     coins
         .chunk_by(|coin, next| coin.mint_key == next.mint_key)
         .for_each(|run| view.spend(run[0].mint_key, run.iter().map(|coin| coin.spent_digest)));
@@ -344,19 +344,34 @@ pub(super) fn issue(view: &mut View, asked: &Counts) {
         .for_each(|(&key, &signatures)| view.count_issued(key, signatures));
 }
 
-fn recorded_blinds(view: &View, blinds: &[Blind], asked: &Counts) -> RecordedBlinds {
+/// The blinds of a record, and how many signatures each mint key gives.
+pub(super) fn recorded_blinds(
+    view: &View,
+    blinds: &[Blind],
+    asked: &Counts,
+) -> (RecordedBlinds, IssuedCounts) {
     let keys: Vec<&MintKeyState> = asked
         .keys()
         .map(|id| view.mint_key(*id).expect("the caller has read these mint keys"))
         .collect();
     let last = keys.iter().max_by_key(|key| (key.terms.coins_expiry(), key.no));
-    let count =
-        |key: &MintKeyState| u32::try_from(asked[&key.id]).expect("a request has fewer blinds than 2^32");
-    RecordedBlinds {
+    let recorded = RecordedBlinds {
         encoded: encode_blinds(blinds),
-        issued: IssuedCounts::new(keys.iter().map(|key| (key.no, count(key)))),
         expires_with: last.expect("a request has at least one blind").no,
-    }
+    };
+    (recorded, issued_counts(view, asked))
+}
+
+/// How many signatures each of these mint keys gives.
+pub(super) fn issued_counts(view: &View, asked: &Counts) -> IssuedCounts {
+    let count = |(id, count): (&MintKeyId, &u64)| {
+        let key = view.mint_key(*id).expect("the caller has read these mint keys");
+        (
+            key.no,
+            u32::try_from(*count).expect("a request has fewer blinds than 2^32"),
+        )
+    };
+    IssuedCounts::new(asked.iter().map(count))
 }
 
 pub(super) fn record(
@@ -368,8 +383,12 @@ pub(super) fn record(
     at: LedgerTime,
     blinds: Option<(&[Blind], &Counts)>,
 ) -> Outcome {
+    let (blinds, issued) = blinds
+        .map(|(blinds, asked)| recorded_blinds(view, blinds, asked))
+        .unzip();
     view.write(Record {
-        blinds: blinds.map(|(blinds, asked)| recorded_blinds(view, blinds, asked)),
+        issued,
+        blinds,
         ..payment(kind, prepared, [debit, credit], amount, at)
     });
     applied(moved(view, prepared.command, amount))

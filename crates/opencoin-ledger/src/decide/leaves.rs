@@ -41,6 +41,7 @@ pub(super) fn logged_before(view: &View, command: &Command, batch: LogBatchNo) -
             [issued_leaves(view, blinds), spent_leaves(view, coins)].concat()
         }
         Command::Redeem { coins, .. } => spent_leaves(view, coins),
+        Command::SignAgain { request, .. } => return logged_before(view, request, batch),
         _ => return None,
     };
     logged(batch, &leaves)

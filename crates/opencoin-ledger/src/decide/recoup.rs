@@ -25,16 +25,7 @@ pub(super) fn recoup(
     let asked = count(blinds, |blind| blind.mint_key);
     check_stopped(view, revoked, at)?;
     check_signing(view, &asked, blinds, at)?;
-    let is_spent = |key: &MintKeyState, revoked: &RevokedBlind| view.is_spent(key.no, revoked.spent_digest);
-    let indices = offending_indices(view, revoked, is_spent);
-    if !indices.is_empty() {
-        return Err(Refusal::DoubleSpend { indices });
-    }
-    let is_recouped = |key: &MintKeyState, revoked: &RevokedBlind| view.is_recouped(key.no, revoked);
-    let indices = offending_indices(view, revoked, is_recouped);
-    if !indices.is_empty() {
-        return Err(Refusal::RecoupedBefore { indices });
-    }
+    check_unrecouped(view, revoked)?;
     check_over_recoup(view, &lost)?;
     let amount = value(view, &lost)?;
     let worth = value(view, &asked)?;
@@ -59,7 +50,7 @@ pub(super) fn recoup(
 }
 
 /// Checks that no blind and no coin appears twice.
-fn check_revoked(revoked: &[RevokedBlind]) -> Result<(), Refusal> {
+pub(super) fn check_revoked(revoked: &[RevokedBlind]) -> Result<(), Refusal> {
     if revoked.is_empty() {
         return Err(Refusal::Empty);
     }
@@ -96,6 +87,22 @@ fn check_stopped(view: &View, revoked: &[RevokedBlind], at: LedgerTime) -> Resul
     })
 }
 
+/// Checks that no coin was spent, and none of the blinds and coins recouped.
+pub(super) fn check_unrecouped(view: &View, revoked: &[RevokedBlind]) -> Result<(), Refusal> {
+    let is_spent = |key: &MintKeyState, revoked: &RevokedBlind| view.is_spent(key.no, revoked.spent_digest);
+    let indices = offending_indices(view, revoked, is_spent);
+    if !indices.is_empty() {
+        return Err(Refusal::DoubleSpend { indices });
+    }
+    let is_recouped = |key: &MintKeyState, revoked: &RevokedBlind| view.is_recouped(key.no, revoked);
+    let indices = offending_indices(view, revoked, is_recouped);
+    if indices.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::RecoupedBefore { indices })
+    }
+}
+
 /// The indices of the blinds for which `is` returns true.
 fn offending_indices(
     view: &View,
@@ -116,7 +123,7 @@ fn offending_indices(
 
 /// Checks that no more blinds of a key are recouped than it signed. A refusal and not an assertion: if a
 /// client finds a way to forge proofs, that must neither crash the issuer nor cost more than was issued.
-fn check_over_recoup(view: &View, lost: &Counts) -> Result<(), Refusal> {
+pub(super) fn check_over_recoup(view: &View, lost: &Counts) -> Result<(), Refusal> {
     let fits = |key: &MintKeyState, blinds: u64| {
         key.recouped
             .checked_add(blinds)

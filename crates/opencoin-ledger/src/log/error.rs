@@ -42,6 +42,9 @@ pub enum SealingError {
     /// The totals do not add up.
     #[error("the totals do not add up: {0}")]
     Totals(String),
+    /// A batch of a copy is not one that these books give.
+    #[error("the batch of the copy does not fit the books: {0}")]
+    CopyDiffers(String),
     /// What waits is not what a commit writes.
     #[error("what waits to be sealed makes no sense: {0}")]
     Malformed(&'static str),

@@ -21,6 +21,8 @@ pub struct LogHead {
     pub totals: LogTotals,
     /// Whether the currency had coins or money before it had a log.
     pub began_late: bool,
+    /// The last batch of a lost time that was recovered; `None` if none was.
+    pub recovered_to: Option<LogBatchNo>,
     /// The rule that was broken. Then nothing is sealed or accepted.
     pub halted: Option<String>,
 }

@@ -76,6 +76,8 @@ pub struct SealInput {
     pub edge: Edge,
     /// What waits, of all commits.
     pub pending: PendingLeaves,
+    /// The closings of keys to state. `None` for all that the books have, as a sealer does.
+    pub closings: Option<Vec<Leaf>>,
     /// The time.
     pub at: LedgerTime,
 }
@@ -105,6 +107,7 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
         keys,
         edge,
         pending,
+        closings,
         at,
     } = input;
     let time_s = at.unix_seconds().max(head.time_s);
@@ -118,7 +121,7 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
     coins.sort_unstable();
     keys.count(&coins)?;
     keys.check_stopped()?;
-    others.extend(keys.closings());
+    others.extend(keys.closings(closings.as_deref()));
     if others.is_empty() && coins.is_empty() && pending.totals == LogTotals::default() {
         return Ok(None);
     }
@@ -154,6 +157,7 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
             time_s,
             totals,
             began_late: head.began_late,
+            recovered_to: head.recovered_to,
             halted: None,
         },
         bundles: written.bundles,
@@ -444,26 +448,27 @@ impl Keys {
     }
 
     /// States the final counts of keys that sign no more, or whose coins are not taken any more. That the books say so
-    /// counts, and not the clock: they refuse such keys in every process.
-    fn closings(&mut self) -> Vec<Leaf> {
+    /// counts, and not the clock: they refuse such keys in every process. Those that are not in `only` wait.
+    fn closings(&mut self, only: Option<&[Leaf]>) -> Vec<Leaf> {
         let mut leaves = Vec::new();
         for key in self.keys.values_mut().filter(|key| key.batch.is_some()) {
             let (key_no, issued, spent) = (key.no, key.issued, key.spent);
             let mut close = |reason| {
-                leaves.push(Leaf::KeyClosed {
+                let leaf = Leaf::KeyClosed {
                     key_no,
                     reason,
                     issued,
                     spent,
-                });
+                };
+                let is_due = only.is_none_or(|only| only.contains(&leaf));
+                leaves.extend(is_due.then_some(leaf));
+                is_due
             };
             if !key.signing_closed && key.is_retired {
-                key.signing_closed = true;
-                close(CloseReason::WindowOver);
+                key.signing_closed = close(CloseReason::WindowOver);
             }
             if !key.coins_closed && key.is_pruned {
-                key.coins_closed = true;
-                close(CloseReason::CoinsExpired);
+                key.coins_closed = close(CloseReason::CoinsExpired);
             }
         }
         leaves

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_log::hash::Hash;
@@ -9,14 +10,17 @@ use opencoin_log::key_no::KeyNo;
 use opencoin_log::tile::{TileId, right_edge};
 
 use super::{LogSnapshot, MemoryLedger};
+use crate::journal::{IssuedCounts, Record};
 use crate::log::{
-    Edge, LogBatch, LogBatchNo, LogHead, LogKey, OpenLog, PendingLeaves, SealInput, Sealed, seal,
+    CopiedBatch, Edge, LogBatch, LogBatchNo, LogHead, LogKey, OpenLog, PendingLeaves, SealInput, Sealed,
+    WaitingRow, seal, seal_copied,
 };
 use crate::log_store::{
     LEASE_HOLDER_BYTES, LogStore, PendingSummary, PublishedCheckpoint, SealOutcome, TileOfLog,
 };
+use crate::recovered::RecoveredEntry;
 use crate::view::{Changes, LogOpening, MintKeyNo, MintKeyState};
-use crate::{LedgerError, LedgerTime, MintKeyId, SpentDigest, View};
+use crate::{AccountId, IssuedDigest, LedgerError, LedgerTime, MintKeyId, SpentDigest, View};
 
 /// A log in memory.
 #[derive(Debug)]
@@ -29,6 +33,7 @@ pub(super) struct MemoryLog {
     /// What has been counted so far.
     keys: BTreeMap<KeyNo, LogKey>,
     spent: HashMap<(MintKeyNo, SpentDigest), LogBatchNo>,
+    recovered: Vec<(MintKeyNo, IssuedDigest, LogBatchNo)>,
     published: Option<PublishedCheckpoint>,
     lease: Option<([u8; LEASE_HOLDER_BYTES], LedgerTime)>,
 }
@@ -43,6 +48,8 @@ impl MemoryLog {
             return;
         };
         log.spent.extend(changes.spent.iter().map(|coin| (*coin, batch)));
+        let recovered = changes.recovered.iter().map(|(no, blind)| (*no, *blind, batch));
+        log.recovered.extend(recovered);
         let pending = mem::take(&mut changes.pending);
         let at = changes.journal.iter().map(|record| record.at).max();
         if let Some(at) = at.filter(|_| !pending.is_empty()) {
@@ -83,6 +90,7 @@ impl MemoryLog {
                 time_s: 0,
                 totals,
                 began_late,
+                recovered_to: None,
                 halted: None,
             },
             pending: Vec::new(),
@@ -91,6 +99,7 @@ impl MemoryLog {
             batches: Vec::new(),
             keys,
             spent: HashMap::new(),
+            recovered: Vec::new(),
             published: None,
             lease: None,
         }
@@ -103,11 +112,8 @@ impl MemoryLog {
         }
     }
 
+    /// Everything that a batch is made of, but what waits.
     fn input(&self, view: &View, at: LedgerTime) -> SealInput {
-        let mut pending = PendingLeaves::default();
-        for (_, waiting) in &self.pending {
-            pending.append(waiting.clone());
-        }
         let mut keys: Vec<LogKey> = view
             .mint_keys()
             .map(|key| {
@@ -133,7 +139,8 @@ impl MemoryLog {
             head: self.head.clone(),
             keys,
             edge,
-            pending,
+            pending: PendingLeaves::default(),
+            closings: None,
             at,
         }
     }
@@ -185,7 +192,11 @@ impl LogStore for MemoryLedger {
         if log.head.halted.is_some() {
             return Ok(SealOutcome::Nothing);
         }
-        let outcome = match seal(log.input(view, at)) {
+        let mut input = log.input(view, at);
+        for (_, waiting) in &log.pending {
+            input.pending.append(waiting.clone());
+        }
+        let outcome = match seal(input) {
             Ok(None) => SealOutcome::Nothing,
             Ok(Some(sealed)) => {
                 let batch = sealed.batch;
@@ -199,6 +210,67 @@ impl LogStore for MemoryLedger {
         };
         view.load_log(Some(log.open_log()));
         Ok(outcome)
+    }
+
+    async fn waiting(&self) -> Result<Vec<WaitingRow>, LedgerError> {
+        let state = self.state();
+        Ok(state
+            .log
+            .as_ref()
+            .map(|log| log.pending.clone())
+            .unwrap_or_default())
+    }
+
+    async fn seal_copied(&self, batch: Arc<CopiedBatch>) -> Result<SealOutcome, LedgerError> {
+        let mut state = self.state();
+        let super::State { view, log, .. } = &mut *state;
+        let Some(log) = log.as_mut().filter(|log| log.head.batch == batch.no) else {
+            return Ok(SealOutcome::Moved);
+        };
+        let input = log.input(view, LedgerTime::from_unix_micros(0));
+        let outcome = match seal_copied(input, log.pending.clone(), &batch) {
+            Ok((sealed, left)) => {
+                let sealed_batch = sealed.batch;
+                log.save(sealed);
+                log.pending = left;
+                SealOutcome::Sealed(sealed_batch)
+            }
+            Err(broken) => SealOutcome::Broken(broken),
+        };
+        view.load_log(Some(log.open_log()));
+        Ok(outcome)
+    }
+
+    async fn recovered_in(
+        &self,
+        mint_key: MintKeyNo,
+        blind: IssuedDigest,
+    ) -> Result<Vec<LogBatchNo>, LedgerError> {
+        let state = self.state();
+        let recovered = state.log.iter().flat_map(|log| &log.recovered);
+        let of_it = recovered.filter(|(no, digest, _)| (*no, *digest) == (mint_key, blind));
+        let is_kept = |no: MintKeyNo| state.view.mint_keys().any(|key| key.no == no && !key.pruned);
+        Ok(of_it
+            .filter(|(no, ..)| is_kept(*no))
+            .map(|(.., batch)| *batch)
+            .collect())
+    }
+
+    async fn recovered_entries(&self) -> Result<Vec<RecoveredEntry>, LedgerError> {
+        let state = self.state();
+        let is_of_it = |record: &&Record| [record.debit, record.credit].contains(&Some(AccountId::RECOVERED));
+        let entry = |record: &Record| {
+            let accounts = [record.debit, record.credit].map(|account| account.map_or(0, AccountId::get));
+            let issued = record.issued.as_ref().map(IssuedCounts::to_bytes);
+            RecoveredEntry::from_columns(
+                record.kind.code(),
+                accounts,
+                record.amount.as_i64(),
+                issued.as_deref(),
+                record.at.unix_micros(),
+            )
+        };
+        state.journal.iter().filter(is_of_it).map(entry).collect()
     }
 
     async fn batch(&self, no: LogBatchNo) -> Result<Option<LogBatch>, LedgerError> {

@@ -16,6 +16,8 @@ pub struct Changes {
     pub spent: Vec<(MintKeyNo, SpentDigest)>,
     /// Recouped blinds to insert.
     pub recouped: Vec<Recouped>,
+    /// Recovered blinds to insert, with the batch of the log that is open. Equal ones of a batch count once.
+    pub recovered: Vec<(MintKeyNo, IssuedDigest)>,
     /// Accounts to insert.
     pub opened: Vec<Opened>,
     /// Existing accounts with new balances, and so new entries.
@@ -121,9 +123,13 @@ impl View {
         spent.sort_unstable(); // neighbouring rows are written together
         let mut recouped = dirty.recouped;
         recouped.sort_unstable();
+        let mut recovered = dirty.recovered;
+        recovered.sort_unstable();
+        recovered.dedup();
         let changes = Changes {
             spent,
             recouped,
+            recovered,
             balances: old_accounts
                 .map(|id| Balance {
                     account: *id,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::journal::ReferenceKey;
+use crate::recovered::RecoveredPart;
 use crate::{
     AccountId, AccountName, CoinIn, Command, MintKeyId, PayoutNo, Prepared, RevokedBlind, TokenHash, View,
 };
@@ -106,6 +107,11 @@ impl Touches {
                 self.signing = true;
                 self.changes_signing = true;
             }
+            Command::Recover { recovered, .. } => self.add_recovered(&recovered.part),
+            Command::AssignRecovered { account, .. } => {
+                self.accounts.insert(*account);
+            }
+            Command::SignAgain { request, .. } => self.add_signed_again(request),
             Command::Mint { account, blinds, .. } => {
                 self.signing = true;
                 self.accounts.insert(*account);
@@ -122,15 +128,45 @@ impl Touches {
             }
             Command::Recoup { revoked, blinds, .. } => {
                 self.signing = true;
-                self.add_mint_keys(revoked, |revoked| revoked.mint_key);
-                self.coins.extend(revoked.iter().map(|revoked| CoinIn {
-                    mint_key: revoked.mint_key,
-                    spent_digest: revoked.spent_digest,
-                }));
+                self.add_revoked(revoked);
                 self.add_mint_keys(blinds, |blind| blind.mint_key);
-                self.revoked.extend(revoked);
             }
         }
+    }
+
+    fn add_recovered(&mut self, part: &RecoveredPart) {
+        match part {
+            RecoveredPart::Issued(blinds) => self.add_mint_keys(blinds, |blind| blind.mint_key),
+            RecoveredPart::Spent(coins) => self.add_coins(coins),
+            RecoveredPart::Recouped(revoked) => self.add_revoked(revoked),
+            RecoveredPart::PaidIn(_) | RecoveredPart::PaidOut(_) => {}
+        }
+    }
+
+    /// What a request of a lost time reads when it is signed again: not its coins, which the log has as spent.
+    fn add_signed_again(&mut self, request: &Command) {
+        self.signing = true;
+        match request {
+            Command::Mint { account, blinds, .. } => {
+                self.accounts.insert(*account);
+                self.add_mint_keys(blinds, |blind| blind.mint_key);
+            }
+            Command::Renew { coins, blinds, .. } => {
+                self.add_mint_keys(coins, |coin| coin.mint_key);
+                self.add_mint_keys(blinds, |blind| blind.mint_key);
+            }
+            Command::Recoup { blinds, .. } => self.add_mint_keys(blinds, |blind| blind.mint_key),
+            _ => {}
+        }
+    }
+
+    fn add_revoked(&mut self, revoked: &[RevokedBlind]) {
+        self.add_mint_keys(revoked, |revoked| revoked.mint_key);
+        self.coins.extend(revoked.iter().map(|revoked| CoinIn {
+            mint_key: revoked.mint_key,
+            spent_digest: revoked.spent_digest,
+        }));
+        self.revoked.extend(revoked);
     }
 
     fn add_coins(&mut self, coins: &[CoinIn]) {

@@ -200,6 +200,7 @@ fn shown(entry: &Entry, unit: &CurrencyUnit) -> String {
         EntryKind::Redeem => "redeem",
         EntryKind::Payout => "payout",
         EntryKind::PayoutFailed => "payout failed",
+        EntryKind::Recovered => "recovered",
     };
     let who = entry
         .counterparty

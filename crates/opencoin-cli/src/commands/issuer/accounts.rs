@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use opencoin_issuer::{Cashier, NewPassword, Token};
 use opencoin_keys::{Directory, SystemClock};
+use opencoin_ledger::recovered::AssignmentWay;
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::secret_args::NewPasswordArgs;
@@ -71,6 +72,10 @@ pub(crate) struct PaymentArguments {
     /// A unique reference of the payment, for example a line of a bank statement.
     #[arg(long)]
     reference: Reference,
+    /// Assign money that was recovered from the public log after a loss of data, instead of a payment from or to the
+    /// outside: `opencoin log recovered` shows it.
+    #[arg(long)]
+    recovered: bool,
     #[command(flatten)]
     dir: DirArgs,
 }
@@ -126,9 +131,14 @@ async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputAr
     let unit = super::unit(&directory)?;
     let units = unit.read(&arguments.amount)?;
     let amount = Amount::new(units)?;
-    let (applied, done, preposition) = match direction {
-        Direction::In => (cashier.credit(&name, amount, reference).await?, "credited", "to"),
-        Direction::Out => (cashier.debit(&name, amount, reference).await?, "debited", "from"),
+    let (done, preposition, way) = match direction {
+        Direction::In => ("credited", "to", AssignmentWay::ToAccount),
+        Direction::Out => ("debited", "from", AssignmentWay::FromAccount),
+    };
+    let applied = match direction {
+        _ if arguments.recovered => cashier.assign_recovered(&name, amount, way, reference).await?,
+        Direction::In => cashier.credit(&name, amount, reference).await?,
+        Direction::Out => cashier.debit(&name, amount, reference).await?,
     };
     let balance = cashier.account(&name).await?.account.balance.units();
     let done = if applied.repeated {

@@ -85,10 +85,21 @@ pub(crate) async fn restore(arguments: RestoreArguments, output: OutputArgs) -> 
         );
     }
     let dir = directory.root().display();
-    lines.extend([
-        "coins that were spent since can be spent again; no server starts until you accept that:".to_owned(),
-        format!("opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten"),
-    ]);
+    let has_log = directory
+        .currency()
+        .is_ok_and(|currency| currency.log().is_some());
+    lines.extend(if has_log {
+        [
+            "coins that were spent since can be spent again; no server starts until you recover them from a copy of the log:"
+                .to_owned(),
+            format!("opencoin log recover --dir {dir} --from URL_OR_FOLDER"),
+        ]
+    } else {
+        [
+            "coins that were spent since can be spent again; no server starts until you accept that:".to_owned(),
+            format!("opencoin issuer accept-restored-state --dir {dir} --yes-spent-coins-may-be-forgotten"),
+        ]
+    });
     let value = json!({
         "books": restored.books,
         "made_at": made_at,

@@ -1,5 +1,7 @@
 //! `opencoin log`: the public log of a currency.
 
+mod recover;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +36,10 @@ pub(crate) enum LogCommand {
     Status(DirArgs),
     /// Write the published log as files, for a web server or an auditor: checkpoint, tiles and entries.
     Export(ExportArguments),
+    /// Give restored books what they lack, from a copy of the log that somebody has. No server may run.
+    Recover(recover::RecoverArguments),
+    /// Show recovered money: what the lost time has changed in accounts, and which accounts have got or given it.
+    Recovered(DirArgs),
     /// Name other witnesses in the next description of the currency.
     Witnesses(Box<WitnessesArguments>),
 }
@@ -70,6 +76,8 @@ pub(crate) async fn run_command(command: LogCommand, output: OutputArgs) -> Resu
     match command {
         LogCommand::Status(dir) => status(dir, output).await,
         LogCommand::Export(arguments) => export_files(arguments, output).await,
+        LogCommand::Recover(arguments) => recover::recover(arguments, output).await,
+        LogCommand::Recovered(dir) => recover::recovered(dir, output).await,
         LogCommand::Witnesses(arguments) => witnesses(*arguments, output).await,
     }
 }
