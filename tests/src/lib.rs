@@ -7,6 +7,7 @@ mod currency;
 mod cutting_proxy;
 pub mod deploy;
 pub mod failover;
+mod file_server;
 pub mod files;
 pub mod foreign_wallet;
 pub mod load;
@@ -27,6 +28,7 @@ use std::thread;
 
 pub use currency::{Currency, Database, SQLITE, metrics};
 pub use cutting_proxy::{Answers, CuttingProxy};
+pub use file_server::FileServer;
 pub use master::create_master_key;
 pub use opencoin_testkit::ports::free_port;
 pub use opencoin_testkit::wait::{PATIENCE, wait_for, wait_until};

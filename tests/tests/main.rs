@@ -20,6 +20,7 @@ mod issuer_check;
 mod key_commands;
 mod lanes;
 mod log_peers;
+mod log_recovery;
 mod lost_answers;
 mod manual;
 mod metrics;

@@ -10,20 +10,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use opencoin_e2e::files::text;
-use opencoin_e2e::{Currency, PATIENCE, Process, RFC9474, SQLITE, Wallet, Witness, get_text, wait_until};
+use opencoin_e2e::{
+    Currency, Database, PATIENCE, Process, RFC9474, SQLITE, Wallet, Witness, get_text, wait_until,
+};
 use opencoin_testkit::log_peers::{AicsWitness, LiteWitness, aics_tlog, go_verify, or_skip, tlog_tiles};
 use reqwest::blocking::Client;
 use serde_json::Value;
 
 /// The shortest rhythm.
-const RHYTHM: [(&str, &str); 3] = [
+pub(crate) const RHYTHM: [(&str, &str); 3] = [
     ("OPENCOIN_ISSUER_PUBLIC_LOG_EVERY", "1s"),
     ("OPENCOIN_ISSUER_PUBLIC_LOG_LEAVES_MIN", "1"),
     ("OPENCOIN_ISSUER_PUBLIC_LOG_LATEST", "1s"),
 ];
 
 /// A currency whose log is sealed every second. It has no witnesses yet, and no server runs.
-fn currency() -> Currency {
+pub(crate) fn currency() -> Currency {
     let mut currency = Currency::make(RFC9474, SQLITE, &[]);
     for (name, value) in RHYTHM {
         currency.set_variable(name, value);
@@ -32,16 +34,16 @@ fn currency() -> Currency {
 }
 
 /// The key of the log, from the line `log KEY URL` of the newest description.
-fn log_key(currency: &Currency) -> String {
+pub(crate) fn log_key(currency: &Currency) -> String {
     let description = currency.issuer(&["log", "status", "--json"]).json();
     description["key"].as_str().unwrap().to_owned()
 }
 
-fn origin(key: &str) -> &str {
+pub(crate) fn origin(key: &str) -> &str {
     key.split('+').next().unwrap()
 }
 
-fn name_witnesses(currency: &Currency, witnesses: &[(&str, &str)], quorum: &str) {
+pub(crate) fn name_witnesses(currency: &Currency, witnesses: &[(&str, &str)], quorum: &str) {
     let named: Vec<String> = witnesses
         .iter()
         .map(|(key, url)| format!("{key} {url}"))
@@ -54,16 +56,16 @@ fn name_witnesses(currency: &Currency, witnesses: &[(&str, &str)], quorum: &str)
 }
 
 /// A currency with one witness, ours, in whose log Alice has found what was promised for her first mint of 10.
-struct Witnessed {
-    currency: Currency,
-    witness: Witness,
-    witnessing: Process,
-    token: String,
-    alice: Wallet,
+pub(crate) struct Witnessed {
+    pub(crate) currency: Currency,
+    pub(crate) witness: Witness,
+    pub(crate) witnessing: Process,
+    pub(crate) token: String,
+    pub(crate) alice: Wallet,
 }
 
 impl Witnessed {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (witness, mut currency) = (Witness::make(&[]), currency());
         let _added = witness.run("add", &[&log_key(&currency)]).success();
         let witnessing = witness.serve();
@@ -84,11 +86,11 @@ impl Witnessed {
 }
 
 /// What the wallet knows of the log after a look at it.
-fn look(wallet: &Wallet) -> Value {
+pub(crate) fn look(wallet: &Wallet) -> Value {
     wallet.run(&["log", "--json"]).json()
 }
 
-fn wait_until_fulfilled(wallet: &Wallet, promises: u64) -> Value {
+pub(crate) fn wait_until_fulfilled(wallet: &Wallet, promises: u64) -> Value {
     let mut seen = Value::Null;
     wait_until("the promises are fulfilled", || {
         seen = look(wallet);
@@ -98,7 +100,7 @@ fn wait_until_fulfilled(wallet: &Wallet, promises: u64) -> Value {
     seen
 }
 
-fn export(currency: &Currency, name: &str) -> String {
+pub(crate) fn export(currency: &Currency, name: &str) -> String {
     let folder = currency.scratch(name);
     currency.issuer(&["log", "export", text(&folder)]);
     text(&folder).to_owned()
@@ -345,4 +347,66 @@ fn a_hostile_witness_harms_nothing() {
         witness.stop();
     }
     currency.audit();
+}
+
+/// A currency that was created without a log, and has coins and money, gets one. What was before is declared.
+fn a_log_is_enabled_later(mut currency: Currency) {
+    for (name, value) in RHYTHM {
+        currency.set_variable(name, value);
+    }
+    currency.serve();
+    let token = currency.account("alice", 100);
+    let alice = currency.wallet("alice");
+    alice.run(&["mint", "20", "--token", &token]);
+    alice.run(&["redeem", "5", "--token", &token]);
+    currency.stop();
+    currency.issuer(&["account", "debit", "alice", "10", "--reference", "paid out"]);
+
+    let witness = Witness::make(&[]);
+    let named = format!("{} {}", witness.vkeys[0], witness.url());
+    let enabled = currency
+        .issuer(&["log", "enable", "--witness", &named, "--json"])
+        .json();
+    assert_eq!(enabled["opened"], true, "{enabled}");
+    let again = currency.issuer(&["log", "enable", "--json"]).json();
+    assert_eq!(
+        (&again["opened"], &again["key"]),
+        (&false.into(), &enabled["key"]),
+        "{again}"
+    );
+    let _added = witness.run("add", &[enabled["key"].as_str().unwrap()]).success();
+    let witnessing = witness.serve();
+    currency.serve();
+
+    alice.run(&["mint", "7", "--token", &token]);
+    let seen = wait_until_fulfilled(&alice, 1);
+    assert!(seen["newest"]["size"].as_u64() > Some(0), "{seen}");
+    alice.run(&["redeem", "20", "--token", &token]);
+    wait_until_fulfilled(&alice, 2);
+    let folder = export(&currency, "log");
+    let entries = fs::read_dir(format!("{folder}/tile/entries/000.p")).unwrap();
+    let entries = entries.map(|file| file.unwrap().path()).max().unwrap();
+    let entries = String::from_utf8_lossy(&fs::read(entries).unwrap()).into_owned();
+    assert_eq!(
+        entries.matches("\"opening\": true").count(),
+        1,
+        "the first batch says that it began late"
+    );
+    assert!(
+        entries.contains("\"paid_in\": 100, \"paid_out\": 10"),
+        "{entries}"
+    );
+    currency.stop();
+    currency.audit();
+    witnessing.stop();
+}
+
+#[test]
+fn a_log_is_enabled_later_on_sqlite() {
+    a_log_is_enabled_later(Currency::make(RFC9474, SQLITE, &["--without-log"]));
+}
+
+#[test]
+fn a_log_is_enabled_later_on_postgres() {
+    a_log_is_enabled_later(Currency::make_on(RFC9474, Database::Postgres, &["--without-log"]));
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
     LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTotals, Outcome, PublishedCheckpoint, Refusal,
@@ -303,12 +304,25 @@ pub async fn a_log_can_begin_late(ledgers: &Pair) {
     assert_eq!(refused[0], Err(Refusal::LogAfterMoney));
     let refused = other.apply(&[open_log(&keys[..1], None)]).await.unwrap();
     assert_eq!(refused[0], Err(Refusal::CertificateMissing));
-    let declared = LogTotals {
-        accounts: 20 - 4 + 1,
-        paid_in: 20,
-        paid_out: 0,
-        recouped: 0,
+    let declared = DeclaredBooks {
+        totals: LogTotals {
+            accounts: 20 - 4 + 1,
+            paid_in: 20,
+            paid_out: 0,
+            recouped: 0,
+        },
+        entries: 3,
     };
+    let moved = DeclaredBooks {
+        entries: 4,
+        ..declared
+    };
+    let mut unbalanced = declared;
+    unbalanced.totals.paid_in = 21;
+    for wrong in [moved, unbalanced] {
+        let refused = other.apply(&[open_log(&keys, Some(wrong))]).await.unwrap();
+        assert_eq!(refused[0], Err(Refusal::BooksChanged));
+    }
     assert!(other.apply(&[open_log(&keys, Some(declared))]).await.unwrap()[0].is_ok());
     let stopped = one.apply(&[mint(alice(), "n", &[1])]).await.unwrap();
     assert_eq!(stopped[0], Err(Refusal::MintKeyNotLogged { mint_key: key_id(1) }));

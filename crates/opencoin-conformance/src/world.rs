@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::Pair;
 use crate::Store;
 use opencoin_audit::AuditFacts;
+use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::recovered::{AssignmentWay, Recovered, RecoveredPart};
 use opencoin_ledger::{
     Account, AccountId, Amount, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, IssuedDigest,
-    KeptSignatures, LedgerTime, LogBatchNo, LogTotals, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome,
-    PayoutNo, Reference, RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash,
-    TransactionNo, TransactionReference, UnsignedTransaction, register_uncertified_mint_key,
+    KeptSignatures, LedgerTime, LogBatchNo, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayoutNo,
+    Reference, RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash, TransactionNo,
+    TransactionReference, UnsignedTransaction, register_uncertified_mint_key,
 };
 use opencoin_schema::{BigInt, Cdd, Cddc, PROTOCOL_VERSION, RsaPublicKey, Timestamp};
 
@@ -305,7 +306,7 @@ pub(crate) fn registered_and_logged(keys: &[(u8, u64)]) -> Vec<Command> {
 }
 
 /// Opens the log with the certificates of the keys that these commands register.
-pub(crate) fn open_log(registered: &[Command], declared: Option<LogTotals>) -> Command {
+pub(crate) fn open_log(registered: &[Command], declared: Option<DeclaredBooks>) -> Command {
     let certificate = |command: &Command| match command {
         Command::RegisterMintKey { id, certificate, .. } => Some((*id, (**certificate).clone())),
         _ => None,

@@ -161,6 +161,7 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::Overflow
             | LedgerRefusal::NoLog
             | LedgerRefusal::LogAfterMoney
+            | LedgerRefusal::BooksChanged
             | LedgerRefusal::OtherLogBatch
             | LedgerRefusal::CertificateMissing
             | LedgerRefusal::DocumentTooLong

@@ -23,7 +23,7 @@ pub enum OpenError {
 }
 
 /// Registers the currency's mint keys in its ledger. Known keys do not change. If the currency has a public log, it is
-/// opened in new books and gets the currency's documents.
+/// opened in new books and gets the currency's documents. In books that had money before it stays closed.
 ///
 /// # Errors
 /// When the ledger fails, belongs to another currency, or knows a key with other terms.
@@ -50,10 +50,21 @@ pub async fn register_mint_keys(
             .any(|status| status.id == key.ledger_id && status.terms == key.terms);
         (!is_known).then(|| register_command(key, at))
     };
-    let mut commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
-    if currency.log().is_some() {
-        commands.extend(log_commands(currency, at));
+    let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
+    apply(ledger, &commands).await?;
+    if currency.log().is_none() {
+        return Ok(());
     }
+    match apply(ledger, &[open_log(currency, at)]).await {
+        // `opencoin log enable` opens it, and no server serves the books before.
+        Err(OpenError::Terms(Refusal::LogAfterMoney)) => return Ok(()),
+        opened => opened?,
+    }
+    let describe = |cddc: &Cddc| Command::LogCurrency {
+        cddc: Box::new(cddc.clone()),
+        at,
+    };
+    let commands: Vec<Command> = currency.cddcs().map(describe).collect();
     apply(ledger, &commands).await
 }
 
@@ -68,19 +79,14 @@ pub fn register_command(key: &CertifiedMintKey, at: LedgerTime) -> Command {
     }
 }
 
-/// Opens the public log, unless it is open, and adds the descriptions of the currency that it does not have.
-fn log_commands(currency: &Currency, at: LedgerTime) -> impl Iterator<Item = Command> {
+/// Opens the public log, unless it is open.
+fn open_log(currency: &Currency, at: LedgerTime) -> Command {
     let certificate = |key: &CertifiedMintKey| (key.ledger_id, key.verified.mkc().clone());
-    let open = Command::OpenLog {
+    Command::OpenLog {
         certificates: currency.mint_keys().map(certificate).collect(),
         declared: None,
         at,
-    };
-    let describe = move |cddc: &Cddc| Command::LogCurrency {
-        cddc: Box::new(cddc.clone()),
-        at,
-    };
-    std::iter::once(open).chain(currency.cddcs().map(describe))
+    }
 }
 
 /// Applies any number of commands.

@@ -5,7 +5,7 @@
 
 use opencoin_schema::{Cddc, Mkc};
 
-use crate::log::{LogBatchNo, LogTotals, Logged};
+use crate::log::{DeclaredBooks, LogBatchNo, Logged};
 use crate::recovered::{AssignmentWay, Recovered};
 use crate::{
     AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms,
@@ -143,8 +143,8 @@ pub enum Command {
     OpenLog {
         /// The certificate of every registered mint key.
         certificates: Vec<(MintKeyId, Mkc)>,
-        /// The totals of books that had coins or money before. Counts of mint keys are those of the books.
-        declared: Option<LogTotals>,
+        /// The money of books that had some before. Counts of mint keys are those of the books.
+        declared: Option<DeclaredBooks>,
         /// The issuer's time.
         at: LedgerTime,
     },

@@ -95,6 +95,26 @@ pub struct OpenLog {
     pub is_halted: bool,
 }
 
+/// The money in books that have no log yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BooksBeforeLog {
+    /// Whether a record moves money.
+    pub has_moved_money: bool,
+    /// The money in accounts, including payouts that are not settled, in the smallest unit.
+    pub accounts: i128,
+    /// The sum over all accounts of the numbers of their newest entries. It grows with each entry.
+    pub entries: i128,
+}
+
+/// What is declared of the money in books when their log is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeclaredBooks {
+    /// The totals.
+    pub totals: LogTotals,
+    /// As in [`BooksBeforeLog`], from the same moment.
+    pub entries: i128,
+}
+
 /// A leaf of a coin or blind.
 pub type CoinLeaf = [u8; COIN_LEAF_BYTES];
 

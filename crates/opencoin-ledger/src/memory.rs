@@ -16,7 +16,7 @@ use opencoin_log::key_no::KeyNo;
 
 use self::log::MemoryLog;
 use crate::journal::{IssuedCounts, Record, ReferenceKey};
-use crate::log::{LogHead, LogKey, PendingLeaves};
+use crate::log::{BooksBeforeLog, LogHead, LogKey, PendingLeaves};
 use crate::log_store::{HasLog, LogStore};
 use crate::stored::{self, StoredTransaction, StoredUnsigned};
 use crate::view::MintKeyState;
@@ -104,8 +104,8 @@ impl Ledger for MemoryLedger {
         }
         let prepared = Prepared::batch(batch);
         let mut state = self.state();
-        let has_moved_money = state.journal.iter().any(|record| record.kind.moves_money());
-        state.view.load_has_moved_money(has_moved_money);
+        let before = state.before_log();
+        state.view.load_before_log(before);
         let outcomes = prepared
             .iter()
             .map(|command| decide(&mut state.view, command))
@@ -251,6 +251,21 @@ impl State {
                 true
             }
             _ => false,
+        }
+    }
+
+    fn before_log(&self) -> BooksBeforeLog {
+        let unsettled = self.view.payouts().filter(|payout| payout.settled.is_none());
+        let unsettled: i128 = unsettled.map(|payout| i128::from(payout.amount.as_i64())).sum();
+        let (mut accounts, mut entries) = (unsettled, 0);
+        for account in self.view.accounts() {
+            accounts += i128::from(account.balance.as_i64());
+            entries += i128::from(account.last_entry.get());
+        }
+        BooksBeforeLog {
+            has_moved_money: self.journal.iter().any(|record| record.kind.moves_money()),
+            accounts,
+            entries,
         }
     }
 

@@ -146,8 +146,13 @@ pub enum Refusal {
     #[error("the currency has no public log")]
     NoLog,
     /// A log is opened without the totals of the money that is there.
-    #[error("the currency has coins or money already; this version opens a log only for a new currency")]
+    #[error(
+        "the currency had coins or money before its log: stop all servers, and run `opencoin log enable`"
+    )]
     LogAfterMoney,
+    /// A log is opened with other totals than those of the books.
+    #[error("the books have changed since they were read: stop all servers, and try again")]
+    BooksChanged,
     /// Something is recovered for a batch of the log that is not the open one.
     #[error("another batch of the public log is open; is a server running?")]
     OtherLogBatch,
@@ -198,6 +203,7 @@ impl Refusal {
             | Self::LogHalted
             | Self::NoLog
             | Self::LogAfterMoney
+            | Self::BooksChanged
             | Self::OtherLogBatch
             | Self::CertificateMissing
             | Self::DocumentTooLong

@@ -18,7 +18,7 @@ pub use touches::Touches;
 pub use crate::mint_key_no::MintKeyNo;
 
 use crate::journal::{Kind, Record, Recorded, ReferenceKey};
-use crate::log::{LogBatchNo, OpenLog, PendingLeaves};
+use crate::log::{BooksBeforeLog, LogBatchNo, OpenLog, PendingLeaves};
 use crate::{
     AccountId, AccountName, Amount, EntryNo, IssuedDigest, LedgerTime, MintKeyId, MintKeyIdentity,
     MintKeyTerms, PasswordHash, PayoutNo, RevokedBlind, Settlement, SpentDigest, StopReason, TokenHash,
@@ -39,7 +39,7 @@ pub struct View {
     records: HashMap<ReferenceKey, Recorded>,
     signing: Signing,
     log: Option<OpenLog>,
-    has_moved_money: bool,
+    before_log: BooksBeforeLog,
     last_account: Option<AccountId>,
     last_mint_key: Option<MintKeyNo>,
     last_payout: Option<PayoutNo>,
@@ -120,9 +120,9 @@ impl View {
         self.signing = signing;
     }
 
-    /// Sets whether a record moves money. Only a batch that opens the log needs this.
-    pub fn load_has_moved_money(&mut self, has_moved_money: bool) {
-        self.has_moved_money = has_moved_money;
+    /// Sets the money in the books. Only a batch that opens the log needs this.
+    pub fn load_before_log(&mut self, before: BooksBeforeLog) {
+        self.before_log = before;
     }
 
     /// Sets the state of the log; `None` if the currency has none.
@@ -237,7 +237,12 @@ impl View {
 
     /// Whether the books have had money, if that was loaded.
     pub(crate) fn has_moved_money(&self) -> bool {
-        self.has_moved_money || self.dirty.journal.iter().any(|record| record.kind.moves_money())
+        self.before_log.has_moved_money || self.dirty.journal.iter().any(|record| record.kind.moves_money())
+    }
+
+    /// The money in the books before this batch, if that was loaded.
+    pub(crate) fn before_log(&self) -> BooksBeforeLog {
+        self.before_log
     }
 
     /// The log; `None` if the currency has none.

@@ -5,6 +5,7 @@
 //! see what was committed while the transaction waited for the locks.
 
 use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::log::BooksBeforeLog;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, LedgerError, PayoutNo, RevokedBlind, Touches, View, stored};
 use opencoin_sql::rows::{
@@ -81,12 +82,24 @@ async fn load_signing(
 /// The sealer does not wait for transactions that have read the open batch: see
 /// [`SEAL_PAUSE_MIN`](opencoin_ledger::SEAL_PAUSE_MIN).
 async fn load_log(connection: &mut PgConnection, touches: &Touches, view: &mut View) -> Result<(), Fault> {
-    if touches.opens_log {
-        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0)");
-        view.load_has_moved_money(query.fetch_one(&mut *connection).await?);
-    }
     let query = sqlx::query_as("SELECT batch, halted IS NOT NULL FROM log_head WHERE id = 1");
-    let row: Option<(i32, bool)> = query.fetch_optional(connection).await?;
+    let row: Option<(i32, bool)> = query.fetch_optional(&mut *connection).await?;
+    if touches.opens_log && row.is_none() {
+        // Until the log is open, nothing may move that it does not have.
+        sqlx::query("LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE")
+            .execute(&mut *connection)
+            .await?;
+        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0)");
+        let has_moved_money = query.fetch_one(&mut *connection).await?;
+        let sql = "SELECT (coalesce(sum(balance), 0) + (SELECT coalesce(sum(amount), 0) FROM payouts WHERE paid IS NULL))::int8,
+            coalesce(sum(last_entry), 0)::int8 FROM accounts";
+        let (accounts, entries): (i64, i64) = sqlx::query_as(sql).fetch_one(&mut *connection).await?;
+        view.load_before_log(BooksBeforeLog {
+            has_moved_money,
+            accounts: accounts.into(),
+            entries: entries.into(),
+        });
+    }
     view.load_log(row.map(stored::open_log).transpose()?);
     Ok(())
 }

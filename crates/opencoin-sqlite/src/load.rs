@@ -2,6 +2,7 @@
 //! meanwhile.
 
 use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::log::BooksBeforeLog;
 use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, PayoutNo, RevokedBlind, Touches, View, stored};
 use opencoin_sql::rows::{
@@ -45,12 +46,20 @@ async fn load_log(
     touches: &Touches,
     view: &mut View,
 ) -> Result<(), Fault> {
-    if touches.opens_log {
-        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0)");
-        view.load_has_moved_money(query.fetch_one(&mut *connection).await?);
-    }
     let query = sqlx::query_as("SELECT batch, halted IS NOT NULL FROM log_head WHERE id = 1");
-    let row: Option<(i32, bool)> = query.fetch_optional(connection).await?;
+    let row: Option<(i32, bool)> = query.fetch_optional(&mut *connection).await?;
+    if touches.opens_log && row.is_none() {
+        let sql = "SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0),
+            ifnull(sum(balance), 0) + (SELECT ifnull(sum(amount), 0) FROM payouts WHERE paid IS NULL),
+            ifnull(sum(last_entry), 0) FROM accounts";
+        let (has_moved_money, accounts, entries): (bool, i64, i64) =
+            sqlx::query_as(sql).fetch_one(&mut *connection).await?;
+        view.load_before_log(BooksBeforeLog {
+            has_moved_money,
+            accounts: accounts.into(),
+            entries: entries.into(),
+        });
+    }
     view.load_log(row.map(stored::open_log).transpose()?);
     Ok(())
 }

@@ -6,7 +6,7 @@ use opencoin_schema::{Cddc, Mkc};
 
 use super::{applied, note, repeated};
 use crate::journal::{Kind, ReferenceKey, ReferenceScope};
-use crate::log::LogTotals;
+use crate::log::DeclaredBooks;
 use crate::view::{LogOpening, MintKeyState};
 use crate::{Effect, LedgerTime, MintKeyId, Outcome, Prepared, Refusal, StopReason, View};
 
@@ -15,7 +15,7 @@ pub(super) fn open(
     view: &mut View,
     prepared: &Prepared<'_>,
     certificates: &[(MintKeyId, Mkc)],
-    declared: Option<&LogTotals>,
+    declared: Option<&DeclaredBooks>,
     at: LedgerTime,
 ) -> Outcome {
     if view.open_log().is_some() {
@@ -33,10 +33,13 @@ pub(super) fn open(
     if view.has_moved_money() && declared.is_none() {
         return Err(Refusal::LogAfterMoney);
     }
+    if declared.is_some_and(|declared| !is_true(view, declared)) {
+        return Err(Refusal::BooksChanged);
+    }
     let is_stopped = keys.iter().filter_map(|key| Some((key.id, key.stopped.clone()?)));
     let stopped: Vec<_> = is_stopped.collect();
     view.begin_log(LogOpening {
-        totals: declared.copied().unwrap_or_default(),
+        totals: declared.map(|declared| declared.totals).unwrap_or_default(),
         began_late: declared.is_some(),
         counts: Vec::new(),
     });
@@ -50,6 +53,22 @@ pub(super) fn open(
     let reference = ReferenceKey::new(ReferenceScope::Log, b"open");
     view.write(note(Kind::OpenLog, reference, prepared.content, at));
     applied(Effect::LogOpened)
+}
+
+/// Whether the books are as they were when they were read. What was paid in and out before is not checked one by one,
+/// but entries of accounts tell whether anything was.
+fn is_true(view: &View, declared: &DeclaredBooks) -> bool {
+    let before = view.before_log();
+    let value = |count: fn(&MintKeyState) -> u64| -> i128 {
+        let keys = view.mint_keys();
+        keys.map(|key| i128::from(count(key)) * i128::from(key.terms.denomination().as_i64()))
+            .sum()
+    };
+    let coins = value(|key| key.issued - key.returned);
+    let totals = &declared.totals;
+    (before.accounts, before.entries) == (totals.accounts, declared.entries)
+        && value(|key| key.recouped) == totals.recouped
+        && totals.paid_in + totals.recouped - totals.paid_out == totals.accounts + coins
 }
 
 /// Adds a description of the currency.

@@ -68,6 +68,18 @@ pub(crate) struct KeyStoreArgs {
     secrets: KeySecretArgs,
 }
 
+impl KeyStoreArgs {
+    /// The folder of the currency.
+    pub(super) fn directory(&self) -> Result<Directory> {
+        self.dir.directory()
+    }
+
+    /// The secret.
+    pub(super) fn secrets(&self) -> &KeySecretArgs {
+        &self.secrets
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RotateArguments {
     /// Generate a key for every denomination, due or not, that signs from now on: for use after a theft.
@@ -384,6 +396,31 @@ pub(crate) async fn change_description(
     change: impl FnOnce(&Currency) -> Result<CddChange>,
     output: OutputArgs,
 ) -> Result<()> {
+    let (open, change) = next_description(store, master, change).await?;
+    show_change(&open, &change, output)
+}
+
+/// As [`change_description`], and shows nothing but a request that waits for the master key. Returns whether the
+/// description is made.
+pub(crate) async fn describe_quietly(
+    store: &KeyStoreArgs,
+    master: &MasterSecretArgs,
+    change: impl FnOnce(&Currency) -> Result<CddChange>,
+    output: OutputArgs,
+) -> Result<bool> {
+    let (open, change) = next_description(store, master, change).await?;
+    let waits = matches!(change, Change::Waits(_));
+    if waits {
+        show_change(&open, &change, output)?;
+    }
+    Ok(!waits)
+}
+
+async fn next_description(
+    store: &KeyStoreArgs,
+    master: &MasterSecretArgs,
+    change: impl FnOnce(&Currency) -> Result<CddChange>,
+) -> Result<(Open, Change)> {
     let open = Open::new(store, Purpose::Change).await?;
     let change = change(&open.directory.currency()?)?;
     let master = Master::read(&open.directory, master, &store.secrets)?;
@@ -395,7 +432,7 @@ pub(crate) async fn change_description(
         .change_cdd(change, vault, &mut OsRng, &mut report)
         .await?;
     drop(progress);
-    show_change(&open, &change, output)
+    Ok((open, change))
 }
 
 fn show_change(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {

@@ -1,5 +1,6 @@
 //! `opencoin log`: the public log of a currency.
 
+mod enable;
 mod recover;
 
 use std::fs;
@@ -36,6 +37,8 @@ pub(crate) enum LogCommand {
     Status(DirArgs),
     /// Write the published log as files, for a web server or an auditor: checkpoint, tiles and entries.
     Export(ExportArguments),
+    /// Give a currency a log that was created without one. Stop all servers first.
+    Enable(Box<enable::EnableArguments>),
     /// Give restored books what they lack, from a copy of the log that somebody has. No server may run.
     Recover(recover::RecoverArguments),
     /// Show recovered money: what the lost time has changed in accounts, and which accounts have got or given it.
@@ -76,6 +79,7 @@ pub(crate) async fn run_command(command: LogCommand, output: OutputArgs) -> Resu
     match command {
         LogCommand::Status(dir) => status(dir, output).await,
         LogCommand::Export(arguments) => export_files(arguments, output).await,
+        LogCommand::Enable(arguments) => enable::enable(*arguments, output).await,
         LogCommand::Recover(arguments) => recover::recover(arguments, output).await,
         LogCommand::Recovered(dir) => recover::recovered(dir, output).await,
         LogCommand::Witnesses(arguments) => witnesses(*arguments, output).await,
@@ -88,7 +92,7 @@ async fn open(dir: DirArgs) -> Result<(Directory, Currency, opencoin_issuer::Boo
     let config = directory.config()?;
     let currency = directory.currency()?;
     if currency.log().is_none() {
-        bail!("this currency has no public log; `opencoin issuer init` gives one to a new currency");
+        bail!("this currency has no public log; `opencoin log enable` gives it one");
     }
     let books = super::open_books(&directory, &config, StoreMode::Existing)
         .await?

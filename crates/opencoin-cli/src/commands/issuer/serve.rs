@@ -83,7 +83,14 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         .with_accounts(config.accounts.clone(), Box::new(OsRng))
         .guarded_by(guard);
     let issuer = match public_log {
-        Some(log) => issuer.with_log(log),
+        Some(log) => {
+            if log.head().await?.is_none() {
+                bail!(
+                    "the currency had coins or money before its public log: stop all servers, and run `opencoin log enable`"
+                );
+            }
+            issuer.with_log(log)
+        }
         None => issuer,
     };
     issuer.begin_log().await?;

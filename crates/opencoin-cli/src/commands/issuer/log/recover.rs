@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -24,8 +23,6 @@ use crate::commands::issuer;
 use crate::currency_unit::CurrencyUnit;
 use crate::dir_args::DirArgs;
 
-/// How long no server may seal after the command has found that none does.
-const LEASE_DURATION: Duration = Duration::from_secs(1);
 /// Accounts per page.
 const PAGE: u32 = 500;
 
@@ -90,13 +87,12 @@ async fn carry_out(copied: &CopiedLog, opened: &OpenedBooks) -> Result<Recovered
     Ok(recovered)
 }
 
-/// Checks that no server seals.
+/// Checks that no server seals. From the first change on, none serves these books.
 async fn check_unused(log: &dyn LogStore) -> Result<()> {
     let mut holder = [0; LEASE_HOLDER_BYTES];
     OsRng.fill_bytes(&mut holder);
-    let now = SystemClock.now();
-    let until = ledger_time(now + LEASE_DURATION);
-    if !log.take_lease(holder, ledger_time(now), until).await? && log.head().await?.is_some() {
+    let now = ledger_time(SystemClock.now());
+    if !log.take_lease(holder, now, now).await? {
         bail!("a server uses these books, or did a moment ago: stop it, and try again in a few seconds");
     }
     Ok(())
