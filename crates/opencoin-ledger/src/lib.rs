@@ -34,6 +34,7 @@ mod password_hash;
 mod payout;
 mod recoup;
 pub mod recovered;
+mod recovered_entry;
 pub mod recovery;
 mod refusal;
 mod schema;
@@ -92,6 +93,7 @@ pub use optimistic::{
 pub use password_hash::PasswordHash;
 pub use payout::{PayoutNo, Settlement};
 pub use recoup::RevokedBlind;
+pub use recovered_entry::RecoveredEntry;
 pub use refusal::Refusal;
 pub use schema::{SchemaState, admit};
 pub use scoped::{Scoped, scoped};

@@ -7,7 +7,7 @@ use opencoin_log::key_no::KeyNo;
 
 use crate::log::{CopiedBatch, LogBatch, LogBatchNo, LogHead, SealingError, WaitingRow};
 use crate::mint_key_no::MintKeyNo;
-use crate::recovered::RecoveredEntry;
+use crate::recovered_entry::RecoveredEntry;
 use crate::{IssuedDigest, LedgerError, LedgerTime, MintKeyId, SpentDigest};
 
 /// What waits to be sealed.

@@ -10,11 +10,11 @@ mod recovery;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use opencoin_ledger::RecoveredEntry;
 use opencoin_ledger::log::{
     CopiedBatch, Edge, LogKey, NewBundle, NewTile, PendingLeaves, SealInput, Sealed, SealingError,
     WaitingRow, seal,
 };
-use opencoin_ledger::recovered::RecoveredEntry;
 use opencoin_ledger::view::{MintKeyNo, MintKeyState};
 use opencoin_ledger::{
     IssuedDigest, LEASE_HOLDER_BYTES, LedgerError, LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore,

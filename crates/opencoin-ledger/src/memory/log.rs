@@ -18,7 +18,7 @@ use crate::log::{
 use crate::log_store::{
     LEASE_HOLDER_BYTES, LogStore, PendingSummary, PublishedCheckpoint, SealOutcome, TileOfLog,
 };
-use crate::recovered::RecoveredEntry;
+use crate::recovered_entry::RecoveredEntry;
 use crate::view::{Changes, LogOpening, MintKeyNo, MintKeyState};
 use crate::{AccountId, IssuedDigest, LedgerError, LedgerTime, MintKeyId, SpentDigest, View};
 

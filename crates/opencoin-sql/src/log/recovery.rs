@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use opencoin_ledger::RecoveredEntry;
 use opencoin_ledger::log::{CopiedBatch, PendingLeaves, SealInput, SealingError, WaitingRow, seal_copied};
-use opencoin_ledger::recovered::RecoveredEntry;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{IssuedDigest, LedgerTime, LogBatchNo, SealOutcome};
 

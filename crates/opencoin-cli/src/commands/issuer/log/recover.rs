@@ -11,8 +11,8 @@ use opencoin_issuer::{
     Books, Cashier, GuardError, HighWaterMark, OpenedBooks, Operator, StoreMode, accept_state, examine,
 };
 use opencoin_keys::{Clock, Directory, SystemClock, ledger_time};
+use opencoin_ledger::RecoveredEntry;
 use opencoin_ledger::journal::Kind;
-use opencoin_ledger::recovered::RecoveredEntry;
 use opencoin_ledger::{AccountId, HISTORY_ID_BYTES, HistoryId, LEASE_HOLDER_BYTES, LogStore, Profile};
 use opencoin_terminal::output::OutputArgs;
 use rand::RngCore;
@@ -28,7 +28,8 @@ const PAGE: u32 = 500;
 
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArguments {
-    /// A copy of the log: the URL under which somebody serves it (https://mirror.example/log), or a folder with its files.
+    /// A copy of the log: the URL under which somebody serves it, like `https://mirror.example/log`, or a folder
+    /// with its files.
     #[arg(long, value_name = "URL|DIR")]
     from: String,
     /// Go on although this machine has signed, or a witness has seen, a longer log than the copy has. What is missing is lost
