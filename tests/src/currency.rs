@@ -10,12 +10,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    Log, Output, Process, SERVER_LINE, SIGNER_LINE, Wallet, command, free_port, get_text, run, sqlite,
+    Log, Output, Process, Rows, SERVER_LINE, SIGNER_LINE, Wallet, command, free_port, get_text, run, sqlite,
     wait_until,
 };
 
 /// The URL of a ledger in SQLite in the currency's folder.
 pub const SQLITE: &str = "sqlite:ledger.sqlite";
+
+/// Settings of the shortest rhythm of the public log: a batch a second, if anything waits.
+pub const SHORT_LOG_RHYTHM: [(&str, &str); 3] = [
+    ("OPENCOIN_ISSUER_PUBLIC_LOG_EVERY", "1s"),
+    ("OPENCOIN_ISSUER_PUBLIC_LOG_LEAVES_MIN", "1"),
+    ("OPENCOIN_ISSUER_PUBLIC_LOG_LATEST", "1s"),
+];
 
 /// The database of a currency's ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,6 +223,21 @@ impl Currency {
         self.dir().join("ledger.sqlite")
     }
 
+    /// Reads the ledger, bypassing the program.
+    #[must_use]
+    pub fn rows(&self) -> Rows<'_> {
+        match &self.database {
+            Some(database) => Rows::Postgres(database),
+            None => Rows::Sqlite(self.ledger_file()),
+        }
+    }
+
+    /// The ledger's own database in PostgreSQL.
+    #[must_use]
+    pub fn database(&self) -> &TestDatabase {
+        self.database.as_ref().unwrap()
+    }
+
     /// Runs statements in the ledger, bypassing the program.
     pub fn change_ledger(&self, statements: &str) {
         match &self.database {
@@ -278,6 +300,31 @@ impl Currency {
     /// Sets an environment variable of the programs that start from now on.
     pub fn set_variable(&mut self, name: &'static str, value: &str) {
         self.environment.push((name, value.into()));
+    }
+
+    /// Lets servers that start from now on seal a batch of the public log every second.
+    pub fn seal_every_second(&mut self) {
+        for (name, value) in SHORT_LOG_RHYTHM {
+            self.set_variable(name, value);
+        }
+    }
+
+    /// The key of the public log.
+    #[must_use]
+    pub fn log_key(&self) -> String {
+        let status = self.issuer(&["log", "status", "--json"]).json();
+        status["key"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until everything that was accepted is in the published log.
+    pub fn wait_until_all_is_published(&self) {
+        let rows = self.rows();
+        wait_until("all that waits is published", || {
+            rows.number(
+                "SELECT (SELECT count(*) FROM log_pending) + size
+                    - (SELECT coalesce(max(size), 0) FROM log_checkpoint) FROM log_head",
+            ) == 0
+        });
     }
 
     /// The server's process id.

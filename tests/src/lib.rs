@@ -16,17 +16,20 @@ mod master;
 mod process;
 mod program;
 pub mod raw_http;
+pub mod replayed_log;
 mod round_robin;
+mod rows;
 pub mod sqlite;
 pub mod thief;
 pub mod torture;
 mod wallet;
+mod watched_witness;
 mod witness;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-pub use currency::{Currency, Database, SQLITE, metrics};
+pub use currency::{Currency, Database, SHORT_LOG_RHYTHM, SQLITE, metrics};
 pub use cutting_proxy::{Answers, CuttingProxy};
 pub use file_server::FileServer;
 pub use master::create_master_key;
@@ -35,7 +38,9 @@ pub use opencoin_testkit::wait::{PATIENCE, wait_for, wait_until};
 pub use process::{Log, Process, send_signal};
 pub use program::{MASTER_PASSPHRASE, Output, PASSPHRASE, command, opencoin, run};
 pub use round_robin::RoundRobin;
+pub use rows::Rows;
 pub use wallet::Wallet;
+pub use watched_witness::WatchedWitness;
 pub use witness::{WITNESS_NAME, Witness};
 
 /// The cipher suite of the specification's own run.

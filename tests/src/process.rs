@@ -73,6 +73,16 @@ impl Process {
         wait_until("the log is read to its end", || self.logging.is_finished());
     }
 
+    /// Lets it do nothing until it is resumed, as on a machine that is frozen.
+    pub fn pause(&self) {
+        send_signal(&self.child, Signal::STOP);
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        send_signal(&self.child, Signal::CONT);
+    }
+
     /// Ends it as a crash does (SIGKILL).
     pub fn kill(mut self) {
         self.child.kill().unwrap();

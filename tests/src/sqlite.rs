@@ -26,6 +26,16 @@ pub fn query(file: &Path, query: &str) -> Result<i64, String> {
     })
 }
 
+/// The texts that a query returns, one for each row.
+///
+/// # Errors
+/// The database's error message.
+pub fn texts(file: &Path, query: &str) -> Result<Vec<String>, String> {
+    connected(file, async |connection| {
+        sqlx::query_scalar(query).fetch_all(connection).await
+    })
+}
+
 /// Runs an action on a separate thread, so that tests can call it inside and outside a runtime.
 fn connected<T: Send>(
     file: &Path,

@@ -6,6 +6,7 @@
 use std::fs;
 
 use opencoin_e2e::files::{copy_folder, text};
+use opencoin_e2e::replayed_log::ReplayedLog;
 use opencoin_e2e::{Currency, FileServer, Wallet, wait_until};
 use opencoin_testkit::log_peers::{LiteWitness, or_skip};
 use reqwest::blocking::Client;
@@ -93,6 +94,11 @@ fn assert_whole(currency: &mut Currency, token: &str, alice: &Wallet, old: &Wall
     }
     let shown = currency.issuer(&["log", "recovered", "--json"]).json();
     assert_eq!(shown["unassigned"], 0, "{shown}");
+    wait_until("everything is sealed", || {
+        currency.issuer(&["log", "status", "--json"]).json()["waiting"] == 0
+    });
+    let rows = currency.rows();
+    assert_eq!(ReplayedLog::read(&rows).faults_against(&rows), [""; 0]);
     currency.stop();
     currency.audit();
 }

@@ -9,7 +9,7 @@ use opencoin_e2e::torture::{Options, TortureDatabase, run};
 use opencoin_testkit::citus::PROGRAMS_VARIABLE;
 
 const SEED_VARIABLE: &str = "OPENCOIN_TORTURE_SEED";
-const SEED: u64 = 20;
+const SEED: u64 = 22;
 /// Long enough for most kinds of faults. Finishing and checking take the same time again.
 const TIME: Duration = Duration::from_secs(8);
 

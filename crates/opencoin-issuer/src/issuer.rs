@@ -377,6 +377,9 @@ impl Issuer {
     pub async fn close(&self) {
         self.committer.close().await;
         self.accounts.write_last_seen().await;
+        if let Some(log) = &self.log {
+            log.release_lease().await;
+        }
         if let Some(guard) = &self.guard {
             guard.look().await;
         }

@@ -15,6 +15,8 @@ use crate::{
     AccountId, Amount, EntryNo, IdempotencyKey, LedgerTime, PayoutNo, Reference, TransactionReference,
 };
 
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
 /// The length of a content digest in bytes: SHA-256.
 pub const CONTENT_DIGEST_BYTES: usize = 32;
 
@@ -452,6 +454,15 @@ impl Record {
             recouped: if_is(from, AccountId::RECOUPED),
         }
     }
+}
+
+/// The second in which a commit with these records was decided, for the row that waits to be sealed. A finer time would tie
+/// the coins of the row to its records.
+#[must_use]
+pub fn waiting_since(journal: &[Record]) -> LedgerTime {
+    let newest = journal.iter().map(|record| record.at.unix_micros()).max();
+    let micros = newest.unwrap_or_default();
+    LedgerTime::from_unix_micros(micros - micros.rem_euclid(MICROS_PER_SECOND))
 }
 
 /// The blinds of a record. They are stored beside it, and are deleted when all of their coins have expired.

@@ -4,7 +4,7 @@
 //! was not written, the statement fails and changes nothing. Rows are locked in the same order as in
 //! [`crate::load`]: accounts, counts of mint keys, then records, blinds and coins.
 
-use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::journal::{ReferenceKey, waiting_since};
 use opencoin_ledger::{
     AccountId, AccountPosting, Amount, EntryNo, LedgerError, LogBatchNo, MintKeyPosting, Postings, stored,
 };
@@ -193,7 +193,7 @@ fn bind_local_parts<'q>(
         .bind(postings.mints().map(ReferenceKey::as_bytes).collect::<Vec<_>>())
         .bind(i32::from(postings.log_batch.is_some()))
         .bind(i32::from(!postings.pending.is_empty()))
-        .bind(save::pending_at(&postings.journal))
+        .bind(waiting_since(&postings.journal).unix_micros())
         .bind(&postings.pending.coins[..])
         .bind(accounts_change)
         .bind(paid_in)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use opencoin_ledger::journal::{IssuedCounts, Record, RecordedBlinds, ReferenceKey};
+use opencoin_ledger::journal::{IssuedCounts, Record, RecordedBlinds, ReferenceKey, waiting_since};
 use opencoin_ledger::log::PendingLeaves;
 use opencoin_ledger::view::{
     Balance, Changes, LogOpening, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing,
@@ -106,7 +106,7 @@ pub(crate) async fn changes(
     if let Some(signing) = signing {
         update_signing(connection, signing).await?;
     }
-    insert_pending(connection, &pending, pending_at(&journal)).await
+    insert_pending(connection, &pending, waiting_since(&journal)).await
 }
 
 async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Result<(), Fault> {
@@ -438,16 +438,10 @@ async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) 
     all_or_vanished(&query.execute(connection).await?, keys.len(), "mint_keys")
 }
 
-/// When the commit that adds to the log was decided.
-pub(crate) fn pending_at(journal: &[Record]) -> i64 {
-    let at = journal.iter().map(|record| record.at.unix_micros()).max();
-    at.unwrap_or_default()
-}
-
 pub(crate) async fn insert_pending(
     connection: &mut PgConnection,
     pending: &PendingLeaves,
-    at: i64,
+    at: LedgerTime,
 ) -> Result<(), Fault> {
     if pending.is_empty() {
         return Ok(());
@@ -456,7 +450,7 @@ pub(crate) async fn insert_pending(
     let sql = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let query = sqlx::query(sql)
-        .bind(at)
+        .bind(at.unix_micros())
         .bind(&pending.coins[..])
         .bind(&pending.others[..])
         .bind(accounts)

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use opencoin_audit::AuditSource;
 use opencoin_conformance::{
-    Pair, World, alice, assert_agreement, assert_recovers, bob, books_tell_their_history, sequence,
+    Pair, World, alice, assert_agreement, assert_recovers, assert_same_log, bob, books_tell_their_history,
+    permuted, sequence,
 };
 use opencoin_ledger::{
     APPLY_ATTEMPTS_MAX, Blind, CoinIn, Command, ErrorClass, HasAccounts, History, IdempotencyKey, Ledger,
@@ -54,6 +55,20 @@ proptest! {
         let run = async {
             let ([store, _], _database) = open().await;
             assert_recovers(&batches, backup, sealed, &*store).await;
+        };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
+    #[test]
+    fn the_log_does_not_depend_on_how_requests_arrive(permuted in permuted()) {
+        let run = async {
+            let (postgres, _database) = open().await;
+            let model = Arc::new(MemoryLedger::new());
+            assert_same_log(&permuted, [&[model.clone(), model], &postgres]).await;
         };
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
     }

@@ -2,12 +2,12 @@
 //! the [`Postings`], and the transaction commits only if all of them hold. So it crosses to SQLite's thread as one
 //! script, from its `BEGIN` to its `COMMIT`.
 
-use opencoin_ledger::journal::ReferenceKey;
+use opencoin_ledger::journal::{ReferenceKey, waiting_since};
 use opencoin_ledger::{Amount, LogBatchNo, Postings, stored};
 
 use crate::bulk::{padded_pieces, placeholders};
 use crate::fault::Fault;
-use crate::save::{EntryNumbers, counter, insert_pending, insert_transactions, pending_at};
+use crate::save::{EntryNumbers, counter, insert_pending, insert_transactions};
 use crate::script::Script;
 
 /// The whole transaction.
@@ -31,7 +31,7 @@ pub(crate) fn script(postings: &Postings) -> Result<Script<'_>, Fault> {
         EntryNumbers::UpTo(&postings.accounts),
     )?;
     insert_spent(&mut script, postings)?;
-    insert_pending(&mut script, &postings.pending, pending_at(&postings.journal))?;
+    insert_pending(&mut script, &postings.pending, waiting_since(&postings.journal))?;
     script.add("COMMIT", 0);
     Ok(script)
 }

@@ -1,7 +1,7 @@
 //! Writes the changes of a batch, many rows in one statement. The transaction holds the write lock, so a row
 //! that unexpectedly exists or is missing is an error and not a race.
 
-use opencoin_ledger::journal::{IssuedCounts, Record, ReferenceKey};
+use opencoin_ledger::journal::{IssuedCounts, Record, ReferenceKey, waiting_since};
 use opencoin_ledger::log::PendingLeaves;
 use opencoin_ledger::view::{
     Balance, Changes, LogOpening, MintKeyNo, MintKeyState, Opened, PayoutState, Recouped, Signing,
@@ -46,7 +46,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     insert_mint_keys(connection, &registered).await?;
     let mut script = Script::default();
     insert_transactions(&mut script, &journal, log_batch, EntryNumbers::OfTheBooks)?;
-    insert_pending(&mut script, &pending, pending_at(&journal))?;
+    insert_pending(&mut script, &pending, waiting_since(&journal))?;
     match script.run(connection).await {
         Err(Fault::Contradiction) => {
             let reason = "a reference exists that this transaction looked for and did not find";
@@ -394,17 +394,11 @@ async fn update_mint_keys(connection: &mut SqliteConnection, keys: &[MintKeyStat
     Ok(())
 }
 
-/// When the commit that adds to the log was decided.
-pub(crate) fn pending_at(journal: &[Record]) -> i64 {
-    let at = journal.iter().map(|record| record.at.unix_micros()).max();
-    at.unwrap_or_default()
-}
-
 /// Adds a statement that stores what waits for the log, if anything does.
 pub(crate) fn insert_pending<'q>(
     script: &mut Script<'q>,
     pending: &'q PendingLeaves,
-    at: i64,
+    at: LedgerTime,
 ) -> Result<(), Fault> {
     if pending.is_empty() {
         return Ok(());
@@ -412,7 +406,7 @@ pub(crate) fn insert_pending<'q>(
     let sql = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
         VALUES (?, ?, ?, ?, ?, ?, ?)";
     script.add(sql, 7);
-    script.bind(at)?;
+    script.bind(at.unix_micros())?;
     script.bind(&pending.coins[..])?;
     script.bind(&pending.others[..])?;
     for total in pending.totals.columns() {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use opencoin_audit::AuditSource;
 use opencoin_conformance::{
-    Pair, RENEW_BYTES_MAX, World, alice, assert_agreement, assert_recovers, books_tell_their_history,
-    growth_of_a_renew, sequence,
+    Pair, RENEW_BYTES_MAX, World, alice, assert_agreement, assert_recovers, assert_same_log,
+    books_tell_their_history, growth_of_a_renew, permuted, sequence,
 };
 use opencoin_ledger::Moments;
 use opencoin_ledger::{
@@ -76,6 +76,16 @@ proptest! {
         let run = async {
             let ([store, _], _folder) = open().await;
             assert_recovers(&batches, backup, sealed, &*store).await;
+        };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
+    }
+
+    #[test]
+    fn the_log_does_not_depend_on_how_requests_arrive(permuted in permuted()) {
+        let run = async {
+            let (sqlite, _folder) = open().await;
+            let model = Arc::new(MemoryLedger::new());
+            assert_same_log(&permuted, [&[model.clone(), model], &sqlite]).await;
         };
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run);
     }

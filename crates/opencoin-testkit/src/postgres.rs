@@ -18,6 +18,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor, PgConnection};
+use tokio::runtime::Runtime;
 
 use crate::ports::free_port;
 
@@ -331,6 +332,18 @@ impl TestDatabase {
         query(&self.url(), sql).expect("the query of the test")
     }
 
+    /// The texts that a query returns, one for each row, past the program under test.
+    ///
+    /// # Panics
+    /// The query fails, or returns something else.
+    #[must_use]
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        connected(&self.url(), async |connection| {
+            sqlx::query_scalar(sql).fetch_all(connection).await
+        })
+        .expect("the query of the test")
+    }
+
     /// Like [`Self::execute`], for statements that may fail.
     ///
     /// # Errors
@@ -348,6 +361,55 @@ impl Drop for TestDatabase {
             &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
         ));
     }
+}
+
+/// An open session of a test, for locks that the program under test waits for. Dropping it releases them.
+pub struct TestSession {
+    runtime: Runtime,
+    /// `None` while it is being dropped.
+    connection: Option<PgConnection>,
+}
+
+impl TestSession {
+    /// Connects to the database.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    #[must_use]
+    pub fn open(database: &TestDatabase) -> Self {
+        let runtime = runtime();
+        let connection = runtime.block_on(PgConnection::connect(&database.url()));
+        Self {
+            runtime,
+            connection: Some(connection.expect("the test server answers")),
+        }
+    }
+
+    /// Runs statements.
+    ///
+    /// # Panics
+    /// A statement fails.
+    pub fn execute(&mut self, statements: &str) {
+        let connection = self.connection.as_mut().expect("it is open");
+        let done = connection.execute(sqlx::raw_sql(statements));
+        self.runtime.block_on(done).expect("the statements of the test");
+    }
+}
+
+impl Drop for TestSession {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // The server closes the session in any case.
+            drop(self.runtime.block_on(connection.close()));
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 pub(crate) fn execute(url: &str, statements: &str) -> Result<(), sqlx::Error> {
@@ -373,11 +435,7 @@ fn connected<T: Send>(
     action: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error> + Send,
 ) -> Result<T, sqlx::Error> {
     let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
+        runtime().block_on(async {
             let mut connection = PgConnection::connect(url).await?;
             let result = action(&mut connection).await?;
             connection.close().await?;

@@ -8,7 +8,7 @@ use opencoin_testkit::citus::{CitusCluster, CitusDatabase, PROGRAMS_VARIABLE};
 use opencoin_testkit::postgres::{EphemeralPostgres, TestDatabase};
 use opencoin_testkit::postgres_proxy::{PostgresProxy, Rates};
 
-use crate::sqlite;
+use crate::{Rows, sqlite};
 
 /// Every error of a trigger begins with this text, which is searched for in logs.
 pub(super) const TRIGGER_MARK: &str = "torture fails <";
@@ -17,14 +17,17 @@ pub(super) const TRIGGER_END: &str = ">";
 
 /// The statements with which a running issuer writes, except `INSERT INTO mint_keys` for a new currency and
 /// `DELETE FROM spent` for expired keys.
-const STATEMENTS: [(&str, &str); 6] = [
+const STATEMENTS: [(&str, &str); 7] = [
     ("INSERT", "accounts"),
     ("INSERT", "transactions"),
     ("INSERT", "blinds"),
     ("INSERT", "spent"),
     ("UPDATE", "accounts"),
     ("UPDATE", "signing"),
+    ("INSERT", "log_pending"),
 ];
+/// One statement of each transaction of the public log. There is one a second at most.
+const OF_THE_LOG: [(&str, &str); 2] = [("UPDATE", "log_head"), ("UPDATE", "log_checkpoint")];
 /// The tables whose rows Citus distributes. Their triggers belong to the shards on the workers.
 const DISTRIBUTED: [&str; 3] = ["transactions", "blinds", "spent"];
 
@@ -112,13 +115,19 @@ impl Trigger {
         let each = STATEMENTS
             .iter()
             .chain([&counts])
-            .flat_map(|(statement, table)| ways.iter().map(move |way| (*statement, *table, *way)));
+            .flat_map(|(statement, table)| ways.iter().map(move |way| (*statement, *table, *way)))
+            .chain(OF_THE_LOG.map(|(statement, table)| (statement, table, Way::Refused)));
         each.map(|(statement, table, way)| Self {
             statement,
             table,
             way,
         })
         .collect()
+    }
+
+    /// Whether it is rarely reached.
+    pub(super) fn is_rare(self) -> bool {
+        OF_THE_LOG.contains(&(self.statement, self.table))
     }
 
     /// The text between the marks in its errors.
@@ -160,6 +169,15 @@ impl Books {
             proxy,
             database,
             cluster: Box::new(Mutex::new(cluster)),
+        }
+    }
+
+    /// Its tables, past the proxies.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        match self {
+            Self::Sqlite { file } => Rows::Sqlite(file.clone()),
+            Self::Postgres { database, .. } => Rows::Postgres(database),
+            Self::Citus { database, .. } => Rows::Postgres(&database.on_each_server()[COORDINATOR]),
         }
     }
 
@@ -310,6 +328,17 @@ impl Books {
                     .try_for_each(|database| database.try_execute(&remove(suffix)))
             }
         }
+    }
+
+    /// Takes the lease of the public log away from the issuer that has it, if the database is there. Otherwise nothing
+    /// would be sealed for seconds after that is killed; and one that lives seals at the same time as the next holder.
+    pub(super) fn end_lease(&self) {
+        const STATEMENT: &str = "DELETE FROM log_lease";
+        let _ended = match self {
+            Self::Sqlite { file } => sqlite::execute(file, STATEMENT),
+            Self::Postgres { database, .. } => database.try_execute(STATEMENT),
+            Self::Citus { database, .. } => database.on_each_server()[COORDINATOR].try_execute(STATEMENT),
+        };
     }
 
     /// Closes every connection of the issuers, and of the coordinator to its workers, possibly during a statement or a

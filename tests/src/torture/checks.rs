@@ -1,5 +1,7 @@
 //! The checks after all wallets have finished.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::answers::Sent;
@@ -7,11 +9,18 @@ use super::proxy::SIGNATURES_COMPARED;
 use super::purse::WALLETS_KILLED;
 use super::{OPENING, Torture, nemesis, proxy};
 use crate::foreign_wallet::{Answer, request_redeem};
+use crate::replayed_log::ReplayedLog;
 
 /// The rows of a distributed table from which on they must be spread evenly.
 const ROWS_COMPARED_MIN: i64 = 2000;
 /// The largest difference between two workers, in per cent of the smaller number.
 const ROWS_DIFFERENCE_PER_CENT_MAX: i64 = 10;
+
+/// How long what waits for the public log may take to be published after the faults.
+const SEALING_PATIENCE: Duration = Duration::from_secs(30);
+/// Names of counters.
+const LEAVES: &str = "checked: leaves of the public log";
+const BATCHES: &str = "checked: batches of the public log";
 
 impl Torture {
     /// No coin is outstanding: all money is back in the accounts, and no coin can be spent a second time.
@@ -21,7 +30,22 @@ impl Torture {
         self.check_double_spending();
         self.check_accounts(credited);
         self.issuers.audit(true);
+        self.check_log();
         self.check_distribution();
+    }
+
+    /// The public log, read from its first leaf, has exactly what the books have.
+    fn check_log(&self) {
+        let rows = self.issuers.books.rows();
+        let unsealed = "SELECT (SELECT count(*) FROM log_pending) + size
+            - (SELECT coalesce(max(size), 0) FROM log_checkpoint) FROM log_head";
+        self.tally.wait(SEALING_PATIENCE, || rows.number(unsealed) == 0);
+        let log = ReplayedLog::read(&rows);
+        self.tally.add(LEAVES, log.size());
+        self.tally.add(BATCHES, log.batches() as u64);
+        for fault in log.faults_against(&rows) {
+            self.tally.violate(format!("the public log: {fault}"));
+        }
     }
 
     /// Distributed tables have about the same number of rows on each server.
@@ -48,6 +72,8 @@ impl Torture {
             SIGNATURES_COMPARED,
             "spent coins refused",
             "wallets emptied",
+            LEAVES,
+            BATCHES,
         ] {
             if self.tally.get(name) == 0 {
                 self.tally

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::books::{Books, TRIGGER_END, TRIGGER_MARK, fired};
 use super::tally::Tally;
 use crate::program::{self, Output, opencoin};
-use crate::{RFC9474, SERVER_LINE, free_port};
+use crate::{RFC9474, SERVER_LINE, SHORT_LOG_RHYTHM, free_port};
 
 /// The longest time to restart an issuer, whose database may be away part of the time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,6 +130,7 @@ impl Issuers {
             ])
             .arg(&self.dir)
             .env("OPENCOIN_LOG", "warn")
+            .envs(SHORT_LOG_RHYTHM)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

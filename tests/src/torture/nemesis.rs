@@ -20,6 +20,8 @@ const BREAK_PAUSE_MILLIS: (u64, u64) = (50, 400);
 const FAULT_MILLIS: (u64, u64) = (50, 400);
 /// How long the nemesis waits for a trigger to fire or for a process to kill.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The same for a trigger on a statement that is rarely reached.
+const LONG_PATIENCE: Duration = Duration::from_secs(12);
 /// Statements that set up a fault are retried, because another fault may make them fail.
 const TRIES_MAX: u32 = 20;
 
@@ -83,6 +85,7 @@ pub(super) fn kill(issuers: &Issuers, slots: &[Arc<Slot>], tally: &Tally, mut rn
                     issuers.check_alive();
                     issuers.kill(index);
                     tally.count("issuers killed");
+                    issuers.books.end_lease();
                     issuers.revive(index);
                 }
                 Kill::Wallet => {
@@ -192,7 +195,12 @@ fn fail_statements(issuers: &Issuers, trigger: Trigger, tally: &Tally, rng: &mut
     } else {
         pause(tally, rng, FAULT_MILLIS);
     }
-    tally.wait(PATIENCE, || tally.get(&fired) > before || tally.is_over());
+    let patience = if trigger.is_rare() {
+        LONG_PATIENCE
+    } else {
+        PATIENCE
+    };
+    tally.wait(patience, || tally.get(&fired) > before || tally.is_over());
     persist(tally, "remove a trigger", || issuers.books.remove(trigger));
 }
 

@@ -89,6 +89,14 @@ impl IssuerLog {
         }
     }
 
+    /// Gives up the lease, so that another process can seal at once. It ends by itself otherwise.
+    pub(crate) async fn release_lease(&self) {
+        let now = ledger_time(self.clock.now());
+        if let Err(error) = self.store.take_lease(self.holder, now, now).await {
+            tracing::warn!(%error, "the lease of the sealer was not given up; another process waits for its end");
+        }
+    }
+
     /// Asks the witnesses before anything is accepted, because these books may be a restored backup, and lets the mint
     /// keys of a new currency sign.
     ///

@@ -15,6 +15,8 @@ use opencoin_private_files::{self as private_files, FileError};
 use thiserror::Error;
 
 const FILE: &str = "signed";
+/// The extension of the file that is locked while the mark is raised.
+const LOCK_EXTENSION: &str = "lock";
 
 /// The file: the history of the books on the first line, and the checkpoint.
 #[derive(Debug, Clone)]
@@ -75,6 +77,10 @@ impl SignedMark {
     /// # Errors
     /// When it is smaller than the last one, or different at the same size, or cannot be stored.
     pub(crate) fn raise(&self, checkpoint: &Checkpoint) -> Result<(), SignedMarkError> {
+        // Several processes on this machine may seal in turn.
+        let lock = self.path.with_extension(LOCK_EXTENSION);
+        let file = private_files::open_or_make(&lock).map_err(FileError::of(&lock))?;
+        file.lock().map_err(FileError::of(&lock))?;
         match self.read()? {
             Some(last) if last == *checkpoint => return Ok(()),
             Some(last) if last.size() >= checkpoint.size() => {

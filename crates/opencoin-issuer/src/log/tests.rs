@@ -1,5 +1,8 @@
 //! The sealer on books in memory, with a clock that the tests move. Pauses of the sealer itself are real.
 
+mod fake_witness;
+mod two_processes;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -97,19 +100,24 @@ impl World {
     /// A new process, as its server begins.
     async fn process(&self) -> IssuerLog {
         let folder = self.folder.path().join("log");
+        self.process_in(&folder, self.ledger.log()).await
+    }
+
+    /// As [`Self::process`], with the keys in this folder and the log in this store.
+    async fn process_in(&self, folder: &Path, store: Arc<dyn LogStore>) -> IssuerLog {
         let options = LogOptions {
-            keys: LogKeys::open(&folder, self.block.origin(), &self.passphrase).unwrap(),
+            keys: LogKeys::open(folder, self.block.origin(), &self.passphrase).unwrap(),
             block: self.block.clone(),
             rhythm: Rhythm {
                 every: EVERY,
                 leaves_min: 1000,
                 latest: LATEST,
             },
-            folder: &folder,
+            folder,
             history: HistoryId::new([1; HISTORY_ID_BYTES]),
         };
         let mut rng = StdRng::seed_from_u64(2);
-        let log = IssuerLog::new(options, self.ledger.log(), self.clock.clone(), &mut rng).unwrap();
+        let log = IssuerLog::new(options, store, self.clock.clone(), &mut rng).unwrap();
         log.begin(&self.ledger, &self.block).await.unwrap();
         log
     }

@@ -10,7 +10,7 @@ use opencoin_log::key_no::KeyNo;
 use opencoin_log::tile::{TileId, right_edge};
 
 use super::{LogSnapshot, MemoryLedger};
-use crate::journal::{IssuedCounts, Record};
+use crate::journal::{IssuedCounts, Record, waiting_since};
 use crate::log::{
     CopiedBatch, Edge, LogBatch, LogBatchNo, LogHead, LogKey, OpenLog, PendingLeaves, SealInput, Sealed,
     WaitingRow, seal, seal_copied,
@@ -51,9 +51,8 @@ impl MemoryLog {
         let recovered = changes.recovered.iter().map(|(no, blind)| (*no, *blind, batch));
         log.recovered.extend(recovered);
         let pending = mem::take(&mut changes.pending);
-        let at = changes.journal.iter().map(|record| record.at).max();
-        if let Some(at) = at.filter(|_| !pending.is_empty()) {
-            log.pending.push((at, pending));
+        if !pending.is_empty() {
+            log.pending.push((waiting_since(&changes.journal), pending));
         }
     }
 
