@@ -26,7 +26,12 @@ pub(crate) const RHYTHM: [(&str, &str); 3] = [
 
 /// A currency whose log is sealed every second. It has no witnesses yet, and no server runs.
 pub(crate) fn currency() -> Currency {
-    let mut currency = Currency::make(RFC9474, SQLITE, &[]);
+    currency_at(SQLITE)
+}
+
+/// The same with books at this address.
+pub(crate) fn currency_at(database_url: &str) -> Currency {
+    let mut currency = Currency::make(RFC9474, database_url, &[]);
     for (name, value) in RHYTHM {
         currency.set_variable(name, value);
     }

@@ -256,12 +256,12 @@ fn a_ledger_file_that_was_replaced_by_hand_is_detected() {
 }
 
 /// Runs a program of PostgreSQL.
-fn postgres_program(name: &str, arguments: &[&str]) {
+pub(crate) fn postgres_program(name: &str, arguments: &[&str]) {
     deploy::run(Command::new(programs().unwrap().join(name)).args(arguments));
 }
 
 /// Replaces the contents of the database by a dump, as a restore does, or a failover to a standby that was behind.
-fn set_back(database: &TestDatabase, dump: &Path) {
+pub(crate) fn set_back(database: &TestDatabase, dump: &Path) {
     let (url, dump) = (database.url(), dump.to_str().unwrap());
     postgres_program(
         "pg_restore",

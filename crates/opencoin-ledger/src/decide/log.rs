@@ -10,6 +10,9 @@ use crate::log::DeclaredBooks;
 use crate::view::{LogOpening, MintKeyState};
 use crate::{Effect, LedgerTime, MintKeyId, Outcome, Prepared, Refusal, StopReason, View};
 
+/// The most mint keys with coins in the first batch of a log: their counts must fit into one entry.
+const DECLARED_KEYS_MAX: usize = 1000;
+
 /// Opens the log. All mint keys get their leaves, and none signs until they are published.
 pub(super) fn open(
     view: &mut View,
@@ -35,6 +38,10 @@ pub(super) fn open(
     }
     if declared.is_some_and(|declared| !is_true(view, declared)) {
         return Err(Refusal::BooksChanged);
+    }
+    // The first batch leaf states the counts of all of them.
+    if keys.iter().filter(|key| key.issued > 0).count() > DECLARED_KEYS_MAX {
+        return Err(Refusal::DocumentTooLong);
     }
     let is_stopped = keys.iter().filter_map(|key| Some((key.id, key.stopped.clone()?)));
     let stopped: Vec<_> = is_stopped.collect();

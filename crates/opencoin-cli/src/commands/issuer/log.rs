@@ -119,6 +119,12 @@ async fn status(dir: DirArgs, output: OutputArgs) -> Result<()> {
     if let Some(reason) = &head.halted {
         lines.push(format!("HALTED: {reason}"));
     }
+    if let Some(batch) = head.recovered_to {
+        lines.push(format!(
+            "recovered from a copy up to batch {}: `opencoin log recovered` shows the money",
+            batch.get()
+        ));
+    }
     let mut cosigned = Vec::new();
     let published_size = published.as_ref().map(|published| published.size);
     if let Some(published) = published {
@@ -171,6 +177,7 @@ async fn status(dir: DirArgs, output: OutputArgs) -> Result<()> {
             "published": published_size,
             "witnesses": cosigned,
             "halted": head.halted,
+            "recovered_to": head.recovered_to.map(opencoin_ledger::LogBatchNo::get),
         }),
         lines,
     )

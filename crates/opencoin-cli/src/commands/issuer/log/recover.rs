@@ -36,7 +36,8 @@ pub(crate) struct RecoverArguments {
     /// for good, and such a witness cosigns no more.
     #[arg(long)]
     although_newer: bool,
-    /// Accept a copy whose checkpoint is signed by the log, but not cosigned by the quorum of its witnesses.
+    /// Accept a copy whose checkpoint is signed by the log, but not cosigned by the quorum of its witnesses. Whoever has the
+    /// key of the log can make such a copy, and get blinds signed that nobody has paid for.
     #[arg(long)]
     without_quorum: bool,
     #[command(flatten)]
