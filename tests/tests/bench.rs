@@ -200,6 +200,45 @@ fn lanes_and_primes_are_compared_in_one_run() {
 }
 
 #[test]
+fn the_public_log_is_measured_and_its_books_balance() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("bench.json");
+    let options = ["bench", "--quick", "--parts", "log", "--operations", "redeem"];
+    let table = opencoin(&[&options[..], &["--json", json.to_str().unwrap()]].concat())
+        .success()
+        .stdout;
+    let report = read(&json);
+    check_public_log(&report["public_log"]);
+    let mut of_log = targets(&report).filter(|(what, _)| {
+        ["a log", "sealing", "witnessed", "leaf", "leaves"]
+            .iter()
+            .any(|word| what.contains(word))
+    });
+    assert!(of_log.by_ref().all(|(_, met)| met.is_boolean()), "{report:#}");
+    assert!(
+        table.contains("refused: nothing") && table.contains("audit: every invariant holds"),
+        "{table}"
+    );
+}
+
+#[test]
+fn the_public_log_is_measured_in_another_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("bench.json");
+    let [database, log_database] = [TestDatabase::create(), TestDatabase::create()];
+    let (url, log_url) = (database.url(), log_database.url());
+    let options = ["bench", "--quick", "--parts", "log", "--operations", "mint"];
+    let databases = ["--database", &url, "--log-database", &log_url];
+    let _ = opencoin(&[&options[..], &databases[..2]].concat()).refused(1, "--log-database");
+    let _ = opencoin(&[&options[..], &["--engine", "signer"]].concat()).refused(1, "--parts log");
+    let table = opencoin(&[&options[..], &databases[..], &["--json", json.to_str().unwrap()]].concat())
+        .success()
+        .stdout;
+    check_public_log(&read(&json)["public_log"]);
+    assert!(table.contains("audit: every invariant holds"), "{table}");
+}
+
+#[test]
 fn options_that_do_not_fit_the_engine_are_refused() {
     let bench = |options: &[&str]| -> Output {
         run(
@@ -292,6 +331,42 @@ fn check_parts(report: &Value) {
     check_figures(&report["one_by_one"]["in_batches"]);
     check_figures(&report["one_by_one"]["one_by_one"]);
     full_table(report).for_each(check_figures);
+}
+
+/// Checks what was measured of the public log, with one operation.
+fn check_public_log(log: &Value) {
+    let costs = log["costs"].as_array().unwrap();
+    assert_eq!(costs.len(), COINS.len(), "{log:#}");
+    for cells in costs.iter().flat_map(|cost| [&cost["without"], &cost["with"]]) {
+        let cells = cells.as_array().unwrap();
+        assert!(!cells.is_empty(), "{log:#}");
+        cells.iter().for_each(check_figures);
+    }
+    let witnessed = &log["witnessed"];
+    assert!(
+        figure(witnessed, "answered") > 0.0 && witnessed["witnesses"] == 2,
+        "{log:#}"
+    );
+    let [p50, p99, max] = ["p50_ms", "p99_ms", "max_ms"].map(|name| figure(witnessed, name));
+    assert!(0.0 < p50 && p50 <= p99 && p99 <= max, "{log:#}");
+    let [under_load, alone] = ["under_load", "alone"].map(|name| &log["sealing"][name]);
+    for sealing in [under_load, alone] {
+        let seconds = sealing["seconds"].as_array().unwrap();
+        assert!(
+            seconds.iter().all(|seconds| seconds.as_f64() > Some(0.0)),
+            "{log:#}"
+        );
+        assert!(!seconds.is_empty() && figure(sealing, "leaves") > 0.0, "{log:#}");
+    }
+    for mints in ["before", "meanwhile"].map(|name| &under_load[name]) {
+        assert!(
+            figure(mints, "answered") > 0.0 && figure(mints, "refused") == 0.0,
+            "{log:#}"
+        );
+    }
+    // A leaf and its length have 40 bytes, and a proof has 30 hashes of 44 characters.
+    assert!(figure(alone, "bytes_per_leaf") > 40.0, "{log:#}");
+    assert!(figure(log, "proof_file_bytes") > 30.0 * 44.0, "{log:#}");
 }
 
 /// Checks that table, figures and plot name the engine and its speed alone.

@@ -309,7 +309,7 @@ impl Capture {
         for (one, other) in (0..owned.len()).flat_map(|other| (0..other).map(move |one| (one, other))) {
             let shared: Vec<&String> = owned[one]
                 .intersection(&owned[other])
-                .filter(|value| !self.public.contains(*value))
+                .filter(|value| !self.public.contains(*value) && !is_second(value))
                 .collect();
             let (one, other) = (PARTS[one], PARTS[other]);
             assert!(shared.is_empty(), "{one} and {other} share {shared:?}");
@@ -403,6 +403,13 @@ fn run(database: Database) {
     capture.currency.stop();
     capture.check_that_coins_are_not_stored();
     capture.currency.audit();
+}
+
+/// Whether this is a time that says no more than the second. What waits to be sealed has one, and everything that was
+/// accepted in the same second shares it.
+fn is_second(value: &str) -> bool {
+    const MICROSECONDS_DIGITS: usize = 16;
+    value.len() == MICROSECONDS_DIGITS && value.ends_with("000000")
 }
 
 #[test]

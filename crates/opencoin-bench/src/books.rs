@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use opencoin_config::DATABASE_DEFAULT;
 use opencoin_keys::Directory;
-use opencoin_ledger::MintKeyId;
+use opencoin_ledger::log::PendingLeaves;
+use opencoin_ledger::{LedgerTime, MintKeyId};
 use opencoin_postgres::PostgresLedger;
 use opencoin_sqlite::{Mode, SqliteLedger};
 use opencoin_terminal::progress::ProgressBar;
@@ -127,6 +128,24 @@ impl BenchBooks {
             rows_per_second: rows as f64 / elapsed.as_secs_f64(),
             cpu_us_per_row,
         })
+    }
+
+    /// The size of the tree of the public log on disk. With SQLite it is that of all tables, so only its growth says
+    /// something, while nothing else grows.
+    pub(super) async fn log_bytes(&self) -> Result<u64> {
+        Ok(match self {
+            Self::Sqlite(ledger) => ledger.measure_bytes().await?,
+            Self::Postgres { ledger, .. } => ledger.measure_log_bytes().await?,
+        })
+    }
+
+    /// Adds rows that wait for the public log, in one transaction. The books do not know their coins.
+    pub(super) async fn add_pending_and_break(&self, rows: &[PendingLeaves], at: LedgerTime) -> Result<()> {
+        match self {
+            Self::Sqlite(ledger) => ledger.add_pending_and_break_the_books(rows, at).await?,
+            Self::Postgres { ledger, .. } => ledger.add_pending_and_break_the_books(rows, at).await?,
+        }
+        Ok(())
     }
 
     /// Adds `rows` spent coins of a mint key. The books do not balance afterwards.

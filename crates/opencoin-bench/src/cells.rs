@@ -1,9 +1,10 @@
 //! Measures one cell of the table.
 
 use std::iter::Sum;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use opencoin_ledger::{LedgerError, LogStore};
 use opencoin_terminal::output;
 
 use super::books::BenchBooks;
@@ -27,6 +28,24 @@ const PLAN_FACTOR: f64 = 1.5;
 /// The fewest requests per client, so that a cell measures more than its beginning.
 const REQUESTS_PER_CLIENT_MIN: usize = 2;
 
+/// How long a cell with [`Settling::Pause`] waits, about as long as leaves wait for their batch.
+const SETTLING_PAUSE: Duration = Duration::from_millis(1250);
+/// How often a cell looks whether the log has all leaves. More often would cost CPU time of the database.
+const SETTLING_TURN: Duration = Duration::from_millis(100);
+/// A batch waits for at most seconds.
+const SETTLING_DURATION_MAX: Duration = Duration::from_secs(60);
+
+/// What a cell waits for before and after its load, while its CPU time is counted.
+#[derive(Clone, Copy)]
+pub(super) enum Settling<'run> {
+    /// Nothing.
+    None,
+    /// A while, as a cell with a log does that is compared with it.
+    Pause,
+    /// All leaves are sealed and published. So a cell pays for those of its own requests and for no others.
+    Log(&'run dyn LogStore),
+}
+
 /// The environment of a measurement.
 #[derive(Clone, Copy)]
 pub(super) struct Bench<'run> {
@@ -42,6 +61,38 @@ pub(super) struct Bench<'run> {
     pub(super) in_lanes: bool,
     /// The duration of a cell.
     pub(super) duration: Duration,
+    pub(super) settling: Settling<'run>,
+}
+
+impl Settling<'_> {
+    pub(super) async fn settle(self) -> Result<()> {
+        let log = match self {
+            Settling::None => return Ok(()),
+            Settling::Pause => {
+                tokio::time::sleep(SETTLING_PAUSE).await;
+                return Ok(());
+            }
+            Settling::Log(log) => log,
+        };
+        let begun = Instant::now();
+        while !is_published(log).await? {
+            ensure!(
+                begun.elapsed() < SETTLING_DURATION_MAX,
+                "the issuer does not publish its log"
+            );
+            tokio::time::sleep(SETTLING_TURN).await;
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing waits for the log, and all of it is published.
+async fn is_published(log: &dyn LogStore) -> Result<bool, LedgerError> {
+    if log.pending().await?.oldest.is_some() {
+        return Ok(false);
+    }
+    let (head, published) = (log.head().await?, log.published().await?);
+    Ok(head.map(|head| head.size) == published.map(|published| published.size))
 }
 
 impl Bench<'_> {
@@ -108,8 +159,10 @@ impl Bench<'_> {
             .max(clients * REQUESTS_PER_CLIENT_MIN);
         let requests = self.requests(Sender::Clients, operation, coins, count).await?;
 
+        self.settling.settle().await?;
         let begun = self.cpu_times()?;
         let answers = drive(requests, self.duration).await?;
+        self.settling.settle().await?;
         let used = Used {
             cpu: self.cpu_times()?.since(begun),
             issuer_memory_mib: self.issuers_sum(|id| Ok(processes::memory(id)?.resident_mib))?,
@@ -128,7 +181,7 @@ impl Bench<'_> {
         self.issuers.iter().map(|issuer| of(issuer.process.id())).sum()
     }
 
-    fn cpu_times(&self) -> Result<CpuTimes> {
+    pub(super) fn cpu_times(&self) -> Result<CpuTimes> {
         Ok(CpuTimes {
             issuer: self.issuers_sum(processes::cpu_time)?,
             signer: self

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use opencoin_audit::check;
-use opencoin_config::Config;
+use opencoin_config::{Config, PublicLogConfig};
 use opencoin_crypto::{AcceptedBlinds, BlindToSign};
 use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
-use opencoin_keys::{Clock, Directory, SystemClock, register_mint_keys};
+use opencoin_keys::{Clock, Directory, NewLog, SystemClock, register_mint_keys};
 use opencoin_ledger::{
-    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, Reference,
+    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, LogStore, Reference,
     SPENT_DIGEST_BYTES, SpentDigest, TransactionReference,
 };
 use opencoin_schema::BigInt;
@@ -33,6 +33,24 @@ const LEDGER_COMMAND_COINS: usize = 64;
 const LEDGER_BATCH_COMMANDS: usize = 8;
 const LEDGER_BATCHES: usize = 32;
 
+/// The fastest rhythm of a log, so that a cell of some seconds pays for the sealing of all its leaves. The default is a
+/// batch a minute.
+const RHYTHM: &str = "1s";
+
+/// What a currency is made of.
+#[derive(Clone, Copy)]
+pub(super) struct NewCurrency<'run> {
+    /// The PostgreSQL database of the books; `None` for SQLite.
+    pub(super) database: Option<&'run str>,
+    pub(super) engine: &'run EngineSettings,
+    pub(super) kinds: &'run [KeyKind],
+    /// The number of accounts of the clients.
+    pub(super) accounts: usize,
+    pub(super) is_distributed: bool,
+    /// Its public log, if it has one.
+    pub(super) log: Option<&'run NewLog>,
+}
+
 /// A currency, its books, and the accounts of the clients.
 pub(super) struct Currency {
     pub(super) directory: Directory,
@@ -40,6 +58,7 @@ pub(super) struct Currency {
     pub(super) engine: EngineSettings,
     pub(super) mint_keys: MintKeys,
     pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) log: Arc<dyn LogStore>,
     /// The first account, which pays for everything that is recorded without the issuer.
     pub(super) account: AccountId,
     /// The token of each account of the clients.
@@ -59,30 +78,39 @@ pub(super) enum Sender {
 }
 
 impl Currency {
-    /// Creates a currency in `folder` with keys of these sizes and this number of primes, and its books there or in the PostgreSQL database
-    /// `database`.
-    pub(super) async fn create(
-        folder: &Path,
-        database: Option<&str>,
-        engine: &EngineSettings,
-        kinds: &[KeyKind],
-        accounts: usize,
-        is_distributed: bool,
-    ) -> Result<Self> {
+    /// Creates a currency in `folder` with its keys and its books. The mint keys of one with a log do not sign before an
+    /// issuer has published it.
+    pub(super) async fn create(folder: &Path, new: &NewCurrency<'_>) -> Result<Self> {
+        let NewCurrency {
+            database,
+            engine,
+            kinds,
+            accounts,
+            is_distributed,
+            log,
+        } = *new;
         let directory = Directory::new(folder.join("currency"));
-        let config = engine.config(database, folder);
-        let mint_keys = tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, kinds))?;
+        let mut config = engine.config(database, folder);
+        if log.is_some() {
+            config.public_log = PublicLogConfig {
+                every: RHYTHM.parse().expect("a span of time"),
+                leaves_min: 1,
+                ..PublicLogConfig::default()
+            };
+        }
+        let mint_keys =
+            tokio::task::block_in_place(|| MintKeys::make(&directory, &config, engine, kinds, log))?;
         let mode = if is_distributed {
             StoreMode::CreateDistributed
         } else {
             StoreMode::Create
         };
         let books = open_books(&config.database, directory.root(), mode).await?.books;
-        let ledger = Arc::clone(&books.ledger);
+        let (ledger, log) = (Arc::clone(&books.ledger), Arc::clone(&books.log));
         let has_books = !ledger.mint_keys().await?.is_empty();
         ensure!(
             !has_books,
-            "the database holds the books of a currency; name an empty one with --database"
+            "the database holds the books of a currency; name an empty one"
         );
         register_mint_keys(&directory.currency()?, ledger.as_ref(), &SystemClock).await?;
 
@@ -105,6 +133,7 @@ impl Currency {
             engine: engine.clone(),
             mint_keys,
             ledger,
+            log,
             account,
             tokens,
             next_token: AtomicUsize::new(0),
@@ -243,7 +272,7 @@ pub(super) fn random_bytes(count: usize) -> Vec<u8> {
     bytes
 }
 
-fn now() -> LedgerTime {
+pub(super) fn now() -> LedgerTime {
     LedgerTime::from_unix_micros(SystemClock.now().timestamp_micros())
 }
 

@@ -95,7 +95,7 @@ impl HalfLoad {
 }
 
 impl Latencies {
-    fn of(answers: &Answers) -> Result<Self> {
+    pub(super) fn of(answers: &Answers) -> Result<Self> {
         answers.require_success()?;
         Ok(Self {
             answered: answers.latencies.len(),
@@ -105,7 +105,7 @@ impl Latencies {
         })
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         format!(
             "p50 {:.2} ms, p99 {:.2} ms, {} refused of {}",
             self.p50_ms,

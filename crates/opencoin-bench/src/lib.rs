@@ -25,6 +25,7 @@ mod open_loop;
 mod plan;
 mod plot;
 mod processes;
+mod public_log;
 mod raw;
 mod report;
 mod storage;
@@ -42,9 +43,9 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use books::BenchBooks;
-use cells::Bench;
+use cells::{Bench, Settling};
 use child_process::{ChildProcess, IssuerProcess};
-use currency::Currency;
+use currency::{Currency, NewCurrency};
 use engine::Engine;
 use engine_rate::EngineRate;
 use measured::Measured;
@@ -89,15 +90,15 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
-    let currency = Currency::create(
-        folder,
-        plan.database.as_deref(),
-        &plan.engine,
-        &plan.keys,
-        plan.accounts,
-        plan.is_distributed,
-    )
-    .await?;
+    let new = NewCurrency {
+        database: plan.database.as_deref(),
+        engine: &plan.engine,
+        kinds: &plan.keys,
+        accounts: plan.accounts,
+        is_distributed: plan.is_distributed,
+        log: None,
+    };
+    let currency = Currency::create(folder, &new).await?;
     let books = BenchBooks::open(plan.database.as_deref(), &currency.directory).await?;
     let mut measured = Measured {
         version: env!("CARGO_PKG_VERSION"),
@@ -115,6 +116,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
         half_load: None,
         one_by_one: None,
         storage: None,
+        public_log: None,
         full_table: None,
         issuer_memory_peak_mib: 0.0,
         signer_memory_peak_mib: None,
@@ -166,6 +168,7 @@ async fn processes_and_parts(
                 engine,
                 in_lanes,
                 duration: plan.cell_duration,
+                settling: Settling::None,
             };
             output::line(&Report::raw_heading(&raw, &engine))?;
             if plan.has(Part::Table) {
@@ -209,7 +212,14 @@ async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, measured: &mut Mea
     if plan.has(Part::Storage) {
         measured.storage = Some(storage::measure(bench.currency, bench.books).await?);
     }
-    measured.broken_invariants = bench.currency.broken_invariants().await?;
+    if plan.has(Part::Log) {
+        let (part, broken_invariants) = public_log::measure(plan, bench, folder).await?;
+        measured.public_log = Some(part);
+        measured.broken_invariants = broken_invariants;
+    }
+    measured
+        .broken_invariants
+        .extend(bench.currency.broken_invariants().await?);
     if let Some(rows) = plan.spent_rows {
         measured.full_table =
             Some(full_table::measure_and_break_the_books(bench, rows, plan.is_quick).await?);

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-const OK: u16 = 200;
+pub(super) const OK: u16 = 200;
 /// The largest head of an answer, ten times as large as usual.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
@@ -53,15 +53,20 @@ impl Answers {
     pub(super) async fn of_all(mut running: JoinSet<Result<Self>>, begun: Instant) -> Result<Self> {
         let mut all = Self::default();
         while let Some(answers) = running.join_next().await {
-            let answers = answers??;
-            all.latencies.extend(answers.latencies);
-            for (status, count) in answers.refused {
-                *all.refused.entry(status).or_default() += count;
-            }
+            all.append(answers??);
         }
         all.elapsed = begun.elapsed();
         all.latencies.sort_unstable();
         Ok(all)
+    }
+
+    /// Adds those of another load. The latencies are not sorted afterwards.
+    pub(super) fn append(&mut self, other: Self) {
+        self.elapsed += other.elapsed;
+        self.latencies.extend(other.latencies);
+        for (status, count) in other.refused {
+            *self.refused.entry(status).or_default() += count;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::full_table::FullTable;
 use super::half_load::HalfLoad;
 use super::measurement::{Measurement, number_or_unknown};
 use super::one_by_one::OneByOne;
+use super::public_log::PublicLog;
 use super::raw::RawRsa;
 use super::storage::Storage;
 
@@ -34,6 +35,7 @@ pub(super) struct Measured {
     pub(super) half_load: Option<HalfLoad>,
     pub(super) one_by_one: Option<OneByOne>,
     pub(super) storage: Option<Storage>,
+    pub(super) public_log: Option<PublicLog>,
     pub(super) full_table: Option<FullTable>,
     pub(super) issuer_memory_peak_mib: f64,
     /// `None` without a signer process.
@@ -72,6 +74,8 @@ impl Measured {
             .one_by_one
             .iter()
             .flat_map(|part| [&part.in_batches, &part.one_by_one]);
+        let costs = self.public_log.iter().flat_map(|part| &part.costs);
+        let public_log = costs.flat_map(|cost| cost.without.iter().chain(&cost.with));
         let full_table = self
             .full_table
             .iter()
@@ -80,6 +84,7 @@ impl Measured {
             .iter()
             .chain(half_load)
             .chain(one_by_one)
+            .chain(public_log)
             .chain(full_table)
     }
 }

@@ -1,6 +1,7 @@
 //! The mint keys of a run. They are generated in the engine's key store, certified by a temporary master key, and
 //! destroyed at the end. A killed run leaves its keys in a token.
 
+use std::fs;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -10,7 +11,9 @@ use opencoin_crypto::{
     CipherSuite, KeyPrimes, KeyStore, KeyStoreError, PrivateKey, PublicKey, Signer, VerifiedCddc, sign_cddc,
     sign_mint_key_certificate,
 };
-use opencoin_keys::{Clock, Directory, SignedCertificates, SystemClock};
+use opencoin_keys::{
+    Clock, Directory, LogKeys, NewLog, SignedCertificates, SystemClock, describe_log, log_origin, with_log,
+};
 use opencoin_ledger::MintKeyId;
 use opencoin_schema::{BigInt, Cdd, MintKey, PROTOCOL_VERSION, Timestamp, WeightedUrl};
 use opencoin_terminal::output;
@@ -52,12 +55,13 @@ pub(super) struct MintKeys {
 }
 
 impl MintKeys {
-    /// Generates a key of each kind, and creates the folder of their currency.
+    /// Generates a key of each kind, and creates the folder of their currency and, if it has one, of its public log.
     pub(super) fn make(
         directory: &Directory,
         config: &Config,
         engine: &EngineSettings,
         kinds: &[KeyKind],
+        log: Option<&NewLog>,
     ) -> Result<Self> {
         // Opened first, so that a wrong PIN is found at once.
         let mut private_halves = PrivateHalves {
@@ -66,7 +70,15 @@ impl MintKeys {
         };
         let progress = ProgressBar::new("making keys");
         let master_key = PrivateKey::generate(MASTER_KEY_BITS)?;
-        let cddc = sign_cddc(cdd(&master_key, kinds.len()), &master_key, &mut OsRng)?;
+        let mut cdd = cdd(&master_key, kinds.len());
+        // The folder of the currency does not exist yet.
+        let log_folder = directory.root().with_extension("log");
+        if let Some(log) = log {
+            let keys = LogKeys::create(&log_folder, &log_origin(URL)?, engine.secret().1, &mut OsRng)?;
+            let block = describe_log(&keys, URL, &log.witnesses, log.quorum)?;
+            cdd.additional_info = with_log("", Some(&block));
+        }
+        let cddc = sign_cddc(cdd, &master_key, &mut OsRng)?;
         let (mut keys, mut mkcs) = (Vec::new(), Vec::new());
         for (made, (denomination, kind)) in (1..).zip(kinds).enumerate() {
             progress.set(made + 1, kinds.len() + 1);
@@ -88,6 +100,9 @@ impl MintKeys {
             });
         }
         directory.create(config, &SignedCertificates::new(Some(cddc.cddc().clone()), mkcs))?;
+        if log.is_some() {
+            fs::rename(&log_folder, directory.log_folder()).context("cannot move the keys of the log")?;
+        }
         let signer = private_halves.store.signer()?;
         Ok(Self {
             cddc,

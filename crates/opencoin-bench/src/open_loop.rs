@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,16 @@ pub(super) async fn drive(
     requests: Vec<Request>,
     arrivals: Vec<Duration>,
 ) -> Result<Answers> {
+    drive_until(address, requests, arrivals, Arc::default()).await
+}
+
+/// As [`drive`], but sends no more requests once `is_over`.
+pub(super) async fn drive_until(
+    address: SocketAddr,
+    requests: Vec<Request>,
+    arrivals: Vec<Duration>,
+    is_over: Arc<AtomicBool>,
+) -> Result<Answers> {
     let connections = Connection::open_many(&[address], CONNECTIONS).await?;
     let (due, waiting) = mpsc::unbounded_channel();
     let waiting = Arc::new(Mutex::new(waiting));
@@ -51,8 +62,9 @@ pub(super) async fn drive(
         .spawn(move || {
             for (request, at) in requests.into_iter().zip(arrivals) {
                 thread::sleep((begun + at).saturating_duration_since(Instant::now()));
-                if due.send((request, begun + at)).is_err() {
-                    return; // All clients have failed, and report that themselves.
+                // If all clients have failed, they report that themselves.
+                if is_over.load(Ordering::Relaxed) || due.send((request, begun + at)).is_err() {
+                    return;
                 }
             }
         })

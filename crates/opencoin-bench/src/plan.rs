@@ -36,6 +36,15 @@ pub struct Arguments {
         hide_env_values = true
     )]
     pub(super) database: Option<String>,
+    /// Another empty PostgreSQL database, for the currency with a public log. `--parts log` needs it with `--database`.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OPENCOIN_BENCH_LOG_DATABASE",
+        hide_env_values = true,
+        requires = "database"
+    )]
+    log_database: Option<String>,
     #[command(flatten)]
     engine: EngineArguments,
     /// Distribute the tables that grow over the servers of Citus. `--database` names its coordinator.
@@ -113,6 +122,9 @@ pub(super) enum Part {
     OneByOne,
     /// Bytes of the database for each coin.
     Storage,
+    /// The public log: what it costs in mints, renews and redeems, how fast it is sealed, and when witnesses have
+    /// cosigned what was accepted. Takes minutes.
+    Log,
 }
 
 /// One cell of the table.
@@ -130,6 +142,7 @@ pub(super) struct Cell {
 /// The validated options, with defaults filled in.
 pub(super) struct Plan {
     pub(super) database: Option<String>,
+    pub(super) log_database: Option<String>,
     pub(super) engine: EngineSettings,
     pub(super) is_distributed: bool,
     pub(super) issuers: usize,
@@ -143,7 +156,7 @@ pub(super) struct Plan {
     /// Empty for the defaults, which depend on the key.
     clients: Vec<usize>,
     pub(super) is_quick: bool,
-    operations: Vec<Operation>,
+    pub(super) operations: Vec<Operation>,
     parts: Vec<Part>,
 }
 
@@ -169,6 +182,7 @@ impl Plan {
         };
         let plan = Self {
             database: arguments.database,
+            log_database: arguments.log_database,
             engine: EngineSettings::new(arguments.engine)?,
             is_distributed: arguments.distributed,
             issuers: arguments.issuers.into(),
@@ -194,6 +208,15 @@ impl Plan {
         ensure!(
             !plan.lanes.contains(&LanesMode::Off) || plan.engine.engine == Engine::Memory,
             "--lanes off: only with --engine memory"
+        );
+        let is_simple = plan.engine.engine == Engine::Memory && plan.issuers == 1 && !plan.is_distributed;
+        ensure!(
+            !plan.has(Part::Log) || is_simple,
+            "--parts log: only with --engine memory, one issuer, and without --distributed"
+        );
+        ensure!(
+            !plan.has(Part::Log) || plan.database.is_some() == plan.log_database.is_some(),
+            "--parts log: with --database, name another empty database with --log-database"
         );
         let clients_fit = plan
             .clients

@@ -7,6 +7,7 @@ use super::books::Database;
 use super::measured::Measured;
 use super::measurement::{Measurement, number_or_unknown};
 use super::plan::{Cell, Operation};
+use super::public_log::{Cost, PublicLog};
 
 /// The key size of the targets.
 const KEY_BITS: usize = 2048;
@@ -35,6 +36,21 @@ const BYTES_PER_COIN_MAX: f64 = 450.0;
 const BYTES_PER_PRUNED_COIN_MAX: f64 = 80.0;
 /// Throughput must not decrease. Measurement noise is up to 5 %.
 const THROUGHPUT_KEPT_MIN: f64 = 0.95;
+
+/// CPU time that the log adds to a coin, in percent.
+const LOG_ADDED_PERCENT_MAX: [(Operation, f64); 3] = [
+    (Operation::Mint, 1.0),
+    (Operation::Renew, 2.0),
+    (Operation::Redeem, 6.0),
+];
+const LOG_THROUGHPUT_KEPT_MIN: f64 = 0.92;
+const SEALED_PER_SECOND_MIN: f64 = 250_000.0;
+const SEALING_SECONDS_MAX: f64 = 5.0;
+const SEALING_MEMORY_MIB_MAX: f64 = 256.0;
+const SEALING_P99_RATIO_MAX: f64 = 2.0;
+const WITNESSED_P99_MS_MAX: f64 = 2000.0;
+const BYTES_PER_LEAF_MAX: f64 = 80.0;
+const PROOF_FILE_BYTES_MAX: f64 = 2100.0;
 
 /// One target and the measured value.
 #[derive(Debug, Serialize)]
@@ -127,7 +143,74 @@ pub(super) fn of(measured: &Measured) -> Vec<Target> {
     for operation in Operation::ALL {
         targets.extend([1, COINS].map(|coins| throughput(measured, operation, coins)));
     }
+    targets.extend(measured.public_log.iter().flat_map(public_log));
     targets
+}
+
+/// Those of the public log.
+fn public_log(part: &PublicLog) -> Vec<Target> {
+    let mut targets: Vec<Target> = part.costs.iter().filter_map(log_cost).collect();
+    let (under_load, alone) = (&part.sealing.under_load, &part.sealing.alone);
+    let at_most = |what: String, limit, measured| Target::new(what, Limit::AtMost(limit), Some(measured));
+    targets.push(Target::new(
+        "sealing, durable: leaves a second".to_owned(),
+        Limit::AtLeast(SEALED_PER_SECOND_MIN),
+        Some(alone.leaves_per_second()),
+    ));
+    targets.extend([
+        at_most(
+            format!("sealing a batch of {} leaves: seconds", alone.leaves),
+            SEALING_SECONDS_MAX,
+            alone.longest_seconds(),
+        ),
+        at_most(
+            format!("sealing {} leaves: growth of memory in MiB", under_load.leaves),
+            SEALING_MEMORY_MIB_MAX,
+            under_load.memory_growth_mib,
+        ),
+        at_most(
+            "mint 1 coin while they are sealed: p99 / p99 before".to_owned(),
+            SEALING_P99_RATIO_MAX,
+            under_load.p99_ratio(),
+        ),
+        at_most(
+            "from accepted to witnessed, a batch a second: p99 in ms".to_owned(),
+            WITNESSED_P99_MS_MAX,
+            part.witnessed.p99_ms,
+        ),
+        at_most(
+            "bytes in the database for a leaf of the log".to_owned(),
+            BYTES_PER_LEAF_MAX,
+            alone.bytes_per_leaf,
+        ),
+        at_most(
+            "proof file, 10^9 leaves and 3 witnesses: bytes".to_owned(),
+            PROOF_FILE_BYTES_MAX,
+            part.proof_file_bytes as f64,
+        ),
+    ]);
+    targets
+}
+
+/// CPU time for many coins a request, throughput for one.
+fn log_cost(cost: &Cost) -> Option<Target> {
+    let (operation, clients) = (cost.operation, cost.clients);
+    match cost.coins {
+        COINS => {
+            let (_, limit) = LOG_ADDED_PERCENT_MAX
+                .into_iter()
+                .find(|(limited, _)| *limited == operation)?;
+            let what =
+                format!("{operation} {COINS} coins, {clients} clients: CPU a coin that a log adds, in %");
+            Some(Target::new(what, Limit::AtMost(limit), cost.added_cpu_percent()))
+        }
+        1 => Some(Target::new(
+            format!("{operation} 1 coin, {clients} clients: throughput with a log / without"),
+            Limit::AtLeast(LOG_THROUGHPUT_KEPT_MIN),
+            Some(cost.throughput_kept()),
+        )),
+        _ => None,
+    }
 }
 
 /// The rates of the engine and of verification, compared with AWS-LC.
@@ -246,7 +329,7 @@ fn count(number: usize, noun: &str) -> String {
 
 impl Target {
     pub(super) fn heading() -> String {
-        format!("{:<70}{:>10}{:>10}  met", "target", "limit", "measured")
+        format!("{:<70}{:>13}{:>12}  met", "target", "limit", "measured")
     }
 
     fn new(what: String, limit: Limit, measured: Option<f64>) -> Self {
@@ -274,7 +357,7 @@ impl Target {
             ),
             None => ("-".to_owned(), "not measured"),
         };
-        format!("{:<70}{limit:>10}{measured:>10}  {met}", self.what)
+        format!("{:<70}{limit:>13}{measured:>12}  {met}", self.what)
     }
 }
 

@@ -552,14 +552,14 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, (1..=21).collect::<Vec<i16>>()[..]);
+        assert_eq!(codes, (1..=26).collect::<Vec<i16>>()[..]);
         assert!(
             Kind::ALL
                 .into_iter()
                 .all(|kind| Kind::from_code(kind.code()) == Some(kind))
         );
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(22), None);
+        assert_eq!(Kind::from_code(27), None);
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use opencoin_ledger::{LedgerError, MintKeyId};
+use opencoin_ledger::log::PendingLeaves;
+use opencoin_ledger::{LedgerError, LedgerTime, MintKeyId};
 use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
 use tokio::task::JoinSet;
 
 use crate::PostgresLedger;
-use crate::fault::ledger_error;
+use crate::fault::{Fault, ledger_error};
 use crate::layout::{self, Layout};
+use crate::save::insert_pending;
 
 /// Rows in one transaction of the bare inserts.
 const BARE_INSERT_ROWS: usize = 64;
@@ -130,6 +132,38 @@ impl PostgresLedger {
     }
 }
 
+impl PostgresLedger {
+    /// The size of the tree of the public log on disk, in bytes, without what waits to be sealed.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn measure_log_bytes(&self) -> Result<u64, LedgerError> {
+        let sql = "SELECT sum(pg_total_relation_size(name::regclass))::int8
+            FROM unnest('{log_batches, log_bundles, log_tiles}'::text[]) AS name";
+        let query = sqlx::query_scalar(sql).fetch_one(&self.pool).await;
+        let bytes: i64 = query.map_err(|error| ledger_error(&error))?;
+        u64::try_from(bytes).map_err(|error| LedgerError::corrupt("size of the log", error))
+    }
+
+    /// Adds rows that wait for the public log, accepted at this time, in one transaction. **The books do not know the
+    /// coins of these leaves.**
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn add_pending_and_break_the_books(
+        &self,
+        rows: &[PendingLeaves],
+        at: LedgerTime,
+    ) -> Result<(), LedgerError> {
+        let mut transaction = self.pool.begin().await.map_err(|error| ledger_error(&error))?;
+        for row in rows {
+            let inserted = insert_pending(&mut transaction, row, at).await;
+            inserted.map_err(Fault::into_error)?;
+        }
+        transaction.commit().await.map_err(|error| ledger_error(&error))
+    }
+}
+
 async fn insert_until(
     pool: PgPool,
     end: Instant,
@@ -232,7 +266,8 @@ async fn checkpoint(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use opencoin_ledger::{Amount, Ledger, LedgerTime, MintKeyTerms, register_uncertified_mint_key};
+    use opencoin_ledger::{Amount, HasLog, Ledger, MintKeyTerms, register_uncertified_mint_key};
+    use opencoin_log::leaf::COIN_LEAF_BYTES;
     use opencoin_testkit::postgres::TestDatabase;
 
     use super::*;
@@ -264,6 +299,22 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(left, 0);
+    }
+
+    #[tokio::test]
+    async fn added_rows_wait_for_the_log() {
+        let database = TestDatabase::create();
+        let ledger = PostgresLedger::connect(&database.url()).await.unwrap();
+        let row = PendingLeaves {
+            coins: vec![1; 3 * COIN_LEAF_BYTES],
+            ..PendingLeaves::default()
+        };
+        let at = LedgerTime::from_unix_micros(7);
+        let rows = [row.clone(), row];
+        ledger.add_pending_and_break_the_books(&rows, at).await.unwrap();
+        let pending = ledger.log().pending().await.unwrap();
+        assert_eq!((pending.coins, pending.oldest), (6, Some(at)));
+        assert!(ledger.measure_log_bytes().await.unwrap() > 0);
     }
 
     #[tokio::test]

@@ -264,7 +264,10 @@ async fn seal_batch(
         closings: None,
         at,
     };
-    match seal(input) {
+    // Sorting and hashing a large batch would keep everything else from running on this thread.
+    let sealed = tokio::task::spawn_blocking(|| seal(input)).await;
+    let stopped = |error| LedgerError::Unavailable(format!("the batch was not made: {error}"));
+    match sealed.map_err(stopped)? {
         Ok(Some(sealed)) => save(sql, size, &sealed).await.map(SealOutcome::Sealed),
         Ok(None) => Ok(SealOutcome::Nothing),
         Err(broken) => {

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use opencoin_ledger::{LedgerError, MintKeyId};
-use sqlx::{Executor, Row, SqliteConnection};
+use opencoin_ledger::log::PendingLeaves;
+use opencoin_ledger::{LedgerError, LedgerTime, MintKeyId};
+use sqlx::{Connection, Executor, Row, SqliteConnection};
 
 use crate::SqliteLedger;
 use crate::bulk::placeholders;
@@ -82,10 +83,43 @@ impl SqliteLedger {
         done.map(|_| ()).map_err(|error| ledger_error(&error))
     }
 
+    /// Adds rows that wait for the public log, accepted at this time, in one transaction. **The books do not know the
+    /// coins of these leaves.**
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn add_pending_and_break_the_books(
+        &self,
+        rows: &[PendingLeaves],
+        at: LedgerTime,
+    ) -> Result<(), LedgerError> {
+        let mut writer = self.measured().await?;
+        let added = add_pending(&mut writer, rows, at.unix_micros()).await;
+        writer.end();
+        added.map_err(|error| ledger_error(&error))
+    }
+
     /// The connection that writes. Nothing here begins a transaction that it does not end.
     async fn measured(&self) -> Result<Writing, LedgerError> {
         self.writer.acquire().await.map_err(|error| ledger_error(&error))
     }
+}
+
+async fn add_pending(
+    writer: &mut SqliteConnection,
+    rows: &[PendingLeaves],
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+        VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let mut transaction = writer.begin().await?;
+    for row in rows {
+        let query = sqlx::query(sql).bind(at).bind(&row.coins).bind(&row.others);
+        let totals = row.totals.columns().into_iter();
+        let query = totals.fold(query, |query, total| query.bind(total));
+        query.execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
 }
 
 async fn bare_inserts(
@@ -147,7 +181,8 @@ async fn fill(
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use opencoin_ledger::{Amount, Ledger, LedgerTime, MintKeyTerms, register_uncertified_mint_key};
+    use opencoin_ledger::{Amount, HasLog, Ledger, MintKeyTerms, register_uncertified_mint_key};
+    use opencoin_log::leaf::COIN_LEAF_BYTES;
 
     use super::*;
     use crate::Mode;
@@ -182,6 +217,24 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(left, 0);
+    }
+
+    #[tokio::test]
+    async fn added_rows_wait_for_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("books.sqlite");
+        let ledger = SqliteLedger::open(path.to_str().unwrap(), Mode::Create)
+            .await
+            .unwrap();
+        let row = PendingLeaves {
+            coins: vec![1; 3 * COIN_LEAF_BYTES],
+            ..PendingLeaves::default()
+        };
+        let at = LedgerTime::from_unix_micros(7);
+        let rows = [row.clone(), row];
+        ledger.add_pending_and_break_the_books(&rows, at).await.unwrap();
+        let pending = ledger.log().pending().await.unwrap();
+        assert_eq!((pending.coins, pending.oldest), (6, Some(at)));
     }
 
     #[tokio::test]

@@ -96,8 +96,8 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     (
         "opencoin-bench",
         &[
-            "audit", "config", "crypto", "issuer", "keys", "ledger", "pkcs11", "postgres", "schema",
-            "signer", "sqlite", "terminal",
+            "audit", "config", "crypto", "issuer", "keys", "ledger", "log", "pkcs11", "postgres", "schema",
+            "signer", "sqlite", "terminal", "witness",
         ],
     ),
     (

@@ -110,7 +110,10 @@ fn shown(
     let dir = directory.root().display();
     let accounts = i64::try_from(recovered.accounts).unwrap_or_default();
     let mut lines = vec![
-        format!("recovered {} batches of the log", recovered.batches),
+        match recovered.batches {
+            1 => "recovered one batch of the log".to_owned(),
+            batches => format!("recovered {batches} batches of the log"),
+        },
         format!(
             "blinds that were accepted: {}; signed again when their wallets ask",
             booked.issued
