@@ -7,7 +7,7 @@
 
 mod recovery;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use opencoin_ledger::RecoveredEntry;
@@ -51,10 +51,23 @@ impl<R: Runner> LogStore for SqlLog<R> {
     }
 
     async fn seal(&self, open: LogBatchNo, at: LedgerTime) -> Result<SealOutcome, LedgerError> {
-        let change = self.0.change("seal", (open, at), |sql, (open, at)| {
-            Box::pin(seal_batch(sql, *open, *at))
-        });
-        change.await
+        let broken = Arc::new(OnceLock::new());
+        let change = self.0.change(
+            "seal",
+            (open, at, Arc::clone(&broken)),
+            |sql, (open, at, broken)| Box::pin(seal_batch(sql, *open, *at, broken)),
+        );
+        let sealed = change.await;
+        let Some(broken) = broken.get() else {
+            return sealed;
+        };
+        let change = self
+            .0
+            .change("halt the log", (open, broken.clone()), |sql, (open, broken)| {
+                Box::pin(halt(sql, *open, broken))
+            });
+        change.await?;
+        Ok(SealOutcome::Broken(broken.clone()))
     }
 
     async fn waiting(&self) -> Result<Vec<WaitingRow>, LedgerError> {
@@ -238,10 +251,12 @@ async fn pending(sql: &mut dyn Executor) -> Result<PendingSummary, SqlError> {
     sql.one(&query, &[], summary).await
 }
 
+/// Seals a batch. If a rule would be broken, sets `broken` and fails, so that what waits stays as it was.
 async fn seal_batch(
     sql: &mut dyn Executor,
     open: LogBatchNo,
     at: LedgerTime,
+    broken: &OnceLock<SealingError>,
 ) -> Result<SealOutcome, SqlError> {
     let lock = sql.dialect().for_update;
     let Some(head) = head(sql, lock).await?.filter(|head| head.batch == open) else {
@@ -252,10 +267,9 @@ async fn seal_batch(
     }
     // The keys first: what was accepted before a key was retired is then among what waits.
     let keys = keys(sql).await?;
-    let (waiting, oldest) = take_pending(sql).await?;
+    let waiting = take_pending(sql).await?;
     let edge = edge(sql, head.size).await?;
     let size = head.size;
-    let kept = waiting.clone();
     let input = SealInput {
         head,
         keys,
@@ -270,19 +284,19 @@ async fn seal_batch(
     match sealed.map_err(stopped)? {
         Ok(Some(sealed)) => save(sql, size, &sealed).await.map(SealOutcome::Sealed),
         Ok(None) => Ok(SealOutcome::Nothing),
-        Err(broken) => {
-            halt(sql, &kept, oldest, &broken).await?;
-            Ok(SealOutcome::Broken(broken))
+        Err(rule) => {
+            let failed = LedgerError::corrupt("log", &rule);
+            let _first = broken.set(rule);
+            Err(failed.into())
         }
     }
 }
 
 /// Takes all rows that wait. What commits later stays for the next batch.
-async fn take_pending(sql: &mut dyn Executor) -> Result<(PendingLeaves, i64), SqlError> {
-    let query = "DELETE FROM log_pending RETURNING at, coins, others, accounts, paid_in, paid_out, recouped";
-    let (mut waiting, mut oldest) = (PendingLeaves::default(), i64::MAX);
+async fn take_pending(sql: &mut dyn Executor) -> Result<PendingLeaves, SqlError> {
+    let query = "DELETE FROM log_pending RETURNING coins, others, accounts, paid_in, paid_out, recouped";
+    let mut waiting = PendingLeaves::default();
     let mut take = |mut row: Row| {
-        oldest = oldest.min(row.take()?);
         waiting.append(PendingLeaves {
             coins: row.take()?,
             others: row.take()?,
@@ -291,25 +305,15 @@ async fn take_pending(sql: &mut dyn Executor) -> Result<(PendingLeaves, i64), Sq
         Ok(())
     };
     sql.stream(query, &[], &mut take).await?;
-    Ok((waiting, oldest))
+    Ok(waiting)
 }
 
-/// Stores which rule would have been broken, and again what waits: all in one row, which says the same.
-async fn halt(
-    sql: &mut dyn Executor,
-    waiting: &PendingLeaves,
-    oldest: i64,
-    broken: &SealingError,
-) -> Result<(), SqlError> {
-    if !waiting.is_empty() {
-        insert_pending(sql, waiting, oldest).await?;
-    }
+/// Stores which rule the open batch would have broken. Nothing is accepted from then on.
+async fn halt(sql: &mut dyn Executor, open: LogBatchNo, broken: &SealingError) -> Result<(), SqlError> {
     let reason = broken.to_string();
-    sql.execute(
-        "UPDATE log_head SET halted = $1 WHERE id = 1",
-        &[reason[..].into()],
-    )
-    .await?;
+    let query = "UPDATE log_head SET halted = $1 WHERE id = 1 AND batch = $2 AND halted IS NULL";
+    let values = [reason[..].into(), column(open.get())?.into()];
+    sql.execute(query, &values).await?;
     Ok(())
 }
 
