@@ -119,6 +119,7 @@ CREATE TABLE transactions (
             WHEN 22 THEN debit_account = -2 AND credit_account IN (1, 2) OR debit_account IN (0, 1, 2) AND credit_account = -2
             WHEN 23 THEN debit_account = -2 AND credit_account >= 3 OR debit_account >= 3 AND credit_account = -2
             WHEN 24 THEN debit_account >= 3 AND credit_account = -2
+            WHEN 27 THEN debit_account = 0 AND credit_account = -2
             ELSE debit_account IS NULL AND credit_account IS NULL
         END IS TRUE
     ),
@@ -127,7 +128,7 @@ CREATE TABLE transactions (
         AND (credit_entry IS NOT NULL) = coalesce(credit_account >= 3, false)
     ),
     CONSTRAINT transactions_amount CHECK (
-        amount >= 0 AND (kind = 24 OR (amount > 0) = (kind IN (2, 3, 4, 8, 9, 10, 13, 14, 15, 16, 22, 23)))
+        amount >= 0 AND (kind = 24 OR (amount > 0) = (kind IN (2, 3, 4, 8, 9, 10, 13, 14, 15, 16, 22, 23, 27)))
     ),
     CONSTRAINT transactions_issued CHECK (
         (issued IS NOT NULL) = (kind IN (8, 9, 13, 24, 25, 26) OR kind = 22 AND credit_account = 2)
@@ -144,7 +145,7 @@ COMMENT ON COLUMN transactions.reference IS 'One byte of scope, then what is uni
 COMMENT ON COLUMN transactions.id IS
     'From transaction_numbers, so that programs can read the journal in pieces. Its order is roughly that of time: concurrent transactions commit in any order.';
 COMMENT ON COLUMN transactions.kind IS
-    '1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing, 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout, 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money, 19 open the log, 20 add a description of the currency to the log, 21 release a mint key, 22 book something of a lost time as the log has it, 23 assign recovered money, 24 mint, 25 renew or 26 recoup of the lost time again. Any other number is a kind that moves no money.';
+    '1 open account, 2 credit, 3 debit, 4 transfer, 5 register mint key, 6 stop mint key, 7 pause or resume signing, 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout, 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money, 19 open the log, 20 add a description of the currency to the log, 21 release a mint key, 22 book something of a lost time as the log has it, 23 assign recovered money, 24 mint, 25 renew or 26 recoup of the lost time again, 27 bear what accounts owe after it. Any other number is a kind that moves no money.';
 COMMENT ON COLUMN transactions.content IS 'SHA-256 of what the reference stands for: the same reference with other content is a conflict. Covers the blinds.';
 COMMENT ON COLUMN transactions.debit_account IS
     'Gives the amount. -2 is recovered money that is not assigned to accounts, -1 is unsettled payouts, 0 is the issuer, for recouped coins, 1 is outside, 2 is all coins outstanding.';
@@ -190,7 +191,7 @@ CREATE TABLE recovered_blinds (
     PRIMARY KEY (mint_key_no, issued_digest, log_batch)
 );
 COMMENT ON TABLE recovered_blinds IS
-    'Blinds that were accepted in a lost time, as the log has them. A request that has them is signed again. Rows go with those of spent.';
+    'Blinds that were accepted in a lost time, as the log has them. A request that has them is signed again, and takes the rows. The others go with those of spent.';
 COMMENT ON COLUMN recovered_blinds.issued_digest IS 'As in recouped.';
 COMMENT ON COLUMN recovered_blinds.log_batch IS 'The batch of the log that has it.';
 

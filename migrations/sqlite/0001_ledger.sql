@@ -73,7 +73,7 @@ CREATE TABLE transactions (
     -- 8 mint, 9 renew, 10 redeem, 11 prune mint key, 12 retire mint key, 13 recoup, 14 request payout,
     -- 15 pay payout, 16 return payout, 17 go on with an older state, 18 give up a mint that waited for money, 19 open the log,
     -- 20 add a description of the currency to the log, 21 release a mint key, 22 book something of a lost time as the log has
-    -- it, 23 assign recovered money, 24 mint, 25 renew or 26 recoup of the lost time again. Any other number is a kind that
+    -- it, 23 assign recovered money, 24 mint, 25 renew or 26 recoup of the lost time again, 27 bear what accounts owe after it. Any other number is a kind that
     -- moves no money.
     kind           INTEGER NOT NULL CHECK (kind >= 1),
     -- One byte of scope, then what is unique in it: a command sent again finds its first row here.
@@ -113,6 +113,7 @@ CREATE TABLE transactions (
             WHEN 22 THEN debit_account = -2 AND credit_account IN (1, 2) OR debit_account IN (0, 1, 2) AND credit_account = -2
             WHEN 23 THEN debit_account = -2 AND credit_account >= 3 OR debit_account >= 3 AND credit_account = -2
             WHEN 24 THEN debit_account >= 3 AND credit_account = -2
+            WHEN 27 THEN debit_account = 0 AND credit_account = -2
             ELSE debit_account IS NULL AND credit_account IS NULL
         END IS TRUE
     ),
@@ -121,7 +122,7 @@ CREATE TABLE transactions (
         AND (credit_entry IS NOT NULL) = coalesce(credit_account >= 3, 0)
     ),
     CONSTRAINT transactions_amount CHECK (
-        amount >= 0 AND (kind = 24 OR (amount > 0) = (kind IN (2, 3, 4, 8, 9, 10, 13, 14, 15, 16, 22, 23)))
+        amount >= 0 AND (kind = 24 OR (amount > 0) = (kind IN (2, 3, 4, 8, 9, 10, 13, 14, 15, 16, 22, 23, 27)))
     ),
     CONSTRAINT transactions_issued CHECK (
         (issued IS NOT NULL) = (kind IN (8, 9, 13, 24, 25, 26) OR kind = 22 AND credit_account = 2)
@@ -156,8 +157,8 @@ CREATE TABLE recouped (
     UNIQUE (mint_key_no, spent_digest)
 ) STRICT, WITHOUT ROWID;
 
--- Blinds that were accepted in a lost time, as the log has them. A request that has them is signed again. Rows go with those
--- of spent.
+-- Blinds that were accepted in a lost time, as the log has them. A request that has them is signed again, and takes
+-- the rows. The others go with those of spent.
 CREATE TABLE recovered_blinds (
     mint_key_no   INTEGER NOT NULL,
     -- As in recouped.

@@ -107,9 +107,19 @@ fn assert_whole(
     let gone = currency.issuer_unchecked(&["account", "show", "bob"]);
     assert_ne!(gone.code, Some(0), "an account that was opened meanwhile is lost");
     currency.issuer(&["account", "create", "bob"]);
+    let early = currency.issuer_unchecked(&[
+        "account",
+        "credit",
+        "bob",
+        "40",
+        "--reference",
+        "b",
+        "--recovered",
+    ]);
+    assert!(early.stderr.contains("Debit accounts first"), "{}", early.stderr);
     for (verb, name, amount) in [
-        ("credit", "bob", "40"),
         ("debit", "alice", "20"),
+        ("credit", "bob", "40"),
         ("credit", "alice", "3"),
     ] {
         currency.issuer(&[

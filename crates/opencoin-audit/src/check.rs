@@ -74,6 +74,14 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             },
         ),
         for_all(
+            "no more signatures were given again than were recovered from the public log",
+            keys,
+            |key| {
+                let fits = key.again <= key.recovered && (facts.log.is_some() || key.recovered == 0);
+                (!fits).then(|| format!("{:?}: {} again, {} recovered", key.id, key.again, key.recovered))
+            },
+        ),
+        for_all(
             "every coin counted as returned is recorded as spent",
             keys,
             |key| {
@@ -277,8 +285,8 @@ fn recouped_agree(facts: &AuditFacts) -> Check {
         .sum();
     Check {
         name: "what was recouped by mint key is what the journal says",
-        holds: by_key == facts.recouped,
-        detail: format!("by mint key {by_key}, journal {}", facts.recouped),
+        holds: by_key == facts.recouped - facts.borne,
+        detail: format!("by mint key {by_key}, journal {}", facts.recouped - facts.borne),
     }
 }
 
@@ -369,6 +377,8 @@ mod tests {
                 returned: 2,
                 recouped: 1,
                 blinds: 5,
+                recovered: 0,
+                again: 0,
                 logged_issued: 5,
                 logged_spent: 2,
                 counted: true,
@@ -436,7 +446,7 @@ mod tests {
 
     #[test]
     fn every_broken_invariant_is_found_and_named() {
-        let breaks: [Break; 28] = [
+        let breaks: [Break; 29] = [
             (
                 |facts| facts.mint_keys[0].logged_issued = 4,
                 "the public log has every signature and every coin that came back",
@@ -477,6 +487,10 @@ mod tests {
             (
                 |facts| facts.mint_keys[0].returned = 6,
                 "no mint key has more coins back than it signed",
+            ),
+            (
+                |facts| facts.mint_keys[0].again = 1,
+                "no more signatures were given again than were recovered from the public log",
             ),
             (
                 |facts| facts.mint_keys[0].blinds = 4,

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::sums::Sums;
+use crate::sums::{KeySums, Sums};
 use crate::{AccountFacts, AuditFacts, INVALID_ROWS_DESCRIBED_MAX, LogFacts, MintKeyFacts, PayoutFacts};
 use opencoin_ledger::journal::{IssuedCounts, Kind, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
@@ -115,7 +115,7 @@ impl Collector {
                 .map(|account| (account.id, account.journal)),
         );
         sums.mint_keys
-            .extend(self.facts.mint_keys.iter().map(|key| (key.id, key.blinds)));
+            .extend(self.facts.mint_keys.iter().map(|key| (key.id, key_sums(key))));
         let counts = |payout: &PayoutFacts| (payout.no, (payout.requests, payout.settlements));
         sums.payouts.extend(self.facts.payouts.iter().map(counts));
         let (accounts, mint_keys, payouts) = (Vec::new(), Vec::new(), Vec::new());
@@ -174,6 +174,7 @@ impl Collector {
         if let Err(error) = &terms {
             self.invalid_table_row(format!("{id:?}: {error}"));
         }
+        let earlier = self.earlier.mint_keys.remove(&id).unwrap_or_default();
         self.mint_keys.insert(id, self.facts.mint_keys.len());
         self.mint_keys_by_no
             .insert(row.no.into(), self.facts.mint_keys.len());
@@ -184,7 +185,9 @@ impl Collector {
             issued: row.issued.into(),
             returned: row.returned.into(),
             recouped: row.recouped.into(),
-            blinds: self.earlier.mint_keys.remove(&id).unwrap_or(0),
+            blinds: earlier.blinds,
+            recovered: earlier.recovered,
+            again: earlier.again,
             logged_issued: 0,
             logged_spent: 0,
             counted: true,
@@ -436,7 +439,12 @@ impl Collector {
         match account {
             AccountId::COINS => self.facts.coins_outstanding += amount,
             AccountId::PAYOUTS => self.facts.unsettled_payouts += amount,
-            AccountId::RECOUPED => self.facts.recouped -= amount,
+            AccountId::RECOUPED => {
+                self.facts.recouped -= amount;
+                if kind == Kind::BearShortfall {
+                    self.facts.borne -= amount;
+                }
+            }
             AccountId::RECOVERED => self.facts.recovered_unassigned += amount,
             AccountId::OUTSIDE if matches!(kind, Kind::Debit | Kind::PayPayout) => {
                 self.facts.paid_out += amount
@@ -515,7 +523,15 @@ impl Collector {
                 .ok_or_else(|| format!("it names the unknown mint key number {no}"))?;
             let facts = &mut self.facts.mint_keys[index];
             // Signatures that are given again were counted when the lost time was recovered.
-            facts.blinds += if kind.is_again() { 0 } else { i128::from(count) };
+            let counted = if kind.is_again() {
+                &mut facts.again
+            } else {
+                &mut facts.blinds
+            };
+            *counted += i128::from(count);
+            if kind == Kind::Recover {
+                facts.recovered += i128::from(count);
+            }
             value += facts.denomination * i128::from(count);
             keys.push((no, index, count));
         }
@@ -568,6 +584,14 @@ impl Collector {
             return Err("its blinds do not expire with the last of their mint keys".to_owned());
         }
         Ok(())
+    }
+}
+
+fn key_sums(key: &MintKeyFacts) -> KeySums {
+    KeySums {
+        blinds: key.blinds,
+        recovered: key.recovered,
+        again: key.again,
     }
 }
 

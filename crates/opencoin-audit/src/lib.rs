@@ -56,6 +56,8 @@ pub struct AuditFacts {
     pub coins_outstanding: i128,
     /// The value of recouped coins, which the issuer bears, by the journal.
     pub recouped: i128,
+    /// What accounts owe after a recovery and the issuer bears, by the journal. Part of `recouped`.
+    pub borne: i128,
     /// Money of a lost time that was recovered from the public log and that is not assigned to accounts, by the journal.
     /// Below zero if more was minted in that time than was redeemed and paid in.
     pub recovered_unassigned: i128,
@@ -121,6 +123,10 @@ pub struct MintKeyFacts {
     pub recouped: i128,
     /// The number of accepted blinds, by the journal.
     pub blinds: i128,
+    /// How many of them were accepted in a lost time and recovered from the public log.
+    pub recovered: i128,
+    /// How many signatures were given again for requests of a lost time.
+    pub again: i128,
     /// The number of accepted blinds in the public log and among what waits to be sealed.
     pub logged_issued: i128,
     /// The number of coins that were renewed or redeemed there.

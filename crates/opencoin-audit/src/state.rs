@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::{Chain, Link};
 use crate::pass::Settled;
-use crate::sums::{AccountSums, Sums};
+use crate::sums::{AccountSums, KeySums, Sums};
 use crate::{AuditFacts, INVALID_ROWS_DESCRIBED_MAX};
 use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 
@@ -48,6 +48,7 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         unsettled_payouts,
         coins_outstanding,
         recouped,
+        borne,
         recovered_unassigned,
         retirements,
         prunes,
@@ -69,6 +70,7 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         coins_outstanding,
         recouped,
         recovered_unassigned,
+        borne,
     ];
     for sum in sums {
         writer.sum(*sum);
@@ -88,9 +90,11 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         writer.long(sums.last_entry);
     }
     writer.count(mint_keys.len() as u64);
-    for (key, blinds) in mint_keys {
+    for (key, keys) in mint_keys {
         writer.0.extend(key.as_bytes());
-        writer.sum(*blinds);
+        for sum in [keys.blinds, keys.recovered, keys.again] {
+            writer.sum(sum);
+        }
     }
     writer.count(payouts.len() as u64);
     for (payout, (requests, settlements)) in payouts {
@@ -117,6 +121,7 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
     let (last, entries_above) = (reader.long()?, reader.long()?);
     let [paid_in, paid_out, unsettled_payouts] = [reader.sum()?, reader.sum()?, reader.sum()?];
     let [coins_outstanding, recouped, recovered_unassigned] = [reader.sum()?, reader.sum()?, reader.sum()?];
+    let borne = reader.sum()?;
     let [retirements, prunes, transactions, invalid_rows] =
         [reader.count()?, reader.count()?, reader.count()?, reader.count()?];
     let mut totals = AuditFacts {
@@ -125,6 +130,7 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
         unsettled_payouts,
         coins_outstanding,
         recouped,
+        borne,
         recovered_unassigned,
         retirements,
         prunes,
@@ -153,7 +159,7 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
     }
     for _ in 0..reader.count()? {
         sums.mint_keys
-            .insert(MintKeyId::new(reader.array()?), reader.sum()?);
+            .insert(MintKeyId::new(reader.array()?), reader.key_sums()?);
     }
     for _ in 0..reader.count()? {
         sums.payouts
@@ -247,6 +253,14 @@ impl<'a> Reader<'a> {
         self.array().map(i128::from_be_bytes)
     }
 
+    fn key_sums(&mut self) -> Result<KeySums, StateError> {
+        Ok(KeySums {
+            blinds: self.sum()?,
+            recovered: self.sum()?,
+            again: self.sum()?,
+        })
+    }
+
     fn chain(&mut self) -> Result<Chain, StateError> {
         let (rows, digest) = (self.count()?, self.array()?);
         let last = match self.count()? {
@@ -286,8 +300,13 @@ mod tests {
         let accounts = [(3, -4, 2), (4, i128::MAX, i64::MAX)]
             .map(|(id, balance, last_entry)| (AccountId::new(id), AccountSums { balance, last_entry }))
             .into();
+        let keys = KeySums {
+            blinds: 5,
+            recovered: 3,
+            again: 2,
+        };
         let (mint_keys, payouts) = (
-            [(MintKeyId::new([7; 20]), 5)].into(),
+            [(MintKeyId::new([7; 20]), keys)].into(),
             [(PayoutNo::new(2), (1, 0))].into(),
         );
         let sums = Sums {

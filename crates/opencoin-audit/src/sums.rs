@@ -14,14 +14,25 @@ pub struct AccountSums {
     pub last_entry: i64,
 }
 
+/// The sums of one mint key, by the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct KeySums {
+    /// The number of accepted blinds.
+    pub(crate) blinds: i128,
+    /// How many of them were recovered from the public log.
+    pub(crate) recovered: i128,
+    /// The number of signatures that were given again.
+    pub(crate) again: i128,
+}
+
 /// Running sums of the journal. Their size depends on the number of accounts, mint keys and payouts, not on
 /// the length of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
     /// The sums of every holder's account.
     pub(crate) accounts: BTreeMap<AccountId, AccountSums>,
-    /// The number of accepted blinds of every mint key.
-    pub(crate) mint_keys: BTreeMap<MintKeyId, i128>,
+    /// The sums of every mint key.
+    pub(crate) mint_keys: BTreeMap<MintKeyId, KeySums>,
     /// The numbers of requests and settlements of every payout.
     pub(crate) payouts: BTreeMap<PayoutNo, (u64, u64)>,
     /// All other sums. The lists of accounts, mint keys and payouts are empty.

@@ -15,11 +15,13 @@ use crate::Store;
 use crate::world::*;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::journal::Kind;
-use opencoin_ledger::recovered::RecoveredPart;
+use opencoin_ledger::recovered::{RecoveredBlind, RecoveredPart};
+use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    Account, AccountEntry, Applied, Command, Effect, EntryNo, EntryPage, LedgerError, LogBatchNo, LogHead,
-    MemoryLedger, MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo, PendingSummary, Settlement,
-    Transaction, TransactionNo, TransactionReference, UnsignedTransaction, WaitingMint,
+    Account, AccountEntry, Applied, Command, Effect, EntryNo, EntryPage, IssuedDigest, LedgerError,
+    LogBatchNo, LogHead, MemoryLedger, MintKeyStatus, Outcome, Payout, PayoutFilter, PayoutNo,
+    PendingSummary, Settlement, Transaction, TransactionNo, TransactionReference, UnsignedTransaction,
+    WaitingMint,
 };
 
 /// The number of polls after which the future of a batch must have finished.
@@ -96,9 +98,12 @@ impl FaultCase {
     /// # Panics
     /// The model refuses a command.
     pub async fn all() -> Vec<Self> {
+        let prepared: Arc<dyn Store> = Arc::new(MemoryLedger::new());
+        prepare(Arc::clone(&prepared)).await;
+        let keys = prepared.mint_keys().await.unwrap();
         let mut commands: Vec<(Option<Kind>, Command)> = Kind::ALL
             .into_iter()
-            .filter_map(|kind| Some((Some(kind), example(kind)?)))
+            .filter_map(|kind| Some((Some(kind), example(kind, &keys)?)))
             .collect();
         // Changes without a record: a mint begins to wait, or waits longer.
         commands.push((None, patient(LONG_WAIT, mint(bob(), "patient", &[5]))));
@@ -312,6 +317,28 @@ async fn prepare(ledger: Arc<dyn Store>) {
     ] {
         world.one(command).await.unwrap();
     }
+    let keys = ledger.mint_keys().await.unwrap();
+    let mut issued = Vec::new();
+    for request in lost_requests() {
+        let blind = |(no, issued_digest): &(MintKeyNo, IssuedDigest)| RecoveredBlind {
+            mint_key: keys.iter().find(|key| key.no == *no).unwrap().id,
+            issued_digest: *issued_digest,
+        };
+        let found = found_in(LogBatchNo::FIRST, &keys, &request);
+        issued.extend(found.blinds.iter().map(blind));
+    }
+    for part in [RecoveredPart::PaidIn(amount(100)), RecoveredPart::Issued(issued)] {
+        world.one(recover(LogBatchNo::FIRST, part)).await.unwrap();
+    }
+}
+
+/// Requests whose blinds were accepted in a lost time.
+fn lost_requests() -> [Command; 3] {
+    [
+        mint(alice(), "mint again", &[1, 2, 5]),
+        renew("renew again", &[(1, 1), (1, 2)], &[2]),
+        recoup("recoup again", &[(3, 3, 3)], &[1, 2]),
+    ]
 }
 
 /// Keeps signatures for the transaction `minted before`, as if none had been kept before.
@@ -337,7 +364,11 @@ async fn keep_signatures(ledger: &dyn Store) -> Result<Vec<bool>, LedgerError> {
 }
 
 /// A command that leaves a record of this kind in the prepared books; `None` if no command does.
-fn example(kind: Kind) -> Option<Command> {
+fn example(kind: Kind, keys: &[MintKeyStatus]) -> Option<Command> {
+    let again = |request: usize| {
+        let request = lost_requests()[request].clone();
+        sign_again(found_in(LogBatchNo::FIRST, keys, &request), request)
+    };
     Some(match kind {
         Kind::OpenAccount => open("carol", 3),
         Kind::Credit => credit(alice(), 30, "credit"),
@@ -364,9 +395,10 @@ fn example(kind: Kind) -> Option<Command> {
         Kind::ReleaseMintKey => release(8),
         Kind::Recover => recover(LogBatchNo::FIRST, RecoveredPart::PaidIn(amount(30))),
         Kind::AssignRecovered => assign(alice(), 30, "assigned"),
-        Kind::MintAgain => sign_again(LogBatchNo::FIRST, mint(alice(), "mint again", &[1, 2, 5])),
-        Kind::RenewAgain => sign_again(LogBatchNo::FIRST, renew("renew again", &[(1, 1), (1, 2)], &[2])),
-        Kind::RecoupAgain => sign_again(LogBatchNo::FIRST, recoup("recoup again", &[(3, 3, 3)], &[1, 2])),
+        Kind::BearShortfall => recover(LogBatchNo::FIRST, RecoveredPart::Shortfall(amount(30))),
+        Kind::MintAgain => again(0),
+        Kind::RenewAgain => again(1),
+        Kind::RecoupAgain => again(2),
         Kind::GiveUpMint => at(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
     })
 }
@@ -374,7 +406,10 @@ fn example(kind: Kind) -> Option<Command> {
 /// The kind of the record that a command leaves. A new command does not compile until it has a case here.
 fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
     Some(match command {
-        Command::Recover { .. } => Kind::Recover,
+        Command::Recover { recovered, .. } => match recovered.part {
+            RecoveredPart::Shortfall(_) => Kind::BearShortfall,
+            _ => Kind::Recover,
+        },
         Command::AssignRecovered { .. } => Kind::AssignRecovered,
         Command::SignAgain { request, .. } => match **request {
             Command::Mint { .. } => Kind::MintAgain,

@@ -169,6 +169,7 @@ macro_rules! conformance_tests {
             a_log_can_begin_late
             a_lost_time_is_recovered
             an_interrupted_recovery_goes_on
+            the_issuer_bears_what_accounts_owe_after_a_recovery
             a_copy_that_does_not_fit_changes_nothing
             stopped_keys_and_recoups_are_in_the_log
             ended_keys_are_closed_in_the_log

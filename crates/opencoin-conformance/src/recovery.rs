@@ -9,7 +9,7 @@ use std::sync::Arc;
 use opencoin_audit::{AuditFacts, MintKeyFacts, check};
 use opencoin_ledger::log::CopiedBatch;
 use opencoin_ledger::recovered::RecoveredPart;
-use opencoin_ledger::recovery::{RecoveredBatch, RecoveryError, recover_batch};
+use opencoin_ledger::recovery::{RecoveredBatch, RecoveryError, recover_batch, settle};
 use opencoin_ledger::{
     Command, Effect, LedgerTime, LogBatchNo, LogStore, LogTotals, MemoryLedger, Outcome, Refusal, SealOutcome,
 };
@@ -226,7 +226,9 @@ pub async fn a_lost_time_is_recovered(ledgers: &Pair) {
     assert_eq!(batches.iter().filter(|batches| **batches == [second]).count(), 3);
     assert_eq!(batches.iter().filter(|batches| batches.is_empty()).count(), 1);
 
-    let [mint_again, renew_again] = [&lost[0], &lost[1]].map(|request| sign_again(second, request.clone()));
+    let keys = store.mint_keys().await.unwrap();
+    let again = |request: &Command| sign_again(found_in(second, &keys, request), request.clone());
+    let [mint_again, renew_again] = [again(&lost[0]), again(&lost[1])];
     let logged = |outcome: &Outcome| outcome.as_ref().unwrap().logged;
     for (again, before) in [(mint_again, &outcomes[0]), (renew_again, &outcomes[1])] {
         let outcome = apply(other, std::slice::from_ref(&again)).await.remove(0);
@@ -247,29 +249,33 @@ pub async fn a_lost_time_is_recovered(ledgers: &Pair) {
     assert_eq!(accepted.blinds.len(), 2);
     assert_eq!(accepted.log_batch, Some(second));
 
-    // Bob held too little for another mint of the lost time: he pays what he has.
-    let poor = Command::Mint {
+    // Nobody gets the signatures a second time, under another reference.
+    let thief = Command::Mint {
         account: bob(),
-        transaction_reference: reference("poor"),
+        transaction_reference: reference("thief's mint"),
         blinds: blinds_of(&lost[0]),
         wait_until: None,
         at: NOW,
     };
-    apply(store, &[debit(bob(), 7, "nearly all"), sign_again(second, poor)]).await;
+    let refused = apply(other, &[again(&thief)]).await.remove(0);
+    assert_eq!(refused, Err(Refusal::NotRecovered));
+
     let balances =
         |facts: &AuditFacts| -> Vec<i128> { facts.accounts.iter().map(|account| account.balance).collect() };
     let facts = store.audit_facts().await.unwrap();
-    assert_eq!(balances(&facts), [100 - 11 - 1 - 3, 0]);
-    assert_eq!(facts.recovered_unassigned, 11 - 3 + 2 + 1);
+    assert_eq!(balances(&facts), [100 - 11 - 1 - 3, 7 + 1]);
+    assert_eq!(facts.recovered_unassigned, 11 - 3 + 2);
+    let refused = apply(other, &[assign(alice(), 11, "too much")]).await.remove(0);
+    assert_eq!(refused, Err(Refusal::MoreThanRecovered));
     let assigned = apply(
         other,
-        &[assign(alice(), 11, "lost in"), assign(alice(), 11, "lost in")],
+        &[assign(alice(), 10, "lost in"), assign(alice(), 10, "lost in")],
     )
     .await;
     assert!(!assigned[0].as_ref().unwrap().repeated && assigned[1].as_ref().unwrap().repeated);
     let facts = store.audit_facts().await.unwrap();
-    assert_eq!(balances(&facts), [100 - 11 - 1 - 3 + 11, 0]);
-    assert_eq!(facts.recovered_unassigned, -3 + 2 + 1);
+    assert_eq!(balances(&facts), [100 - 11 - 1 - 3 + 10, 7 + 1]);
+    assert_eq!(facts.recovered_unassigned, 0);
     let report = check(&facts);
     assert!(report.holds(), "{report:#?}");
     assert_log_holds(store).await;
@@ -376,6 +382,18 @@ pub async fn assert_recovers(batches: &Sequence, backup: usize, sealed: usize, r
     let found = log.head().await.unwrap().unwrap();
     assert_eq!((found.size, found.root), (expected.size, expected.root));
     assert_same_coins(restored, original).await;
+    settle(restored, restored.accounts().as_ref(), log.as_ref(), LATE)
+        .await
+        .unwrap();
+    let facts = facts(restored).await;
+    assert!(
+        facts.recovered_unassigned >= 0,
+        "the issuer bears what is missing"
+    );
+    seal_if_open(restored).await;
+    let head = log.head().await.unwrap().unwrap();
+    assert_eq!(head.halted, None);
+    assert!(head.totals.accounts >= facts.accounts.iter().map(|account| account.balance).sum());
 }
 
 async fn seal_if_open(store: &dyn Store) {
@@ -383,4 +401,52 @@ async fn seal_if_open(store: &dyn Store) {
     if let Some(head) = log.head().await.unwrap() {
         log.seal(head.batch, NOW).await.unwrap();
     }
+}
+
+/// What holders should no longer have is spent after a recovery: the issuer bears it, and the log goes on.
+pub async fn the_issuer_bears_what_accounts_owe_after_a_recovery(ledgers: &Pair) {
+    let original = original();
+    for books in [&original, ledgers] {
+        World::with_paid_in(books, 100).await;
+        seal(&*books[0]).await;
+    }
+    // Bob waits for money, which comes in the lost time.
+    let waiting = with_own_blinds(7, mint(bob(), "waits", &[5]));
+    for books in [&original, ledgers] {
+        let waits = patient(1_000, waiting.clone());
+        assert_eq!(apply(&*books[0], &[waits]).await, [new(Effect::Waiting)]);
+    }
+    let lost = [
+        with_own_blinds(8, mint(alice(), "all", &[5; 20])),
+        credit(bob(), 5, "for Bob"),
+        waiting.clone(),
+    ];
+    assert!(apply(&*original[0], &lost).await.iter().all(Result::is_ok));
+    seal(&*original[0]).await;
+    let store = &*ledgers[0];
+    for batch in copies(original[0].log().as_ref(), LogBatchNo::new(2)).await {
+        recover_one(store, &batch, &lost).await.unwrap();
+    }
+    let log = store.log();
+    let settled = settle(store, store.accounts().as_ref(), log.as_ref(), NOW)
+        .await
+        .unwrap();
+    assert_eq!((settled.waiting_mints, settled.shortfall), (1, 100));
+    let again = settle(store, store.accounts().as_ref(), log.as_ref(), NOW)
+        .await
+        .unwrap();
+    assert_eq!((again.waiting_mints, again.shortfall), (0, 0));
+    // Alice still has her 100, although she has minted them already.
+    let spent = apply(store, &[mint(alice(), "once more", &[5; 20]), waiting]).await;
+    assert!(
+        spent[0].is_ok() && spent[1].as_ref().unwrap().repeated,
+        "{spent:?}"
+    );
+    assert_log_holds(store).await;
+    assert_eq!(log.head().await.unwrap().unwrap().halted, None);
+    let facts = facts(store).await;
+    assert_eq!(
+        (facts.borne, facts.recovered_unassigned, facts.coins_outstanding),
+        (100, 0, 205)
+    );
 }

@@ -6,7 +6,7 @@ use crate::Pair;
 use crate::Store;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::log::DeclaredBooks;
-use opencoin_ledger::recovered::{AssignmentWay, Recovered, RecoveredPart};
+use opencoin_ledger::recovered::{AssignmentWay, Recovered, RecoveredPart, RecoveredRequest};
 use opencoin_ledger::{
     Account, AccountId, Amount, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, IssuedDigest,
     KeptSignatures, LedgerTime, LogBatchNo, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayoutNo,
@@ -520,11 +520,28 @@ pub(crate) fn assign(account: AccountId, units: u64, reference: &str) -> Command
     }
 }
 
-/// A request that this batch of the log has, sent again after the books have lost it.
-pub(crate) fn sign_again(batch: LogBatchNo, request: Command) -> Command {
+/// The blinds of a request, as the log of these mint keys has them in this batch.
+pub(crate) fn found_in(batch: LogBatchNo, keys: &[MintKeyStatus], request: &Command) -> RecoveredRequest {
+    let (Command::Mint { blinds, .. } | Command::Renew { blinds, .. } | Command::Recoup { blinds, .. }) =
+        request
+    else {
+        panic!("nothing is signed for {request:?}");
+    };
+    let found = |blind: &Blind| {
+        let key = keys.iter().find(|key| key.id == blind.mint_key).unwrap();
+        (key.no, key.identity.issued_digest(&blind.blinded))
+    };
+    RecoveredRequest {
+        batch,
+        blinds: blinds.iter().map(found).collect(),
+    }
+}
+
+/// A request that the log has, sent again after the books have lost it.
+pub(crate) fn sign_again(found: RecoveredRequest, request: Command) -> Command {
     Command::SignAgain {
         request: Box::new(request),
-        batch,
+        found: Box::new(found),
         at: NOW,
     }
 }

@@ -42,7 +42,9 @@ pub fn check_acceptance(
         .enumerate()
         .map(blinded)
         .collect::<Result<Vec<Blind>, String>>()?;
-    let content = acceptance.kind == Kind::Mint.code();
+    let content = [Kind::Mint, Kind::MintAgain]
+        .map(Kind::code)
+        .contains(&acceptance.kind);
     if content {
         let account = AccountId::new(acceptance.debit.ok_or("it has no account")?);
         if mint_content(account, &blinds).as_bytes()[..] != acceptance.content {

@@ -203,8 +203,11 @@ impl Issuer {
     pub async fn run_log(&self) {
         match &self.log {
             Some(log) => {
-                log.run(self.books.ledger.as_ref(), || self.documents.currency())
-                    .await;
+                let is_served = || !self.is_set_back();
+                log.run(self.books.ledger.as_ref(), is_served, || {
+                    self.documents.currency()
+                })
+                .await;
             }
             None => std::future::pending().await,
         }
@@ -233,9 +236,11 @@ impl Issuer {
     /// Loads new certificates and the list of stopped mint keys once a second, until it is dropped.
     pub async fn follow_documents(&self) {
         loop {
-            self.documents
-                .follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref())
-                .await;
+            if !self.is_set_back() {
+                self.documents
+                    .follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref())
+                    .await;
+            }
             tokio::time::sleep(FOLLOW_INTERVAL).await;
         }
     }

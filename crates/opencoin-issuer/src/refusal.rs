@@ -146,7 +146,9 @@ impl From<LedgerRefusal> for Refusal {
             }
             LedgerRefusal::MintKeyStopped { .. } | LedgerRefusal::OverRedemption { .. } => Reason::KeyRevoked,
             // The log catches up in a moment, or the operator is alarmed.
-            LedgerRefusal::MintKeyNotLogged { .. } | LedgerRefusal::LogHalted => Reason::Unavailable,
+            LedgerRefusal::MintKeyNotLogged { .. }
+            | LedgerRefusal::LogHalted
+            | LedgerRefusal::NotRecovered => Reason::Unavailable,
             LedgerRefusal::UnknownMintKey { .. }
             | LedgerRefusal::SigningWindowOpen { .. }
             | LedgerRefusal::CoinsNotExpired { .. }
@@ -163,6 +165,7 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::LogAfterMoney
             | LedgerRefusal::BooksChanged
             | LedgerRefusal::OtherLogBatch
+            | LedgerRefusal::MoreThanRecovered
             | LedgerRefusal::CertificateMissing
             | LedgerRefusal::DocumentTooLong
             | LedgerRefusal::ZeroAmount => Reason::Invalid,

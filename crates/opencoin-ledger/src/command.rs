@@ -5,8 +5,8 @@
 
 use opencoin_schema::{Cddc, Mkc};
 
-use crate::log::{DeclaredBooks, LogBatchNo, Logged};
-use crate::recovered::{AssignmentWay, Recovered};
+use crate::log::{DeclaredBooks, Logged};
+use crate::recovered::{AssignmentWay, Recovered, RecoveredRequest};
 use crate::{
     AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms,
     PasswordHash, PayoutNo, Reference, Refusal, RevokedBlind, Settlement, StopReason, TokenHash,
@@ -188,9 +188,8 @@ pub enum Command {
     SignAgain {
         /// The mint, renew or recoup, as the wallet has sent it.
         request: Box<Command>,
-        /// The batch of the log that has all blinds of the request, and all coins of a renew. The caller has found them
-        /// there.
-        batch: LogBatchNo,
+        /// Where the log has it. The caller has found it there, and nobody gets its signatures under another reference.
+        found: Box<RecoveredRequest>,
         /// The issuer's time.
         at: LedgerTime,
     },

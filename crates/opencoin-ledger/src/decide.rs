@@ -89,8 +89,8 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
             at,
             ..
         } => recovery::assign(view, prepared, *account, *amount, *way, *at),
-        Command::SignAgain { request, batch, at } => {
-            recovery::sign_again(view, prepared, request, *batch, *at)
+        Command::SignAgain { request, found, at } => {
+            recovery::sign_again(view, prepared, request, found, *at)
         }
         Command::Mint {
             account,

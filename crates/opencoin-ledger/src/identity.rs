@@ -183,6 +183,7 @@ fn recovered_content(recovered: &Recovered) -> Encoder {
         RecoveredPart::Recouped(revoked) => encoder.number(3).revoked(revoked),
         RecoveredPart::PaidIn(amount) => encoder.number(4).number(amount.as_i64()),
         RecoveredPart::PaidOut(amount) => encoder.number(5).number(amount.as_i64()),
+        RecoveredPart::Shortfall(amount) => encoder.number(6).number(amount.as_i64()),
     }
 }
 

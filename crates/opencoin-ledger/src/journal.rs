@@ -76,11 +76,13 @@ pub enum Kind {
     RenewAgain = 25,
     /// A recoup of the lost time was sent again.
     RecoupAgain = 26,
+    /// The issuer bore what accounts owe after a recovery.
+    BearShortfall = 27,
 }
 
 impl Kind {
     /// Every kind, in the order of the stored numbers.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -107,6 +109,7 @@ impl Kind {
         Self::MintAgain,
         Self::RenewAgain,
         Self::RecoupAgain,
+        Self::BearShortfall,
     ];
 
     /// The stored number.
@@ -160,7 +163,8 @@ impl Kind {
             | Self::ReturnPayout
             | Self::Recover
             | Self::AssignRecovered
-            | Self::MintAgain => true,
+            | Self::MintAgain
+            | Self::BearShortfall => true,
         }
     }
 
@@ -210,6 +214,9 @@ impl Kind {
             }
             (Self::Recover, Some(from), Some(AccountId::RECOVERED)) => {
                 [AccountId::OUTSIDE, AccountId::COINS, AccountId::RECOUPED].contains(&from)
+            }
+            (Self::BearShortfall, Some(from), Some(to)) => {
+                from == AccountId::RECOUPED && to == AccountId::RECOVERED
             }
             (Self::AssignRecovered, Some(AccountId::RECOVERED), Some(to)) => holder(to),
             (Self::AssignRecovered | Self::MintAgain, Some(from), Some(AccountId::RECOVERED)) => holder(from),
@@ -415,7 +422,7 @@ impl Record {
                 recouped: amount,
                 ..none
             },
-            Kind::Recover => self.recovered_totals(amount),
+            Kind::Recover | Kind::BearShortfall => self.recovered_totals(amount),
             Kind::OpenAccount
             | Kind::Transfer
             | Kind::RegisterMintKey
@@ -552,14 +559,14 @@ mod tests {
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, (1..=26).collect::<Vec<i16>>()[..]);
+        assert_eq!(codes, (1..=27).collect::<Vec<i16>>()[..]);
         assert!(
             Kind::ALL
                 .into_iter()
                 .all(|kind| Kind::from_code(kind.code()) == Some(kind))
         );
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(27), None);
+        assert_eq!(Kind::from_code(28), None);
     }
 
     #[test]

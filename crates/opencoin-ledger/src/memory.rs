@@ -21,8 +21,9 @@ use crate::log_store::{HasLog, LogStore};
 use crate::stored::{self, StoredTransaction, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, LedgerTime, MintKeyId, MintKeyStatus,
-    Outcome, Prepared, Transaction, TransactionNo, TransactionReference, UnsignedPage, View, decide,
+    AccountId, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, LedgerTime, MintKeyId,
+    MintKeyStatus, Outcome, Prepared, Transaction, TransactionNo, TransactionReference, UnsignedPage, View,
+    decide,
 };
 
 /// Books in memory. A clone is another handle to the same books.
@@ -106,6 +107,8 @@ impl Ledger for MemoryLedger {
         let mut state = self.state();
         let before = state.before_log();
         state.view.load_before_log(before);
+        let recovered = state.recovered_balance();
+        state.view.load_recovered_balance(recovered);
         let outcomes = prepared
             .iter()
             .map(|command| decide(&mut state.view, command))
@@ -252,6 +255,18 @@ impl State {
             }
             _ => false,
         }
+    }
+
+    fn recovered_balance(&self) -> i128 {
+        let moved = |record: &Record| {
+            let amount = i128::from(record.amount.as_i64());
+            match (record.debit, record.credit) {
+                (Some(AccountId::RECOVERED), _) => -amount,
+                (_, Some(AccountId::RECOVERED)) => amount,
+                _ => 0,
+            }
+        };
+        self.journal.iter().map(moved).sum()
     }
 
     fn before_log(&self) -> BooksBeforeLog {

@@ -10,6 +10,7 @@
 use opencoin_log::digest::IssuedDigest;
 
 use crate::log::LogBatchNo;
+use crate::mint_key_no::MintKeyNo;
 use crate::{Amount, CoinIn, MintKeyId, RevokedBlind};
 
 /// A part of a batch that the books lack.
@@ -35,6 +36,18 @@ pub enum RecoveredPart {
     PaidIn(Amount),
     /// Money that was paid out; not zero.
     PaidOut(Amount),
+    /// What the accounts owe after everything was booked: more was minted in the lost time than was redeemed and paid in,
+    /// and no account has paid for it. The issuer bears it; not zero.
+    Shortfall(Amount),
+}
+
+/// Where the log has a request of a lost time, and no wallet has got its signatures yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredRequest {
+    /// The batch that has all blinds of the request, and all coins of a renew.
+    pub batch: LogBatchNo,
+    /// The blinds, in the order of the request.
+    pub blinds: Vec<(MintKeyNo, IssuedDigest)>,
 }
 
 /// A blind that was accepted in a lost time.

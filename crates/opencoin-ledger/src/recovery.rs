@@ -3,7 +3,7 @@
 //! What the books lack of a batch is booked by commands, whose leaves wait as those of any command, and then the batch is
 //! sealed again. So the books and the log agree after every step, and a recovery that was interrupted goes on where it was.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Add;
 use std::sync::Arc;
 
@@ -13,14 +13,18 @@ use opencoin_schema::Mkc;
 
 use crate::log::{CoinLeaf, CopiedBatch, LogBatchNo, SealingError, missing};
 use crate::log_store::{LogStore, SealOutcome};
-use crate::recovered::{Recovered, RecoveredBlind, RecoveredPart};
+use crate::mint_key_no::MintKeyNo;
+use crate::recovered::{Recovered, RecoveredBlind, RecoveredPart, RecoveredRequest};
 use crate::{
-    Amount, CoinIn, Command, IssuedDigest, Ledger, LedgerError, LedgerTime, MintKeyId, Refusal, RevokedBlind,
-    SpentDigest, StopReason,
+    Accounts, Amount, CoinIn, Command, DueMint, IssuedDigest, Ledger, LedgerError, LedgerTime, MintKeyId,
+    MintKeyIdentity, Refusal, RevokedBlind, SpentDigest, StopReason,
 };
 
 /// The most coins or blinds of one command.
 const ITEMS_PER_COMMAND_MAX: usize = 10_000;
+
+/// How many waiting mints are read at once.
+const WAITING_MINTS_PER_PAGE: u32 = 100;
 
 /// The reason of a mint key that was revoked in the lost time.
 const REVOKED: &str = "revoked, as the public log says";
@@ -64,7 +68,7 @@ pub enum RecoveryError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The books refuse something of it.
-    #[error("batch {} of the copy does not fit the books: {refusal}", .batch.get())]
+    #[error("batch {} of the copy does not fit the books: {refusal}. If a server has used them since they were restored, restore the backup again, start no server, and recover", .batch.get())]
     Refused {
         /// The batch.
         batch: LogBatchNo,
@@ -82,6 +86,14 @@ pub enum RecoveryError {
     /// Another batch is open.
     #[error("batch {} is not the open one", .0.get())]
     NotOpen(LogBatchNo),
+    /// The books have given this number to another mint key.
+    #[error("batch {}: the books have given the number {} to another mint key than the log: restore the backup again, start no server, and recover", .batch.get(), .key_no.get())]
+    OtherNumber {
+        /// The batch.
+        batch: LogBatchNo,
+        /// The number in the log.
+        key_no: KeyNo,
+    },
     /// A mint key of the log is unknown, or its certificate makes no sense.
     #[error("batch {}: mint key {} of the log is unknown", .batch.get(), .key_no.get())]
     UnknownMintKey {
@@ -112,7 +124,7 @@ pub async fn recover_batch(
     let head = head.ok_or(RecoveryError::NotOpen(batch))?;
     let differs = |error| RecoveryError::Differs { batch, error };
     let missing = missing(&head.totals, log.waiting().await?, copied).map_err(differs)?;
-    let books = Books { ledger, batch, at };
+    let books = Recovering { ledger, batch, at };
     let mut done = RecoveredBatch {
         paid_in: missing.paid_in,
         paid_out: missing.paid_out,
@@ -140,6 +152,14 @@ pub async fn recover_batch(
     let statuses = ledger.mint_keys().await?;
     let keys: HashMap<KeyNo, MintKeyId> = statuses.iter().map(|key| (key.no.key_no(), key.id)).collect();
     let coins = Coins::new(&missing.coins, &keys, batch)?;
+    for leaf in &copied.others {
+        if let Ok(Leaf::MintKey { key_no, certificate }) = Leaf::decode(leaf)
+            && let Some(Command::RegisterMintKey { id, .. }) = register(&certificate)
+            && keys.get(&key_no) != Some(&id)
+        {
+            return Err(RecoveryError::OtherNumber { batch, key_no });
+        }
+    }
     // A key that signed was released before.
     let signing: HashSet<MintKeyId> = coins.issued.iter().map(|blind| blind.mint_key).collect();
     for key in statuses
@@ -183,6 +203,123 @@ pub async fn recover_batch(
     }
 }
 
+/// What was settled after the last batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// The number of mints that waited for money and that the log has: they are carried out.
+    pub waiting_mints: u64,
+    /// What accounts owe, and the issuer bears. In the smallest unit.
+    pub shortfall: u64,
+}
+
+/// Settles what is left after the last batch was recovered. Nothing else may use the books.
+///
+/// Mints that wait for money in the books, and that the log has, are carried out, so that they are not issued a second
+/// time. Then the issuer bears what the accounts owe: otherwise the totals of the log could fall below zero when holders
+/// spend what their accounts should no longer have.
+///
+/// # Errors
+/// As [`recover_batch`].
+pub async fn settle(
+    ledger: &dyn Ledger,
+    accounts: &dyn Accounts,
+    log: &dyn LogStore,
+    at: LedgerTime,
+) -> Result<Settled, RecoveryError> {
+    let head = log.head().await?;
+    let batch = head.ok_or(RecoveryError::NotOpen(LogBatchNo::FIRST))?.batch;
+    let books = Recovering { ledger, batch, at };
+    let keys = ledger.mint_keys().await?;
+    let key = |id: MintKeyId| {
+        let key = keys.iter().find(|key| key.id == id)?;
+        Some((key.no, key.identity))
+    };
+    let mut settled = Settled::default();
+    let mut after: Option<DueMint> = None;
+    loop {
+        // All mints are due at the end of time.
+        let end = LedgerTime::from_unix_micros(i64::MAX);
+        let due = accounts.due(end, after.as_ref(), WAITING_MINTS_PER_PAGE).await?;
+        for mint in &due {
+            let Some(mint) = accounts.waiting(&mint.reference).await? else {
+                continue;
+            };
+            let request = Command::Mint {
+                account: mint.account,
+                transaction_reference: mint.transaction_reference,
+                blinds: mint.blinds,
+                wait_until: None,
+                at,
+            };
+            if let Some(found) = find_request(log, &request, key).await? {
+                let (request, found) = (Box::new(request), Box::new(found));
+                books.apply(Command::SignAgain { request, found, at }).await?;
+                settled.waiting_mints += 1;
+            }
+        }
+        match due.into_iter().next_back() {
+            Some(last) => after = Some(last),
+            None => break,
+        }
+    }
+    let entries = log.recovered_entries().await?;
+    let balance: i64 = entries.iter().map(|entry| entry.received).sum();
+    if balance < 0 {
+        settled.shortfall = balance.unsigned_abs();
+        let amount = Amount::new(settled.shortfall).map_err(|_| books.refused(Refusal::Overflow))?;
+        books.recover(RecoveredPart::Shortfall(amount)).await?;
+    }
+    Ok(settled)
+}
+
+/// Where the log has a mint, renew or recoup of a lost time whose signatures nobody has got. `key` gives the number and the
+/// identity of a mint key.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn find_request(
+    log: &dyn LogStore,
+    request: &Command,
+    key: impl Fn(MintKeyId) -> Option<(MintKeyNo, MintKeyIdentity)>,
+) -> Result<Option<RecoveredRequest>, LedgerError> {
+    let (blinds, coins) = match request {
+        Command::Mint { blinds, .. } | Command::Recoup { blinds, .. } => (blinds, &[][..]),
+        Command::Renew { blinds, coins, .. } => (blinds, &coins[..]),
+        _ => return Ok(None),
+    };
+    let mut batches: Option<BTreeSet<LogBatchNo>> = None;
+    let mut digests = Vec::with_capacity(blinds.len());
+    for blind in blinds {
+        let Some((no, identity)) = key(blind.mint_key) else {
+            return Ok(None);
+        };
+        let digest = identity.issued_digest(&blind.blinded);
+        let found: BTreeSet<LogBatchNo> = log.recovered_in(no, digest).await?.into_iter().collect();
+        let both: BTreeSet<LogBatchNo> = match &batches {
+            Some(before) => before.intersection(&found).copied().collect(),
+            None => found,
+        };
+        if both.is_empty() {
+            return Ok(None);
+        }
+        batches = Some(both);
+        digests.push((no, digest));
+    }
+    let mut batches = batches.unwrap_or_default();
+    for coin in coins {
+        let Some((no, _)) = key(coin.mint_key) else {
+            return Ok(None);
+        };
+        let spent = log.batch_of_spent(no, coin.spent_digest).await?;
+        batches.retain(|batch| Some(*batch) == spent);
+    }
+    let blinds = digests;
+    Ok(batches.first().map(|batch| RecoveredRequest {
+        batch: *batch,
+        blinds,
+    }))
+}
+
 /// The command by which a mint key ends for this reason.
 fn ending(id: MintKeyId, reason: CloseReason, at: LedgerTime) -> Command {
     match reason {
@@ -199,13 +336,14 @@ fn ending(id: MintKeyId, reason: CloseReason, at: LedgerTime) -> Command {
     }
 }
 
-struct Books<'a> {
+/// The books while they are recovered.
+struct Recovering<'a> {
     ledger: &'a dyn Ledger,
     batch: LogBatchNo,
     at: LedgerTime,
 }
 
-impl Books<'_> {
+impl Recovering<'_> {
     async fn recover(&self, part: RecoveredPart) -> Result<(), RecoveryError> {
         let batch = self.batch;
         let recovered = Box::new(Recovered { batch, part });

@@ -156,6 +156,16 @@ pub enum Refusal {
     /// Something is recovered for a batch of the log that is not the open one.
     #[error("another batch of the public log is open; is a server running?")]
     OtherLogBatch,
+    /// A request of a lost time is signed again, but the log does not have it, or somebody has got its signatures.
+    #[error(
+        "this was signed again under another reference a moment ago, or the public log does not have it; send it again"
+    )]
+    NotRecovered,
+    /// More recovered money is assigned than there is.
+    #[error(
+        "less recovered money is left than that; `opencoin log recovered` shows it. Debit accounts first"
+    )]
+    MoreThanRecovered,
     /// A log is opened without the certificate of a registered mint key.
     #[error("the certificate of a registered mint key is missing")]
     CertificateMissing,
@@ -205,6 +215,8 @@ impl Refusal {
             | Self::LogAfterMoney
             | Self::BooksChanged
             | Self::OtherLogBatch
+            | Self::NotRecovered
+            | Self::MoreThanRecovered
             | Self::CertificateMissing
             | Self::DocumentTooLong
             | Self::UnknownPayout

@@ -40,6 +40,10 @@ pub struct View {
     signing: Signing,
     log: Option<OpenLog>,
     before_log: BooksBeforeLog,
+    /// Recovered blinds whose signatures nobody has got, as far as they are loaded.
+    recovered_blinds: HashSet<(MintKeyNo, IssuedDigest, LogBatchNo)>,
+    /// The balance of the system account of recovered money, if that was loaded.
+    recovered_balance: i128,
     last_account: Option<AccountId>,
     last_mint_key: Option<MintKeyNo>,
     last_payout: Option<PayoutNo>,
@@ -53,6 +57,7 @@ struct Dirty {
     spent: Vec<(MintKeyNo, SpentDigest)>,
     recouped: Vec<Recouped>,
     recovered: Vec<(MintKeyNo, IssuedDigest)>,
+    claimed: Vec<(MintKeyNo, IssuedDigest, LogBatchNo)>,
     opened: BTreeMap<AccountId, Option<PasswordHash>>,
     balances: BTreeSet<AccountId>,
     requested: BTreeSet<PayoutNo>,
@@ -118,6 +123,16 @@ impl View {
     /// Sets the state of signing.
     pub fn load_signing(&mut self, signing: Signing) {
         self.signing = signing;
+    }
+
+    /// Adds a recovered blind whose signature nobody has got.
+    pub fn load_recovered_blind(&mut self, mint_key: MintKeyNo, blind: IssuedDigest, batch: LogBatchNo) {
+        self.recovered_blinds.insert((mint_key, blind, batch));
+    }
+
+    /// Sets the balance of the system account of recovered money. Only a batch that assigns some needs this.
+    pub fn load_recovered_balance(&mut self, balance: i128) {
+        self.recovered_balance = balance;
     }
 
     /// Sets the money in the books. Only a batch that opens the log needs this.
@@ -243,6 +258,16 @@ impl View {
     /// The money in the books before this batch, if that was loaded.
     pub(crate) fn before_log(&self) -> BooksBeforeLog {
         self.before_log
+    }
+
+    /// The balance of the system account of recovered money, if that was loaded, with what this batch has moved.
+    pub(crate) fn recovered_balance(&self) -> i128 {
+        let moved = |record: &Record| match (record.debit, record.credit) {
+            (Some(AccountId::RECOVERED), _) => -i128::from(record.amount.as_i64()),
+            (_, Some(AccountId::RECOVERED)) => i128::from(record.amount.as_i64()),
+            _ => 0,
+        };
+        self.recovered_balance + self.dirty.journal.iter().map(moved).sum::<i128>()
     }
 
     /// The log; `None` if the currency has none.
@@ -424,6 +449,8 @@ impl View {
         self.recouped_coins.retain(|coin| coin.0 != no);
         self.dirty.spent.retain(|coin| coin.0 != no);
         self.dirty.recouped.retain(|recouped| recouped.mint_key != no);
+        self.dirty.recovered.retain(|blind| blind.0 != no);
+        self.recovered_blinds.retain(|blind| blind.0 != no);
     }
 
     pub(crate) fn count_issued(&mut self, id: MintKeyId, signatures: u64) {
@@ -483,8 +510,24 @@ impl View {
         mint_key: MintKeyNo,
         blinds: impl IntoIterator<Item = IssuedDigest>,
     ) {
-        let blinds = blinds.into_iter().map(|digest| (mint_key, digest));
-        self.dirty.recovered.extend(blinds);
+        let batch = self.log.expect("the log is open").batch;
+        for digest in blinds {
+            self.recovered_blinds.insert((mint_key, digest, batch));
+            self.dirty.recovered.push((mint_key, digest));
+        }
+    }
+
+    /// Takes recovered blinds, so that nobody else gets their signatures. Returns whether all of them were there.
+    pub(crate) fn claim_blinds(&mut self, batch: LogBatchNo, blinds: &[(MintKeyNo, IssuedDigest)]) -> bool {
+        let rows: BTreeSet<_> = blinds.iter().map(|(no, digest)| (*no, *digest, batch)).collect();
+        if !rows.iter().all(|row| self.recovered_blinds.contains(row)) {
+            return false;
+        }
+        for row in rows {
+            self.recovered_blinds.remove(&row);
+            self.dirty.claimed.push(row);
+        }
+        true
     }
 
     pub(crate) fn set_signing_paused(&mut self, paused: bool) {

@@ -61,6 +61,7 @@ pub(crate) async fn view(
     if !touches.revoked.is_empty() {
         load_recouped(connection, touches, &mut view).await?;
     }
+    load_recovered(connection, touches, &mut view).await?;
     Ok((view, counts))
 }
 
@@ -85,8 +86,9 @@ async fn load_log(connection: &mut PgConnection, touches: &Touches, view: &mut V
     let query = sqlx::query_as("SELECT batch, halted IS NOT NULL FROM log_head WHERE id = 1");
     let row: Option<(i32, bool)> = query.fetch_optional(&mut *connection).await?;
     if touches.opens_log && row.is_none() {
-        // Until the log is open, nothing may move that it does not have.
-        sqlx::query("LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE")
+        // Whatever accepts something reads this table first and keeps it until its end. So all of them are over now, and
+        // those that come find the log open.
+        sqlx::query("LOCK TABLE log_head IN ACCESS EXCLUSIVE MODE")
             .execute(&mut *connection)
             .await?;
         let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0)");
@@ -284,6 +286,35 @@ async fn load_spent(
     spent?
         .into_iter()
         .for_each(|(no, digest)| view.load_spent(no, digest));
+    Ok(())
+}
+
+/// The rows stay locked, so that two requests do not take the same blinds.
+async fn load_recovered(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let sql = "SELECT 1 FROM recovered_blinds WHERE mint_key_no = $1 AND issued_digest = $2 AND log_batch = $3 FOR UPDATE";
+    for (no, digest, batch) in &touches.claims {
+        let query = sqlx::query(sql)
+            .bind(no.get())
+            .bind(&digest.as_bytes()[..])
+            .bind(stored::log_batch_column(*batch));
+        if query.fetch_optional(&mut *connection).await?.is_some() {
+            view.load_recovered_blind(*no, *digest, *batch);
+        }
+    }
+    if touches.assigns_recovered {
+        // Assignments wait for each other, so that together they assign no more than there is.
+        sqlx::query("SELECT 1 FROM log_head WHERE id = 1 FOR UPDATE")
+            .execute(&mut *connection)
+            .await?;
+        let sql = "SELECT coalesce(sum(CASE WHEN credit_account = -2 THEN amount ELSE -amount END), 0)::int8
+            FROM transactions WHERE debit_account = -2 OR credit_account = -2";
+        let balance: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
+        view.load_recovered_balance(balance.into());
+    }
     Ok(())
 }
 

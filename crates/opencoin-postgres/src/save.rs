@@ -36,6 +36,7 @@ pub(crate) async fn changes(
         spent,
         recouped,
         recovered,
+        claimed,
         opened,
         balances,
         requested,
@@ -96,6 +97,7 @@ pub(crate) async fn changes(
     if !recovered.is_empty() {
         insert_recovered(connection, &recovered, log_batch).await?;
     }
+    delete_claimed(connection, &claimed).await?;
     if !balances.is_empty() {
         update_accounts(connection, &balances).await?;
     }
@@ -381,7 +383,24 @@ pub(crate) async fn insert_spent(
     conflict.insert(connection, query, coins.len()).await
 }
 
-/// The transaction holds the lock of the mint key's row, so no other process can have inserted these rows.
+/// One statement for each blind, because requests of a lost time are rare.
+async fn delete_claimed(
+    connection: &mut PgConnection,
+    claimed: &[(MintKeyNo, IssuedDigest, LogBatchNo)],
+) -> Result<(), Fault> {
+    let sql = "DELETE FROM recovered_blinds WHERE mint_key_no = $1 AND issued_digest = $2 AND log_batch = $3";
+    for (no, digest, batch) in claimed {
+        let query = sqlx::query(sql)
+            .bind(no.get())
+            .bind(&digest.as_bytes()[..])
+            .bind(stored::log_batch_column(*batch));
+        if query.execute(&mut *connection).await?.rows_affected() != 1 {
+            return Err(Fault::LostRace);
+        }
+    }
+    Ok(())
+}
+
 /// A blind may be in the batch already, if another part of it was recovered before.
 async fn insert_recovered(
     connection: &mut PgConnection,
@@ -399,6 +418,7 @@ async fn insert_recovered(
     Ok(())
 }
 
+/// The transaction holds the lock of the mint key's row, so no other process can have inserted these rows.
 async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Result<(), Fault> {
     let sql = "INSERT INTO recouped (mint_key_no, issued_digest, spent_digest)
         SELECT * FROM unnest($1::int4[], $2::bytea[], $3::bytea[])";

@@ -78,10 +78,16 @@ impl<R: Runner> LogStore for SqlLog<R> {
     }
 
     async fn seal_copied(&self, batch: Arc<CopiedBatch>) -> Result<SealOutcome, LedgerError> {
-        let change = self.0.change("seal a copied batch", batch, |sql, batch| {
-            Box::pin(recovery::seal_batch(sql, batch))
-        });
-        change.await
+        let broken = Arc::new(OnceLock::new());
+        let change = self.0.change(
+            "seal a copied batch",
+            (batch, Arc::clone(&broken)),
+            |sql, (batch, broken)| Box::pin(recovery::seal_batch(sql, batch, broken)),
+        );
+        let sealed = change.await;
+        broken
+            .get()
+            .map_or(sealed, |broken| Ok(SealOutcome::Broken(broken.clone())))
     }
 
     async fn recovered_in(

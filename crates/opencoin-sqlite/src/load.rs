@@ -31,6 +31,7 @@ pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -
     load_waiting(connection, touches, &mut view).await?;
     load_spent(connection, touches, &mut view).await?;
     load_recouped(connection, touches, &mut view).await?;
+    load_recovered(connection, touches, &mut view).await?;
     Ok(view)
 }
 
@@ -251,6 +252,31 @@ async fn load_spent(
             let (no, hash) = stored::spent(no, hash)?;
             view.load_spent(no, hash);
         }
+    }
+    Ok(())
+}
+
+/// One query for each blind, because requests of a lost time are rare.
+async fn load_recovered(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let sql = "SELECT 1 FROM recovered_blinds WHERE mint_key_no = ? AND issued_digest = ? AND log_batch = ?";
+    for (no, digest, batch) in &touches.claims {
+        let query = sqlx::query(sql)
+            .bind(no.get())
+            .bind(&digest.as_bytes()[..])
+            .bind(stored::log_batch_column(*batch));
+        if query.fetch_optional(&mut *connection).await?.is_some() {
+            view.load_recovered_blind(*no, *digest, *batch);
+        }
+    }
+    if touches.assigns_recovered {
+        let sql = "SELECT ifnull(sum(CASE WHEN credit_account = -2 THEN amount ELSE -amount END), 0)
+            FROM transactions WHERE debit_account = -2 OR credit_account = -2";
+        let balance: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
+        view.load_recovered_balance(balance.into());
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         spent,
         recouped,
         recovered,
+        claimed,
         opened,
         balances,
         requested,
@@ -62,6 +63,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     insert_spent(connection, &spent, log_batch).await?;
     insert_recouped(connection, &recouped).await?;
     insert_recovered(connection, &recovered, log_batch).await?;
+    delete_claimed(connection, &claimed).await?;
     update_accounts(connection, &balances).await?;
     update_mint_keys(connection, &mint_keys).await?;
     if let Some(signing) = signing {
@@ -319,6 +321,28 @@ async fn insert_spent(
             query.bind(no.get()).bind(&hash.as_bytes()[..]).bind(log_batch)
         });
         query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// One statement for each blind, because requests of a lost time are rare.
+async fn delete_claimed(
+    connection: &mut SqliteConnection,
+    claimed: &[(MintKeyNo, IssuedDigest, LogBatchNo)],
+) -> Result<(), Fault> {
+    let sql = "DELETE FROM recovered_blinds WHERE mint_key_no = ? AND issued_digest = ? AND log_batch = ?";
+    for (no, digest, batch) in claimed {
+        let query = sqlx::query(sql)
+            .bind(no.get())
+            .bind(&digest.as_bytes()[..])
+            .bind(stored::log_batch_column(*batch));
+        if query.execute(&mut *connection).await?.rows_affected() != 1 {
+            return Err(LedgerError::corrupt(
+                "table recovered_blinds",
+                "a row that this transaction read is missing",
+            )
+            .into());
+        }
     }
     Ok(())
 }

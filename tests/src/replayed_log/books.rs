@@ -153,7 +153,7 @@ impl ReplayedLog {
         let expected = [
             ("paid_in", moved("2", "debit_account = 1")),
             ("paid_out", moved("3, 15", "credit_account = 1")),
-            ("recouped", moved("13", "debit_account = 0")),
+            ("recouped", moved("13, 27", "debit_account = 0")),
             ("accounts", rows.texts(held).concat()),
         ];
         let Some(last) = self.batches.last().map(|batch| batch.totals.clone()) else {

@@ -67,6 +67,7 @@ fn kind(kind: Kind) -> EntryKind {
         | Kind::Renew
         | Kind::Recoup
         | Kind::Recover
+        | Kind::BearShortfall
         | Kind::RenewAgain
         | Kind::RecoupAgain
         | Kind::PayPayout => unreachable!("{kind:?} makes no entry of a holder"),

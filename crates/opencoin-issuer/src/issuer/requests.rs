@@ -1,11 +1,9 @@
 //! Requests that move money: mint, renew, recoup, redeem and resume.
 
-use std::collections::BTreeSet;
-
 use opencoin_keys::ledger_time;
 use opencoin_ledger::log::logged;
 use opencoin_ledger::{
-    Accepted, Applied, Blind, CoinIn, Command, Effect, LedgerError, LogBatchNo, Transaction,
+    Accepted, Applied, Blind, CoinIn, Command, Effect, LedgerTime, MintKeyId, Transaction,
     TransactionReference,
 };
 use opencoin_log::promise::Promise;
@@ -17,7 +15,6 @@ use super::{Answered, Issuer};
 use crate::accounts::{Right, Token, given_up};
 use crate::admission;
 use crate::committer::{Committed, Unconfirmed};
-use crate::log::IssuerLog;
 use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal, coins_expired, unavailable};
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
@@ -44,7 +41,7 @@ impl Issuer {
             wait_until: self.accounts.wait_until(),
             at,
         };
-        let (applied, promise) = self.commit(self.command_of(mint).await?).await?;
+        let (applied, promise) = self.accept(mint, at, None).await?;
         match applied.effect {
             Effect::Waiting => Ok(Answered::without_promise(Signed::WhenPaid)),
             Effect::GivenUp => Err(given_up()),
@@ -72,7 +69,7 @@ impl Issuer {
             blinds,
             at,
         };
-        let (applied, promise) = self.commit_coins(self.command_of(renew).await?, &spent).await?;
+        let (applied, promise) = self.accept(renew, at, Some(&spent)).await?;
         let answer = self.sign(&reference, request.blinds, applied).await?;
         Ok(Answered { answer, promise })
     }
@@ -96,7 +93,7 @@ impl Issuer {
             blinds,
             at,
         };
-        let (applied, promise) = self.commit(self.command_of(recoup).await?).await?;
+        let (applied, promise) = self.accept(recoup, at, None).await?;
         let answer = self.sign(&reference, request.blinds, applied).await?;
         Ok(Answered { answer, promise })
     }
@@ -197,64 +194,44 @@ impl Issuer {
         Ok(admission::coins(&currency, coins).await?)
     }
 
+    /// Commits a request, or what signs it again. `coins` are those that a renew spends.
+    async fn accept(
+        &self,
+        request: Command,
+        at: LedgerTime,
+        coins: Option<&[CoinIn]>,
+    ) -> Result<(Applied, Option<Promise>), Refusal> {
+        let command = self.command_of(request, at).await?;
+        let is_again = matches!(command, Command::SignAgain { .. });
+        let (mut applied, promise) = match coins {
+            Some(coins) => self.commit_coins(command, coins).await?,
+            None => self.commit(command).await?,
+        };
+        // It is answered from the books, as every request that was accepted before.
+        applied.repeated |= is_again;
+        Ok((applied, promise))
+    }
+
     /// The command for a request. If the books have lost it and the public log has all of it, its blinds are signed again.
-    /// What the log has of a lost time does not change, so no lock is needed.
-    async fn command_of(&self, request: Command) -> Result<Command, Refusal> {
+    /// The ledger checks that nobody else gets them.
+    async fn command_of(&self, request: Command, at: LedgerTime) -> Result<Command, Refusal> {
         let Some(log) = self.log.as_ref().filter(|log| log.has_recovered()) else {
             return Ok(request);
         };
-        let (blinds, coins, at) = match &request {
-            Command::Mint { blinds, at, .. } | Command::Recoup { blinds, at, .. } => (blinds, &[][..], *at),
-            Command::Renew {
-                blinds, coins, at, ..
-            } => (blinds, &coins[..], *at),
-            _ => return Ok(request),
+        let (currency, numbers) = (self.documents.currency(), self.documents.numbers());
+        let key = |id: MintKeyId| {
+            let key = currency.mint_key(&BigInt::from_be_bytes(id.as_bytes()))?;
+            Some((*numbers.get(&id)?, key.identity))
         };
-        let found = self.recovered_in(log, blinds, coins).await;
-        Ok(match found.map_err(unavailable)? {
-            Some(batch) => Command::SignAgain {
+        let found = log.find_request(&request, key).await.map_err(unavailable)?;
+        Ok(match found {
+            Some(found) => Command::SignAgain {
                 request: Box::new(request),
-                batch,
+                found: Box::new(found),
                 at,
             },
             None => request,
         })
-    }
-
-    /// The batch of a recovered lost time that has all of these blinds and coins.
-    async fn recovered_in(
-        &self,
-        log: &IssuerLog,
-        blinds: &[Blind],
-        coins: &[CoinIn],
-    ) -> Result<Option<LogBatchNo>, LedgerError> {
-        let (currency, numbers) = (self.documents.currency(), self.documents.numbers());
-        let mut batches: Option<BTreeSet<LogBatchNo>> = None;
-        for blind in blinds {
-            let id = BigInt::from_be_bytes(blind.mint_key.as_bytes());
-            let Some((key, no)) = currency.mint_key(&id).zip(numbers.get(&blind.mint_key)) else {
-                return Ok(None);
-            };
-            let found = log
-                .recovered_in(*no, key.identity.issued_digest(&blind.blinded))
-                .await?;
-            let with = |before: &BTreeSet<LogBatchNo>| before.intersection(&found).copied().collect();
-            let both: BTreeSet<LogBatchNo> = batches.as_ref().map_or_else(|| found.clone(), with);
-            if both.is_empty() {
-                return Ok(None);
-            }
-            batches = Some(both);
-        }
-        for coin in coins {
-            let Some(no) = numbers.get(&coin.mint_key) else {
-                return Ok(None);
-            };
-            let spent = log.batch_of_spent(*no, coin.spent_digest).await?;
-            if let Some(batches) = &mut batches {
-                batches.retain(|batch| Some(*batch) == spent);
-            }
-        }
-        Ok(batches.and_then(|batches| batches.first().copied()))
     }
 
     async fn apply(&self, command: Command) -> Result<Applied, Refusal> {

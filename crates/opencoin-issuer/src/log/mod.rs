@@ -19,17 +19,19 @@ mod status;
 mod tests;
 mod witnesses;
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use opencoin_keys::{CertifiedMintKey, Clock, Currency, LogKeys};
+use opencoin_ledger::recovered::RecoveredRequest;
+use opencoin_ledger::recovery::find_request;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    HistoryId, IssuedDigest, LedgerError, LogBatch, LogBatchNo, LogHead, LogStore, MintKeyId,
+    Command, HistoryId, LedgerError, LogBatch, LogBatchNo, LogHead, LogStore, MintKeyId, MintKeyIdentity,
     PublishedCheckpoint, SpentDigest,
 };
 use opencoin_log::key_no::KeyNo;
@@ -232,33 +234,16 @@ impl IssuerLog {
         self.has_recovered.load(Ordering::Relaxed)
     }
 
-    /// The batches of a recovered lost time that have this blind.
+    /// Where the log has a request of a lost time whose signatures nobody has got.
     ///
     /// # Errors
     /// When the books cannot be read.
-    pub(crate) async fn recovered_in(
+    pub(crate) async fn find_request(
         &self,
-        mint_key: MintKeyNo,
-        blind: IssuedDigest,
-    ) -> Result<BTreeSet<LogBatchNo>, LedgerError> {
-        Ok(self
-            .store
-            .recovered_in(mint_key, blind)
-            .await?
-            .into_iter()
-            .collect())
-    }
-
-    /// The batch that was open when a coin was spent.
-    ///
-    /// # Errors
-    /// When the books cannot be read.
-    pub(crate) async fn batch_of_spent(
-        &self,
-        mint_key: MintKeyNo,
-        coin: SpentDigest,
-    ) -> Result<Option<LogBatchNo>, LedgerError> {
-        self.store.batch_of_spent(mint_key, coin).await
+        request: &Command,
+        key: impl Fn(MintKeyId) -> Option<(MintKeyNo, MintKeyIdentity)>,
+    ) -> Result<Option<RecoveredRequest>, LedgerError> {
+        find_request(self.store.as_ref(), request, key).await
     }
 
     /// The mint keys in the published log: id, number, and index of the leaf.

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use opencoin_keys::{Clock, Currency, CurrencyError, ledger_time, register_command};
 use opencoin_ledger::log::CopiedBatch;
-use opencoin_ledger::recovery::{RecoveredBatch, RecoveryError, recover_batch};
+use opencoin_ledger::recovery::{RecoveredBatch, RecoveryError, Settled, recover_batch, settle};
 use opencoin_ledger::{LedgerError, LogBatchNo, LogHead, LogTotals, PublishedCheckpoint};
 use opencoin_log::batch::BatchLeaf;
+use opencoin_log::checkpoint::Checkpoint;
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::leaf::{COIN_LEAF_BYTES, Leaf};
 use opencoin_log::policy::PolicyError;
@@ -60,6 +61,8 @@ pub struct RecoveredLog {
     pub booked: RecoveredBatch,
     /// How much the money in accounts has changed in the lost time.
     pub accounts: i128,
+    /// What was settled afterwards.
+    pub settled: Settled,
 }
 
 /// Why nothing, or not everything, was recovered.
@@ -113,6 +116,12 @@ pub enum RecoverError {
 }
 
 impl CopiedLog {
+    /// The time of the last batch that the books lack, in seconds since 1970.
+    #[must_use]
+    pub fn last_batch_s(&self) -> Option<u64> {
+        self.batches.last().map(|batch| batch.time_s)
+    }
+
     /// Whether the books lack nothing that the copy has.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -136,19 +145,27 @@ pub async fn read(
         return Err(RecoverError::Halted(reason));
     }
     let checkpoint = copy.checkpoint().await?;
+    // The key of the log never changes. Without its signature nothing more is read.
+    let block = currency.log().ok_or(RecoverError::NoLog)?;
+    match block.policy().verify_checkpoint(&checkpoint, None) {
+        Ok(_) | Err(PolicyError::Quorum) => {}
+        Err(error) => return Err(RecoverError::Policy(error)),
+    }
+    let mark = SignedMark::last(log_folder);
+    let mark = mark.map_err(|error: SignedMarkError| RecoverError::Mark(error.to_string()))?;
     let size = checkpoint.checkpoint().size();
     if size < head.size {
         let (copy, books) = (size, head.size);
         return Err(RecoverError::Older { copy, books });
     }
-    let batches = batches(copy, books, &head, &checkpoint).await?;
+    let batches = batches(copy, books, &head, &checkpoint, mark.as_ref()).await?;
     let (cddcs, mkcs) = new_documents(&batches, currency)?;
     let known = currency.mint_keys().map(|key| key.verified.mkc().clone());
     let with_copy = Currency::new(
         currency.cddcs().chain(&cddcs).cloned().collect(),
         known.chain(mkcs.iter().cloned()).collect(),
     )?;
-    check_newest(books, &with_copy, &checkpoint, log_folder, trust).await?;
+    check_newest(books, &with_copy, &checkpoint, mark.as_ref(), trust).await?;
     Ok(CopiedLog {
         batches: batches.into_iter().map(Arc::new).collect(),
         checkpoint,
@@ -187,13 +204,20 @@ pub async fn carry_out(
         recovered.batches += 1;
         recovered.booked = recovered.booked + booked;
     }
+    recovered.accounts = in_accounts(books).await? - before;
     let published = PublishedCheckpoint {
         size: copied.checkpoint.checkpoint().size(),
         note: copied.checkpoint.to_string(),
         at,
     };
     books.log.publish(&published).await?;
-    recovered.accounts = in_accounts(books).await? - before;
+    let settled = settle(
+        books.ledger.as_ref(),
+        books.accounts.as_ref(),
+        books.log.as_ref(),
+        at,
+    );
+    recovered.settled = settled.await?;
     Ok(recovered)
 }
 
@@ -211,6 +235,7 @@ async fn batches(
     books: &Books,
     head: &LogHead,
     checkpoint: &SignedCheckpoint,
+    mark: Option<&Checkpoint>,
 ) -> Result<Vec<CopiedBatch>, RecoverError> {
     let untrusted = |what: &str| RecoverError::Untrusted(what.to_owned());
     let mut edge: HashMap<TileId, Vec<u8>> = HashMap::new();
@@ -221,7 +246,8 @@ async fn batches(
     let mut tree = tree.map_err(|error| LedgerError::corrupt("log", error))?;
     let (mut size, end) = (head.size, checkpoint.checkpoint().size());
     let (mut no, mut previous) = (head.batch, head.previous);
-    let (mut batches, mut first, mut leaves) = (Vec::new(), size, Vec::new());
+    let (mut batches, mut first) = (Vec::new(), size);
+    let mut leaves: Vec<Vec<u8>> = Vec::new();
     while size < end {
         let index = size / u64::from(TILE_HASHES);
         let width = (end - index * u64::from(TILE_HASHES)).min(TILE_HASHES.into());
@@ -231,8 +257,14 @@ async fn batches(
         for entry in entries.into_iter().skip(skipped) {
             tree.append(&[leaf_hash(&entry)]);
             size += 1;
+            if mark.is_some_and(|mark| mark.size() == size && *mark.root() != tree.root()) {
+                return Err(untrusted("this machine has signed another tree"));
+            }
             let decoded = Leaf::decode(&entry).map_err(|_| untrusted("a leaf cannot be read"))?;
             let Leaf::Batch(leaf) = decoded else {
+                if leaves.last().is_some_and(|last| !may_follow(last, &entry)) {
+                    return Err(untrusted("leaves are not in their order"));
+                }
                 leaves.push(entry);
                 continue;
             };
@@ -253,6 +285,11 @@ async fn batches(
         return Err(untrusted("it ends inside a batch"));
     }
     Ok(batches)
+}
+
+/// Whether a leaf may follow another in a batch: in ascending order, and equal only if it is an accepted blind.
+fn may_follow(last: &[u8], next: &[u8]) -> bool {
+    last < next || last == next && next.get(1) == Some(COIN_TYPES.start())
 }
 
 fn copied_batch(no: LogBatchNo, leaves: Vec<Vec<u8>>, leaf: &BatchLeaf, root: Hash) -> CopiedBatch {
@@ -306,7 +343,7 @@ async fn check_newest(
     books: &Books,
     currency: &Currency,
     checkpoint: &SignedCheckpoint,
-    log_folder: &Path,
+    mark: Option<&Checkpoint>,
     trust: Trust,
 ) -> Result<(), RecoverError> {
     let block = currency.log().ok_or(RecoverError::NoLog)?;
@@ -316,8 +353,6 @@ async fn check_newest(
         Err(error) => return Err(RecoverError::Policy(error)),
     }
     let copy = checkpoint.checkpoint().size();
-    let mark = SignedMark::last(log_folder);
-    let mark = mark.map_err(|error: SignedMarkError| RecoverError::Mark(error.to_string()))?;
     let mut newer = mark
         .filter(|mark| mark.size() > copy)
         .map(|mark| format!("this machine has signed one of {}", mark.size()));
@@ -330,7 +365,8 @@ async fn check_newest(
                     newer = Some(format!("witness {} has seen one of {size}", answer.name));
                 }
                 Err(Refused::OtherHistory) => {
-                    newer = Some(format!("witness {} has seen another one", answer.name));
+                    let what = format!("witness {} has seen another log", answer.name);
+                    return Err(RecoverError::Untrusted(what));
                 }
                 Ok(_) | Err(Refused::Failed(_) | Refused::Books(_)) => {}
             }

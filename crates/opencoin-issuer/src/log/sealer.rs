@@ -74,12 +74,18 @@ struct Lease {
 }
 
 impl IssuerLog {
-    /// Seals and publishes, until it is dropped. `currency` gives the current documents.
-    pub(crate) async fn run(&self, ledger: &dyn Ledger, currency: impl Fn() -> Arc<Currency>) {
+    /// Seals and publishes, until it is dropped. `is_served` says whether the books may be used, and `currency` gives the
+    /// current documents.
+    pub(crate) async fn run(
+        &self,
+        ledger: &dyn Ledger,
+        is_served: impl Fn() -> bool,
+        currency: impl Fn() -> Arc<Currency>,
+    ) {
         let mut sealer = Sealer::default();
         loop {
             let currency = currency();
-            if self.closed().is_none()
+            if is_served()
                 && let Some(block) = currency.log().cloned()
             {
                 sealer.see(currency);
@@ -167,7 +173,7 @@ impl IssuerLog {
         if head.previous.is_some() && !self.is_confirmed(sealer, block).await? {
             return Ok(());
         }
-        if self.is_due(sealer, &head).await? {
+        if self.is_due(sealer, &head).await? && !self.is_behind_mark(&head)? {
             self.seal(sealer, head.batch).await?;
         }
         self.publish_if_due(sealer, block).await?;
@@ -175,6 +181,14 @@ impl IssuerLog {
             sealer.keys_wait = self.release_keys(ledger, block).await?;
         }
         Ok(())
+    }
+
+    /// Whether this machine has signed a larger tree than the books have. Then they were set back, and nothing is sealed,
+    /// since the log could not be continued by a recovery.
+    fn is_behind_mark(&self, head: &LogHead) -> Result<bool, LedgerError> {
+        let mark = self.signed.read();
+        let mark = mark.map_err(|error| LedgerError::corrupt("log", error))?;
+        Ok(mark.is_some_and(|mark| mark.size() > head.size))
     }
 
     async fn holds_lease(&self, sealer: &mut Sealer) -> Result<bool, LedgerError> {

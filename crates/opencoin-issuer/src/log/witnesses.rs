@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use opencoin_ledger::{LedgerError, LogStore};
 use opencoin_log::checkpoint::Checkpoint;
+use opencoin_log::hash::Hash;
 use opencoin_log::key::VerifierKey;
 use opencoin_log::policy::{Policy, PolicyWitness};
 use opencoin_log::signature_line::{SignatureLine, parse_lines};
@@ -26,6 +27,9 @@ const ANSWER_DURATION_MAX: Duration = Duration::from_secs(1);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// The most times that a checkpoint is sent to a witness: again after it said which size it knows.
 const ATTEMPTS_MAX: usize = 2;
+
+/// Consistency proofs to one tree, by the sizes from which they prove.
+type Proofs = HashMap<u64, Vec<Hash>>;
 
 /// The witnesses of a log, and what each was last known to have cosigned.
 pub(crate) struct Witnesses {
@@ -113,32 +117,59 @@ impl Witnesses {
             .witnesses()
             .iter()
             .filter_map(|witness| Some((witness, witness.url.as_deref()?)));
+        let proofs = &self.usual_proofs(policy, signed, compares).await;
         let answers = asked.map(|(witness, url)| async move {
             Answer {
                 name: witness.name.clone(),
-                result: self.ask_one(witness, url, log, signed, compares).await,
+                result: self.ask_one((witness, url), log, signed, compares, proofs).await,
             }
         });
         join_all(answers).await
     }
 
+    /// The proofs from the sizes that the witnesses have cosigned last, which are usually the same. One that cannot be made
+    /// here is made for its witness, with the reason why not.
+    async fn usual_proofs(&self, policy: &Policy, signed: &SignedCheckpoint, compares: bool) -> Proofs {
+        if compares {
+            return Proofs::new();
+        }
+        let known: BTreeSet<u64> = {
+            let sizes = self.sizes();
+            let key = |witness: &PolicyWitness| sizes.get(&witness.key.to_string()).copied();
+            policy.witnesses().iter().filter_map(key).collect()
+        };
+        let size = signed.checkpoint().size();
+        let mut proofs = Proofs::new();
+        for old_size in known.into_iter().filter(|old_size| *old_size <= size) {
+            if let Ok(proof) = consistency(self.store.as_ref(), old_size, size).await {
+                proofs.insert(old_size, proof);
+            }
+        }
+        proofs
+    }
+
     async fn ask_one(
         &self,
-        witness: &PolicyWitness,
-        url: &str,
+        (witness, url): (&PolicyWitness, &str),
         log: &VerifierKey,
         signed: &SignedCheckpoint,
         compares: bool,
+        proofs: &Proofs,
     ) -> Result<Vec<SignatureLine>, Refused> {
         let size = signed.checkpoint().size();
         let key = witness.key.to_string();
         let known = self.sizes().get(&key).copied();
         let mut old_size = known.filter(|_| !compares).unwrap_or(0);
         for _ in 0..ATTEMPTS_MAX {
-            let proof = consistency(self.store.as_ref(), old_size, size).await;
+            let proof = match proofs.get(&old_size) {
+                Some(proof) => proof.clone(),
+                None => consistency(self.store.as_ref(), old_size, size)
+                    .await
+                    .map_err(Refused::Books)?,
+            };
             let message = AddCheckpoint {
                 old_size,
-                proof: proof.map_err(Refused::Books)?,
+                proof,
                 checkpoint: signed.clone(),
             };
             let (status, body) = self.post(url, message.to_string()).await?;

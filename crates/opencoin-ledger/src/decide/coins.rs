@@ -188,7 +188,7 @@ pub(super) fn count<T>(items: &[T], mint_key: impl Fn(&T) -> MintKeyId) -> Count
     })
 }
 
-fn check_coins(coins: &[CoinIn]) -> Result<(), Refusal> {
+pub(super) fn check_coins(coins: &[CoinIn]) -> Result<(), Refusal> {
     if coins.is_empty() {
         return Err(Refusal::Empty);
     }

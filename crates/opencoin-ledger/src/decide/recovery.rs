@@ -4,13 +4,12 @@ use opencoin_log::leaf::{blind_recouped_leaf, coin_recouped_leaf, issued_leaf, s
 
 use super::accounts::{balance_after_payment, balance_after_receipt, payment, require_nonzero};
 use super::coins::{
-    Counts, check_unspent, count, issue, issued_counts, logged, recorded_blinds, spend, value,
+    Counts, check_coins, check_unspent, count, issue, issued_counts, logged, recorded_blinds, spend, value,
 };
 use super::recoup::{check_over_recoup, check_revoked, check_unrecouped};
 use super::{applied, leaves, moved};
-use crate::journal::{Kind, Record};
-use crate::log::LogBatchNo;
-use crate::recovered::{AssignmentWay, Recovered, RecoveredBlind, RecoveredPart};
+use crate::journal::{IssuedCounts, Kind, Record};
+use crate::recovered::{AssignmentWay, Recovered, RecoveredBlind, RecoveredPart, RecoveredRequest};
 use crate::view::MintKeyState;
 use crate::{
     AccountId, Amount, Blind, CoinIn, Command, LedgerTime, MintKeyId, Outcome, Prepared, Refusal,
@@ -31,10 +30,7 @@ pub(super) fn recover(
     let (from, to) = (AccountId::RECOVERED, AccountId::RECOVERED);
     let (accounts, amount, issued) = match &recovered.part {
         RecoveredPart::Issued(blinds) => {
-            let issued = recover_issued(view, blinds)?;
-            let amount = value(view, &issued)?;
-            issue(view, &issued);
-            let issued = issued_counts(view, &issued);
+            let (issued, amount) = recover_issued(view, blinds)?;
             ([from, AccountId::COINS], amount, Some(issued))
         }
         RecoveredPart::Spent(coins) => {
@@ -47,17 +43,22 @@ pub(super) fn recover(
         }
         RecoveredPart::PaidIn(amount) => ([AccountId::OUTSIDE, to], *amount, None),
         RecoveredPart::PaidOut(amount) => ([from, AccountId::OUTSIDE], *amount, None),
+        RecoveredPart::Shortfall(amount) => ([AccountId::RECOUPED, to], *amount, None),
     };
     require_nonzero(amount)?;
+    let kind = match recovered.part {
+        RecoveredPart::Shortfall(_) => Kind::BearShortfall,
+        _ => Kind::Recover,
+    };
     view.write(Record {
         issued,
-        ..payment(Kind::Recover, prepared, accounts, amount, at)
+        ..payment(kind, prepared, accounts, amount, at)
     });
     applied(moved(view, prepared.command, amount))
 }
 
-/// Checks that the keys sign, and returns how many signatures each gives.
-fn recover_issued(view: &mut View, blinds: &[RecoveredBlind]) -> Result<Counts, Refusal> {
+/// Counts the signatures, and returns how many each key gives and their value.
+fn recover_issued(view: &mut View, blinds: &[RecoveredBlind]) -> Result<(IssuedCounts, Amount), Refusal> {
     let issued = count(blinds, |blind| blind.mint_key);
     for (&mint_key, &signatures) in &issued {
         let key = key(view, mint_key)?;
@@ -74,6 +75,8 @@ fn recover_issued(view: &mut View, blinds: &[RecoveredBlind]) -> Result<Counts, 
         sum.filter(|sum| *sum <= i64::MAX as u64)
             .ok_or(Refusal::Overflow)?;
     }
+    let amount = value(view, &issued)?;
+    issue(view, &issued);
     for run in blinds.chunk_by(|blind, next| blind.mint_key == next.mint_key) {
         let no = key(view, run[0].mint_key)?.no;
         let leaf = |blind: &RecoveredBlind| issued_leaf(no.key_no(), &blind.issued_digest);
@@ -81,7 +84,7 @@ fn recover_issued(view: &mut View, blinds: &[RecoveredBlind]) -> Result<Counts, 
         view.add_coin_leaves(leaves.as_flattened());
         view.recover_blinds(no, run.iter().map(|blind| blind.issued_digest));
     }
-    Ok(issued)
+    Ok((issued_counts(view, &issued), amount))
 }
 
 /// Spends the coins. Their mint keys are not stopped for an over-redemption: the log had refused it.
@@ -99,6 +102,7 @@ fn recover_spent(view: &mut View, coins: &[CoinIn]) -> Result<Amount, Refusal> {
             return Err(Refusal::OverRedemption { mint_key });
         }
     }
+    check_coins(coins)?;
     check_unspent(view, coins)?;
     let amount = value(view, &returned)?;
     spend(view, coins);
@@ -152,6 +156,10 @@ pub(super) fn assign(
     require_nonzero(amount)?;
     let (balance, accounts) = match way {
         AssignmentWay::ToAccount => {
+            let unassigned = view.recovered_balance();
+            if i128::from(amount.as_i64()) > unassigned {
+                return Err(Refusal::MoreThanRecovered);
+            }
             let balance = balance_after_receipt(view, account, amount)?;
             (balance, [AccountId::RECOVERED, account])
         }
@@ -170,7 +178,7 @@ pub(super) fn sign_again(
     view: &mut View,
     prepared: &Prepared<'_>,
     request: &Command,
-    batch: LogBatchNo,
+    found: &RecoveredRequest,
     at: LedgerTime,
 ) -> Outcome {
     let (kind, account, blinds) = match request {
@@ -182,6 +190,18 @@ pub(super) fn sign_again(
     super::coins::check_blinds(blinds)?;
     let asked = count(blinds, |blind: &Blind| blind.mint_key);
     let worth = value(view, &asked)?;
+    if let Some(account) = account {
+        view.account(account).ok_or(Refusal::UnknownAccount)?;
+    }
+    let digest = |blind: &Blind| {
+        let key = key(view, blind.mint_key)?;
+        Ok((key.no, key.identity.issued_digest(&blind.blinded)))
+    };
+    let digests = blinds.iter().map(digest).collect::<Result<Vec<_>, Refusal>>()?;
+    if digests != found.blinds || !view.claim_blinds(found.batch, &digests) {
+        return Err(Refusal::NotRecovered);
+    }
+    view.end_waiting(&super::money_key(prepared));
     let mut record = match account {
         Some(account) => {
             let held = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
@@ -195,10 +215,10 @@ pub(super) fn sign_again(
     record.at = while_all_signed(view, &asked, at);
     record.blinds = Some(recorded);
     record.issued = Some(issued);
-    record.recovered_batch = Some(batch);
+    record.recovered_batch = Some(found.batch);
     view.write(record);
     let outcome = applied(moved(view, prepared.command, worth));
-    logged(outcome, leaves::logged_before(view, request, batch))
+    logged(outcome, leaves::logged_before(view, request, found.batch))
 }
 
 /// The value of the blinds of a request that was accepted.

@@ -50,6 +50,7 @@ impl MemoryLog {
         log.spent.extend(changes.spent.iter().map(|coin| (*coin, batch)));
         let recovered = changes.recovered.iter().map(|(no, blind)| (*no, *blind, batch));
         log.recovered.extend(recovered);
+        log.recovered.retain(|row| !changes.claimed.contains(row));
         let pending = mem::take(&mut changes.pending);
         if !pending.is_empty() {
             log.pending.push((waiting_since(&changes.journal), pending));

@@ -18,6 +18,8 @@ pub struct Changes {
     pub recouped: Vec<Recouped>,
     /// Recovered blinds to insert, with the batch of the log that is open. Equal ones of a batch count once.
     pub recovered: Vec<(MintKeyNo, IssuedDigest)>,
+    /// Recovered blinds to delete, with the batch of the log that has them. All of them must be there.
+    pub claimed: Vec<(MintKeyNo, IssuedDigest, LogBatchNo)>,
     /// Accounts to insert.
     pub opened: Vec<Opened>,
     /// Existing accounts with new balances, and so new entries.
@@ -126,7 +128,10 @@ impl View {
         let mut recovered = dirty.recovered;
         recovered.sort_unstable();
         recovered.dedup();
+        let mut claimed = dirty.claimed;
+        claimed.sort_unstable();
         let changes = Changes {
+            claimed,
             spent,
             recouped,
             recovered,

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::journal::ReferenceKey;
+use crate::log::LogBatchNo;
+use crate::mint_key_no::MintKeyNo;
 use crate::recovered::RecoveredPart;
 use crate::{
-    AccountId, AccountName, CoinIn, Command, MintKeyId, PayoutNo, Prepared, RevokedBlind, TokenHash, View,
+    AccountId, AccountName, CoinIn, Command, IssuedDigest, MintKeyId, PayoutNo, Prepared, RevokedBlind,
+    TokenHash, View,
 };
 
 /// The keys of all rows that a batch can read. A store locks the rows of each set in ascending order.
@@ -36,6 +39,10 @@ pub struct Touches {
     pub signing: bool,
     /// Whether the state of signing is changed. A store then locks its row.
     pub changes_signing: bool,
+    /// Recovered blinds whose rows are read, because a request of a lost time takes them.
+    pub claims: BTreeSet<(MintKeyNo, IssuedDigest, LogBatchNo)>,
+    /// Whether recovered money is assigned. Then its balance is read, and a store locks it.
+    pub assigns_recovered: bool,
     /// Whether the log is opened. Then all mint keys are read, and not only those in [`Touches::mint_keys`], and whether
     /// money has moved.
     pub opens_log: bool,
@@ -54,7 +61,7 @@ impl Touches {
         let mut touches = Self::default();
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
-            if let Command::Mint { account, .. } = prepared.command {
+            if let Command::Mint { account, .. } = mint_of(prepared.command) {
                 touches.minting.insert(*account);
                 touches.mints.extend(prepared.key.clone());
             }
@@ -110,8 +117,14 @@ impl Touches {
             Command::Recover { recovered, .. } => self.add_recovered(&recovered.part),
             Command::AssignRecovered { account, .. } => {
                 self.accounts.insert(*account);
+                self.assigns_recovered = true;
             }
-            Command::SignAgain { request, .. } => self.add_signed_again(request),
+            Command::SignAgain { request, found, .. } => {
+                let blinds = found.blinds.iter();
+                self.claims
+                    .extend(blinds.map(|(no, digest)| (*no, *digest, found.batch)));
+                self.add_signed_again(request);
+            }
             Command::Mint { account, blinds, .. } => {
                 self.signing = true;
                 self.accounts.insert(*account);
@@ -139,7 +152,7 @@ impl Touches {
             RecoveredPart::Issued(blinds) => self.add_mint_keys(blinds, |blind| blind.mint_key),
             RecoveredPart::Spent(coins) => self.add_coins(coins),
             RecoveredPart::Recouped(revoked) => self.add_revoked(revoked),
-            RecoveredPart::PaidIn(_) | RecoveredPart::PaidOut(_) => {}
+            RecoveredPart::PaidIn(_) | RecoveredPart::PaidOut(_) | RecoveredPart::Shortfall(_) => {}
         }
     }
 
@@ -178,5 +191,13 @@ impl Touches {
     fn add_mint_keys<T>(&mut self, items: &[T], mint_key: impl Fn(&T) -> MintKeyId) {
         let runs = items.chunk_by(|item, next| mint_key(item) == mint_key(next));
         self.mint_keys.extend(runs.map(|run| mint_key(&run[0])));
+    }
+}
+
+/// The mint that a command carries out, if it is one.
+fn mint_of(command: &Command) -> &Command {
+    match command {
+        Command::SignAgain { request, .. } => request,
+        other => other,
     }
 }

@@ -1,11 +1,11 @@
 //! Recovering a lost time from a copy of the log, and what was recovered.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use opencoin_ledger::RecoveredEntry;
 use opencoin_ledger::log::{CopiedBatch, PendingLeaves, SealInput, SealingError, WaitingRow, seal_copied};
 use opencoin_ledger::view::MintKeyNo;
-use opencoin_ledger::{IssuedDigest, LedgerTime, LogBatchNo, SealOutcome};
+use opencoin_ledger::{IssuedDigest, LedgerError, LedgerTime, LogBatchNo, SealOutcome};
 
 use super::{batch_no, edge, head, insert_pending, keys, save, totals};
 use crate::{Executor, Row, SqlError};
@@ -25,9 +25,11 @@ fn waiting_row(row: &mut Row) -> Result<WaitingRow, SqlError> {
     Ok((at, pending))
 }
 
+/// Seals a batch of a copy. If it does not fit the books, sets `broken` and fails, so that nothing changes.
 pub(super) async fn seal_batch(
     sql: &mut dyn Executor,
     batch: &Arc<CopiedBatch>,
+    broken: &OnceLock<SealingError>,
 ) -> Result<SealOutcome, SqlError> {
     let lock = sql.dialect().for_update;
     let Some(head) = head(sql, lock).await?.filter(|head| head.batch == batch.no) else {
@@ -40,7 +42,8 @@ pub(super) async fn seal_batch(
     }
     let size = head.size;
     let (keys, edge) = (keys(sql).await?, edge(sql, size).await?);
-    let waiting = waiting(sql).await?;
+    let query = "DELETE FROM log_pending RETURNING at, coins, others, accounts, paid_in, paid_out, recouped";
+    let waiting = sql.all(query, &[], waiting_row).await?;
     let input = SealInput {
         head,
         keys,
@@ -51,9 +54,12 @@ pub(super) async fn seal_batch(
     };
     let (sealed, left) = match seal_copied(input, waiting, batch) {
         Ok(sealed) => sealed,
-        Err(broken) => return Ok(SealOutcome::Broken(broken)),
+        Err(differs) => {
+            let failed = LedgerError::corrupt("copy of the log", &differs);
+            let _first = broken.set(differs);
+            return Err(failed.into());
+        }
     };
-    sql.execute("DELETE FROM log_pending", &[]).await?;
     for (at, pending) in &left {
         insert_pending(sql, pending, at.unix_micros()).await?;
     }

@@ -135,10 +135,13 @@ async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputAr
         Direction::In => ("credited", "to", AssignmentWay::ToAccount),
         Direction::Out => ("debited", "from", AssignmentWay::FromAccount),
     };
-    let applied = match direction {
-        _ if arguments.recovered => cashier.assign_recovered(&name, amount, way, reference).await?,
-        Direction::In => cashier.credit(&name, amount, reference).await?,
-        Direction::Out => cashier.debit(&name, amount, reference).await?,
+    let applied = if arguments.recovered {
+        cashier.assign_recovered(&name, amount, way, reference).await?
+    } else {
+        match direction {
+            Direction::In => cashier.credit(&name, amount, reference).await?,
+            Direction::Out => cashier.debit(&name, amount, reference).await?,
+        }
     };
     let balance = cashier.account(&name).await?.account.balance.units();
     let done = if applied.repeated {

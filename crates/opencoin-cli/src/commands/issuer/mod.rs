@@ -77,7 +77,7 @@ enum Command {
     Prune(prune::Arguments),
     /// Copy SQLite books, settings and certificates into a folder, while the server runs.
     Backup(backup::BackupArguments),
-    /// Restore a backup. No server serves the restored books until you accept them.
+    /// Restore a backup. No server serves the restored books until you recover or accept them.
     Restore(backup::RestoreArguments),
     /// Accept restored books that are older than those served before: coins spent since then can be spent again.
     AcceptRestoredState(restored_state::Arguments),

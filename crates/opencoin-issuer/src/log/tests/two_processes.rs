@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use opencoin_ledger::log::{CopiedBatch, WaitingRow};
-use opencoin_ledger::{LedgerTime, PendingSummary, RecoveredEntry, SealOutcome, TileOfLog};
+use opencoin_ledger::{IssuedDigest, LedgerTime, PendingSummary, RecoveredEntry, SealOutcome, TileOfLog};
 use opencoin_log::checkpoint::Checkpoint;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 

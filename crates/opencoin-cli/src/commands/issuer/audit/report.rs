@@ -54,6 +54,7 @@ struct Totals {
     payouts_open_sum: i128,
     coins_outstanding: i128,
     recouped: i128,
+    recovered_unassigned: i128,
 }
 
 /// The numbers of coins of one denomination.
@@ -241,6 +242,7 @@ fn totals(facts: &AuditFacts) -> Totals {
         payouts_open_sum: open().map(|payout| payout.amount).sum(),
         coins_outstanding: facts.coins_outstanding,
         recouped: facts.recouped,
+        recovered_unassigned: facts.recovered_unassigned,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use chrono::DateTime;
 use clap::Args;
 use opencoin_issuer::log::copy::LogCopy;
 use opencoin_issuer::log::recovery::{self, CopiedLog, RecoveredLog, Trust};
@@ -13,7 +14,10 @@ use opencoin_issuer::{
 use opencoin_keys::{Clock, Directory, SystemClock, ledger_time};
 use opencoin_ledger::RecoveredEntry;
 use opencoin_ledger::journal::Kind;
-use opencoin_ledger::{AccountId, HISTORY_ID_BYTES, HistoryId, LEASE_HOLDER_BYTES, LogStore, Profile};
+use opencoin_ledger::{
+    AccountId, HISTORY_ID_BYTES, HistoryId, LEASE_HOLDER_BYTES, LogBatchNo, LogStore, Profile,
+    RollbackDetected,
+};
 use opencoin_terminal::output::OutputArgs;
 use rand::RngCore;
 use rand::rngs::OsRng;
@@ -21,6 +25,7 @@ use serde_json::{Value, json};
 
 use crate::commands::issuer;
 use crate::currency_unit::CurrencyUnit;
+use crate::dates::utc;
 use crate::dir_args::DirArgs;
 
 /// Accounts per page.
@@ -40,6 +45,9 @@ pub(crate) struct RecoverArguments {
     /// key of the log can make such a copy, and get blinds signed that nobody has paid for.
     #[arg(long)]
     without_quorum: bool,
+    /// Confirm that these are not the books that were served before, and that they are the right ones.
+    #[arg(long)]
+    yes_these_are_other_books: bool,
     #[command(flatten)]
     dir: DirArgs,
 }
@@ -61,10 +69,24 @@ pub(super) async fn recover(arguments: RecoverArguments, output: OutputArgs) -> 
     let mark = HighWaterMark::of_currency(directory.root(), config.high_water_mark.as_deref());
     let is_set_back = match examine(history.as_ref(), &mark).await {
         Ok(_) => false,
+        Err(GuardError::Rollback(other @ RollbackDetected::Other { .. }))
+            if !arguments.yes_these_are_other_books =>
+        {
+            bail!("{other}; if they are the right ones, add --yes-these-are-other-books");
+        }
         Err(GuardError::Rollback(_)) => true,
         Err(error) => return Err(error.into()),
     };
-    if copied.is_empty() && !is_set_back {
+    // A recovery that was interrupted at its end has only to be accepted.
+    let head = books.log.head().await?;
+    let was_recovered = head.is_some_and(|head| head.recovered_to.map(LogBatchNo::next) == Some(head.batch));
+    if copied.is_empty() && !(is_set_back && was_recovered) {
+        if is_set_back {
+            bail!(
+                "the copy has nothing that the books lack, but they are older than they were. Look for a newer copy; if there \
+                 is none, what was accepted since was not in the log: opencoin issuer accept-restored-state"
+            );
+        }
         let said = "there is nothing to recover: the books have everything that the copy has";
         return output.show(json!({ "batches": 0 }), [said]);
     }
@@ -142,14 +164,40 @@ fn shown(
         ));
     }
     lines.extend([
-        format!("paid in: {}, paid out: {}", unit.show(booked.paid_in), unit.show(booked.paid_out)),
+        format!(
+            "paid in: {}, paid out: {}",
+            unit.show(booked.paid_in),
+            unit.show(booked.paid_out)
+        ),
         format!(
             "the money in accounts has changed by {} {} in the lost time; the log does not say whose it is",
             unit.signed(accounts),
             unit.name
         ),
+    ]);
+    let settled = &recovered.settled;
+    if settled.waiting_mints > 0 {
+        lines.push(format!(
+            "mints that waited for money and are carried out: {}",
+            settled.waiting_mints
+        ));
+    }
+    if settled.shortfall > 0 {
+        lines.push(format!(
+            "accounts owe {}, which the issuer bears until you debit them",
+            unit.show(settled.shortfall)
+        ));
+    }
+    let last = copied.last_batch_s().and_then(|time| i64::try_from(time).ok());
+    if let Some(last) = last.and_then(|time| DateTime::from_timestamp(time, 0)) {
+        lines.push(format!(
+            "lost: what was accepted after {}; coins that were spent after it can be spent again",
+            utc(last)
+        ));
+    }
+    lines.extend([
         "lost: new accounts, payments, payouts, passwords and sessions since the backup".to_owned(),
-        format!("next: read \"When the books were restored\" in docs/LOG.md, start the servers, and assign the money: opencoin log recovered --dir {dir}"),
+        format!("next, before you start a server: \"When the books were restored\" in docs/LOG.md; opencoin log recovered --dir {dir}"),
     ]);
     let value = json!({
         "batches": recovered.batches,
@@ -160,6 +208,8 @@ fn shown(
         "paid_in": booked.paid_in,
         "paid_out": booked.paid_out,
         "accounts": accounts,
+        "waiting_mints": settled.waiting_mints,
+        "shortfall": settled.shortfall,
     });
     (value, lines)
 }
@@ -193,7 +243,19 @@ pub(super) async fn recovered(dir: DirArgs, output: OutputArgs) -> Result<()> {
     let unassigned: i64 = entries.iter().map(|entry| entry.received).sum();
     let mut lines = vec![format!("batches of the log up to {} were recovered", last.get())];
     let mut shown = Vec::new();
-    for entry in entries.iter().filter(|entry| entry.kind != Kind::Recover) {
+    let borne: i64 = entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::BearShortfall)
+        .map(|entry| entry.received)
+        .sum();
+    if borne > 0 {
+        let borne = unit.show(borne.unsigned_abs());
+        lines.push(format!(
+            "borne by the issuer, because accounts owed it after the recovery: {borne}"
+        ));
+    }
+    let is_of_account = |entry: &&RecoveredEntry| entry.account.is_some();
+    for entry in entries.iter().filter(is_of_account) {
         let (name, paid) = (name(entry.account), entry.received);
         let due = worth(entry).saturating_sub(paid.unsigned_abs());
         let line = match entry.kind {
@@ -216,7 +278,10 @@ pub(super) async fn recovered(dir: DirArgs, output: OutputArgs) -> Result<()> {
         shown.push(json!({ "account": name, "received": -paid, "due": due }));
     }
     lines.push(format!("not assigned: {} {}", unit.signed(unassigned), unit.name));
-    output.show(json!({ "unassigned": unassigned, "entries": shown }), lines)
+    output.show(
+        json!({ "unassigned": unassigned, "borne": borne, "entries": shown }),
+        lines,
+    )
 }
 
 /// The names of all accounts.
