@@ -78,6 +78,53 @@ fn hand_to_hand(suite: &str, database: Database) {
 }
 
 #[test]
+fn coins_travel_as_a_line_of_text() {
+    let currency = Currency::start(RFC9474, Database::Sqlite);
+    let token = currency.account("alice", 100);
+    let (alice, bob) = (currency.wallet("alice"), currency.wallet("bob"));
+    alice.run(&["mint", "100", "--token", &token]);
+    let send = |amount| {
+        let sent = alice.run(&["send", amount, "--subject", "lunch", "--as", "text"]);
+        sent.stdout.trim_end().to_owned()
+    };
+
+    // As the argument itself. The form is named.
+    let line = send("20");
+    let received = bob.run(&["receive", &line, "--json"]).json();
+    assert_eq!(
+        (&received["form"], &received["amount"]),
+        (&"text".into(), &20.into())
+    );
+    assert_eq!(received["subject"], "lunch");
+    // As a quoted mail in a file.
+    let line = send("30");
+    let (begin, end) = line.split_at(line.len() / 2);
+    let mail = currency.scratch("mail.txt");
+    fs::write(
+        &mail,
+        format!("Alice wrote {{on Monday}}:\r\n> {begin}\r\n> {end}\r\n\r\nBob\r\n"),
+    )
+    .unwrap();
+    let shown = opencoin(&["inspect", text(&mail)]).success().stdout;
+    assert!(shown.contains("lunch"), "{shown}");
+    assert!(bob.run(&["receive", text(&mail)]).stdout.contains("from a text"));
+    assert_eq!(bob.balance(), 50);
+
+    // Damaged on the way: the error says so, does not repeat the money, and costs nothing.
+    let line = send("10");
+    let damaged = line.replacen(&line[40..44], "", 1);
+    let refused = bob.run_unchecked(&["receive", &damaged]).refused(1, "is damaged");
+    assert!(!refused.stderr.contains(&line[50..90]), "{}", refused.stderr);
+    let newer = line.replacen("stack1", "stack2", 1);
+    let _ = bob
+        .run_unchecked(&["receive", &newer])
+        .refused(1, "newer program");
+    assert_eq!(bob.balance(), 50);
+    bob.run(&["receive", &line]);
+    assert_eq!((alice.balance(), bob.balance()), (40, 60));
+}
+
+#[test]
 fn documents_are_verified_without_the_issuer() {
     let mut currency = Currency::start(RFC9474, Database::Sqlite);
     let token = currency.account("alice", 50);

@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, everything else to stderr. `failure.rs` defines the exit codes.
 
+mod coin_stack;
 mod commands;
 mod confirmation;
 mod currency_unit;
@@ -9,6 +10,7 @@ mod database_args;
 mod dates;
 mod dir_args;
 mod failure;
+mod input;
 mod key_store;
 mod lanes;
 mod log;

@@ -36,6 +36,7 @@ use zeroize::Zeroizing;
 use self::public_log::RunningWitness;
 use super::verify::Verifier;
 use super::wallet;
+use crate::coin_stack;
 
 const NAME: &str = "OpenCent";
 const DIVISOR: u64 = 100;
@@ -238,7 +239,7 @@ async fn hand_over(folder: &Path, alice: &mut Wallet) -> Result<PathBuf> {
 /// Bob renews while signing is paused: the issuer asks him to wait. He gets the coins when signing resumes.
 async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &Path) -> Result<()> {
     operator.set_signing_paused(true).await?;
-    match bob.receive(&wallet::read_stack(stack_file)?).await {
+    match bob.receive(&coin_stack::read(stack_file)?.0).await {
         Err(WalletError::Exchange(ExchangeError::Delayed { .. })) => {}
         Ok(_) => bail!("Bob got coins although signing is paused"),
         Err(error) => return Err(error.into()),
@@ -260,7 +261,7 @@ async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &
 async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
     let mut second = wallet::open(&folder.join("alice-again"), &Authorities::default())?;
     second.add(url).await?;
-    match second.receive(&wallet::read_stack(stack_file)?).await {
+    match second.receive(&coin_stack::read(stack_file)?.0).await {
         Err(WalletError::Exchange(ExchangeError::Refused { word, .. })) if word == "double-spend" => {}
         Ok(_) => bail!("coins were spent twice"),
         Err(error) => return Err(error.into()),

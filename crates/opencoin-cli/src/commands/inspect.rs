@@ -1,7 +1,5 @@
 //! `opencoin inspect`: shows a document or message as a summary or as its exact bytes.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +7,9 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use opencoin_schema::{AnyDocument, Cdd, Coin, MintKey, text};
 use opencoin_terminal::output::{self, OutputArgs};
+
+use crate::coin_stack;
+use crate::input::read_file;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -44,23 +45,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads a file, or stdin for `-`.
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
-    if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context("cannot read stdin")?;
-        return Ok(bytes);
-    }
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Reads a document of any type.
+/// Reads a document of any type. A coin stack may be a line of text.
 pub(crate) fn read_document(path: &Path) -> Result<AnyDocument> {
-    let json = read_file(path)?;
-    AnyDocument::from_json(&json).with_context(|| format!("{} is not a valid document", path.display()))
+    let bytes = read_file(path)?;
+    if let Some(stack) = coin_stack::find_text(&bytes) {
+        return Ok(AnyDocument::CoinStack(stack?));
+    }
+    AnyDocument::from_json(&bytes).with_context(|| format!("{} is not a valid document", path.display()))
 }
 
 fn summary(document: &AnyDocument) -> Vec<String> {

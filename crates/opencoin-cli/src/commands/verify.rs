@@ -13,8 +13,9 @@ use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_text::printable;
 use serde_json::json;
 
-use super::inspect::{read_document, read_file};
+use super::inspect::read_document;
 use crate::currency_unit::CurrencyUnit;
+use crate::input::read_file;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -12,10 +12,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{ArgGroup, Args, Subcommand};
 use opencoin_keys::{Clock, SystemClock};
-use opencoin_schema::{AnyDocument, CoinStack, text};
 use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_text::{AmountText, IssuerUrl, printable};
@@ -27,7 +26,7 @@ use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
 use super::account::connection;
-use super::inspect::read_file;
+use crate::coin_stack::{self, Form};
 use crate::currency_unit::CurrencyUnit;
 use crate::failure;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
@@ -84,15 +83,21 @@ enum Command {
         /// A message to the receiver.
         #[arg(long, default_value = "")]
         subject: String,
+        /// How to hand the coins over.
+        #[arg(long = "as", value_enum, default_value_t)]
+        form: Form,
         /// The file to create. Default: stdout.
         #[arg(long, value_name = "F.oc")]
         out: Option<PathBuf>,
     },
-    /// Receive the coins of a file: verify them and renew them at once, so that nobody else can spend them.
+    /// Receive coins: verify them and renew them at once, so that nobody else can spend them.
+    ///
+    /// The coins are a file or a line of text that begins with `opencoinstack`, also in the middle of a mail.
     Receive {
-        /// The file; `-` reads stdin.
+        /// The file; `-` reads stdin. Or the line of text itself, which other users of this machine can see while the
+        /// command runs.
         #[arg(value_name = "F.oc")]
-        file: PathBuf,
+        coins: PathBuf,
     },
     /// Redeem coins: the money goes to an account.
     Redeem {
@@ -209,8 +214,13 @@ impl Session {
         match command {
             Command::Add { url } => self.add(&url).await,
             Command::Mint { amount, token } => self.mint(&amount, &token).await,
-            Command::Send { amount, subject, out } => self.send(&amount, &subject, out.as_deref()).await,
-            Command::Receive { file } => self.receive(&file).await,
+            Command::Send {
+                amount,
+                subject,
+                form,
+                out,
+            } => self.send(&amount, &subject, form, out.as_deref()).await,
+            Command::Receive { coins } => self.receive(&coins).await,
             Command::Redeem { amount, token } => self.redeem(&amount, &token).await,
             Command::Balance => self.balance(),
             Command::History => self.history(),
@@ -265,8 +275,8 @@ impl Session {
         Ok(())
     }
 
-    async fn receive(&mut self, file: &Path) -> Result<()> {
-        let stack = read_stack(file)?;
+    async fn receive(&mut self, coins: &Path) -> Result<()> {
+        let (stack, form) = coin_stack::read(coins)?;
         let received = self.wallet.receive(&stack).await?;
         let currency = self.wallet.balance_of(Some(&received.currency))?;
         let left_out = received.left_out.iter().map(|left_out| {
@@ -280,13 +290,15 @@ impl Session {
             json!({
                 "amount": received.amount,
                 "currency": currency.name,
+                "form": form.name(),
                 "id": received.currency,
                 "left_out": left_out.collect::<Value>(),
                 "subject": stack.subject,
             }),
             [format!(
-                "received {}: {}",
+                "received {} from a {}: {}",
                 unit(&currency).show(received.amount),
+                form.name(),
                 quoted(&stack.subject)
             )],
         )?;
@@ -449,7 +461,13 @@ impl Session {
         Ok(())
     }
 
-    async fn send(&mut self, amount: &AmountText, subject: &str, out: Option<&Path>) -> Result<()> {
+    async fn send(
+        &mut self,
+        amount: &AmountText,
+        subject: &str,
+        form: Form,
+        out: Option<&Path>,
+    ) -> Result<()> {
         let (chosen, units) = self.amount(amount)?;
         // Created before coins are taken out, so that a wrong path costs nothing.
         let create = |path| {
@@ -458,7 +476,7 @@ impl Session {
         };
         let file = out.map(create).transpose()?;
         let sent = self.wallet.send(Some(&chosen.currency), units, subject).await?;
-        let (stack, coins, id) = (text::compact(&sent.stack), sent.stack.coins.len(), sent.id);
+        let (stack, coins, id) = (form.write(&sent.stack), sent.stack.coins.len(), sent.id);
         let take_back = || {
             format!(
                 "take the coins back with `opencoin wallet reclaim {id}{}`",
@@ -768,64 +786,9 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
-/// Reads a coin stack from a received file: JSON in UTF-8 or UTF-16, possibly with text that a mail program has added.
-pub(crate) fn read_stack(path: &Path) -> Result<CoinStack> {
-    let bytes = read_file(path)?;
-    let json = stack_text(&bytes).with_context(|| format!("{} is not text", path.display()))?;
-    let document = AnyDocument::from_json(json.as_bytes());
-    match document.with_context(|| format!("{} is not a valid document", path.display()))? {
-        AnyDocument::CoinStack(stack) => Ok(stack),
-        other => bail!(
-            "{} is a {:?}, not a coin stack",
-            path.display(),
-            other.type_name()
-        ),
-    }
-}
-
-/// Extracts the JSON object from a text, without a byte order mark and surrounding text.
-fn stack_text(bytes: &[u8]) -> Result<String> {
-    let utf_16 = |read: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes[2..]
-            .chunks_exact(2)
-            .map(|pair| read([pair[0], pair[1]]))
-            .collect();
-        String::from_utf16(&units)
-    };
-    let text = match bytes {
-        [0xff, 0xfe, ..] => utf_16(u16::from_le_bytes)?,
-        [0xfe, 0xff, ..] => utf_16(u16::from_be_bytes)?,
-        _ => String::from_utf8(bytes.to_vec())?,
-    };
-    // From the first brace to the last. Wrong only if the surrounding text contains braces.
-    Ok(match (text.find('{'), text.rfind('}')) {
-        (Some(begin), Some(end)) if begin < end => text[begin..=end].to_owned(),
-        _ => text,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stack_is_found_in_other_encodings_and_surrounding_text() {
-        let json = r#"{"type": "coinstack", "subject": "caf\u00e9 {1}", "coins": []}"#;
-        let utf_16 = |mark: u16, bytes: fn(u16) -> [u8; 2]| {
-            let units = [mark].into_iter().chain(json.encode_utf16());
-            units.flat_map(bytes).collect::<Vec<u8>>()
-        };
-        for file in [
-            json.as_bytes().to_vec(),
-            format!("\u{feff}{json}\r\n").into_bytes(),
-            format!("Here they are:\n\n{json}\n-- \nAlice, Example Street 1\n").into_bytes(),
-            utf_16(0xfeff, u16::to_le_bytes),
-            utf_16(0xfeff, u16::to_be_bytes),
-        ] {
-            assert_eq!(stack_text(&file).unwrap(), json);
-        }
-        assert!(stack_text(&[0xc3, 0x28]).is_err());
-    }
 
     #[test]
     fn a_new_file_appears_only_when_it_is_complete() {

@@ -249,8 +249,6 @@ impl Wallet {
     }
 }
 
-/// Whether a coin is the wallet's own. Sent coins do not count because they may come back, and received ones
-/// do not because they may be tried again.
 /// The indices of the coins that their mint key has signed, as far as the wallet knows the key.
 fn signed_coins(currency: &Currency, coins: &[Coin]) -> BTreeSet<usize> {
     let (indices, pairs): (Vec<usize>, Vec<_>) = coins
@@ -269,6 +267,8 @@ fn signed_coins(currency: &Currency, coins: &[Coin]) -> BTreeSet<usize> {
         .collect()
 }
 
+/// Whether a coin is the wallet's own. Sent coins do not count because they may come back, and received ones
+/// do not because they may be tried again.
 fn is_held(currency: &Currency, id: &CoinId) -> bool {
     let held = currency.coins.get(id);
     held.is_some_and(|held| [CoinPlace::Here, CoinPlace::Given].contains(&held.place))

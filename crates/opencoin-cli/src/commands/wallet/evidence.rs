@@ -9,9 +9,9 @@ use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_wallet::{CheckedEvidence, check_evidence};
 use serde_json::json;
 
-use super::super::inspect::read_file;
 use super::{NewFile, Session, counted};
 use crate::failure;
+use crate::input::read_file;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
