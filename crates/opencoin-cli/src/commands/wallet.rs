@@ -76,7 +76,7 @@ enum Command {
         #[command(flatten)]
         token: TokenArgs,
     },
-    /// Take coins out of the wallet and write them to a file. Everyone who can read the file can spend them.
+    /// Take coins out of the wallet, to hand them over. Everyone who can read them can spend them.
     Send {
         /// The amount, as the currency shows it: `12.50`, or `12` for 12.00.
         amount: AmountText,
