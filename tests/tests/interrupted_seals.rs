@@ -233,6 +233,14 @@ impl Sealing {
         self.witness.pass();
     }
 
+    /// As [`Self::recover`]. The batch was signed and not published when the issuer was killed.
+    fn recover_unpublished(&mut self, before: &State) {
+        let killed = self.state();
+        assert!(self.has_signed(killed.size));
+        assert_eq!(killed.published, before.published);
+        self.recover(before);
+    }
+
     /// A batch with the coin was sealed in the books, and is published after a restart. All checkpoints of its size that
     /// the witness was shown are the same bytes.
     fn recover(&mut self, before: &State) {
@@ -316,26 +324,17 @@ fn an_issuer_that_is_killed_after_the_commit_of_a_batch_publishes_it_once() {
 
     let before = sealing.state();
     sealing.kill_before_the_witness_is_asked();
-    let killed = sealing.state();
-    assert!(sealing.has_signed(killed.size));
-    assert_eq!(killed.published, before.published);
-    sealing.recover(&before);
+    sealing.recover_unpublished(&before);
 
     // The witness has the checkpoint, or its answer is lost.
     let before = sealing.state();
     sealing.kill_while_the_witness_is_asked();
-    let killed = sealing.state();
-    assert!(sealing.has_signed(killed.size));
-    assert_eq!(killed.published, before.published);
-    sealing.recover(&before);
+    sealing.recover_unpublished(&before);
 
     // The witness has cosigned.
     let before = sealing.state();
     sealing.kill_at(&PUBLISHING, 1);
-    let killed = sealing.state();
-    assert!(sealing.has_signed(killed.size));
-    assert_eq!(killed.published, before.published);
-    sealing.recover(&before);
+    sealing.recover_unpublished(&before);
 
     // It never learns that the checkpoint is published.
     let before = sealing.state();
@@ -351,9 +350,6 @@ fn an_issuer_on_sqlite_that_is_killed_while_the_witness_is_asked_publishes_the_b
     let mut sealing = Sealing::start(Database::Sqlite);
     let before = sealing.state();
     sealing.kill_while_the_witness_is_asked();
-    let killed = sealing.state();
-    assert!(sealing.has_signed(killed.size));
-    assert_eq!(killed.published, before.published);
-    sealing.recover(&before);
+    sealing.recover_unpublished(&before);
     sealing.end();
 }

@@ -42,12 +42,7 @@ async fn copies(log: &dyn LogStore, from: LogBatchNo) -> Vec<Arc<CopiedBatch>> {
             no,
             coins: coins.into_iter().map(|leaf| leaf.try_into().unwrap()).collect(),
             others,
-            totals: LogTotals {
-                accounts: leaf.accounts.into(),
-                paid_in: leaf.paid_in.into(),
-                paid_out: leaf.paid_out.into(),
-                recouped: leaf.recouped.into(),
-            },
+            totals: LogTotals::from(&*leaf),
             time_s: leaf.time,
             root: batch.root,
         }));

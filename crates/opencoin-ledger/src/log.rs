@@ -23,6 +23,7 @@ use std::iter::Sum;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use opencoin_log::batch::BatchLeaf;
 use opencoin_log::hash::Hash;
 use opencoin_log::hash::leaf_hash;
 use opencoin_log::leaf::COIN_LEAF_BYTES;
@@ -140,6 +141,17 @@ pub struct LogTotals {
     pub paid_out: i128,
     /// The value of coins that the issuer gave for coins of stopped mint keys.
     pub recouped: i128,
+}
+
+impl From<&BatchLeaf> for LogTotals {
+    fn from(leaf: &BatchLeaf) -> Self {
+        Self {
+            accounts: leaf.accounts.into(),
+            paid_in: leaf.paid_in.into(),
+            paid_out: leaf.paid_out.into(),
+            recouped: leaf.recouped.into(),
+        }
+    }
 }
 
 impl LogTotals {

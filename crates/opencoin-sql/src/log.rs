@@ -24,6 +24,7 @@ use opencoin_log::hash::Hash;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::tile::{TileId, right_edge};
 
+use crate::pieces::pieces;
 use crate::rows::{mint_key, mint_key_columns};
 use crate::{Executor, Row, Runner, SqlError, Value};
 
@@ -398,10 +399,10 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
         tiles,
         keys,
     } = sealed;
-    for bundles in pieces(bundles) {
+    for bundles in pieces(bundles, ROWS_PER_STATEMENT_MAX) {
         insert_bundles(sql, bundles).await?;
     }
-    for tiles in pieces(tiles) {
+    for tiles in pieces(tiles, ROWS_PER_STATEMENT_MAX) {
         insert_tiles(sql, tiles).await?;
     }
     let query = "INSERT INTO log_batches (no, first, count, root, time_s) VALUES ($1, $2, $3, $4, $5)";
@@ -439,19 +440,6 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
     } else {
         Err(LedgerError::corrupt("row of log_head", "it changed while it was locked").into())
     }
-}
-
-/// Splits rows into pieces of few sizes, because each connection prepares a statement for each size.
-fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut size = ROWS_PER_STATEMENT_MAX;
-    std::iter::from_fn(move || {
-        while size > rows.len() && size > 1 {
-            size /= 4;
-        }
-        let (piece, rest) = rows.split_at_checked(size)?;
-        rows = rest;
-        Some(piece)
-    })
 }
 
 /// `($1, $2), ($3, $4), ...`
@@ -624,7 +612,9 @@ mod tests {
 
     #[test]
     fn rows_are_written_in_pieces_of_few_sizes() {
-        let sizes: Vec<usize> = pieces(&[0; 150]).map(<[_]>::len).collect();
+        let sizes: Vec<usize> = pieces(&[0; 150], ROWS_PER_STATEMENT_MAX)
+            .map(<[_]>::len)
+            .collect();
         assert_eq!(sizes, [64, 64, 16, 4, 1, 1]);
         assert_eq!(places(2, 3), "($1, $2, $3), ($4, $5, $6)");
     }

@@ -7,16 +7,8 @@
 const ROWS_MAX: usize = 256;
 
 /// Splits rows into pieces of 256, 64, 16, 4 and 1.
-pub(crate) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut size = ROWS_MAX;
-    std::iter::from_fn(move || {
-        while size > rows.len() && size > 1 {
-            size /= 4;
-        }
-        let (piece, rest) = rows.split_at_checked(size)?;
-        rows = rest;
-        Some(piece)
-    })
+pub(crate) fn pieces<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    opencoin_sql::pieces(rows, ROWS_MAX)
 }
 
 /// Splits rows into pieces of at most 256. Returns each piece also padded with its last row to 1, 4, 16, 64

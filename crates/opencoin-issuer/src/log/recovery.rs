@@ -305,12 +305,7 @@ fn copied_batch(no: LogBatchNo, leaves: Vec<Vec<u8>>, leaf: &BatchLeaf, root: Ha
         no,
         coins,
         others,
-        totals: LogTotals {
-            accounts: leaf.accounts.into(),
-            paid_in: leaf.paid_in.into(),
-            paid_out: leaf.paid_out.into(),
-            recouped: leaf.recouped.into(),
-        },
+        totals: LogTotals::from(leaf),
         time_s: leaf.time,
         root,
     }

@@ -9,7 +9,8 @@ use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_wallet::{CheckedEvidence, check_evidence};
 use serde_json::json;
 
-use super::{NewFile, Session, counted};
+use super::new_file::NewFile;
+use super::{Session, counted};
 use crate::failure;
 use crate::input::read_file;
 
