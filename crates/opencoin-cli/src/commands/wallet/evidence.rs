@@ -9,8 +9,9 @@ use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_wallet::{CheckedEvidence, check_evidence};
 use serde_json::json;
 
+use super::counted;
 use super::new_file::NewFile;
-use super::{Session, counted};
+use super::session::Session;
 use crate::failure;
 use crate::input::read_file;
 

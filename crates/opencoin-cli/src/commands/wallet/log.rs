@@ -8,7 +8,8 @@ use opencoin_text::{IssuerUrl, printable};
 use opencoin_wallet::{LogError, LogStatus, SeenLog, WalletError};
 use serde_json::{Value, json};
 
-use super::{Session, counted};
+use super::counted;
+use super::session::Session;
 use crate::failure;
 
 /// The format of times.

@@ -1,0 +1,38 @@
+//! `opencoin wallet add`: trusting the currency of an issuer.
+
+use anyhow::Result;
+use clap::Args;
+use opencoin_terminal::output;
+use opencoin_text::{IssuerUrl, printable};
+use serde_json::json;
+
+use super::DAY;
+use super::session::Session;
+use crate::network_args::warn_if_exposed;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The URL of the issuer, for example `https://issuer.example`.
+    url: IssuerUrl,
+}
+
+impl Session {
+    pub(super) async fn add(&mut self, Arguments { url }: &Arguments) -> Result<()> {
+        warn_if_exposed(url, "change the documents of the issuer");
+        let added = self.wallet.add(url.as_str()).await?;
+        let name = printable(&added.name);
+        if let Some(at) = added.description_expired_at {
+            output::complain(&format!(
+                "note: the issuer's description of the currency expired on {}; ask the operator for a new one",
+                at.format(DAY)
+            ));
+        }
+        self.output.show(
+            json!({ "currency": added.name, "id": added.currency, "url": url.as_str() }),
+            [
+                format!("added {name}, id {}", added.currency),
+                "compare the id with the one that the operator publishes elsewhere".to_owned(),
+            ],
+        )
+    }
+}

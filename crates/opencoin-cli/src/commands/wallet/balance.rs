@@ -1,0 +1,88 @@
+//! `opencoin wallet balance`: what the wallet holds.
+
+use anyhow::Result;
+use clap::Args;
+use opencoin_wallet::{Balance, WalletError};
+use serde_json::{Value, json};
+
+use super::DAY;
+use super::session::{Session, unit};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {}
+
+impl Session {
+    pub(super) fn balance(&self, Arguments {}: &Arguments) -> Result<()> {
+        let balances = match &self.currency {
+            Some(currency) => vec![self.wallet.balance_of(Some(currency))?],
+            None => self.wallet.balances(),
+        };
+        if balances.is_empty() {
+            return Err(WalletError::NoCurrency.into());
+        }
+        let mut values: Vec<Value> = balances.iter().map(balance_json).collect();
+        // One currency, the usual case, is an object and not an array.
+        let value = if values.len() == 1 {
+            values.remove(0)
+        } else {
+            Value::Array(values)
+        };
+        self.output.show(
+            value,
+            balances
+                .iter()
+                .flat_map(|balance| balance_lines(balance, &self.flag)),
+        )
+    }
+}
+
+fn balance_json(balance: &Balance) -> Value {
+    json!({
+        "balance": balance.balance,
+        "currency": balance.name,
+        "expired": balance.expired,
+        "expires_at": balance.expires_at,
+        "id": balance.currency,
+        "pending": balance.pending,
+        "revoked": balance.revoked,
+        "sent": balance.sent,
+    })
+}
+
+fn balance_lines(balance: &Balance, flag: &str) -> Vec<String> {
+    let show = |units| unit(balance).show(units);
+    let mut lines = vec![show(balance.balance)];
+    if let Some(at) = balance.expires_at {
+        lines.push(format!(
+            "  the first coins expire on {}; every command that contacts the issuer renews them in time",
+            at.format(DAY)
+        ));
+    }
+    let resumable = balance.pending - balance.awaits_recoup;
+    if resumable > 0 {
+        lines.push(format!(
+            "  not finished: {}; `opencoin wallet resume{flag}`",
+            show(resumable)
+        ));
+    }
+    let recoupable = balance.revoked + balance.awaits_recoup;
+    if recoupable > 0 {
+        let amount = show(recoupable);
+        lines.push(format!(
+            "  revoked: {amount}; `opencoin wallet recoup{flag}` exchanges them for fresh coins"
+        ));
+    }
+    if balance.expired > 0 {
+        lines.push(format!(
+            "  expired, by the clock of this machine: {}; the issuer no longer accepts them",
+            show(balance.expired)
+        ));
+    }
+    if balance.sent > 0 {
+        lines.push(format!(
+            "  sent: {}, perhaps not yet received; `opencoin wallet reclaim ID{flag}` takes a send back",
+            show(balance.sent)
+        ));
+    }
+    lines
+}

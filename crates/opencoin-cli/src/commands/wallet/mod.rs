@@ -1,0 +1,180 @@
+//! `opencoin wallet`, a thin layer over the wallet library. One file for each command.
+
+mod abandon;
+mod add;
+mod balance;
+mod errors;
+mod evidence;
+mod history;
+mod log;
+mod mint;
+mod new_file;
+mod receive;
+mod reclaim;
+mod recoup;
+mod redeem;
+mod resume;
+mod send;
+mod session;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use opencoin_keys::{Clock, SystemClock};
+use opencoin_terminal::output::{self, OutputArgs};
+use opencoin_text::printable;
+use opencoin_wallet::Wallet;
+use rand::rngs::OsRng;
+
+use self::session::Session;
+pub(crate) use self::session::open;
+use crate::failure;
+use crate::network_args::NetworkArgs;
+use crate::wallet_dir_args::WalletDirArgs;
+
+/// The format of expiry dates.
+const DAY: &str = "%Y-%m-%d";
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    dir: WalletDirArgs,
+    /// The currency, by name or id. Required if the wallet holds several.
+    #[arg(long, global = true)]
+    currency: Option<String>,
+    /// Use mint keys for once without looking for them in the currency's public log, if the log cannot be read. The
+    /// wallet notes it.
+    #[arg(long, global = true)]
+    without_log_check: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add the currency of an issuer, or update its documents. The first `add` creates the wallet.
+    ///
+    /// The wallet trusts the issuer's master key from then on: compare the id with the one that the operator publishes
+    /// elsewhere.
+    Add(add::Arguments),
+    /// Mint coins and pay for them from an account.
+    Mint(mint::Arguments),
+    /// Take coins out of the wallet, to hand them over. Everyone who can read them can spend them.
+    Send(send::Arguments),
+    /// Receive coins: verify them and renew them at once, so that nobody else can spend them.
+    ///
+    /// The coins are a file or a line of text that begins with `opencoinstack`, also in the middle of a mail.
+    Receive(receive::Arguments),
+    /// Redeem coins: the money goes to an account.
+    Redeem(redeem::Arguments),
+    /// Show the balance of the wallet.
+    Balance(balance::Arguments),
+    /// Show the operations of the wallet.
+    History(history::Arguments),
+    /// Finish all pending operations, after a crash, a lost answer or a delay.
+    ///
+    /// The wallet stores no account token: to finish a mint or a redeem, give the token again or log in to the same
+    /// account.
+    Resume(resume::Arguments),
+    /// Give up a request that `resume` cannot finish, and take its coins back.
+    ///
+    /// The coins are renewed, so that the old request can no longer spend them. If it has already spent them, they are
+    /// gone: for a redeem, the money is on the account.
+    Abandon(abandon::Arguments),
+    /// Take back coins that were sent and that their receiver has not received.
+    ///
+    /// A receiver who is late gets nothing, so name the one send that failed.
+    Reclaim(reclaim::Arguments),
+    /// Exchange coins of stolen mint keys, which the issuer has revoked, for fresh ones. This shows the issuer where
+    /// those coins were minted or renewed: for a mint, which account paid for them.
+    Recoup(recoup::Arguments),
+    /// Check the currency's public log: whether it continues what this wallet has seen, and whether the issuer has kept
+    /// its promises to enter what this wallet minted, renewed and redeemed.
+    ///
+    /// Nothing that is asked for names a coin. The exit code is 1 if anything is or was wrong.
+    Log(log::Arguments),
+    /// Write what this wallet can prove about faults of an issuer's public log, or check such a file.
+    Evidence(evidence::Arguments),
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let command = arguments.command;
+    if let Command::Evidence(evidence::Arguments {
+        check: Some(file), ..
+    }) = &command
+    {
+        // Needs no wallet.
+        return evidence::check(file, &arguments.output);
+    }
+    let (flag, dir) = (arguments.dir.flag(), arguments.dir.path()?);
+    if !matches!(command, Command::Add(_)) && !Wallet::is_in(&dir) {
+        let text = format!(
+            "there is no wallet in {}; `opencoin wallet add URL{flag}` creates one",
+            dir.display()
+        );
+        return Err(failure::not_found(text));
+    }
+    let mut wallet = match command {
+        // Reading works on a read-only disk and while another command is running.
+        Command::Balance(_) | Command::History(_) | Command::Evidence(_) => {
+            Wallet::open_to_read(&dir, Arc::new(|| SystemClock.now()), Box::new(OsRng))?
+        }
+        _ => open(&dir, &arguments.network.authorities()?)?,
+    };
+    if let Some(file) = wallet.exposed_file() {
+        output::complain(&format!(
+            "note: other users can read {0} and spend the coins in it: run `chmod 600 {0}`",
+            file.display()
+        ));
+    }
+    if arguments.without_log_check {
+        wallet.without_log_check();
+    }
+    let mut session = Session {
+        wallet,
+        dir,
+        flag,
+        currency: arguments.currency,
+        output: arguments.output,
+    };
+    let done = session.run(command).await;
+    done.map_err(|error| session.explain(error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Session {
+    async fn run(&mut self, command: Command) -> Result<()> {
+        match command {
+            Command::Add(arguments) => self.add(&arguments).await,
+            Command::Mint(arguments) => self.mint(&arguments).await,
+            Command::Send(arguments) => self.send(&arguments).await,
+            Command::Receive(arguments) => self.receive(&arguments).await,
+            Command::Redeem(arguments) => self.redeem(&arguments).await,
+            Command::Balance(arguments) => self.balance(&arguments),
+            Command::History(arguments) => self.history(&arguments),
+            Command::Resume(arguments) => self.resume(&arguments).await,
+            Command::Abandon(arguments) => self.abandon(&arguments).await,
+            Command::Reclaim(arguments) => self.reclaim(&arguments).await,
+            Command::Recoup(arguments) => self.recoup(&arguments).await,
+            Command::Log(arguments) => self.log(&arguments).await,
+            Command::Evidence(arguments) => self.evidence(&arguments),
+        }
+    }
+}
+
+/// An untrusted text in quotation marks.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", printable(text))
+}
+
+/// `1 request`, `2 requests`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}

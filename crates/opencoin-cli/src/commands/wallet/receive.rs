@@ -1,0 +1,67 @@
+//! `opencoin wallet receive`: verifying and renewing the coins of somebody else.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use opencoin_text::printable;
+use serde_json::{Value, json};
+
+use super::session::{Session, Tidy, unit};
+use super::{counted, quoted};
+use crate::coin_stack;
+use crate::failure;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The file; `-` reads stdin. Or the line of text itself, which other users of this machine can see while the
+    /// command runs.
+    #[arg(value_name = "F.oc")]
+    coins: PathBuf,
+}
+
+impl Session {
+    pub(super) async fn receive(&mut self, Arguments { coins }: &Arguments) -> Result<()> {
+        let (stack, form) = coin_stack::read(coins)?;
+        let received = self.wallet.receive(&stack).await?;
+        let currency = self.wallet.balance_of(Some(&received.currency))?;
+        let left_out = received.left_out.iter().map(|left_out| {
+            json!({
+                "coin": left_out.index,
+                "denomination": left_out.denomination,
+                "reason": left_out.fault.to_string(),
+            })
+        });
+        self.output.show(
+            json!({
+                "amount": received.amount,
+                "currency": currency.name,
+                "form": form.name(),
+                "id": received.currency,
+                "left_out": left_out.collect::<Value>(),
+                "subject": stack.subject,
+            }),
+            [format!(
+                "received {} from a {}: {}",
+                unit(&currency).show(received.amount),
+                form.name(),
+                quoted(&stack.subject)
+            )],
+        )?;
+        self.tidy(Tidy::All).await;
+        if received.left_out.is_empty() {
+            return Ok(());
+        }
+        let count = counted(received.left_out.len(), "coin");
+        let reasons = received
+            .left_out
+            .iter()
+            .map(|left_out| left_out.fault.to_string());
+        let reasons: Vec<String> = reasons.collect::<BTreeSet<_>>().into_iter().collect();
+        Err(failure::refused(format!(
+            "{count} of the stack could not be received: {}",
+            printable(&reasons.join("; "))
+        )))
+    }
+}

@@ -1,0 +1,116 @@
+//! An open wallet, and what its commands share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use opencoin_keys::{Clock, SystemClock};
+use opencoin_terminal::output::{self, OutputArgs};
+use opencoin_text::AmountText;
+use opencoin_wallet::{Authorities, Balance, Bearer, HttpTransport, Wallet};
+use rand::rngs::OsRng;
+use serde_json::json;
+
+use crate::commands::account::connection;
+use crate::currency_unit::CurrencyUnit;
+use crate::network_args::warn_if_exposed;
+use crate::token_args::TokenArgs;
+
+/// The time limit for renewing and changing coins after the result of a command was shown.
+const TIDY_DURATION_MAX: Duration = Duration::from_secs(10);
+
+/// An open wallet and the options of the command.
+pub(super) struct Session {
+    pub(super) wallet: Wallet,
+    pub(super) dir: PathBuf,
+    /// See [`WalletDirArgs::flag`].
+    pub(super) flag: String,
+    pub(super) currency: Option<String>,
+    pub(super) output: OutputArgs,
+}
+
+/// The coins that are renewed after a command.
+pub(super) enum Tidy {
+    All,
+    /// Only coins that would expire soon.
+    Expiring,
+}
+
+impl Session {
+    /// Renews and changes coins after the result of the command was shown. Names promises that are due.
+    pub(super) async fn tidy(&mut self, what: Tidy) {
+        self.change_coins(what).await;
+        self.mention_overdue();
+    }
+
+    async fn change_coins(&mut self, what: Tidy) {
+        let tidied = async {
+            match what {
+                Tidy::All => self.wallet.tidy().await,
+                Tidy::Expiring => self.wallet.renew_expiring().await,
+            }
+        };
+        let error = match tokio::time::timeout(TIDY_DURATION_MAX, tidied).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the issuer does not answer in time".to_owned(),
+        };
+        output::complain(&format!(
+            "note: coins could not be changed now; some amounts may need that later: {error}"
+        ));
+    }
+
+    pub(super) fn show_amount(
+        &self,
+        chosen: &Balance,
+        units: u64,
+        done: &str,
+        request: Option<u64>,
+    ) -> Result<()> {
+        let mut value = json!({ "amount": units, "currency": chosen.name, "id": chosen.currency });
+        if let Some(request) = request {
+            value["request"] = request.into();
+        }
+        self.output
+            .show(value, [format!("{done} {}", unit(chosen).show(units))])
+    }
+
+    /// The chosen currency, and the amount in its smallest unit.
+    pub(super) fn amount(&self, amount: &AmountText) -> Result<(Balance, u64)> {
+        let chosen = self.wallet.balance_of(self.currency.as_deref())?;
+        let units = unit(&chosen).read(amount)?;
+        Ok((chosen, units))
+    }
+
+    /// The given token, or the session in the wallet's folder.
+    pub(super) fn bearer(&self, token: &TokenArgs) -> Result<Bearer> {
+        let url = self.wallet.currency_url(self.currency.as_deref())?;
+        if let Ok(url) = url.parse() {
+            warn_if_exposed(&url, "read the account's token");
+        }
+        if let Some(token) = token.given()? {
+            return Ok(Bearer::from(&token));
+        }
+        let session = connection::session_for_wallet(&self.dir, &self.flag, url)?;
+        Ok(Bearer::from(&session))
+    }
+}
+
+/// Opens the wallet in this folder, or creates it. It uses HTTP.
+pub(crate) fn open(dir: &Path, authorities: &Authorities) -> Result<Wallet> {
+    let transport = Arc::new(HttpTransport::trusting(authorities)?);
+    Ok(Wallet::create(
+        dir,
+        transport,
+        Arc::new(|| SystemClock.now()),
+        Box::new(OsRng),
+    )?)
+}
+
+pub(super) fn unit(balance: &Balance) -> CurrencyUnit {
+    CurrencyUnit {
+        name: balance.name.clone(),
+        divisor: balance.divisor,
+    }
+}
