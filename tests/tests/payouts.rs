@@ -57,7 +57,7 @@ fn payouts_are_paid_or_returned_and_shown_in_the_metrics() {
             (&second["id"], &second["state"]),
             (&json!(2), &json!("requested"))
         );
-        let _ = holder(&["payout", "51", ACCOUNT]).refused(1, "the issuer refuses");
+        let _ = holder(&["payout", "51", ACCOUNT]).refused(1, "does not hold enough money");
         assert_eq!(currency.balance("alice"), 50);
         let wallet = ForeignWallet::new(&url);
         let blinds = wallet.blinds(&[10; 6]);

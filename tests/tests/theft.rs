@@ -64,7 +64,7 @@ fn a_thief_is_stopped_and_honest_holders_lose_nothing() {
     currency.issuer(&["signing", "pause"]);
     let _ = carol
         .run_unchecked(&["mint", "30", "--token", &carol_token])
-        .refused(3, "will sign later");
+        .refused(3, "signs later");
     let (alice_has, bob_has) = (alice.balance(), bob.balance());
     assert_eq!((alice_has, bob_has), (38, 22));
 

@@ -1,6 +1,6 @@
 //! The program `opencoin`. Each command is a thin layer over a library.
 //!
-//! Results go to stdout, everything else to stderr. `failure.rs` defines the exit codes.
+//! Results go to stdout, everything else to stderr. `failure` defines the exit codes.
 
 mod coin_stack;
 mod commands;
@@ -28,10 +28,10 @@ mod witness_args;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use opencoin_terminal::output;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Report};
 
 /// Blind-signed electronic cash: run a currency, use a wallet, audit both.
 #[derive(Debug, Parser)]
@@ -75,7 +75,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = arguments();
+    let (arguments, matches) = arguments();
     let result = match arguments.command {
         Command::Issuer(arguments) => commands::issuer::run(arguments).await,
         Command::Signer(arguments) => commands::signer::run(arguments).await,
@@ -101,19 +101,20 @@ async fn main() -> ExitCode {
         // The reader of the output (`head`, a pager) may stop early. Only `OutputArgs::show_once` reports that.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("error: {}", output::error_text(&error)));
+            Report::of(&error).show(&matches);
             Failure::of(&error).code()
         }
     }
 }
 
 /// Parses the command line. Ends the program if it is wrong or contains the password of a database.
-fn arguments() -> Arguments {
+fn arguments() -> (Arguments, ArgMatches) {
     let matches = Arguments::command().get_matches();
     if let Some(variable) = database_args::variable_for_password(&Arguments::command(), &matches) {
         Arguments::command()
             .error(ErrorKind::ValueValidation, database_args::advice(&variable))
             .exit();
     }
-    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    (arguments, matches)
 }

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::event::RevokedKey;
 use crate::network::{HttpAnswer, NoAnswer};
+use crate::refusal::{self, RefusedCoins, word};
 use crate::secret::Secret;
 use crate::transport::Transport;
 
@@ -23,32 +24,28 @@ const NOT_FOUND: u16 = 404;
 const REDIRECTS: [u16; 4] = [301, 302, 307, 308];
 /// The error word for an accepted request that is not signed because a mint key was revoked later.
 const RECOUP: &str = "recoup";
-/// The error word for coins that were spent before.
-pub(crate) const DOUBLE_SPEND: &str = "double-spend";
-/// The error word for a mint key that no longer signs, or for expired coins.
-pub(crate) const KEY_EXPIRED: &str = "key-expired";
-/// The error word for a mint key that was revoked.
-pub(crate) const KEY_REVOKED: &str = "key-revoked";
 const NO_SERVICE: &str = "the currency names no service for this";
 
 /// Why a request has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ExchangeError {
     /// The issuer refuses the request and has not carried it out.
-    #[error("the issuer refuses: {description}")]
+    #[error("{}", refusal::of_coins(word, description, *count))]
     Refused {
         /// The error word.
         word: String,
         /// The issuer's text, which begins with the error word.
         description: String,
-        /// The indices of the refused coins, as the issuer wrote them.
+        /// The indices of the refused coins in the request, as the issuer wrote them.
         coins: Option<String>,
+        /// How many of the coins that the request was made for are refused, if the issuer says which.
+        count: Option<RefusedCoins>,
     },
     /// The request did not reach the issuer, so it was not carried out.
-    #[error("{0}; nothing was done")]
+    #[error("the issuer cannot be reached, and nothing was done: {0}")]
     NotSent(String),
     /// The signatures come later: the request is accepted, or a mint waits until its account has enough.
-    #[error("the issuer will sign later ({description})")]
+    #[error("the issuer signs later: {description}")]
     Delayed {
         /// The issuer's text with the reason.
         description: String,
@@ -68,12 +65,20 @@ impl ExchangeError {
     /// Whether the issuer says that coins were spent before.
     #[must_use]
     pub fn is_double_spend(&self) -> bool {
-        self.is_refused_with(&[DOUBLE_SPEND])
+        self.is_refused_with(&[word::DOUBLE_SPEND])
+    }
+
+    /// Counts the refused coins among those that `is_meant` says to count.
+    pub(crate) fn counting(mut self, is_meant: &[bool]) -> Self {
+        if let Self::Refused { coins, count, .. } = &mut self {
+            *count = RefusedCoins::named(coins.as_deref(), is_meant);
+        }
+        self
     }
 
     /// Whether the issuer says that a mint key has expired or was revoked. Other keys may succeed.
     pub(crate) fn is_about_a_key(&self) -> bool {
-        self.is_refused_with(&[KEY_EXPIRED, KEY_REVOKED])
+        self.is_refused_with(&[word::KEY_EXPIRED, word::KEY_REVOKED])
     }
 
     /// Whether the issuer refused the request with one of these error words.
@@ -254,6 +259,7 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
             word: word.clone(),
             description,
             coins: answer.coins.clone(),
+            count: None,
         }),
         // An error without an error word may come from a proxy.
         Some(_) | None => Err(ExchangeError::Unknown(description)),

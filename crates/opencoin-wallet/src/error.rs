@@ -5,7 +5,7 @@ use opencoin_crypto::CertificateError;
 use thiserror::Error;
 
 use crate::client::ExchangeError;
-use crate::coin_fault::LeftOut;
+use crate::coin_fault::{LeftOut, faults_in_words};
 use crate::journal::JournalError;
 use crate::network::NoAnswer;
 use crate::public_log::LogError;
@@ -19,7 +19,7 @@ pub enum WalletError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal contradicts itself.
-    #[error("the wallet's journal is inconsistent: {0}")]
+    #[error("the wallet's file contradicts itself, so it is damaged or was changed: {0}")]
     Inconsistent(String),
     /// The issuer refused, delayed, or did not answer.
     #[error(transparent)]
@@ -31,7 +31,7 @@ pub enum WalletError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The issuer's documents do not verify.
-    #[error("the issuer's documents do not verify: {0}")]
+    #[error("the issuer's documents are not genuine, or were changed on the way: {0}")]
     Certificate(#[from] CertificateError),
     /// Another issuer answers at the currency's URL.
     #[error("the issuer's master key has changed: this is another currency, {0}; nothing was taken from it")]
@@ -88,7 +88,7 @@ pub enum WalletError {
     },
     /// Coins of this wallet were spent before. They are removed from the wallet; the others are free.
     #[error(
-        "coins of this wallet worth {0} were spent before, perhaps by a copy of the wallet. They were \
+        "coins of this wallet worth {0} have already been spent, perhaps by a copy of the wallet. They were \
          removed, and nothing else was done; try again with the remaining coins"
     )]
     SpentElsewhere(u64),
@@ -106,14 +106,14 @@ pub enum WalletError {
         /// The limit.
         coins_max: u64,
     },
-    /// No coin of the stack can be received; this is the first one and its reason.
-    #[error("no coin of this stack can be received: {0}")]
-    NoGoodCoin(LeftOut),
+    /// No coin of the stack can be received, with the reason of each.
+    #[error("none of these coins can be received: {}", faults_in_words(.0, .0.len()))]
+    NoGoodCoin(Vec<LeftOut>),
     /// The stack is empty.
-    #[error("the stack holds no coins")]
+    #[error("there are no coins in it")]
     EmptyStack,
     /// The stack was received before.
-    #[error("this stack was received before")]
+    #[error("this wallet has received these coins before")]
     ReceivedBefore,
     /// No key signs this denomination now.
     #[error("the issuer has no mint key that signs coins of {0} now")]
@@ -130,10 +130,12 @@ pub enum WalletError {
         issuers: DateTime<Utc>,
     },
     /// A signature of the issuer is wrong or missing.
-    #[error("the issuer has sent a signature that does not verify; the request is kept, tell the operator")]
+    #[error(
+        "the issuer has sent coins that are not valid; the wallet keeps the request, so tell the operator"
+    )]
     WrongSignature,
     /// A secret in the journal cannot be read, or blinding fails.
-    #[error("blinding failed: {0}")]
+    #[error("coins cannot be made: {0}")]
     Blinding(String),
     /// The total would exceed [`opencoin_text::AMOUNT_MAX`].
     #[error("the amount is too large")]

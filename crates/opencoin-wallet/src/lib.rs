@@ -24,6 +24,7 @@ mod holder;
 mod journal;
 mod network;
 mod public_log;
+mod refusal;
 mod secret;
 mod state;
 mod tokenizing;
@@ -33,7 +34,7 @@ mod wallet;
 pub use bearer::{Bearer, TokenError, read_token};
 pub use client::ExchangeError;
 pub use clock::Clock;
-pub use coin_fault::{CoinFault, LeftOut};
+pub use coin_fault::{CoinFault, LeftOut, faults_in_words};
 pub use error::WalletError;
 pub use file_error::FileError;
 pub use journal::JournalError;
@@ -42,6 +43,7 @@ pub use public_log::LogError;
 pub use public_log::evidence::{
     CheckedEvidence, EVIDENCE_BYTES_MAX, Evidence, EvidenceError, check_evidence,
 };
+pub use refusal::RefusedCoins;
 pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
 pub use transport::{HttpTransport, Transport};

@@ -28,6 +28,9 @@ const ATTEMPTS_MAX: u32 = 5;
 /// The pause after the first attempt; each further one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
 
+/// What the standard library appends to the text of an error, before its number.
+const OS_ERROR: &str = " (os error ";
+
 const REQUEST_TIMEOUT: u16 = 408;
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -83,7 +86,7 @@ impl Authorities {
 
 /// No answer arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no answer from {url}: {reason}")]
+#[error("no answer from {}: {reason}", origin(url))]
 pub struct NoAnswer {
     /// The URL of the request.
     pub url: String,
@@ -281,12 +284,34 @@ pub(crate) fn reason(error: &reqwest::Error) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    cause.to_string()
+    let text = cause.to_string();
+    match text.split_once(OS_ERROR) {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    }
+}
+
+/// Returns the scheme, host and port of a URL: the path says nothing to the user.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |scheme| scheme + "://".len());
+    let path = url[host..].find('/').map_or(url.len(), |path| host + path);
+    &url[..path]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_user_sees_the_host_alone() {
+        for (url, shown) in [
+            ("http://127.0.0.1:80/v1/account/balance", "http://127.0.0.1:80"),
+            ("https://issuer.example", "https://issuer.example"),
+            ("the network", "the network"),
+        ] {
+            assert_eq!(origin(url), shown);
+        }
+    }
 
     #[test]
     fn text_without_certificates_is_rejected() {

@@ -187,23 +187,28 @@ async fn a_refusal_ends_a_payment_unless_an_earlier_outcome_is_unknown() {
         "too little",
     );
     let cases: [(_, _, _, &[&str]); 5] = [
-        (vec![unauthorized()], "k1", "the issuer refuses: who are you", &[]),
+        (
+            vec![unauthorized()],
+            "k1",
+            "the issuer does not recognise the account's token or password: who are you",
+            &[],
+        ),
         // The first attempt may have been carried out.
         (vec![Turn::HangUp, unauthorized()], "k2", "who are you", &["k2"]),
         (
             vec![unauthorized()],
             "k3",
-            "the issuer refuses: who are you",
+            "the issuer does not recognise the account's token or password: who are you",
             &["k2"],
         ),
         (
             vec![slower],
             "k3",
-            "the issuer refuses: slower; try again in 900 seconds",
+            "the issuer asks to wait: slower; try again in 900 seconds",
             &["k2"],
         ),
         // The issuer knows the key, so this is the outcome of the payment.
-        (vec![poor], "k3", "the issuer refuses: too little", &[]),
+        (vec![poor], "k3", "the account does not hold enough money", &[]),
     ];
     for (turns, key, expected, expected_kept) in cases {
         let server = Server::start(turns).await;
@@ -271,7 +276,7 @@ async fn a_short_retry_after_is_obeyed() {
     .await;
     assert_eq!(
         server.client.balance().await.unwrap_err().to_string(),
-        "the issuer refuses: no\\u{1b}[2J"
+        "the issuer does not allow this with the token that was given: no\\u{1b}[2J"
     );
 }
 

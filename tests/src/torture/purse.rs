@@ -30,8 +30,8 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(180);
 pub(super) const WALLETS_KILLED: &str = "wallets killed";
 /// The exit code of a command whose request is stored and can be finished later.
 const TRY_LATER: i32 = 3;
-const DOUBLE_SPEND: &str = "refuses: double-spend";
-const RECEIVED_BEFORE: &str = "was received before";
+const DOUBLE_SPEND: &str = "already been taken by somebody else";
+const RECEIVED_BEFORE: &str = "has received these coins before";
 
 /// The running process of a wallet, which the nemesis may kill.
 #[derive(Default)]

@@ -262,13 +262,13 @@ async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
     let mut second = wallet::open(&folder.join("alice-again"), &Authorities::default())?;
     second.add(url).await?;
     match second.receive(&coin_stack::read(stack_file)?.0).await {
-        Err(WalletError::Exchange(ExchangeError::Refused { word, .. })) if word == "double-spend" => {}
+        Err(WalletError::Exchange(refused)) if refused.is_double_spend() => {}
         Ok(_) => bail!("coins were spent twice"),
         Err(error) => return Err(error.into()),
     }
     step(
         "Alice",
-        "tries the same coins again from a copy: refused, double-spend",
+        "tries the same coins again from a copy: refused, somebody else has taken them",
     )
 }
 

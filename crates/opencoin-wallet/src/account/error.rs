@@ -3,12 +3,13 @@
 use thiserror::Error;
 
 use crate::file_error::FileError;
+use crate::refusal;
 
 /// Why a request to the account API has no result.
 #[derive(Debug, Error)]
 pub enum AccountError {
     /// The issuer refuses the request and has not carried it out.
-    #[error("the issuer refuses: {description}")]
+    #[error("{}", refusal::of_account(word, description))]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -18,7 +19,7 @@ pub enum AccountError {
         description: String,
     },
     /// The issuer's rate limit refuses the request, which was not carried out.
-    #[error("the issuer refuses: {description}; try again in {wait_s} seconds")]
+    #[error("the issuer asks to wait: {description}; try again in {wait_s} seconds")]
     TooSoon {
         /// The wait that the issuer asks for, in seconds.
         wait_s: u64,

@@ -8,19 +8,15 @@ use opencoin_schema::{BigInt, BlindSignature, Cdd, Coin, RequestResume, text};
 use super::Wallet;
 use super::answer::Answer;
 use crate::account::StoredSession;
-use crate::client::{self, ExchangeError, KEY_EXPIRED, KEY_REVOKED};
+use crate::client::{self, ExchangeError};
 use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{Blinded, BlindingSecret, Event, Kind, Operation, OperationId};
 use crate::network::{HttpAnswer, SENDER_REFUSALS};
+use crate::refusal::word::{INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED, NOT_FOUND};
 use crate::secret::Secret;
 use crate::state::Status;
 use crate::tokenizing::sum;
-
-/// The error word for an unknown transaction reference.
-pub(super) const NOT_FOUND: &str = "not-found";
-/// The error word for a mint that waited for money until it expired.
-const INSUFFICIENT_FUNDS: &str = "insufficient-funds";
 
 impl Wallet {
     /// Writes all requests to the journal and then sends them.
@@ -279,18 +275,19 @@ impl Wallet {
                     at: self.now,
                 })
             }
-            Err(ref refused @ ExchangeError::Refused { ref description, .. }) => {
-                let spent = spent_coins(refused, operation.gives.len());
+            Err(refused @ ExchangeError::Refused { .. }) => {
+                let spent = spent_coins(&refused, operation.gives.len());
+                let refused = refused.counting(&meant_coins(operation));
                 let own = spent.iter().filter(|index| operation.gives[**index].is_own);
                 let currency = self.currency(&operation.currency)?;
                 let own = own.filter_map(|index| currency.coins.get(&operation.gives[*index].coin));
                 let own = sum(own.map(|held| held.value));
                 let is_of_own_coins = matches!(operation.kind, Kind::Change | Kind::Redeem);
-                self.refuse(id, description, spent)?;
+                self.refuse(id, &refused.to_string(), spent)?;
                 if is_of_own_coins && own > 0 {
                     return Err(WalletError::SpentElsewhere(own));
                 }
-                Err(refused.clone().into())
+                Err(refused.into())
             }
             // The request that this one replaces may still arrive.
             Err(ExchangeError::NotSent(reason)) if operation.replaces.is_some() => {
@@ -359,6 +356,14 @@ fn unblinder(suite: CipherSuite, key: &PublicKey, blinded: &Blinded) -> Result<U
     }
 }
 
+/// Says of each coin of a request whether the request was made for it: the received ones if there are any. The wallet
+/// adds own coins to those.
+fn meant_coins(operation: &Operation) -> Vec<bool> {
+    let is_own = operation.gives.iter().map(|given| given.is_own);
+    let has_foreign = is_own.clone().any(|is_own| !is_own);
+    is_own.map(|is_own| !(is_own && has_foreign)).collect()
+}
+
 /// Returns the indices of the coins that were spent before, in the answer to a request with `given` coins. If
 /// the issuer does not name them, only a single coin is known to be spent.
 fn spent_coins(refused: &ExchangeError, given: usize) -> Vec<usize> {
@@ -384,6 +389,7 @@ mod tests {
                 word,
                 description,
                 coins,
+                count: None,
             };
             spent_coins(&refused, given)
         };

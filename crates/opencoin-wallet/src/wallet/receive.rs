@@ -217,10 +217,10 @@ impl Wallet {
 
     fn nothing_to_receive(&self, left_out: Vec<LeftOut>) -> WalletError {
         let is_received = |left_out: &LeftOut| left_out.fault == CoinFault::ReceivedBefore;
-        let Some(left_out) = left_out.into_iter().find(|left_out| !is_received(left_out)) else {
+        let Some(first) = left_out.iter().find(|left_out| !is_received(left_out)) else {
             return WalletError::ReceivedBefore;
         };
-        let is_expired = matches!(left_out.fault, CoinFault::Expired(_));
+        let is_expired = matches!(first.fault, CoinFault::Expired(_));
         let wrong_clock = self.wrong_clock().filter(|_| is_expired);
         wrong_clock.unwrap_or(WalletError::NoGoodCoin(left_out))
     }

@@ -8,13 +8,14 @@
 use opencoin_schema::BigInt;
 
 use super::exchange::SpentCoin;
-use super::operations::{NOT_FOUND, brings_no_coins};
+use super::operations::brings_no_coins;
 use super::{Done, Wallet};
 use crate::account::StoredSession;
 use crate::client::ExchangeError;
 use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{Event, Kind, Operation, OperationId};
+use crate::refusal::word::NOT_FOUND;
 use crate::secret::Secret;
 use crate::state::Status;
 use crate::tokenizing::sum;

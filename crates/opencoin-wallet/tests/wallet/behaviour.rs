@@ -24,7 +24,7 @@ fn word(error: &WalletError) -> &str {
 
 fn fault(error: &WalletError) -> CoinFault {
     match error {
-        WalletError::NoGoodCoin(left_out) => left_out.fault.clone(),
+        WalletError::NoGoodCoin(left_out) => left_out[0].fault.clone(),
         other => panic!("not about a coin: {other}"),
     }
 }

@@ -104,7 +104,7 @@ async fn a_stack_of_revoked_coins_is_rejected_and_its_sender_recoups_it() {
     world.network.heal();
     let error = receiver.receive(&stack).await.unwrap_err();
     assert!(
-        matches!(&error, WalletError::NoGoodCoin(left_out) if left_out.fault == CoinFault::Revoked("stolen".to_owned())),
+        matches!(&error, WalletError::NoGoodCoin(left_out) if left_out[0].fault == CoinFault::Revoked("stolen".to_owned())),
         "{error}"
     );
     assert!(

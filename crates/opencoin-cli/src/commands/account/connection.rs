@@ -12,6 +12,7 @@ use opencoin_wallet::account::{AccountClient, AccountError, Holder, SessionCurre
 
 use crate::currency_unit::CurrencyUnit;
 use crate::dates::utc;
+use crate::failure::DetailArgs;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
 use crate::wallet_dir_args::WalletDirArgs;
 use crate::{failure, token_args};
@@ -31,6 +32,8 @@ pub(crate) struct HolderArgs {
     network: NetworkArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    _detail: DetailArgs,
 }
 
 /// A client with a token.

@@ -17,7 +17,7 @@ impl Session {
         if let Ok(chosen) = self.wallet.balance_of(self.currency.as_deref())
             && let Some(text) = amounts_text(wallet_error, &unit(&chosen))
         {
-            return failure::refused(text);
+            return failure::reworded(&error, text);
         }
         let help = match wallet_error {
             WalletError::NoCurrency | WalletError::UnknownCurrency { .. } => {
@@ -34,6 +34,17 @@ impl Session {
                 if word == "key-revoked" && self.holds_revoked() =>
             {
                 format!("`opencoin wallet recoup{flag}` exchanges the revoked coins for fresh ones")
+            }
+            WalletError::Exchange(refused) if refused.is_double_spend() => {
+                "they are worth nothing to you: their giver has taken them back, or has given them to somebody else too"
+                    .to_owned()
+            }
+            WalletError::NoGoodCoin(_) => "ask their giver for other coins; --verbose says what is wrong with each".to_owned(),
+            WalletError::Exchange(ExchangeError::Refused { word, .. }) if word == "insufficient-funds" => {
+                format!("`opencoin account show{flag}` shows what it holds")
+            }
+            WalletError::Exchange(ExchangeError::Refused { word, .. }) if word == "unauthorized" => {
+                "log in again with `opencoin account login`, or give the account's own token".to_owned()
             }
             WalletError::Exchange(ExchangeError::NeedsToken(_)) => format!(
                 "`opencoin wallet resume --token-file FILE{flag}` finishes it, or log in to that account and run \
@@ -66,7 +77,7 @@ fn amounts_text(error: &WalletError, unit: &CurrencyUnit) -> Option<String> {
             format!("the account holds {balance}, but {needed} are needed; nothing was done")
         }
         WalletError::SpentElsewhere(amount) => format!(
-            "coins of this wallet worth {} were spent before, perhaps by a copy of the wallet. They were dropped, \
+            "coins of this wallet worth {} have already been spent, perhaps by a copy of the wallet. They were dropped, \
              and nothing else was done: the same command works with the remaining coins",
             show(amount)
         ),

@@ -30,7 +30,7 @@ use rand::rngs::OsRng;
 
 use self::session::Session;
 pub(crate) use self::session::open;
-use crate::failure;
+use crate::failure::{self, DetailArgs};
 use crate::network_args::NetworkArgs;
 use crate::wallet_dir_args::WalletDirArgs;
 
@@ -54,6 +54,8 @@ pub(crate) struct Arguments {
     network: NetworkArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    _detail: DetailArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,15 +1,15 @@
 //! `opencoin wallet receive`: verifying and renewing the coins of somebody else.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 use opencoin_text::printable;
+use opencoin_wallet::faults_in_words;
 use serde_json::{Value, json};
 
+use super::quoted;
 use super::session::{Session, Tidy, unit};
-use super::{counted, quoted};
 use crate::coin_stack;
 use crate::failure;
 
@@ -53,15 +53,10 @@ impl Session {
         if received.left_out.is_empty() {
             return Ok(());
         }
-        let count = counted(received.left_out.len(), "coin");
-        let reasons = received
-            .left_out
-            .iter()
-            .map(|left_out| left_out.fault.to_string());
-        let reasons: Vec<String> = reasons.collect::<BTreeSet<_>>().into_iter().collect();
+        let reasons = faults_in_words(&received.left_out, stack.coins.len());
         Err(failure::refused(format!(
-            "{count} of the stack could not be received: {}",
-            printable(&reasons.join("; "))
+            "some coins could not be received: {}",
+            printable(&reasons)
         )))
     }
 }

@@ -16,7 +16,8 @@ use opencoin_ledger::LedgerError;
 use opencoin_wallet::account::AccountError;
 use opencoin_wallet::{ExchangeError, FileError, JournalError, NoAnswer, WalletError};
 use opencoin_witness::{FolderError, StoreError};
-use thiserror::Error;
+
+use super::command_error::CommandError;
 
 /// The HTTP status for an unknown name.
 const NOT_FOUND_STATUS: u16 = 404;
@@ -30,42 +31,6 @@ pub(crate) enum Failure {
     NotFound = 4,
 }
 
-/// A failure that the command line itself has detected.
-#[derive(Debug, Error)]
-#[error("{text}")]
-struct CommandError {
-    failure: Failure,
-    text: String,
-}
-
-/// An error in the command line.
-pub(crate) fn usage(text: impl Into<String>) -> anyhow::Error {
-    with_code(Failure::Usage, text)
-}
-
-/// An error about a name that does not exist.
-pub(crate) fn not_found(text: impl Into<String>) -> anyhow::Error {
-    with_code(Failure::NotFound, text)
-}
-
-/// An error about a refused command.
-pub(crate) fn refused(text: impl Into<String>) -> anyhow::Error {
-    with_code(Failure::Refused, text)
-}
-
-/// Adds a line with advice to an error. The exit code stays the same.
-pub(crate) fn explained(error: anyhow::Error, help: &str) -> anyhow::Error {
-    with_code(
-        Failure::of(&error),
-        format!("{}\n{help}", opencoin_terminal::output::error_text(&error)),
-    )
-}
-
-fn with_code(failure: Failure, text: impl Into<String>) -> anyhow::Error {
-    let text = text.into();
-    anyhow::Error::new(CommandError { failure, text })
-}
-
 impl Failure {
     /// The failure of the outermost cause that has a specific one, else [`Failure::Refused`].
     pub(crate) fn of(error: &anyhow::Error) -> Self {
@@ -74,6 +39,16 @@ impl Failure {
 
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(self as u8)
+    }
+
+    /// The code of errors that have no more precise one, see `code.rs`.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Usage => "usage",
+            Self::TryLater => "try-later",
+            Self::NotFound => "not-found",
+        }
     }
 }
 
@@ -193,6 +168,7 @@ fn of_directory(error: &DirectoryError) -> Option<Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::{not_found, usage};
 
     #[test]
     fn the_cause_decides_the_exit_code_whatever_its_context() {
@@ -203,6 +179,7 @@ mod tests {
             word: String::new(),
             description: String::new(),
             coins: None,
+            count: None,
         };
         let away = LedgerError::Unavailable(String::new());
         let unknown = AccountError::Refused {

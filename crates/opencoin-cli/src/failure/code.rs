@@ -1,0 +1,135 @@
+//! Codes of errors, for programs that read `--json`. docs/COMMANDS.md lists them; a code never changes its meaning.
+
+use opencoin_stack::StackError;
+use opencoin_wallet::account::AccountError;
+use opencoin_wallet::{ExchangeError, FileError, JournalError, LogError, WalletError};
+
+use super::command_error::CommandError;
+use super::kind::Failure;
+
+/// The issuer's error words that are codes, as docs/API.md defines them. Another word of an issuer becomes `refused`.
+const ISSUER_WORDS: [&str; 13] = [
+    "double-spend",
+    "exists",
+    "forbidden",
+    "insufficient-funds",
+    "invalid",
+    "key-expired",
+    "key-revoked",
+    "malformed",
+    "not-found",
+    "reference-conflict",
+    "too-large",
+    "too-many-requests",
+    "unauthorized",
+];
+
+/// The code of the outermost cause that has one, else the word of the kind of failure.
+pub(super) fn of(error: &anyhow::Error) -> &'static str {
+    let code = error.chain().find_map(of_cause);
+    code.unwrap_or_else(|| Failure::of(error).word())
+}
+
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref::<CommandError>() {
+        return Some(error.code);
+    }
+    if let Some(error) = cause.downcast_ref::<WalletError>() {
+        return Some(of_wallet(error));
+    }
+    if let Some(error) = cause.downcast_ref::<AccountError>() {
+        return Some(match error {
+            AccountError::Refused { word, .. } => of_word(word),
+            AccountError::TooSoon { .. } => "too-many-requests",
+            AccountError::Open(_) => "outcome-unknown",
+            AccountError::File(error) => of_file(error),
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<StackError>() {
+        return Some(match error {
+            StackError::Damaged => "text-damaged",
+            StackError::OtherVersion(_) => "newer-version",
+            StackError::Malformed(_) => "stack-malformed",
+        });
+    }
+    cause.downcast_ref::<FileError>().map(of_file)
+}
+
+fn of_wallet(error: &WalletError) -> &'static str {
+    match error {
+        WalletError::Journal(JournalError::InUse(_)) => "in-use",
+        WalletError::Journal(JournalError::NoWallet(_)) => "no-wallet",
+        WalletError::Journal(_) | WalletError::Inconsistent(_) => "storage",
+        WalletError::Exchange(error) => of_exchange(error),
+        WalletError::Network(_) => "no-answer",
+        WalletError::Log(error) => of_log(error),
+        WalletError::Certificate(_) => "not-genuine",
+        WalletError::MasterKeyChanged(_) => "other-currency",
+        WalletError::NoCurrency => "no-currency",
+        WalletError::UnknownCurrencyName { .. } | WalletError::UnknownCurrency { .. } => "unknown-currency",
+        WalletError::WhichCurrency(_) => "which-currency",
+        WalletError::UnknownSend(_) | WalletError::UnknownOperation(_) => "unknown-number",
+        WalletError::NotPending(_) => "not-pending",
+        WalletError::InsufficientFunds { .. } => "insufficient-coins",
+        WalletError::AccountTooLow { .. } => "insufficient-funds",
+        WalletError::SpentElsewhere(_) => "spent-elsewhere",
+        WalletError::NoExactCoins(_) => "no-exact-coins",
+        WalletError::NotRepresentable(_) => "not-representable",
+        WalletError::TooManyCoins { .. } => "too-many-coins",
+        WalletError::NoGoodCoin(_) => "no-good-coin",
+        WalletError::EmptyStack => "stack-empty",
+        WalletError::ReceivedBefore => "received-before",
+        WalletError::NoMintKey(_) => "no-mint-key",
+        WalletError::WrongClock { .. } => "wrong-clock",
+        WalletError::WrongSignature => "wrong-signature",
+        WalletError::Blinding(_) => "blinding",
+        WalletError::Overflow => "amount-too-large",
+    }
+}
+
+fn of_exchange(error: &ExchangeError) -> &'static str {
+    match error {
+        ExchangeError::Refused { word, .. } => of_word(word),
+        ExchangeError::NotSent(_) => "no-answer",
+        ExchangeError::Delayed { .. } => "delayed",
+        ExchangeError::Recoup => "needs-recoup",
+        ExchangeError::Unknown(_) => "outcome-unknown",
+        ExchangeError::NeedsToken(_) => "needs-token",
+    }
+}
+
+fn of_log(error: &LogError) -> &'static str {
+    if error.is_temporary() {
+        "log-unreachable"
+    } else {
+        "log-fault"
+    }
+}
+
+fn of_file(error: &FileError) -> &'static str {
+    match error {
+        FileError::InUse(_) => "in-use",
+        FileError::Io(_) | FileError::Damaged { .. } => "storage",
+    }
+}
+
+fn of_word(word: &str) -> &'static str {
+    let known = ISSUER_WORDS.into_iter().find(|known| *known == word);
+    known.unwrap_or(Failure::Refused.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_word_of_an_issuer_is_no_code() {
+        assert_eq!(of_word("double-spend"), "double-spend");
+        assert_eq!(of_word("\u{1b}[2J"), "refused");
+        assert_eq!(of(&anyhow::anyhow!("no")), "refused");
+        assert_eq!(
+            of(&anyhow::Error::new(WalletError::ReceivedBefore).context("outer")),
+            "received-before"
+        );
+    }
+}

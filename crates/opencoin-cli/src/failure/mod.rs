@@ -1,0 +1,39 @@
+//! Failed commands: how they end and what they say.
+//!
+//! `kind.rs` has the exit codes, `code.rs` the codes for programs, and `report.rs` writes the error for the user or, with
+//! `--json`, for a program.
+
+mod code;
+mod command_error;
+mod kind;
+mod report;
+
+pub(crate) use self::kind::Failure;
+pub(crate) use self::report::{DetailArgs, Report};
+
+use self::command_error::CommandError;
+
+/// An error in the command line.
+pub(crate) fn usage(text: impl Into<String>) -> anyhow::Error {
+    CommandError::new(Failure::Usage, text).into()
+}
+
+/// An error about a name that does not exist.
+pub(crate) fn not_found(text: impl Into<String>) -> anyhow::Error {
+    CommandError::new(Failure::NotFound, text).into()
+}
+
+/// An error about a refused command.
+pub(crate) fn refused(text: impl Into<String>) -> anyhow::Error {
+    CommandError::new(Failure::Refused, text).into()
+}
+
+/// Adds advice to an error, on a line of its own. Exit code, code and details stay the same.
+pub(crate) fn explained(error: anyhow::Error, advice: &str) -> anyhow::Error {
+    Report::of(&error).advise(advice).into_error()
+}
+
+/// Replaces the text of an error. Exit code, code and details stay the same.
+pub(crate) fn reworded(error: &anyhow::Error, text: impl Into<String>) -> anyhow::Error {
+    Report::of(error).reword(text).into_error()
+}
