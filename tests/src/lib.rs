@@ -19,6 +19,7 @@ pub mod raw_http;
 pub mod replayed_log;
 mod round_robin;
 mod rows;
+pub mod socks;
 pub mod sqlite;
 pub mod thief;
 pub mod torture;

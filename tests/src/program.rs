@@ -15,13 +15,14 @@ pub const MASTER_PASSPHRASE: &str = "Tr0ub4dor-and-three";
 const CHEAP_KEYS: (&str, &str) = ("OPENCOIN_TEST_CHEAP_KEYS", "1");
 
 /// Variables of the test's own environment that the program must not get.
-const FOREIGN_VARIABLES: [&str; 8] = [
+const FOREIGN_VARIABLES: [&str; 9] = [
     "OPENCOIN_TOKEN",
     "OPENCOIN_PASSWORD",
     "OPENCOIN_NEW_PASSWORD",
     "OPENCOIN_SERVICE_KEY",
     "OPENCOIN_URL",
     "OPENCOIN_CA_FILE",
+    "OPENCOIN_PROXY",
     "OPENCOIN_WALLET_DIR",
     "OPENCOIN_WITNESS_DIR",
 ];

@@ -37,6 +37,7 @@ mod rotation;
 mod secrets;
 mod settings;
 mod signer_process;
+mod socks;
 mod theft;
 mod three_issuers;
 mod three_primes;

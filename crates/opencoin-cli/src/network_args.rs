@@ -1,4 +1,4 @@
-//! The option for additional certificate authorities, and the warning about connections without TLS.
+//! The options for connections: certificate authorities and a proxy. The warning about connections without TLS.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,18 +7,36 @@ use anyhow::{Context, Result};
 use clap::Args;
 use opencoin_terminal::output;
 use opencoin_text::IssuerUrl;
-use opencoin_wallet::Authorities;
+use opencoin_wallet::{Authorities, Network, SocksProxy};
+use rand::Rng;
+use rand::rngs::OsRng;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NetworkArgs {
     /// A PEM file of certificate authorities to trust in addition to the system's, for example of a test currency.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_CA_FILE", global = true)]
     ca_file: Option<PathBuf>,
+    /// Send every request through this SOCKS5 proxy, which also resolves the names: `socks5h://127.0.0.1:9050` for Tor.
+    #[arg(long, value_name = "URL", env = "OPENCOIN_PROXY", global = true)]
+    proxy: Option<SocksProxy>,
 }
 
 impl NetworkArgs {
-    /// Reads the authorities of the file, if one is given.
-    pub(crate) fn authorities(&self) -> Result<Authorities> {
+    /// The authorities of the file and the proxy, as far as they are given.
+    pub(crate) fn network(&self) -> Result<Network> {
+        // At the proxy, this process shares no circuit with an earlier one.
+        let isolated = |proxy: &SocksProxy| {
+            proxy
+                .clone()
+                .isolated_by(&format!("{:032x}", OsRng.r#gen::<u128>()))
+        };
+        Ok(Network {
+            authorities: self.authorities()?,
+            proxy: self.proxy.as_ref().map(isolated),
+        })
+    }
+
+    fn authorities(&self) -> Result<Authorities> {
         let Some(path) = &self.ca_file else {
             return Ok(Authorities::default());
         };

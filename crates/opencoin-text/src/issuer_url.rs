@@ -82,10 +82,15 @@ impl IssuerUrl {
         }
     }
 
-    /// Whether others on the network can read and change what is sent: plain HTTP to another machine.
+    /// Whether others on the network can read and change what is sent: plain HTTP to another machine. Tor itself encrypts
+    /// what goes to an onion service (RFC 7686).
     #[must_use]
     pub fn is_exposed(&self) -> bool {
-        self.url.scheme() == "http" && !self.is_loopback()
+        self.url.scheme() == "http" && !self.is_loopback() && !self.is_onion()
+    }
+
+    fn is_onion(&self) -> bool {
+        matches!(self.url.host(), Some(Host::Domain(name)) if name.trim_end_matches('.').ends_with(".onion"))
     }
 }
 
@@ -182,6 +187,9 @@ mod tests {
             let url = parse(away).unwrap();
             assert!(!url.is_loopback() && url.is_exposed(), "{away}");
         }
-        assert!(!parse("https://example.net").unwrap().is_exposed());
+        for safe in ["https://example.net", "http://expyuzz4wqqyqhjn.onion"] {
+            assert!(!parse(safe).unwrap().is_exposed(), "{safe}");
+        }
+        assert!(parse("http://onion.example.net").unwrap().is_exposed());
     }
 }

@@ -23,6 +23,7 @@ mod file_error;
 mod holder;
 mod journal;
 mod network;
+mod proxy;
 mod public_log;
 mod refusal;
 mod secret;
@@ -38,7 +39,8 @@ pub use coin_fault::{CoinFault, LeftOut, faults_in_words};
 pub use error::WalletError;
 pub use file_error::FileError;
 pub use journal::JournalError;
-pub use network::{Authorities, AuthoritiesError, HttpAnswer, NoAnswer};
+pub use network::{Authorities, AuthoritiesError, HttpAnswer, Network, NoAnswer};
+pub use proxy::{ConnectionKind, ProxyError, SocksProxy};
 pub use public_log::LogError;
 pub use public_log::evidence::{
     CheckedEvidence, EVIDENCE_BYTES_MAX, Evidence, EvidenceError, check_evidence,

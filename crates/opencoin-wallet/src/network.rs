@@ -11,6 +11,8 @@ use reqwest::{RequestBuilder, Response};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::proxy::{ConnectionKind, SocksProxy};
+
 /// The header with the error word of a refusal.
 const ERROR_HEADER: &str = "opencoin-error";
 /// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
@@ -84,6 +86,16 @@ impl Authorities {
     }
 }
 
+/// How to reach issuers: whom to trust, and through which proxy.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// Certificate authorities in addition to those of the system.
+    pub authorities: Authorities,
+    /// The proxy for every request, whose environment variables then do not count. Without one, requests go where the
+    /// usual environment variables (`HTTPS_PROXY` and others) send them, or directly.
+    pub proxy: Option<SocksProxy>,
+}
+
 /// No answer arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("no answer from {}: {reason}", origin(url))]
@@ -95,6 +107,16 @@ pub struct NoAnswer {
     /// Whether the request may have arrived; then its outcome is unknown. `false` if there was no connection
     /// or the request could not be made.
     pub was_sent: bool,
+}
+
+impl NoAnswer {
+    /// Names the proxy, which may be what does not answer.
+    pub(crate) fn through(mut self, proxy: Option<&SocksProxy>) -> Self {
+        if let Some(proxy) = proxy {
+            self.reason = format!("{}, through the proxy {proxy}", self.reason);
+        }
+        self
+    }
 }
 
 /// An HTTP answer.
@@ -181,13 +203,16 @@ pub(crate) struct Exchanged {
     pub(crate) is_unknown: bool,
 }
 
-/// Makes a client that follows no redirects, so that a token is sent to no other server.
-pub(crate) fn client(authorities: &Authorities) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+/// Makes a client for connections of one kind. It follows no redirects, so that a token is sent to no other server.
+pub(crate) fn client(network: &Network, kind: ConnectionKind) -> Result<reqwest::Client, reqwest::Error> {
+    let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_DURATION_MAX)
         .redirect(reqwest::redirect::Policy::none())
-        .tls_certs_merge(authorities.0.iter().cloned())
-        .build()
+        .tls_certs_merge(network.authorities.0.iter().cloned());
+    if let Some(proxy) = &network.proxy {
+        builder = builder.proxy(proxy.for_requests(kind)?);
+    }
+    builder.build()
 }
 
 /// Sends a request until an answer tells its outcome or the attempts are used up. Too many requests (429)

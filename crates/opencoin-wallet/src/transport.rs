@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::clock::Clock;
-use crate::network::{self, Authorities, HttpAnswer, NoAnswer, Repeat, reason};
+use crate::network::{self, HttpAnswer, Network, NoAnswer, Repeat, reason};
+use crate::proxy::{ConnectionKind, SocksProxy};
 use crate::secret::Secret;
 
 /// Sends requests to issuers.
@@ -43,25 +44,28 @@ pub struct HttpTransport {
     anonymous: reqwest::Client,
     /// For files that anybody may read.
     of_files: reqwest::Client,
+    /// For error texts.
+    proxy: Option<SocksProxy>,
 }
 
 impl HttpTransport {
-    /// Makes a transport that trusts these authorities in addition to the system's.
+    /// Makes a transport for this network.
     ///
     /// # Errors
     /// The system's certificates cannot be read.
-    pub fn trusting(authorities: &Authorities) -> Result<Self, NoAnswer> {
-        let client = || {
-            network::client(authorities).map_err(|error| NoAnswer {
+    pub fn new(network: &Network) -> Result<Self, NoAnswer> {
+        let client = |kind| {
+            network::client(network, kind).map_err(|error| NoAnswer {
                 url: "the network".to_owned(),
                 reason: reason(&error),
                 was_sent: false,
             })
         };
         Ok(Self {
-            of_account: client()?,
-            anonymous: client()?,
-            of_files: client()?,
+            of_account: client(ConnectionKind::Account)?,
+            anonymous: client(ConnectionKind::Anonymous)?,
+            of_files: client(ConnectionKind::Files)?,
+            proxy: network.proxy.clone(),
         })
     }
 }
@@ -89,11 +93,15 @@ impl Transport for HttpTransport {
             }
         };
         // The wallet itself repeats requests whose outcome is unknown, after a restart too.
-        network::exchange(url, Repeat::Never, request).await.answer
+        let exchanged = network::exchange(url, Repeat::Never, request).await;
+        exchanged
+            .answer
+            .map_err(|error| error.through(self.proxy.as_ref()))
     }
 
     async fn download(&self, url: &str, bytes_max: usize) -> Result<HttpAnswer, NoAnswer> {
-        network::download(url, self.of_files.get(url), bytes_max).await
+        let downloaded = network::download(url, self.of_files.get(url), bytes_max).await;
+        downloaded.map_err(|error| error.through(self.proxy.as_ref()))
     }
 }
 

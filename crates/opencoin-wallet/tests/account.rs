@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use opencoin_api::{ChangePassword, Transfer};
 use opencoin_wallet::account::{AccountClient, AccountError, Outbox, Payer, Payment, Receipt, Watch, pay};
-use opencoin_wallet::{Authorities, HttpTransport, Secret, Transport};
+use opencoin_wallet::{HttpTransport, Network, Secret, Transport};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -83,7 +83,7 @@ impl Server {
                 stream.write_all(text.as_bytes()).await.unwrap();
             }
         });
-        let client = AccountClient::new(&url.parse().unwrap(), &Authorities::default())
+        let client = AccountClient::new(&url.parse().unwrap(), &Network::default())
             .unwrap()
             .with_token(Secret::new("ocs_token"));
         Self { url, client, heard }
@@ -283,7 +283,7 @@ async fn a_short_retry_after_is_obeyed() {
 /// The wallet itself repeats requests whose outcome is unknown.
 #[tokio::test]
 async fn a_transport_repeats_only_rate_limited_requests() {
-    let transport = HttpTransport::trusting(&Authorities::default()).unwrap();
+    let transport = HttpTransport::new(&Network::default()).unwrap();
     let limited = refusal("429 Too Many Requests", "retry-after: 0\r\n", "slower");
     let server = Server::start(vec![limited, created()]).await;
     let answer = transport.send(&server.url, None, Some("{}")).await.unwrap();

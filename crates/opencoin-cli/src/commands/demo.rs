@@ -24,7 +24,7 @@ use opencoin_schema::text;
 use opencoin_terminal::output;
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_text::AmountDisplay;
-use opencoin_wallet::{Authorities, ExchangeError, Secret, Wallet, WalletError};
+use opencoin_wallet::{ExchangeError, Network, Secret, Wallet, WalletError};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use tempfile::TempDir;
@@ -110,7 +110,7 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
         &format!("opens accounts; Alice pays in {}", show(PAID_IN)),
     )?;
 
-    let mut alice = wallet::open(&folder.join("alice"), &Authorities::default())?;
+    let mut alice = wallet::open(&folder.join("alice"), &Network::default())?;
     alice.add(&url).await?;
     alice.mint(None, MINTED, &alice_token, &mut |_, _| {}).await?;
     ensure!(held(&alice) == MINTED, "Alice should hold {MINTED}");
@@ -132,7 +132,7 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
         ),
     )?;
 
-    let mut bob = wallet::open(&folder.join("bob"), &Authorities::default())?;
+    let mut bob = wallet::open(&folder.join("bob"), &Network::default())?;
     bob.add(&url).await?;
     receive_with_delay(&operator, &mut bob, &stack_file).await?;
 
@@ -259,7 +259,7 @@ async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &
 
 /// Alice has kept a copy of the stack. Her second wallet tries to spend it.
 async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
-    let mut second = wallet::open(&folder.join("alice-again"), &Authorities::default())?;
+    let mut second = wallet::open(&folder.join("alice-again"), &Network::default())?;
     second.add(url).await?;
     match second.receive(&coin_stack::read(stack_file)?.0).await {
         Err(WalletError::Exchange(refused)) if refused.is_double_spend() => {}

@@ -16,7 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::AccountError;
-use crate::network::{self, Authorities, Exchanged, HttpAnswer, NoAnswer, Repeat, reason};
+use crate::network::{self, Exchanged, HttpAnswer, Network, NoAnswer, Repeat, reason};
+use crate::proxy::{ConnectionKind, SocksProxy};
 use crate::secret::Secret;
 
 const CREATED: u16 = 201;
@@ -47,6 +48,8 @@ pub struct AccountClient {
     http: reqwest::Client,
     base: Url,
     token: Option<Secret>,
+    /// For error texts.
+    proxy: Option<SocksProxy>,
 }
 
 /// A request that can be sent several times.
@@ -63,12 +66,14 @@ impl AccountClient {
     ///
     /// # Errors
     /// The system's certificates cannot be read.
-    pub fn new(url: &IssuerUrl, authorities: &Authorities) -> Result<Self, AccountError> {
-        let http = network::client(authorities).map_err(|error| AccountError::Open(reason(&error)))?;
+    pub fn new(url: &IssuerUrl, network: &Network) -> Result<Self, AccountError> {
+        let http = network::client(network, ConnectionKind::Account)
+            .map_err(|error| AccountError::Open(reason(&error)))?;
         Ok(Self {
             http,
             base: url.url().clone(),
             token: None,
+            proxy: network.proxy.clone(),
         })
     }
 
@@ -213,7 +218,8 @@ impl AccountClient {
             .query_pairs_mut()
             .append_pair("after", &after.to_string());
         let builder = self.builder(&request).header("accept", "text/event-stream");
-        network::send(&self.origin(), builder).await
+        let sent = network::send(&self.origin(), builder).await;
+        sent.map_err(|error| error.through(self.proxy.as_ref()))
     }
 
     async fn get<T: DeserializeOwned>(
@@ -294,7 +300,10 @@ impl AccountClient {
     async fn exchange(&self, request: &Request<'_>) -> Result<HttpAnswer, AccountError> {
         let Exchanged { answer, is_unknown } =
             network::exchange(&self.origin(), request.repeat, || self.builder(request)).await;
-        let answer = answer.map_err(|error| AccountError::Open(error.to_string()))?;
+        let answer = answer.map_err(|error| {
+            let error = error.through(self.proxy.as_ref());
+            AccountError::Open(error.to_string())
+        })?;
         if is_unknown && answer.is_sender_refusal() {
             // This refusal does not say whether an earlier attempt was carried out.
             return Err(AccountError::Open(answer.description()));

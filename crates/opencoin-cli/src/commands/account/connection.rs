@@ -72,7 +72,7 @@ impl HolderArgs {
 
     /// A client without a token.
     pub(crate) fn anonymous_client(&self, url: &IssuerUrl) -> Result<AccountClient> {
-        Ok(AccountClient::new(url, &self.network.authorities()?)?)
+        Ok(AccountClient::new(url, &self.network.network()?)?)
     }
 
     /// Connects with the given token, or with that of the session.

@@ -127,7 +127,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Balance(_) | Command::History(_) | Command::Evidence(_) => {
             Wallet::open_to_read(&dir, Arc::new(|| SystemClock.now()), Box::new(OsRng))?
         }
-        _ => open(&dir, &arguments.network.authorities()?)?,
+        _ => open(&dir, &arguments.network.network()?)?,
     };
     if let Some(file) = wallet.exposed_file() {
         output::complain(&format!(

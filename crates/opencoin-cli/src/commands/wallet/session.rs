@@ -8,7 +8,7 @@ use anyhow::Result;
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_text::AmountText;
-use opencoin_wallet::{Authorities, Balance, Bearer, HttpTransport, Wallet};
+use opencoin_wallet::{Balance, Bearer, HttpTransport, Network, Wallet};
 use rand::rngs::OsRng;
 use serde_json::json;
 
@@ -98,8 +98,8 @@ impl Session {
 }
 
 /// Opens the wallet in this folder, or creates it. It uses HTTP.
-pub(crate) fn open(dir: &Path, authorities: &Authorities) -> Result<Wallet> {
-    let transport = Arc::new(HttpTransport::trusting(authorities)?);
+pub(crate) fn open(dir: &Path, network: &Network) -> Result<Wallet> {
+    let transport = Arc::new(HttpTransport::new(network)?);
     Ok(Wallet::create(
         dir,
         transport,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use opencoin_wallet::{Authorities, HttpTransport, LogError, Transport};
+use opencoin_wallet::{HttpTransport, LogError, Network, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -132,7 +132,7 @@ async fn server(head: &'static str, is_endless: bool) -> (String, Arc<AtomicUsiz
 
 #[tokio::test]
 async fn a_download_has_a_greatest_size_and_follows_no_redirect() {
-    let transport = HttpTransport::trusting(&Authorities::default()).unwrap();
+    let transport = HttpTransport::new(&Network::default()).unwrap();
     let (url, _) = server("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n", true).await;
     let error = transport.download(&url, 100_000).await.unwrap_err();
     assert!(error.reason.contains("more than 100000 bytes"), "{error}");
