@@ -10,7 +10,7 @@ use std::thread;
 
 use opencoin_e2e::foreign_wallet::ForeignWallet;
 use opencoin_e2e::thief::Thief;
-use opencoin_e2e::{Currency, Database, Process, RFC9474, free_port, wait_until};
+use opencoin_e2e::{Currency, Database, Process, RFC9474, Wallet, free_port, sqlite, wait_until};
 use serde_json::{Value, json};
 
 /// The denomination whose key is stolen.
@@ -22,30 +22,35 @@ fn key_of(currency: &Currency, denomination: u64, state: &str) -> Value {
         .unwrap()
 }
 
-/// A revealed coin of the stolen denomination, as a recoup needs it, from the wallet's journal.
-fn past_coin(wallet: &Path) -> Value {
-    let journal = fs::read_to_string(wallet.join("journal.jsonl")).unwrap();
-    let events = journal
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let operations = events
-        .filter_map(|event| event["operations"].as_array().cloned())
-        .flatten();
-    let mut coins = operations.flat_map(|operation| {
-        let blinded = operation["blinded"].as_array().unwrap().clone();
-        blinded.into_iter().map(move |blinded| {
-            json!({
-                "blind_reference": blinded["reference"],
-                "blinding_seed": blinded["seed"].as_str().unwrap().trim_start_matches('0'),
-                "payload": blinded["payload"],
-                "transaction_reference": operation["reference"],
-                "type": "revealed coin",
-            })
-        })
-    });
-    coins
+/// A revealed coin of the stolen denomination, as a recoup needs it, with the secrets in the wallet's file.
+fn past_coin(currency: &Currency, wallet: &Path) -> Value {
+    // Only a copy of the wallet tells which coins it holds, so that the wallet can spend them.
+    let copy = currency.scratch("copy of the thief");
+    fs::create_dir(&copy).unwrap();
+    fs::copy(wallet.join("wallet.db"), copy.join("wallet.db")).unwrap();
+    let stack = currency.scratch("the thief's coins");
+    Wallet::new(&copy).send("30", &stack);
+    let stack: Value = serde_json::from_str(&fs::read_to_string(stack).unwrap()).unwrap();
+    let mut coins = stack["coins"].as_array().unwrap().iter();
+    let payload = &coins
         .find(|coin| coin["payload"]["denomination"] == STOLEN)
-        .expect("it has minted one")
+        .expect("it has minted one")["payload"];
+    // A row is the coin's origin as JSON, a zero byte, and the coin.
+    let serial = payload["serial"].as_str().unwrap().to_uppercase();
+    let rows = sqlite::texts(&wallet.join("wallet.db"), "SELECT hex(body) FROM coin_secrets").unwrap();
+    let row = rows.iter().find(|row| row.contains(&serial)).unwrap();
+    let bytes = row.as_bytes().chunks(2).map(|pair| {
+        u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()
+    });
+    let origin: Vec<u8> = bytes.take_while(|byte| *byte != 0).collect();
+    let origin: Value = serde_json::from_slice(&origin).unwrap();
+    json!({
+        "blind_reference": origin["blind_reference"],
+        "blinding_seed": origin["seed"].as_str().unwrap().trim_start_matches('0'),
+        "payload": payload,
+        "transaction_reference": origin["transaction_reference"],
+        "type": "revealed coin",
+    })
 }
 
 #[test]
@@ -68,11 +73,11 @@ fn a_thief_is_stopped_and_honest_holders_lose_nothing() {
     let (alice_has, bob_has) = (alice.balance(), bob.balance());
     assert_eq!((alice_has, bob_has), (38, 22));
 
-    // The thief also mints and spends coins honestly and keeps the wallet's journal, then uses the copied key.
+    // The thief also mints and spends coins honestly and keeps the wallet's secrets, then uses the copied key.
     currency.issuer(&["signing", "resume"]);
     let own = currency.wallet("thief");
     own.run(&["mint", "30", "--token", &thief_token]);
-    let past = past_coin(&currency.scratch("thief"));
+    let past = past_coin(&currency, &currency.scratch("thief"));
     own.run(&["redeem", "30", "--token", &thief_token]);
     let foreign = ForeignWallet::new(&currency.url(""));
     let thief = Thief::steal(&foreign, &currency.dir().join("keys"), STOLEN);

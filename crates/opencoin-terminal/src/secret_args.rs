@@ -39,6 +39,11 @@ const WITNESS_PASSPHRASE: Secret = Secret {
     flag: "--passphrase-file",
     variable: "OPENCOIN_WITNESS_PASSPHRASE",
 };
+const WALLET_PASSPHRASE: Secret = Secret {
+    name: "passphrase of the wallet",
+    flag: "--wallet-passphrase-file",
+    variable: "OPENCOIN_WALLET_PASSPHRASE",
+};
 const PASSWORD: Secret = Secret {
     name: "password of the account",
     flag: "--password-file",
@@ -116,6 +121,15 @@ pub struct WitnessSecretArgs {
     /// credential `opencoin-witness-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_WITNESS_PASSPHRASE_FILE")]
     passphrase_file: Option<PathBuf>,
+}
+
+/// The passphrase of an encrypted wallet.
+#[derive(Debug, Clone, Args)]
+pub struct WalletSecretArgs {
+    /// A file that holds the passphrase of an encrypted wallet. Without it: `OPENCOIN_WALLET_PASSPHRASE`, a systemd
+    /// credential `opencoin-wallet-passphrase`, or a prompt.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_WALLET_PASSPHRASE_FILE", global = true)]
+    wallet_passphrase_file: Option<PathBuf>,
 }
 
 /// The password of an account.
@@ -232,6 +246,18 @@ impl WitnessSecretArgs {
     /// Reads the passphrase for new keys. A prompt asks twice.
     pub fn new_passphrase(&self) -> Result<Passphrase> {
         WITNESS_PASSPHRASE.read_new(self.passphrase_file.as_deref())
+    }
+}
+
+impl WalletSecretArgs {
+    /// Reads the passphrase of an existing wallet.
+    pub fn passphrase(&self) -> Result<Passphrase> {
+        WALLET_PASSPHRASE.read(self.wallet_passphrase_file.as_deref())
+    }
+
+    /// Reads the passphrase for a new wallet. A prompt asks twice.
+    pub fn new_passphrase(&self) -> Result<Passphrase> {
+        WALLET_PASSPHRASE.read_new(self.wallet_passphrase_file.as_deref())
     }
 }
 

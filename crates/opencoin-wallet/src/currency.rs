@@ -9,56 +9,9 @@ use opencoin_crypto::{
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload, WeightedUrl};
 
 use crate::clock::CLOCK_DIFFERENCE_MAX;
-use crate::event::{Blinded, BlindingSecret, CoinId, Given};
-use crate::secret::Secret;
+use crate::coins::{CoinPlace, CoinSecret, Coins, Held, Origin};
+use crate::event::{CoinId, Given};
 use crate::tokenizing::{Counts, count, sum};
-
-/// Where a coin is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CoinPlace {
-    /// In the wallet.
-    Here,
-    /// Part of a pending request.
-    Given,
-    /// In a stack that was sent. The receiver may have taken it.
-    Sent,
-    /// Received and not renewed yet, so that the sender can still spend it.
-    Received,
-}
-
-/// A coin of the wallet.
-#[derive(Debug, Clone)]
-pub(crate) struct Held {
-    pub(crate) coin: Coin,
-    pub(crate) value: u64,
-    /// The issuer accepts the coin until this time.
-    pub(crate) expiry: DateTime<Utc>,
-    pub(crate) place: CoinPlace,
-    /// `None` for coins of older journals, which have no seeds.
-    pub(crate) origin: Option<Origin>,
-}
-
-/// The blind that a coin was made from, with its seed as proof.
-#[derive(Debug, Clone)]
-pub(crate) struct Origin {
-    pub(crate) transaction_reference: BigInt,
-    pub(crate) blind_reference: String,
-    pub(crate) seed: Secret,
-}
-
-impl Origin {
-    /// Returns `None` without a transaction reference or a seed.
-    pub(crate) fn new(transaction_reference: Option<&BigInt>, blinded: &Blinded) -> Option<Self> {
-        let BlindingSecret::Seed(seed) = &blinded.secret else {
-            return None;
-        };
-        Some(Self {
-            transaction_reference: transaction_reference?.clone(),
-            blind_reference: blinded.reference.clone(),
-            seed: seed.clone(),
-        })
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Currency {
@@ -72,11 +25,15 @@ pub(crate) struct Currency {
     pub(crate) current: Option<BTreeSet<BigInt>>,
     /// The revoked mint keys, with the issuer's reasons.
     pub(crate) revoked: BTreeMap<BigInt, String>,
-    pub(crate) coins: BTreeMap<CoinId, Held>,
+    pub(crate) coins: Coins,
+    /// The number of its row.
+    pub(crate) no: u64,
+    /// The number of requests whose secrets were derived from the backup phrase.
+    pub(crate) derived: u64,
 }
 
 impl Currency {
-    pub(crate) fn new(url: String, cddc: VerifiedCddc) -> Self {
+    pub(crate) fn new(no: u64, url: String, cddc: VerifiedCddc) -> Self {
         Self {
             url,
             cddc,
@@ -84,7 +41,9 @@ impl Currency {
             mint_keys: BTreeMap::new(),
             current: None,
             revoked: BTreeMap::new(),
-            coins: BTreeMap::new(),
+            coins: Coins::of_currency(no),
+            no,
+            derived: 0,
         }
     }
 
@@ -121,30 +80,29 @@ impl Currency {
 
     /// Whether the wallet can pay with a coin.
     pub(crate) fn is_spendable(&self, held: &Held, now: DateTime<Utc>) -> bool {
-        held.place == CoinPlace::Here && now <= held.expiry && !self.is_revoked(&held.coin.payload)
+        held.place == CoinPlace::Here && now <= held.expiry && !self.is_revoked(&held.mint_key)
     }
 
     /// Whether a received coin is still to be renewed.
     pub(crate) fn is_received(&self, held: &Held, now: DateTime<Utc>) -> bool {
-        held.place == CoinPlace::Received && now <= held.expiry && !self.is_revoked(&held.coin.payload)
+        held.place == CoinPlace::Received && now <= held.expiry && !self.is_revoked(&held.mint_key)
     }
 
-    /// Whether the payload's mint key was revoked.
-    pub(crate) fn is_revoked(&self, payload: &Payload) -> bool {
-        self.revoked.contains_key(&payload.mint_key_id)
+    /// Whether this mint key was revoked.
+    pub(crate) fn is_revoked(&self, mint_key: &BigInt) -> bool {
+        self.revoked.contains_key(mint_key)
     }
 
     /// Frees the coins of a request that was not carried out.
     pub(crate) fn release(&mut self, gives: &[Given]) {
         for given in gives {
-            if let Some(held) = self.coins.get_mut(&given.coin)
-                && held.place == CoinPlace::Given
-            {
-                held.place = if given.is_own {
+            if self.coins.get(&given.coin).is_some_and(|held| held.place == CoinPlace::Given) {
+                let place = if given.is_own {
                     CoinPlace::Here
                 } else {
                     CoinPlace::Received
                 };
+                self.coins.set_place(&given.coin, place);
             }
         }
     }
@@ -169,16 +127,24 @@ impl Currency {
         sum(wanted.map(|held| held.value))
     }
 
-    /// Adds the data of the coin's mint key, which must be known.
-    pub(crate) fn held(&self, coin: Coin, place: CoinPlace, origin: Option<Origin>) -> Result<Held, String> {
-        let key = self.mint_keys.get(&coin.payload.mint_key_id);
+    /// Adds a coin. Its mint key must be known.
+    pub(crate) fn put(&mut self, coin: Coin, place: CoinPlace, origin: Option<Origin>) -> Result<(), String> {
+        let held = self.held(0, coin.payload.mint_key_id.clone(), place)?;
+        self.coins
+            .insert(self.coin_id(&coin.payload), held, CoinSecret { coin, origin });
+        Ok(())
+    }
+
+    /// Returns what the wallet must know of a coin of this mint key, which must be known.
+    pub(crate) fn held(&self, no: u64, mint_key: BigInt, place: CoinPlace) -> Result<Held, String> {
+        let key = self.mint_keys.get(&mint_key);
         let key = key.ok_or("the mint key of a coin is unknown")?.mint_key();
         Ok(Held {
-            coin,
+            no,
+            mint_key,
             value: key.denomination,
             expiry: key.coins_expiry_date.to_utc(),
             place,
-            origin,
         })
     }
 

@@ -6,19 +6,19 @@ use thiserror::Error;
 
 use crate::client::ExchangeError;
 use crate::coin_fault::{LeftOut, faults_in_words};
-use crate::journal::JournalError;
 use crate::network::NoAnswer;
 use crate::public_log::LogError;
+use crate::storage::StorageError;
 use crate::tokenizing::NotRepresentable;
 
 /// Why an operation of the wallet failed. In every case the money is unchanged, or the request is kept and
 /// [`crate::Wallet::resume`] finishes it.
 #[derive(Debug, Error)]
 pub enum WalletError {
-    /// The journal cannot be used.
+    /// The wallet's rows cannot be read or written.
     #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The journal contradicts itself.
+    Storage(#[from] StorageError),
+    /// The wallet's rows contradict each other.
     #[error("the wallet's file contradicts itself, so it is damaged or was changed: {0}")]
     Inconsistent(String),
     /// The issuer refused, delayed, or did not answer.
@@ -134,7 +134,7 @@ pub enum WalletError {
         "the issuer has sent coins that are not valid; the wallet keeps the request, so tell the operator"
     )]
     WrongSignature,
-    /// A secret in the journal cannot be read, or blinding fails.
+    /// A secret of the wallet cannot be read, or blinding fails.
     #[error("coins cannot be made: {0}")]
     Blinding(String),
     /// The total would exceed [`opencoin_text::AMOUNT_MAX`].

@@ -133,6 +133,20 @@ pub(crate) enum Kind {
     Recoup,
 }
 
+impl Kind {
+    /// Returns the name in the history.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Mint => "mint",
+            Self::Receive { .. } => "receive",
+            Self::Change => "change",
+            Self::Reclaim { .. } => "reclaim",
+            Self::Redeem => "redeem",
+            Self::Recoup => "recoup",
+        }
+    }
+}
+
 /// A blind with its secrets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Blinded {

@@ -1,17 +1,20 @@
-//! The state of a wallet: the result of all events of its journal.
+//! The state of a wallet in memory, and which of its rows an event has changed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use opencoin_crypto::{CertificateError, verify_cddc};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
+use serde::{Deserialize, Serialize};
 
-use crate::currency::{CoinPlace, Currency, Origin};
-use crate::event::{CoinId, Event, Kind, Operation, OperationId, RevokedKey, Send};
+use crate::coins::{CoinPlace, Origin};
+use crate::currency::Currency;
+use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send};
 use crate::public_log::memory::LogMemory;
 use crate::secret::Secret;
 
 /// The status of an operation or a send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     Pending,
     /// The issuer has accepted the operation. The mint keys of its remaining blinds were revoked, and a
@@ -27,7 +30,7 @@ pub(crate) enum Status {
 }
 
 /// An operation or a send with its status.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Tracked<T> {
     pub(crate) item: T,
     pub(crate) status: Status,
@@ -41,13 +44,28 @@ pub(crate) struct State {
     pub(crate) sends: BTreeMap<OperationId, Tracked<Send>>,
     /// The public logs, by currency.
     pub(crate) logs: BTreeMap<BigInt, LogMemory>,
+    /// The number of the last operation or send. Those that have ended are in memory only until the wallet is closed.
+    pub(crate) last_id: OperationId,
+    pub(crate) changed: Changed,
+}
+
+/// The rows that are to be written, besides those of [`crate::coins::Coins`].
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// The currencies whose documents or revocations have changed.
+    pub(crate) currencies: BTreeSet<BigInt>,
+    pub(crate) operations: BTreeSet<OperationId>,
+    pub(crate) sends: BTreeSet<OperationId>,
+    /// The currencies whose memory of the log has changed.
+    pub(crate) logs: BTreeSet<BigInt>,
+    /// The requests whose promises have changed.
+    pub(crate) promises: BTreeSet<(BigInt, OperationId)>,
 }
 
 impl State {
     /// Returns the number of the next operation or send.
     pub(crate) fn next_id(&self) -> OperationId {
-        let last = |ids: Option<&OperationId>| ids.copied().unwrap_or(0);
-        1 + last(self.operations.keys().next_back()).max(last(self.sends.keys().next_back()))
+        self.last_id + 1
     }
 
     /// Returns the operations of a currency with this status.
@@ -64,7 +82,25 @@ impl State {
             .filter(move |operation| operation.currency == *currency)
     }
 
-    /// Applies an event. It comes from the journal or was checked before it was written there.
+    /// Whether an operation must be known after the wallet was opened again: it is pending, its blinds may be signed, or
+    /// it has received coins that are still to be renewed.
+    pub(crate) fn is_open(&self, tracked: &Tracked<Operation>) -> bool {
+        let operation = &tracked.item;
+        let currency = self.currencies.get(&operation.currency);
+        let is_held = |given: &Given| currency.is_some_and(|currency| currency.coins.contains_key(&given.coin));
+        let holds_received =
+            matches!(operation.kind, Kind::Receive { .. }) && operation.gives.iter().any(is_held);
+        match tracked.status {
+            Status::Pending | Status::AwaitsRecoup => true,
+            Status::Abandoned => {
+                operation.reference.is_some() && !operation.blinded.is_empty() || holds_received
+            }
+            Status::Refused => holds_received,
+            Status::Done | Status::Reclaimed => false,
+        }
+    }
+
+    /// Applies an event, and notes the rows that it changes. After an error the state is of no use.
     pub(crate) fn apply(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Documents {
@@ -93,7 +129,13 @@ impl State {
             Event::Abandoned { operation, .. } => self.abandon(operation),
             Event::Sent { send } => self.send(*send),
             Event::Taken { send, .. } => self.taken(send),
-            Event::Log { currency, log } => self.logs.entry(currency).or_default().apply(*log),
+            Event::Log { currency, log } => {
+                if let Some(operation) = log.operation() {
+                    self.changed.promises.insert((currency.clone(), operation));
+                }
+                self.changed.logs.insert(currency.clone());
+                self.logs.entry(currency).or_default().apply(*log)
+            }
         }
     }
 
@@ -107,15 +149,18 @@ impl State {
     ) -> Result<(), CertificateError> {
         let cddc = verify_cddc(cddc)?;
         let id = cddc.master_key().id().clone();
+        let no = 1 + self.currencies.len() as u64;
+        self.changed.currencies.insert(id.clone());
         let currency = self
             .currencies
             .entry(id)
-            .or_insert_with(|| Currency::new(url.clone(), cddc.clone()));
+            .or_insert_with(|| Currency::new(no, url.clone(), cddc.clone()));
         currency.url = url;
         currency.learn(cddc, older, mkcs, current)
     }
 
     fn revocations(&mut self, currency: &BigInt, mint_keys: Vec<RevokedKey>) -> Result<(), String> {
+        self.changed.currencies.insert(currency.clone());
         self.currency_mut(currency)?.revoked =
             mint_keys.into_iter().map(|key| (key.id, key.reason)).collect();
         Ok(())
@@ -134,10 +179,10 @@ impl State {
         let currency = self.currency_mut(&operation.currency)?;
         let mut stack = None;
         for (index, given) in operation.gives.iter().enumerate() {
-            match currency.coins.get_mut(&given.coin) {
+            match currency.coins.get(&given.coin).map(|held| held.place) {
                 // A sent coin counts as sent until it has come back.
-                Some(held) if held.place == CoinPlace::Sent && !given.is_own => {}
-                Some(held) => held.place = CoinPlace::Given,
+                Some(CoinPlace::Sent) if !given.is_own => {}
+                Some(_) => currency.coins.set_place(&given.coin, CoinPlace::Given),
                 None if given.is_own => {
                     return Err("a request spends a coin that the wallet does not hold".to_owned());
                 }
@@ -148,8 +193,7 @@ impl State {
                         none => none.insert(coins_of(&operation)?),
                     };
                     let coin = stack.get(index).ok_or("a received coin is not in its request")?;
-                    let held = currency.held(coin.clone(), CoinPlace::Given, None)?;
-                    currency.coins.insert(given.coin.clone(), held);
+                    currency.put(coin.clone(), CoinPlace::Given, None)?;
                 }
                 // The coin of a blind that was never signed.
                 None => {}
@@ -160,6 +204,8 @@ impl State {
             status: Status::Pending,
             note: String::new(),
         };
+        self.last_id = self.last_id.max(tracked.item.id);
+        self.changed.operations.insert(tracked.item.id);
         self.operations.insert(tracked.item.id, tracked);
         Ok(())
     }
@@ -178,6 +224,7 @@ impl State {
             .operations
             .get_mut(&id)
             .ok_or_else(|| format!("operation {id} is unknown"))?;
+        self.changed.operations.insert(id);
         tracked.status = status;
         tracked.note = note;
         tracked.item.request = Secret::new("");
@@ -192,9 +239,7 @@ impl State {
         let (currency_id, gives) = (operation.currency.clone(), operation.gives.clone());
         let reference = operation.reference.clone();
         let currency = self.currency_mut(&currency_id)?;
-        gives
-            .iter()
-            .for_each(|given| drop(currency.coins.remove(&given.coin)));
+        gives.iter().for_each(|given| currency.coins.remove(&given.coin));
         let mut unsigned = Vec::new();
         let mut blinded = blinded.into_iter();
         for coin in coins {
@@ -207,8 +252,7 @@ impl State {
                 }
                 unsigned.push(blinded);
             }
-            let held = currency.held(coin, CoinPlace::Here, origin)?;
-            currency.coins.insert(currency.coin_id(&held.coin.payload), held);
+            currency.put(coin, CoinPlace::Here, origin)?;
         }
         unsigned.extend(blinded);
         if let Some(tracked) = self
@@ -238,6 +282,7 @@ impl State {
         {
             if came_back(&tracked.item) && !is_out(&tracked.item) {
                 tracked.status = Status::Reclaimed;
+                self.changed.sends.insert(tracked.item.id);
             }
         }
     }
@@ -251,6 +296,7 @@ impl State {
             tracked.status == Status::AwaitsRecoup && tracked.item.currency == *currency_id
         };
         for tracked in self.operations.values_mut().filter(waits) {
+            self.changed.operations.insert(tracked.item.id);
             tracked
                 .item
                 .blinded
@@ -272,7 +318,7 @@ impl State {
             .filter_map(|index| gives.get(*index))
             .map(|given| &given.coin)
             .collect();
-        gone.iter().for_each(|coin| drop(currency.coins.remove(*coin)));
+        gone.iter().for_each(|coin| currency.coins.remove(coin));
         currency.release(&gives);
         self.forget_blinds(&currency_id, &gone, Status::Refused, &description);
         Ok(())
@@ -281,17 +327,18 @@ impl State {
     fn send(&mut self, send: Send) -> Result<(), String> {
         let currency = self.currency_mut(&send.currency)?;
         for coin in &send.coins {
-            currency
-                .coins
-                .get_mut(coin)
-                .ok_or("a send has a coin that the wallet does not hold")?
-                .place = CoinPlace::Sent;
+            if !currency.coins.contains_key(coin) {
+                return Err("a send has a coin that the wallet does not hold".to_owned());
+            }
+            currency.coins.set_place(coin, CoinPlace::Sent);
         }
         let tracked = Tracked {
             item: send,
             status: Status::Pending,
             note: String::new(),
         };
+        self.last_id = self.last_id.max(tracked.item.id);
+        self.changed.sends.insert(tracked.item.id);
         self.sends.insert(tracked.item.id, tracked);
         Ok(())
     }
@@ -302,9 +349,10 @@ impl State {
             .get_mut(&id)
             .ok_or_else(|| format!("send {id} is unknown"))?;
         tracked.status = Status::Done;
+        self.changed.sends.insert(id);
         let (currency, coins) = (tracked.item.currency.clone(), tracked.item.coins.clone());
         let currency = self.currency_mut(&currency)?;
-        coins.iter().for_each(|coin| drop(currency.coins.remove(coin)));
+        coins.iter().for_each(|coin| currency.coins.remove(coin));
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ use crate::free_port;
 
 const PURSES: usize = 3;
 const CLIENTS: usize = 4;
-/// The number of commands of a wallet before a new one replaces it, because its journal only grows.
+/// The number of commands of a wallet before a new one replaces it, so that wallets of every age take part.
 const STEPS_OF_PURSE_MAX: u32 = 80;
 /// The opening balance of each account, which is never used up.
 const OPENING: u64 = 1_000_000_000;

@@ -2,7 +2,8 @@
 
 use opencoin_stack::StackError;
 use opencoin_wallet::account::AccountError;
-use opencoin_wallet::{ExchangeError, FileError, JournalError, LogError, WalletError};
+use opencoin_wallet::storage::StorageError;
+use opencoin_wallet::{ExchangeError, FileError, LogError, WalletError};
 
 use super::command_error::CommandError;
 use super::kind::Failure;
@@ -55,11 +56,25 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     cause.downcast_ref::<FileError>().map(of_file)
 }
 
+fn of_storage(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::InUse(_) => "in-use",
+        StorageError::NoWallet(_) => "no-wallet",
+        StorageError::NeedsPassphrase => "needs-passphrase",
+        StorageError::WrongPassphrase => "wrong-passphrase",
+        StorageError::Damaged { .. } => "damaged",
+        StorageError::NewerFormat(_) => "newer-version",
+        StorageError::ReadOnly(_)
+        | StorageError::Broken
+        | StorageError::Failed { .. }
+        | StorageError::Io(_) => "storage",
+    }
+}
+
 fn of_wallet(error: &WalletError) -> &'static str {
     match error {
-        WalletError::Journal(JournalError::InUse(_)) => "in-use",
-        WalletError::Journal(JournalError::NoWallet(_)) => "no-wallet",
-        WalletError::Journal(_) | WalletError::Inconsistent(_) => "storage",
+        WalletError::Storage(error) => of_storage(error),
+        WalletError::Inconsistent(_) => "storage",
         WalletError::Exchange(error) => of_exchange(error),
         WalletError::Network(_) => "no-answer",
         WalletError::Log(error) => of_log(error),

@@ -14,7 +14,8 @@ use opencoin_issuer::{CashierError, OperatorError};
 use opencoin_keys::{DirectoryError, KeyManagerError, VaultError};
 use opencoin_ledger::LedgerError;
 use opencoin_wallet::account::AccountError;
-use opencoin_wallet::{ExchangeError, FileError, JournalError, NoAnswer, WalletError};
+use opencoin_wallet::storage::StorageError;
+use opencoin_wallet::{ExchangeError, FileError, NoAnswer, WalletError};
 use opencoin_witness::{FolderError, StoreError};
 
 use super::command_error::CommandError;
@@ -115,13 +116,13 @@ fn of_wallet(error: &WalletError) -> Option<Failure> {
             | ExchangeError::NeedsToken(_),
         )
         | WalletError::Network(NoAnswer { .. })
-        | WalletError::Journal(JournalError::InUse(_)) => Some(Failure::TryLater),
+        | WalletError::Storage(StorageError::InUse(_)) => Some(Failure::TryLater),
         WalletError::NoCurrency
         | WalletError::UnknownCurrency { .. }
         | WalletError::UnknownCurrencyName { .. }
         | WalletError::UnknownSend(_)
         | WalletError::UnknownOperation(_)
-        | WalletError::Journal(JournalError::NoWallet(_)) => Some(Failure::NotFound),
+        | WalletError::Storage(StorageError::NoWallet(_)) => Some(Failure::NotFound),
         WalletError::Log(error) if error.is_temporary() => Some(Failure::TryLater),
         WalletError::WhichCurrency(_) => Some(Failure::Usage),
         _ => None,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stored_session::without_slash;
 use crate::file_error::FileError;
-use crate::journal::lock;
+use crate::storage::lock;
 
 const PAYMENTS_FILE: &str = "payments.json";
 /// A separate file, because the file of payments is replaced by each write.

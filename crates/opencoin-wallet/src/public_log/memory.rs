@@ -1,4 +1,4 @@
-//! What the wallet remembers of a currency's log. The journal has it as events.
+//! What the wallet remembers of a currency's log. The store has it as rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -57,8 +57,10 @@ pub(crate) struct LogMemory {
     pub(crate) keys: BTreeMap<BigInt, LoggedKey>,
     /// The issuer's promises, by the number of the request.
     pub(crate) promises: BTreeMap<u64, OpenPromise>,
-    /// The requests whose promises were kept.
+    /// The requests whose promises were kept. Without those that had ended when the wallet was opened.
     pub(crate) kept: BTreeSet<u64>,
+    /// The number of kept promises.
+    pub(crate) kept_count: u64,
     /// How often mint keys were used without a look at the log.
     pub(crate) unchecked_uses: usize,
     pub(crate) faults: Vec<LogFault>,
@@ -125,8 +127,21 @@ impl fmt::Debug for PromisedLeaf {
     }
 }
 
+impl LogEvent {
+    /// Returns the number of the request whose promise this changes.
+    pub(crate) fn operation(&self) -> Option<u64> {
+        match self {
+            Self::Promised { operation, .. } | Self::Verified { operation, .. } | Self::Kept { operation, .. } => {
+                Some(*operation)
+            }
+            Self::Fault(fault) => fault.operation,
+            Self::Checkpoint { .. } | Self::Keys { .. } | Self::Unchecked { .. } => None,
+        }
+    }
+}
+
 impl LogMemory {
-    /// Applies an event of the journal.
+    /// Applies an event.
     pub(crate) fn apply(&mut self, event: LogEvent) -> Result<(), String> {
         match event {
             LogEvent::Checkpoint { checkpoint, at, .. } => {
@@ -167,7 +182,7 @@ impl LogMemory {
             }
             LogEvent::Kept { operation, .. } => {
                 self.promises.remove(&operation);
-                self.kept.insert(operation);
+                self.kept_count += u64::from(self.kept.insert(operation));
             }
             LogEvent::Fault(fault) => {
                 if let Some(operation) = fault.operation {

@@ -9,7 +9,7 @@ use super::blinding::random_number;
 use super::holdings::ExpiryOrder;
 use super::{ITEMS_MAX, RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
-use crate::currency::Held;
+use crate::coins::Held;
 use crate::error::WalletError;
 use crate::event::{Event, Given, Kind, Operation, OperationId, Send};
 use crate::public_log::LogError;
@@ -48,11 +48,13 @@ impl Wallet {
         let stale = self.stale(id)?;
         let (get, give) = self.choose_renew(id, &foreign, &stale)?;
         let fresh = self.take(id, &give, ExpiryOrder::SoonestFirst)?;
-        let stale = stale.into_iter().map(|held| (held.coin, held.value));
-        let own = fresh.into_iter().chain(stale);
+        let mut own = fresh;
+        for held in stale {
+            own.push((self.coin(&held)?, held.value));
+        }
         let spent = |is_own| move |(coin, value)| SpentCoin { coin, value, is_own };
         let foreign = foreign.into_iter().map(spent(false));
-        let gives = foreign.chain(own.map(spent(true))).collect();
+        let gives = foreign.chain(own.into_iter().map(spent(true))).collect();
         self.begin_exchange(id, kind, gives, &get, None).await
     }
 
@@ -155,7 +157,7 @@ impl Wallet {
     /// every amount can be paid; a pending request may still bring the missing coins.
     pub(super) async fn tidy_currency(&mut self, id: &BigInt, urgent_only: bool) -> Result<(), WalletError> {
         let received = match self.renew_received(id).await {
-            Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
+            Err(error @ (WalletError::Storage(_) | WalletError::Inconsistent(_))) => return Err(error),
             received => received,
         };
         let is_pending = self.state.operations_of(id, Status::Pending).next().is_some();
@@ -255,12 +257,15 @@ impl Wallet {
             if !matches!(tracked.item.kind, Kind::Receive { .. }) || tracked.item.currency != *id {
                 continue;
             }
-            let held = tracked.item.gives.iter().filter_map(|given| {
-                let held = currency.coins.get(&given.coin)?;
-                let is_wanted = currency.is_received(held, self.now) && seen.insert(&given.coin);
-                is_wanted.then(|| (held.coin.clone(), held.value))
-            });
-            let coins: Vec<(Coin, u64)> = held.collect();
+            let mut coins = Vec::new();
+            for given in &tracked.item.gives {
+                if let Some(held) = currency.coins.get(&given.coin)
+                    && currency.is_received(held, self.now)
+                    && seen.insert(&given.coin)
+                {
+                    coins.push((self.coin(held)?, held.value));
+                }
+            }
             let chunks = coins.chunks(RECEIVE_COINS_MAX);
             parts.extend(chunks.map(|part| (tracked.item.kind.clone(), part.to_vec())));
         }
@@ -282,9 +287,11 @@ impl Wallet {
                 .filter_map(|coin| currency.coins.get(coin))
                 .collect();
             // Coins of revoked keys need a recoup, which the user must ask for because it reveals more.
-            let is_taken = |held: &&&Held| now <= held.expiry && !currency.is_revoked(&held.coin.payload);
+            let is_taken = |held: &&&Held| now <= held.expiry && !currency.is_revoked(&held.mint_key);
             let out = left.iter().filter(is_taken).take(RECEIVE_COINS_MAX);
-            let out: Vec<(Coin, u64)> = out.map(|held| (held.coin.clone(), held.value)).collect();
+            let out: Vec<(Coin, u64)> = out
+                .map(|held| Ok((self.coin(held)?, held.value)))
+                .collect::<Result<_, WalletError>>()?;
             let is_over = left.is_empty();
             if out.is_empty() {
                 // If the last coins came back, the send has ended. Otherwise they were taken.

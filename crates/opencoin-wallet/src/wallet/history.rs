@@ -5,10 +5,12 @@ use opencoin_schema::BigInt;
 use opencoin_text::AmountDisplay;
 
 use super::Wallet;
-use crate::currency::{CoinPlace, Currency, Held};
+use crate::coins::{CoinPlace, Held};
+use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{Kind, Send};
 use crate::state::Status;
+use crate::store::{HistoryRow, SEND};
 use crate::tokenizing::{sum, total};
 
 /// The balance of a currency. Amounts are in the smallest unit.
@@ -46,7 +48,7 @@ pub struct HistoryEntry {
     /// When it began.
     pub at: DateTime<Utc>,
     /// `mint`, `receive`, `change`, `reclaim`, `redeem`, `recoup` or `send`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The amount.
     pub amount: AmountDisplay,
     /// The currency's id.
@@ -79,56 +81,40 @@ impl Wallet {
     }
 
     /// Returns all operations and sends, in their order.
-    #[must_use]
-    pub fn history(&self) -> Vec<HistoryEntry> {
-        let operations = self.state.operations.values().map(|tracked| {
-            let (kind, subject) = match &tracked.item.kind {
-                Kind::Mint => ("mint", ""),
-                Kind::Receive { subject } => ("receive", subject.as_str()),
-                Kind::Change => ("change", ""),
-                Kind::Reclaim { .. } => ("reclaim", ""),
-                Kind::Redeem => ("redeem", ""),
-                Kind::Recoup => ("recoup", ""),
-            };
-            let state = match tracked.status {
-                Status::Pending => "pending".to_owned(),
-                Status::AwaitsRecoup => "pending: recoup".to_owned(),
-                Status::Abandoned => "abandoned".to_owned(),
-                Status::Done | Status::Reclaimed => "done".to_owned(),
-                Status::Refused => format!("refused: {}", tracked.note),
-            };
-            let operation = &tracked.item;
-            HistoryEntry {
-                id: operation.id,
-                at: operation.at,
-                kind,
-                amount: self.amount_display(operation.amount, &operation.currency),
-                currency: operation.currency.to_string(),
-                subject: subject.to_owned(),
-                state,
-            }
-        });
-        let sends = self.state.sends.values().map(|tracked| {
-            let state = match tracked.status {
-                Status::Pending if self.is_expired(&tracked.item) => "expired",
-                Status::Pending | Status::AwaitsRecoup | Status::Abandoned => "sent",
-                Status::Done | Status::Refused => "taken",
-                Status::Reclaimed => "reclaimed",
-            };
-            let send = &tracked.item;
-            HistoryEntry {
-                id: send.id,
-                at: send.at,
-                kind: "send",
-                amount: self.amount_display(send.amount, &send.currency),
-                currency: send.currency.to_string(),
-                subject: send.subject.clone(),
-                state: state.to_owned(),
-            }
-        });
-        let mut entries: Vec<HistoryEntry> = operations.chain(sends).collect();
-        entries.sort_by_key(|entry| entry.id);
-        entries
+    ///
+    /// # Errors
+    /// The wallet cannot be read.
+    pub fn history(&self) -> Result<Vec<HistoryEntry>, WalletError> {
+        let entries = self.store.history()?.into_iter();
+        Ok(entries.map(|(id, row)| self.history_entry(id, row)).collect())
+    }
+
+    fn history_entry(&self, id: u64, row: HistoryRow) -> HistoryEntry {
+        let is_expired = |id| self.state.sends.get(&id).is_some_and(|send| self.is_expired(&send.item));
+        let state = match row.status {
+            Status::Pending if row.kind != SEND => "pending",
+            Status::Pending if is_expired(id) => "expired",
+            Status::Pending => "sent",
+            Status::Done if row.kind == SEND => "taken",
+            Status::Reclaimed if row.kind == SEND => "reclaimed",
+            Status::Done | Status::Reclaimed => "done",
+            Status::AwaitsRecoup => "pending: recoup",
+            Status::Abandoned => "abandoned",
+            Status::Refused => "refused",
+        };
+        let state = match row.status {
+            Status::Refused => format!("{state}: {}", row.note),
+            _ => state.to_owned(),
+        };
+        HistoryEntry {
+            id,
+            at: row.at,
+            kind: row.kind,
+            amount: self.amount_display(row.amount, &row.currency),
+            currency: row.currency.to_string(),
+            subject: row.subject,
+            state,
+        }
     }
 
     fn amount_display(&self, amount: u64, currency: &BigInt) -> AmountDisplay {
@@ -154,7 +140,7 @@ impl Wallet {
     pub(super) fn balance(&self, id: &BigInt, currency: &Currency, now: DateTime<Utc>) -> Balance {
         let cdd = currency.cddc.cdd();
         let is_alive = |held: &Held| now <= held.expiry;
-        let is_revoked = |held: &Held| currency.is_revoked(&held.coin.payload);
+        let is_revoked = |held: &Held| currency.is_revoked(&held.mint_key);
         let is_ours = |held: &Held| [CoinPlace::Here, CoinPlace::Received].contains(&held.place);
         let spendable = currency
             .coins

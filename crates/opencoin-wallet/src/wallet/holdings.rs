@@ -5,7 +5,8 @@ use opencoin_crypto::VerifiedMintKey;
 use opencoin_schema::{BigInt, Coin};
 
 use super::Wallet;
-use crate::currency::{Currency, Held};
+use crate::coins::Held;
+use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::tokenizing::{Counts, count, number};
 
@@ -62,7 +63,9 @@ impl Wallet {
                 ExpiryOrder::LatestFirst => here.sort_by_key(|held| std::cmp::Reverse(held.expiry)),
             }
             let taken = here.into_iter().take(wanted as usize);
-            coins.extend(taken.map(|held| (held.coin.clone(), held.value)));
+            for held in taken {
+                coins.push((self.coin(held)?, held.value));
+            }
         }
         assert_eq!(
             coins.len() as u64,

@@ -1,7 +1,7 @@
 //! The wallet: mint, send, receive, redeem, reclaim, recoup, resume.
 //!
-//! A money operation has three steps. *Begin* writes its secrets and exact request to the journal, *run*
-//! sends the request, and *settle* writes the coins or the refusal to the journal. A crash after the first
+//! A money operation has three steps. *Begin* writes its secrets and exact request to the disk, *run*
+//! sends the request, and *settle* writes the coins or the refusal to the disk. A crash after the first
 //! step leaves a pending operation, which [`Wallet::resume`] runs again; the issuer answers a repeated
 //! request as it did the first time.
 
@@ -22,18 +22,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use opencoin_schema::{BigInt, CoinStack, RequestMint, RequestRedeem, text};
+use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, text};
 use rand::{CryptoRng, RngCore};
 
 use crate::account::StoredSession;
 use crate::bearer::Bearer;
 use crate::client;
 use crate::clock::{CLOCK_DIFFERENCE_MAX, Clock};
+use crate::coins::Held;
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, Send};
-use crate::journal::Journal;
+use crate::old_journal;
 use crate::secret::Secret;
 use crate::state::{State, Status, Tracked};
+use crate::storage::{MemoryStorage, SqliteStorage, Storage};
+use crate::store::{ENTROPY_BYTES, SEND, Store, random};
 use crate::tokenizing::{Counts, complete_set, count, exchange, number, total, values};
 use crate::transport::{ClockedTransport, NoTransport, Transport};
 use blinding::random_number;
@@ -63,7 +66,7 @@ pub type OnProgress<'call> = &'call mut (dyn FnMut(usize, usize) + std::marker::
 
 /// An open wallet.
 pub struct Wallet {
-    journal: Journal,
+    store: Store,
     state: State,
     /// The last refresh of each currency by this process.
     asked: BTreeMap<BigInt, Refresh>,
@@ -99,43 +102,95 @@ pub struct Sent {
 }
 
 impl Wallet {
-    /// Opens the wallet in this folder. If there is none, the first [`Wallet::add`] that succeeds makes it;
-    /// until then nothing is written.
+    /// Opens the wallet in this folder. If there is none, the first [`Wallet::add`] that succeeds makes it, encrypted if
+    /// there is a passphrase; until then nothing is written. A wallet of an earlier version is moved to a new file.
     ///
     /// # Errors
-    /// Another process uses the wallet, or its journal is damaged.
+    /// Another process uses the wallet, it is encrypted and the passphrase is missing or wrong, or it is damaged.
     pub fn create(
         folder: &Path,
+        passphrase: Option<&Secret>,
         transport: Arc<dyn Transport>,
         clock: Clock,
         rng: Box<dyn Randomness>,
     ) -> Result<Self, WalletError> {
-        let opened = Journal::open::<Event>(folder)?;
-        Self::of_events(opened, transport, clock, rng)
+        let storage = SqliteStorage::open(folder)?;
+        if !old_journal::is_in(folder) {
+            return Self::open(Box::new(storage), passphrase, transport, clock, rng);
+        }
+        if SqliteStorage::is_in(folder) {
+            // The program ended between the last two steps of the move.
+            old_journal::remove(folder)?;
+            return Self::open(Box::new(storage), passphrase, transport, clock, rng);
+        }
+        storage.lock()?;
+        let wallet = Self::of_journal(folder, Box::new(storage), transport, clock, rng)?;
+        old_journal::remove(folder)?;
+        Ok(wallet)
     }
 
     /// Opens the wallet in this folder to read it. This takes no lock and writes nothing; operations that
     /// change the wallet fail.
     ///
     /// # Errors
-    /// There is no wallet, or its journal is damaged.
-    pub fn open_to_read(folder: &Path, clock: Clock, rng: Box<dyn Randomness>) -> Result<Self, WalletError> {
-        let opened = Journal::read::<Event>(folder)?;
-        Self::of_events(opened, Arc::new(NoTransport), clock, rng)
-    }
-
-    fn of_events(
-        (journal, events): (Journal, Vec<Event>),
-        transport: Arc<dyn Transport>,
+    /// There is no wallet, it is encrypted and the passphrase is missing or wrong, or it is damaged.
+    pub fn open_to_read(
+        folder: &Path,
+        passphrase: Option<&Secret>,
         clock: Clock,
         rng: Box<dyn Randomness>,
     ) -> Result<Self, WalletError> {
-        let mut state = State::default();
-        for event in events {
+        let transport = Arc::new(NoTransport);
+        if !SqliteStorage::is_in(folder) && old_journal::is_in(folder) {
+            let storage = Box::new(MemoryStorage::default());
+            return Self::of_journal(folder, storage, transport, clock, rng);
+        }
+        let storage = Box::new(SqliteStorage::open_to_read(folder)?);
+        Self::open(storage, passphrase, transport, clock, rng)
+    }
+
+    /// Opens the wallet with these rows. Without rows it is a new wallet, which is encrypted if there is a passphrase.
+    ///
+    /// # Errors
+    /// The wallet is encrypted and the passphrase is missing or wrong, or it is damaged.
+    pub fn open(
+        storage: Box<dyn Storage>,
+        passphrase: Option<&Secret>,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        mut rng: Box<dyn Randomness>,
+    ) -> Result<Self, WalletError> {
+        let entropy = Some(random(&mut rng, ENTROPY_BYTES));
+        let (store, state) = Store::open(storage, passphrase, entropy, &mut rng)?;
+        Ok(Self::of_state(store, state, transport, clock, rng))
+    }
+
+    /// Moves the journal in this folder to the storage. The wallet has no backup phrase, because its coins are not
+    /// derived from one.
+    fn of_journal(
+        folder: &Path,
+        storage: Box<dyn Storage>,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        mut rng: Box<dyn Randomness>,
+    ) -> Result<Self, WalletError> {
+        let (mut store, mut state) = Store::open(storage, None, None, &mut rng)?;
+        for event in old_journal::read(folder)? {
             state.apply(event).map_err(WalletError::Inconsistent)?;
         }
-        Ok(Self {
-            journal,
+        store.commit(&mut state, &mut rng)?;
+        Ok(Self::of_state(store, state, transport, clock, rng))
+    }
+
+    fn of_state(
+        store: Store,
+        state: State,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        rng: Box<dyn Randomness>,
+    ) -> Self {
+        Self {
+            store,
             state,
             asked: BTreeMap::new(),
             transport: ClockedTransport::new(transport, Arc::clone(&clock)),
@@ -145,19 +200,33 @@ impl Wallet {
             session: None,
             token: None,
             is_log_checked: true,
-        })
+        }
     }
 
-    /// Returns the journal's path if users other than its owner can read or write it.
+    /// Returns the wallet's file if users other than its owner can read or write it.
     #[must_use]
     pub fn exposed_file(&self) -> Option<PathBuf> {
-        self.journal.exposed()
+        self.store.exposed()
     }
 
     /// Whether there is a wallet in this folder.
     #[must_use]
     pub fn is_in(folder: &Path) -> bool {
-        Journal::is_in(folder)
+        SqliteStorage::is_in(folder) || old_journal::is_in(folder)
+    }
+
+    /// Whether the wallet is encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.store.is_encrypted()
+    }
+
+    /// Encrypts the wallet with this passphrase from now on, or with `None` no longer.
+    ///
+    /// # Errors
+    /// The wallet cannot be written. Then it is encrypted as before.
+    pub fn set_passphrase(&mut self, passphrase: Option<&Secret>) -> Result<(), WalletError> {
+        Ok(self.store.set_passphrase(passphrase, &mut self.rng)?)
     }
 
     /// Adds the currency of the issuer at this URL and trusts its master key from then on. Updates the
@@ -344,6 +413,7 @@ impl Wallet {
         self.read_clock();
         if let Some(id) = send
             && !self.state.sends.contains_key(&id)
+            && self.store.history_of(id)?.is_none_or(|entry| entry.kind != SEND)
         {
             return Err(WalletError::UnknownSend(id));
         }
@@ -389,7 +459,7 @@ impl Wallet {
         for id in self.state.currencies.keys().cloned().collect::<Vec<_>>() {
             match self.tidy_currency(&id, urgent_only).await {
                 Ok(()) => {}
-                Err(error @ WalletError::Journal(_)) => return Err(error),
+                Err(error @ WalletError::Storage(_)) => return Err(error),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -413,9 +483,18 @@ impl Wallet {
         })
     }
 
+    /// Changes the wallet. The change is durable when this returns.
     fn record(&mut self, event: Event) -> Result<(), WalletError> {
-        self.journal.append(&event)?;
-        self.state.apply(event).map_err(WalletError::Inconsistent)
+        if let Err(reason) = self.state.apply(event) {
+            self.store.break_off();
+            return Err(WalletError::Inconsistent(reason));
+        }
+        Ok(self.store.commit(&mut self.state, &mut self.rng)?)
+    }
+
+    /// Returns a coin of the wallet, with its secrets.
+    fn coin(&self, held: &Held) -> Result<Coin, WalletError> {
+        Ok(self.store.coin(held.no)?.coin)
     }
 }
 

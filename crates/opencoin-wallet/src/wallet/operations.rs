@@ -1,5 +1,5 @@
-//! The steps of a money operation: begin (write its secrets and exact request to the journal), run (send the
-//! request), settle (write the coins or the refusal to the journal).
+//! The steps of a money operation: begin (write its secrets and exact request to the disk), run (send the
+//! request), settle (write the coins or the refusal to the disk).
 
 use opencoin_api::read_coin_indices;
 use opencoin_crypto::{BlindingSeed, CipherSuite, PublicKey, Unblinder};
@@ -19,7 +19,7 @@ use crate::state::Status;
 use crate::tokenizing::sum;
 
 impl Wallet {
-    /// Writes all requests to the journal and then sends them.
+    /// Writes all requests to the disk and then sends them.
     pub(super) async fn begin_and_run(&mut self, operations: Vec<Operation>) -> Result<(), WalletError> {
         let ids = operations.iter().map(|operation| operation.id).collect();
         self.record(Event::Begun { operations })?;
@@ -246,7 +246,7 @@ impl Wallet {
         };
         let (signed, unsigned): (Vec<&Blinded>, Vec<&Blinded>) =
             operation.blinded.iter().partition(is_signed);
-        let is_revoked = |blinded: &&Blinded| currency.is_revoked(&blinded.payload);
+        let is_revoked = |blinded: &&Blinded| currency.is_revoked(&blinded.payload.mint_key_id);
         if unsigned.is_empty() || !unsigned.iter().all(is_revoked) {
             return Err(WalletError::WrongSignature);
         }

@@ -12,7 +12,8 @@ use opencoin_text::{AMOUNT_MAX, printable};
 use super::{RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
 use crate::coin_fault::{CoinFault, LeftOut};
-use crate::currency::{CoinPlace, Currency};
+use crate::coins::CoinPlace;
+use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{CoinId, Kind, Operation, OperationId};
 use crate::public_log::LogError;
@@ -134,7 +135,7 @@ impl Wallet {
     /// Returns the currency of the first coin that the wallet could receive.
     fn currency_of(&self, stack: &CoinStack) -> Result<BigInt, WalletError> {
         let first = stack.coins.first().ok_or(WalletError::EmptyStack)?;
-        let received = self.received();
+        let received = self.received(stack)?;
         let is_new = |coin: &Coin, currency: &Currency| {
             let id = currency.coin_id(&coin.payload);
             !received.contains(&id) && !is_held(currency, &id)
@@ -160,7 +161,7 @@ impl Wallet {
     /// Separates the valid coins of a stack from the others.
     fn examine(&self, id: &BigInt, stack: &CoinStack) -> Result<(Vec<ValidCoin>, Vec<LeftOut>), WalletError> {
         let currency = self.currency(id)?;
-        let (received, mut seen) = (self.received(), BTreeSet::new());
+        let (received, mut seen) = (self.received(stack)?, BTreeSet::new());
         let signed = signed_coins(currency, &stack.coins);
         let (mut good, mut left_out) = (Vec::new(), Vec::new());
         for (index, coin) in stack.coins.iter().enumerate() {
@@ -234,18 +235,25 @@ impl Wallet {
         Ok(())
     }
 
-    /// Returns the coins of others that were received or are being received, and need no further renew.
-    fn received(&self) -> BTreeSet<&CoinId> {
+    /// Returns the coins of a stack that were received or are being received, and need no further renew.
+    fn received(&self, stack: &CoinStack) -> Result<BTreeSet<CoinId>, WalletError> {
         let receives = |tracked: &&Tracked<Operation>| {
             let is_over = [Status::Refused, Status::Abandoned].contains(&tracked.status);
             matches!(tracked.item.kind, Kind::Receive { .. }) && !is_over
         };
         let receives = self.state.operations.values().filter(receives);
         let given = receives.flat_map(|tracked| &tracked.item.gives);
-        given
-            .filter(|given| !given.is_own)
-            .map(|given| &given.coin)
-            .collect()
+        let given: BTreeSet<&CoinId> = given.filter(|given| !given.is_own).map(|given| &given.coin).collect();
+        let mut received = BTreeSet::new();
+        for coin in &stack.coins {
+            if let Some(currency) = self.state.currencies.get(&coin.payload.issuer_id) {
+                let id = currency.coin_id(&coin.payload);
+                if given.contains(&id) || self.store.was_received(&id)? {
+                    received.insert(id);
+                }
+            }
+        }
+        Ok(received)
     }
 }
 

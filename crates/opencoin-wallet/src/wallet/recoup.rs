@@ -18,7 +18,8 @@ use opencoin_schema::{BigInt, Payload, RequestRecoup, RevealedCoin, text};
 use super::blinding::random_number;
 use super::{ITEMS_MAX, Wallet};
 use crate::client::ExchangeError;
-use crate::currency::{CoinPlace, Currency, Origin};
+use crate::coins::{CoinPlace, Origin};
+use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId};
 use crate::secret::Secret;
@@ -115,17 +116,21 @@ impl Wallet {
         let coins = currency
             .coins
             .iter()
-            .filter(|(_, held)| currency.is_revoked(&held.coin.payload) && now <= held.expiry);
-        let coins = coins.map(|(coin, held)| Revoked {
-            coin: coin.clone(),
-            payload: held.coin.payload.clone(),
-            value: held.value,
-            place: Some(held.place),
-            origin: held.origin.clone(),
-        });
+            .filter(|(_, held)| currency.is_revoked(&held.mint_key) && now <= held.expiry);
+        let mut all = Vec::new();
+        for (coin, held) in coins.filter(|(coin, _)| !given.contains(coin)) {
+            let secret = self.store.coin(held.no)?;
+            all.push(Revoked {
+                coin: coin.clone(),
+                payload: secret.coin.payload,
+                value: held.value,
+                place: Some(held.place),
+                origin: secret.origin,
+            });
+        }
         let waiting = self.state.operations_of(id, Status::AwaitsRecoup);
-        let all = coins.chain(waiting.flat_map(|operation| unsigned(currency, operation, now)));
-        let mut all: Vec<Revoked> = all.filter(|revoked| !given.contains(&revoked.coin)).collect();
+        let waiting = waiting.flat_map(|operation| unsigned(currency, operation, now));
+        all.extend(waiting.filter(|revoked| !given.contains(&revoked.coin)));
         all.sort_by(|a, b| a.transaction().cmp(&b.transaction()));
         Ok(all)
     }
@@ -225,7 +230,7 @@ fn unsigned<'a>(
 ) -> impl Iterator<Item = Revoked> + 'a {
     operation.blinded.iter().filter_map(move |blinded| {
         let key = currency.mint_keys.get(&blinded.payload.mint_key_id)?.mint_key();
-        let is_wanted = currency.is_revoked(&blinded.payload) && now <= key.coins_expiry_date.to_utc();
+        let is_wanted = currency.is_revoked(&blinded.payload.mint_key_id) && now <= key.coins_expiry_date.to_utc();
         is_wanted.then(|| Revoked {
             coin: currency.coin_id(&blinded.payload),
             payload: blinded.payload.clone(),

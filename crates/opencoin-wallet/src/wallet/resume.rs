@@ -18,6 +18,7 @@ use crate::event::{Event, Kind, Operation, OperationId};
 use crate::refusal::word::NOT_FOUND;
 use crate::secret::Secret;
 use crate::state::Status;
+use crate::store::SEND;
 use crate::tokenizing::sum;
 
 /// The result of abandoning a request.
@@ -75,13 +76,13 @@ impl Wallet {
             self.read_clock();
             match self.resume_one(id).await {
                 Ok(()) => done.value += 1,
-                Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => return Err(error),
+                Err(error @ (WalletError::Storage(_) | WalletError::Inconsistent(_))) => return Err(error),
                 Err(error) => done.warning = done.warning.or(Some(error)),
             }
         }
         for id in self.operations_with(Status::Abandoned) {
             self.read_clock();
-            if let Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) =
+            if let Err(error @ (WalletError::Storage(_) | WalletError::Inconsistent(_))) =
                 self.ask_about_abandoned(id).await
             {
                 return Err(error);
@@ -165,11 +166,10 @@ impl Wallet {
     /// [`Self::resume`] finishes the renew.
     pub async fn abandon(&mut self, id: u64) -> Result<Abandoned, WalletError> {
         self.read_clock();
-        let tracked = self
-            .state
-            .operations
-            .get(&id)
-            .ok_or(WalletError::UnknownOperation(id))?;
+        let Some(tracked) = self.state.operations.get(&id) else {
+            let ended = self.store.history_of(id)?.filter(|entry| entry.kind != SEND);
+            return Err(ended.map_or(WalletError::UnknownOperation(id), |_| WalletError::NotPending(id)));
+        };
         if tracked.status != Status::Pending {
             return Err(WalletError::NotPending(id));
         }
@@ -262,15 +262,15 @@ impl Wallet {
     fn coins_of(&self, id: OperationId, currency: &BigInt) -> Result<Vec<SpentCoin>, WalletError> {
         let currency = self.currency(currency)?;
         let gives = self.state.operations[&id].item.gives.iter();
-        let held = gives.filter_map(|given| {
-            let held = currency.coins.get(&given.coin)?;
-            Some(SpentCoin {
-                coin: held.coin.clone(),
+        let held = gives.filter_map(|given| Some((given, currency.coins.get(&given.coin)?)));
+        held.map(|(given, held)| {
+            Ok(SpentCoin {
+                coin: self.coin(held)?,
                 value: held.value,
                 is_own: given.is_own,
             })
-        });
-        Ok(held.collect())
+        })
+        .collect()
     }
 }
 

@@ -1,11 +1,15 @@
-//! Crashes at every moment of an operation. Each operation runs once while the test records the journal and
-//! the issuer's state. Then the test restores every moment (before and after each request, after each line of
-//! the journal and within it), opens the wallet again, resumes, and checks that no money is lost.
+//! Crashes at every moment of an operation. Each operation runs once while the test records the commits of the wallet
+//! and the issuer's state. Then the test restores every moment (before and after each request, and after each commit),
+//! opens the wallet again, resumes, and checks that no money is lost.
+
+use std::sync::Arc;
 
 use opencoin_crypto::CipherSuite;
+use opencoin_wallet::storage::{Change, SqliteStorage, Storage};
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};
 
 use crate::fake_issuer::IssuerState;
+use crate::recorder::{Recorder, rows_of, storage_of};
 use crate::world::{Fault, TOKEN, World, balance, mint, stack_of, token};
 
 const FUNDS: u64 = 200;
@@ -14,72 +18,48 @@ const NAME: &str = "wallet";
 /// The state after a crash.
 struct Crash {
     moment: String,
-    journal: Vec<u8>,
+    rows: Vec<Change>,
     issuer: IssuerState,
 }
 
 /// Runs `act` and returns the state after a crash at every moment of it.
 async fn crashes(world: &World, act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>) -> Vec<Crash> {
-    let mut wallet = world.open(NAME);
-    let start = world.journal(NAME).len();
+    let rows = rows_of(&SqliteStorage::open_to_read(&world.folder(NAME)).unwrap());
+    let (recorder, commits) = Recorder::new(storage_of(&rows), Arc::clone(&world.network));
+    let mut wallet = world.open_storage(NAME, Box::new(recorder));
     world.network.heal();
     act(&mut wallet).await.expect("there are no faults");
     drop(wallet);
     let steps = world.network.take_steps();
     assert!(!steps.is_empty(), "the operation must send requests");
-    let journal = world.journal(NAME);
+    let commits = commits.lock().unwrap();
     let last_state = world.issuer.state().clone();
 
+    let storage = storage_of(&rows);
     let mut crashes = Vec::new();
-    let mut written = start;
-    for (number, issuer) in steps
-        .iter()
-        .map(|step| &step.issuer)
-        .chain([&last_state])
-        .enumerate()
-    {
-        let until = steps
-            .get(number)
-            .map_or(journal.len(), |step| step.journal_bytes as usize);
-        for cut in cuts(&journal, written, until) {
-            let moment = format!(
-                "after {number} of {} requests, with {cut} bytes written",
-                steps.len()
-            );
-            crashes.push(Crash {
-                moment,
-                journal: journal[..cut].to_vec(),
-                issuer: issuer.clone(),
-            });
+    let mut commits = commits.iter().enumerate().peekable();
+    let states = steps.iter().map(|step| &step.issuer).chain([&last_state]);
+    for (number, issuer) in states.enumerate() {
+        let crash = |commits: usize| Crash {
+            moment: format!("after {number} of {} requests and {commits} commits", steps.len()),
+            rows: rows_of(&storage),
+            issuer: issuer.clone(),
+        };
+        crashes.push(crash(0));
+        while let Some((index, commit)) = commits.next_if(|(_, commit)| commit.requests <= number) {
+            storage.commit(&commit.changes).unwrap();
+            crashes.push(crash(index + 1));
         }
-        written = until;
     }
     crashes
-}
-
-/// Returns both ends, each end of a line, and positions within each line.
-fn cuts(journal: &[u8], from: usize, to: usize) -> Vec<usize> {
-    let mut cuts = vec![from];
-    for line in journal[from..to].split_inclusive(|byte| *byte == b'\n') {
-        let begin = *cuts.last().unwrap();
-        cuts.extend([
-            begin + 1,
-            begin + line.len() / 2,
-            begin + line.len() - 1,
-            begin + line.len(),
-        ]);
-    }
-    cuts
 }
 
 /// Restores the state after every crash, opens the wallet, resumes, and calls `check`.
 async fn survive(world: &World, crashes: Vec<Crash>, check: impl AsyncFn(&mut Wallet, &str)) {
     for (number, crash) in crashes.into_iter().enumerate() {
-        let name = format!("crash {number}");
-        world.put_journal(&name, &crash.journal);
         *world.issuer.state() = crash.issuer;
         world.network.heal();
-        let mut wallet = world.open(&name);
+        let mut wallet = world.open_storage(&format!("crash {number}"), Box::new(storage_of(&crash.rows)));
         let resumed = wallet.resume().await.unwrap();
         let is_well = matches!(
             resumed.warning,

@@ -201,10 +201,6 @@ impl FakeIssuer {
         self.state.lock().unwrap()
     }
 
-    pub(crate) fn public_key(&self, id: &BigInt) -> PublicKey {
-        self.key(id).expect("one of its keys").0.public_key().clone()
-    }
-
     pub(crate) fn has_log(&self) -> bool {
         self.log.is_some()
     }

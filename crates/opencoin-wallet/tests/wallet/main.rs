@@ -12,6 +12,8 @@ mod fake_issuer;
 mod fake_log;
 mod faults;
 mod public_log;
+mod older_journal;
+mod recorder;
 mod recoup;
 mod sessions;
 mod stuck;

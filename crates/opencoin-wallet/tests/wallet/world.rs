@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::{BigInt, Coin, CoinStack, ResponseMint, from_json, text};
-use opencoin_wallet::{Balance, Clock, HttpAnswer, NoAnswer, Secret, Transport, Wallet};
+use opencoin_wallet::storage::Storage;
+use opencoin_wallet::{Balance, Clock, HttpAnswer, NoAnswer, Secret, Transport, Wallet, WalletError};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tempfile::TempDir;
@@ -73,8 +74,6 @@ impl Fault {
 pub(crate) struct Step {
     pub(crate) url: String,
     pub(crate) body: String,
-    /// The length of the journal of the wallet that was opened last.
-    pub(crate) journal_bytes: u64,
     /// The state of the issuer at [`URL`].
     pub(crate) issuer: IssuerState,
 }
@@ -83,7 +82,6 @@ pub(crate) struct Step {
 pub(crate) struct Network {
     issuers: Mutex<BTreeMap<String, Arc<FakeIssuer>>>,
     now_s: AtomicI64,
-    watched: Mutex<Option<PathBuf>>,
     /// The faults, by the number of the request.
     faults: Mutex<BTreeMap<usize, Fault>>,
     pub(crate) steps: Mutex<Vec<Step>>,
@@ -244,10 +242,6 @@ impl Network {
     }
 
     fn note_step(&self, url: &str, body: &str) -> usize {
-        let journal = self.watched.lock().unwrap().clone();
-        let journal_bytes = journal
-            .and_then(|path| fs::metadata(path).ok())
-            .map_or(0, |metadata| metadata.len());
         let issuer = self
             .issuers
             .lock()
@@ -258,7 +252,6 @@ impl Network {
         steps.push(Step {
             url: url.to_owned(),
             body: body.to_owned(),
-            journal_bytes,
             issuer: issuer.unwrap_or_default(),
         });
         steps.len() - 1
@@ -307,6 +300,8 @@ pub(crate) struct World {
     pub(crate) network: Arc<Network>,
     pub(crate) issuer: Arc<FakeIssuer>,
     disk: TempDir,
+    /// How many wallets were opened.
+    opened: AtomicU64,
 }
 
 impl World {
@@ -329,7 +324,6 @@ impl World {
         let network = Network {
             issuers: Mutex::default(),
             now_s: AtomicI64::new(0),
-            watched: Mutex::default(),
             faults: Mutex::default(),
             steps: Mutex::default(),
             issuers_ahead_s: AtomicI64::new(0),
@@ -341,6 +335,7 @@ impl World {
             network: Arc::new(network),
             issuer,
             disk: tempfile::tempdir().unwrap(),
+            opened: AtomicU64::new(0),
         }
     }
 
@@ -369,7 +364,7 @@ impl World {
         self.disk.path().join(name)
     }
 
-    /// Opens the wallet with this name and watches its journal.
+    /// Opens the wallet with this name.
     pub(crate) fn open(&self, name: &str) -> Wallet {
         let network = Arc::clone(&self.network);
         let mut wallet = self.open_with_clock(name, Arc::new(move || network.now()));
@@ -380,16 +375,36 @@ impl World {
 
     /// Opens the wallet like [`Self::open`], with another clock and without a token.
     pub(crate) fn open_with_clock(&self, name: &str, clock: Clock) -> Wallet {
-        let folder = self.folder(name);
-        *self.network.watched.lock().unwrap() = Some(journal_of(&folder));
+        self.try_open_with_clock(name, clock).unwrap()
+    }
+
+    pub(crate) fn try_open(&self, name: &str) -> Result<Wallet, WalletError> {
+        let network = Arc::clone(&self.network);
+        self.try_open_with_clock(name, Arc::new(move || network.now()))
+    }
+
+    fn try_open_with_clock(&self, name: &str, clock: Clock) -> Result<Wallet, WalletError> {
         let transport = Arc::clone(&self.network) as Arc<dyn Transport>;
-        // Each process needs other random numbers, so the journal's length is part of the seed.
-        let seed = fs::metadata(journal_of(&folder)).map_or(0, |metadata| metadata.len());
+        Wallet::create(&self.folder(name), None, transport, clock, self.rng(name))
+    }
+
+    /// Opens the wallet with these rows.
+    pub(crate) fn open_storage(&self, name: &str, storage: Box<dyn Storage>) -> Wallet {
+        let network = Arc::clone(&self.network);
+        let transport = Arc::clone(&self.network) as Arc<dyn Transport>;
+        let clock: Clock = Arc::new(move || network.now());
+        let mut wallet = Wallet::open(storage, None, transport, clock, self.rng(name)).unwrap();
+        wallet.use_token(token());
+        wallet
+    }
+
+    /// Each process needs other random numbers, so they depend on how often a wallet was opened.
+    fn rng(&self, name: &str) -> Box<ChaCha20Rng> {
+        let seed = self.opened.fetch_add(1, Ordering::SeqCst);
         let seed = name.bytes().fold(seed, |seed, byte| {
             seed.wrapping_mul(257).wrapping_add(byte.into())
         });
-        let rng = Box::new(ChaCha20Rng::seed_from_u64(seed));
-        Wallet::create(&folder, transport, clock, rng).unwrap()
+        Box::new(ChaCha20Rng::seed_from_u64(seed))
     }
 
     /// Opens a wallet, adds the currency and mints `amount`.
@@ -402,19 +417,21 @@ impl World {
         wallet
     }
 
-    pub(crate) fn journal(&self, name: &str) -> Vec<u8> {
-        fs::read(journal_of(&self.folder(name))).unwrap()
+    /// Returns the content of the wallet's file.
+    pub(crate) fn file(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder(name).join("wallet.db")).unwrap()
     }
 
-    /// Writes the journal of a wallet.
-    pub(crate) fn put_journal(&self, name: &str, bytes: &[u8]) {
+    /// Writes the file of a wallet.
+    pub(crate) fn put_file(&self, name: &str, file: &str, bytes: &[u8]) {
         fs::create_dir_all(self.folder(name)).unwrap();
-        fs::write(journal_of(&self.folder(name)), bytes).unwrap();
+        fs::write(self.folder(name).join(file), bytes).unwrap();
     }
-}
 
-fn journal_of(folder: &Path) -> PathBuf {
-    folder.join("journal.jsonl")
+    /// Makes a copy of a wallet.
+    pub(crate) fn copy(&self, from: &str, to: &str) {
+        self.put_file(to, "wallet.db", &self.file(from));
+    }
 }
 
 pub(crate) async fn mint(wallet: &mut Wallet, amount: u64) -> Result<(), opencoin_wallet::WalletError> {
@@ -426,7 +443,7 @@ pub(crate) async fn mint(wallet: &mut Wallet, amount: u64) -> Result<(), opencoi
 
 /// Returns the states of the operations or sends of this kind, in their order.
 pub(crate) fn states(wallet: &Wallet, kind: &str) -> Vec<String> {
-    let entries = wallet.history().into_iter();
+    let entries = wallet.history().unwrap().into_iter();
     entries
         .filter(|entry| entry.kind == kind)
         .map(|entry| entry.state)

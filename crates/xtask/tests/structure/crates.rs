@@ -28,7 +28,15 @@ const MAY_USE: [(&str, &[&str]); 30] = [
     ("opencoin-pkcs11", &["crypto", "schema"]),
     (
         "opencoin-wallet",
-        &["api", "crypto", "log", "private-files", "schema", "text"],
+        &[
+            "api",
+            "crypto",
+            "log",
+            "private-files",
+            "schema",
+            "stack",
+            "text",
+        ],
     ),
     (
         "opencoin-signer",

@@ -14,7 +14,7 @@ pub(super) struct Arguments {
 
 impl Session {
     pub(super) async fn abandon(&mut self, &Arguments { id }: &Arguments) -> Result<()> {
-        let mut history = self.wallet.history().into_iter();
+        let mut history = self.wallet.history()?.into_iter();
         let currency = history.find(|entry| entry.id == id).map(|entry| entry.currency);
         let done = self.wallet.abandon(id).await?;
         let chosen = self.wallet.balance_of(currency.as_deref())?;

@@ -14,10 +14,13 @@ use crate::network_args::warn_if_exposed;
 pub(super) struct Arguments {
     /// The URL of the issuer, for example `https://issuer.example`.
     url: IssuerUrl,
+    /// Encrypt the new wallet with a passphrase. `opencoin wallet passphrase` does this later too.
+    #[arg(long)]
+    pub(super) encrypt: bool,
 }
 
 impl Session {
-    pub(super) async fn add(&mut self, Arguments { url }: &Arguments) -> Result<()> {
+    pub(super) async fn add(&mut self, Arguments { url, .. }: &Arguments) -> Result<()> {
         warn_if_exposed(url, "change the documents of the issuer");
         let added = self.wallet.add(url.as_str()).await?;
         let name = printable(&added.name);

@@ -13,7 +13,7 @@ pub(super) struct Arguments {}
 
 impl Session {
     pub(super) fn history(&self, Arguments {}: &Arguments) -> Result<()> {
-        let entries = self.wallet.history();
+        let entries = self.wallet.history()?;
         let value = entries.iter().map(|entry| {
             json!({
                 "id": entry.id,
@@ -31,7 +31,7 @@ impl Session {
                 "" => String::new(),
                 subject => format!("  {}", quoted(subject)),
             };
-            let (id, kind, amount, state) = (entry.id, entry.kind, &entry.amount, printable(&entry.state));
+            let (id, kind, amount, state) = (entry.id, &entry.kind, &entry.amount, printable(&entry.state));
             format!("{id:>4}  {at}  {kind:<8} {amount}  {state}{subject}")
         });
         self.output.show(value.collect(), lines)

@@ -9,6 +9,7 @@ mod history;
 mod log;
 mod mint;
 mod new_file;
+mod passphrase;
 mod receive;
 mod reclaim;
 mod recoup;
@@ -18,18 +19,16 @@ mod send;
 mod session;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use opencoin_keys::{Clock, SystemClock};
 use opencoin_terminal::output::{self, OutputArgs};
+use opencoin_terminal::secret_args::WalletSecretArgs;
 use opencoin_text::printable;
-use opencoin_wallet::Wallet;
-use rand::rngs::OsRng;
+use opencoin_wallet::{Secret, Wallet};
 
-use self::session::Session;
 pub(crate) use self::session::open;
+use self::session::{Session, open_to_read, open_with, with_passphrase};
 use crate::failure::{self, DetailArgs};
 use crate::network_args::NetworkArgs;
 use crate::wallet_dir_args::WalletDirArgs;
@@ -50,6 +49,8 @@ pub(crate) struct Arguments {
     /// wallet notes it.
     #[arg(long, global = true)]
     without_log_check: bool,
+    #[command(flatten)]
+    passphrase: WalletSecretArgs,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
@@ -96,6 +97,8 @@ enum Command {
     /// Exchange coins of stolen mint keys, which the issuer has revoked, for fresh ones. This shows the issuer where
     /// those coins were minted or renewed: for a mint, which account paid for them.
     Recoup(recoup::Arguments),
+    /// Encrypt the wallet's file with a passphrase, or change the passphrase.
+    Passphrase(passphrase::Arguments),
     /// Check the currency's public log: whether it continues what this wallet has seen, and whether the issuer has kept
     /// its promises to enter what this wallet minted, renewed and redeemed.
     ///
@@ -125,9 +128,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let mut wallet = match command {
         // Reading works on a read-only disk and while another command is running.
         Command::Balance(_) | Command::History(_) | Command::Evidence(_) => {
-            Wallet::open_to_read(&dir, Arc::new(|| SystemClock.now()), Box::new(OsRng))?
+            open_to_read(&dir, &arguments.passphrase)?
         }
-        _ => open(&dir, &arguments.network.network()?)?,
+        Command::Add(add::Arguments { encrypt: true, .. }) if !Wallet::is_in(&dir) => {
+            let new = arguments.passphrase.new_passphrase()?;
+            open_with(&dir, &arguments.network.network()?, Some(&Secret::new(new.text().as_str())))?
+        }
+        _ => with_passphrase(&arguments.passphrase, |passphrase| {
+            open_with(&dir, &arguments.network.network()?, passphrase)
+        })?,
     };
     if let Some(file) = wallet.exposed_file() {
         output::complain(&format!(
@@ -164,6 +173,7 @@ impl Session {
             Command::Abandon(arguments) => self.abandon(&arguments).await,
             Command::Reclaim(arguments) => self.reclaim(&arguments).await,
             Command::Recoup(arguments) => self.recoup(&arguments).await,
+            Command::Passphrase(arguments) => self.passphrase(&arguments),
             Command::Log(arguments) => self.log(&arguments).await,
             Command::Evidence(arguments) => self.evidence(&arguments),
         }

@@ -8,7 +8,9 @@ use anyhow::Result;
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_text::AmountText;
-use opencoin_wallet::{Balance, Bearer, HttpTransport, Network, Wallet};
+use opencoin_terminal::secret_args::WalletSecretArgs;
+use opencoin_wallet::storage::StorageError;
+use opencoin_wallet::{Balance, Bearer, HttpTransport, Network, Secret, Wallet, WalletError};
 use rand::rngs::OsRng;
 use serde_json::json;
 
@@ -97,15 +99,44 @@ impl Session {
     }
 }
 
-/// Opens the wallet in this folder, or creates it. It uses HTTP.
+/// Opens the wallet in this folder, which is not encrypted, or creates it. It uses HTTP.
 pub(crate) fn open(dir: &Path, network: &Network) -> Result<Wallet> {
+    open_with(dir, network, None)
+}
+
+/// Opens the wallet in this folder, or creates it. It uses HTTP.
+pub(super) fn open_with(dir: &Path, network: &Network, passphrase: Option<&Secret>) -> Result<Wallet> {
     let transport = Arc::new(HttpTransport::new(network)?);
     Ok(Wallet::create(
         dir,
+        passphrase,
         transport,
         Arc::new(|| SystemClock.now()),
         Box::new(OsRng),
     )?)
+}
+
+/// Opens the wallet in this folder to read it.
+pub(super) fn open_to_read(dir: &Path, secret: &WalletSecretArgs) -> Result<Wallet> {
+    with_passphrase(secret, |passphrase| {
+        let clock = Arc::new(|| SystemClock.now());
+        Ok(Wallet::open_to_read(dir, passphrase, clock, Box::new(OsRng))?)
+    })
+}
+
+/// Opens a wallet, with its passphrase if it is encrypted.
+pub(super) fn with_passphrase(
+    secret: &WalletSecretArgs,
+    open: impl Fn(Option<&Secret>) -> Result<Wallet>,
+) -> Result<Wallet> {
+    let opened = open(None);
+    match opened.as_ref().err().and_then(|error| error.downcast_ref()) {
+        Some(WalletError::Storage(StorageError::NeedsPassphrase)) => {
+            let passphrase = secret.passphrase()?;
+            open(Some(&Secret::new(passphrase.text().as_str())))
+        }
+        _ => opened,
+    }
 }
 
 pub(super) fn unit(balance: &Balance) -> CurrencyUnit {

@@ -65,7 +65,7 @@ impl Wallet {
     /// Fetches the newest description, if the issuer answers. Whatever it answers, the coins of the request are taken.
     async fn refresh_for_promise(&mut self, currency: &BigInt) -> Result<(), WalletError> {
         match self.refresh(currency).await {
-            Err(error @ (WalletError::Journal(_) | WalletError::Inconsistent(_))) => Err(error),
+            Err(error @ (WalletError::Storage(_) | WalletError::Inconsistent(_))) => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }

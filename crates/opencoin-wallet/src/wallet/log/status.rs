@@ -35,7 +35,7 @@ pub struct LogStatus {
     /// The number of open promises that could not be verified, because mint keys were used without a look at the log.
     pub unverified: usize,
     /// The number of fulfilled promises.
-    pub kept: usize,
+    pub kept: u64,
     /// How often mint keys were used without a look at the log.
     pub unchecked_uses: usize,
     /// Everything that was ever wrong, the oldest first.
@@ -159,7 +159,7 @@ impl Wallet {
             open: memory.promises.len(),
             overdue: overdue(memory, self.now),
             unverified: memory.promises.values().filter(|open| !open.is_verified).count(),
-            kept: memory.kept.len(),
+            kept: memory.kept_count,
             unchecked_uses: memory.unchecked_uses,
             faults: shown.collect(),
             problem,

@@ -2,11 +2,13 @@
 
 use chrono::TimeDelta;
 use opencoin_crypto::CipherSuite;
+use opencoin_wallet::storage::{SqliteStorage, Table};
 use opencoin_wallet::{LogError, WalletError};
 
 use super::{FUNDS, check, check_well, redeem_all, seal, seal_late, set, world};
 use crate::fake_issuer::Signing;
 use crate::fake_log::{Misdeed, WITHIN_S};
+use crate::recorder::rows_of;
 use crate::world::{Fault, World, balance, held, mint, states, token};
 
 #[tokio::test]
@@ -67,8 +69,9 @@ async fn a_currency_without_a_log_is_not_asked_for_one() {
             .iter()
             .all(|step| !step.url.contains("/log"))
     );
-    let journal = String::from_utf8(world.journal("wallet")).unwrap();
-    assert!(!journal.contains(r#""event":"log""#));
+    let storage = SqliteStorage::open_to_read(&world.folder("wallet")).unwrap();
+    let logs = rows_of(&storage).into_iter().filter(|row| row.table == Table::Logs);
+    assert_eq!(logs.count(), 0);
     redeem_all(&world, &mut wallet).await;
 }
 
@@ -208,7 +211,7 @@ async fn an_abandoned_mint_that_arrives_later_is_promised_too() {
     mint(&mut wallet, 7).await.unwrap_err();
     let request = world.network.take_steps().pop().unwrap().body;
     world.network.heal();
-    let id = wallet.history().last().unwrap().id;
+    let id = wallet.history().unwrap().last().unwrap().id;
     wallet.abandon(id).await.unwrap();
     world
         .issuer
