@@ -16,5 +16,6 @@ mod older_journal;
 mod recorder;
 mod recoup;
 mod sessions;
+mod store;
 mod stuck;
 mod world;
