@@ -70,6 +70,12 @@ pub enum WalletError {
     /// The request or send has ended.
     #[error("number {0} is not pending: it has ended")]
     NotPending(u64),
+    /// Coins are reserved for this transfer, or on their way.
+    #[error("the coins of transfer {0} are still reserved or on their way")]
+    TransferHasCoins(String),
+    /// The transfer has no coins for this step.
+    #[error("transfer {0} has no coins that could leave, be released or come back")]
+    TransferHasNoCoins(String),
     /// The wallet's balance is too low.
     #[error("the wallet holds {balance}, but {needed} are needed")]
     InsufficientFunds {

@@ -1,12 +1,14 @@
-//! The events of the journal, with all data that is needed to finish a request after a crash.
+//! The events of the wallet, with all data that is needed to finish a request after a crash.
 //!
-//! Lines of older journals stay readable: fields that they lack are optional, and old forms have variants.
+//! Earlier versions wrote them to a journal, which stays readable: fields that old lines lack are optional, and old forms
+//! have variants.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::holder::Holder;
 use crate::public_log::memory::LogEvent;
@@ -19,7 +21,7 @@ pub(crate) type OperationId = u64;
 pub(crate) type CoinId = BigInt;
 
 /// A change of the wallet.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
     /// Documents of a currency were verified.
@@ -75,6 +77,30 @@ pub(crate) enum Event {
     Taken { send: OperationId, at: DateTime<Utc> },
     /// The wallet has learned something about the currency's public log.
     Log { currency: BigInt, log: Box<LogEvent> },
+    /// The record of a transfer has changed, and perhaps its coins.
+    #[serde(skip)]
+    Transfer {
+        id: String,
+        record: Value,
+        event: TransferEvent,
+    },
+}
+
+/// What happens to the coins of a transfer when its record changes.
+#[derive(Debug, Clone)]
+pub(crate) enum TransferEvent {
+    /// Nothing.
+    Record { is_over: bool },
+    /// Own coins are set aside.
+    Reserve { send: Box<Send> },
+    /// They are free again, because they did not leave.
+    Release,
+    /// They are about to leave.
+    Leave,
+    /// The receiver has them.
+    Delivered,
+    /// A renewal has told whose they are.
+    Reclaimed,
 }
 
 /// A revoked mint key, whose coins the issuer no longer accepts.
@@ -182,5 +208,8 @@ pub(crate) struct Send {
     pub(crate) amount: u64,
     pub(crate) subject: String,
     pub(crate) coins: Vec<CoinId>,
+    /// The transfer that the coins belong to, if it is a conversation with the other wallet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transfer: Option<String>,
     pub(crate) at: DateTime<Utc>,
 }

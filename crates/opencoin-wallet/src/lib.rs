@@ -52,6 +52,6 @@ pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
 pub use transport::{HttpTransport, Transport};
 pub use wallet::{
-    Abandoned, Balance, Done, HistoryEntry, ITEMS_MAX, LogStatus, OnProgress, Randomness, Received, Recouped,
-    SeenLog, Sent, ShownFault, Wallet,
+    Abandoned, Balance, Done, HistoryEntry, ITEMS_MAX, LogStatus, OnProgress, Randomness, Received, Reclaimed, Recouped,
+    SeenLog, Sent, ShownFault, StoredTransfer, TransferCoins, Wallet,
 };

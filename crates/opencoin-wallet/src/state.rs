@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use opencoin_crypto::{CertificateError, verify_cddc};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::coins::{CoinPlace, Origin};
 use crate::currency::Currency;
-use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send};
+use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send, TransferEvent};
 use crate::public_log::memory::LogMemory;
 use crate::secret::Secret;
+use crate::wallet::TransferCoins;
 
 /// The status of an operation or a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,9 +46,21 @@ pub(crate) struct State {
     pub(crate) sends: BTreeMap<OperationId, Tracked<Send>>,
     /// The public logs, by currency.
     pub(crate) logs: BTreeMap<BigInt, LogMemory>,
+    /// The transfers that are not over, by id.
+    pub(crate) transfers: BTreeMap<String, Transfer>,
     /// The number of the last operation or send. Those that have ended are in memory only until the wallet is closed.
     pub(crate) last_id: OperationId,
     pub(crate) changed: Changed,
+}
+
+/// A transfer, with the record of its conversation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Transfer {
+    pub(crate) record: Value,
+    pub(crate) coins: TransferCoins,
+    /// The send whose coins belong to it.
+    pub(crate) send: Option<OperationId>,
+    pub(crate) is_over: bool,
 }
 
 /// The rows that are to be written, besides those of [`crate::coins::Coins`].
@@ -60,6 +74,7 @@ pub(crate) struct Changed {
     pub(crate) logs: BTreeSet<BigInt>,
     /// The requests whose promises have changed.
     pub(crate) promises: BTreeSet<(BigInt, OperationId)>,
+    pub(crate) transfers: BTreeSet<String>,
 }
 
 impl State {
@@ -129,6 +144,7 @@ impl State {
             Event::Abandoned { operation, .. } => self.abandon(operation),
             Event::Sent { send } => self.send(*send),
             Event::Taken { send, .. } => self.taken(send),
+            Event::Transfer { id, record, event } => self.transfer(id, record, event),
             Event::Log { currency, log } => {
                 if let Some(operation) = log.operation() {
                     self.changed.promises.insert((currency.clone(), operation));
@@ -340,6 +356,56 @@ impl State {
         self.last_id = self.last_id.max(tracked.item.id);
         self.changed.sends.insert(tracked.item.id);
         self.sends.insert(tracked.item.id, tracked);
+        Ok(())
+    }
+
+    fn transfer(&mut self, id: String, record: Value, event: TransferEvent) -> Result<(), String> {
+        let known = self.transfers.get(&id);
+        let (mut coins, mut send) = match known {
+            Some(known) => (known.coins, known.send),
+            None => (TransferCoins::None, None),
+        };
+        let own = |send: Option<OperationId>| send.ok_or("a transfer has no coins");
+        let mut is_over = false;
+        match event {
+            TransferEvent::Record { is_over: over } => is_over = over,
+            TransferEvent::Reserve { send: reserved } => {
+                (coins, send) = (TransferCoins::Reserved, Some(reserved.id));
+                self.send(*reserved)?;
+            }
+            TransferEvent::Release => {
+                coins = TransferCoins::Ended;
+                self.release_send(own(send)?)?;
+            }
+            TransferEvent::Leave => coins = TransferCoins::InFlight,
+            TransferEvent::Delivered => {
+                coins = TransferCoins::Ended;
+                self.taken(own(send)?)?;
+            }
+            TransferEvent::Reclaimed => coins = TransferCoins::Ended,
+        }
+        self.changed.transfers.insert(id.clone());
+        let transfer = Transfer {
+            record,
+            coins,
+            send,
+            is_over,
+        };
+        self.transfers.insert(id, transfer);
+        Ok(())
+    }
+
+    /// Frees the coins of a send that did not leave the wallet.
+    fn release_send(&mut self, id: OperationId) -> Result<(), String> {
+        let tracked = self
+            .sends
+            .get_mut(&id)
+            .ok_or_else(|| format!("send {id} is unknown"))?;
+        tracked.status = Status::Reclaimed;
+        self.changed.sends.insert(id);
+        let (currency, coins) = (tracked.item.currency.clone(), tracked.item.coins.clone());
+        let currency = self.currency_mut(&currency)?;
+        coins.iter().for_each(|coin| currency.coins.set_place(coin, CoinPlace::Here));
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::evidence::Evidence;
 
 /// A change of what the wallet remembers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub(crate) enum LogEvent {
     /// A checkpoint was verified: its signatures, and that its tree begins with the one before.

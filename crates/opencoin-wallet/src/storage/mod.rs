@@ -42,13 +42,15 @@ pub enum Table {
     Logs,
     /// The promises about the public log that are to be kept.
     Promises,
-    /// The transfers to and from other wallets.
+    /// The transfers to and from other wallets that are not over.
     Transfers,
+    /// The transfers that are over, with their receipts.
+    Receipts,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Header,
         Self::Settings,
         Self::Currencies,
@@ -61,6 +63,7 @@ impl Table {
         Self::Logs,
         Self::Promises,
         Self::Transfers,
+        Self::Receipts,
     ];
 }
 

@@ -260,6 +260,7 @@ fn statements(table: Table) -> Statements {
         Table::Logs => statements!("logs"),
         Table::Promises => statements!("promises"),
         Table::Transfers => statements!("transfers"),
+        Table::Receipts => statements!("receipts"),
     }
 }
 

@@ -22,7 +22,7 @@ use self::seal::{KeyDerivation, Seal};
 use crate::coins::{CoinSecret, Coins};
 use crate::event::{CoinId, Kind, Operation, OperationId, Send};
 use crate::secret::Secret;
-use crate::state::{State, Status, Tracked};
+use crate::state::{State, Status, Tracked, Transfer};
 use crate::storage::{Change, Storage, StorageError, Table};
 
 pub(crate) use rows::HistoryRow;
@@ -126,13 +126,14 @@ impl Store {
     }
 
     fn load(&mut self) -> Result<State, StorageError> {
-        const LOADED: [Table; 6] = [
+        const LOADED: [Table; 7] = [
             Table::Currencies,
             Table::Coins,
             Table::Operations,
             Table::Sends,
             Table::Logs,
             Table::Promises,
+            Table::Transfers,
         ];
         let mut state = State {
             last_id: self.settings.last_id,
@@ -175,12 +176,16 @@ impl Store {
                     let memory = state.logs.entry(row.currency.clone()).or_default();
                     memory.promises.insert(no, row.into_open().map_err(wrong)?);
                 }
+                Table::Transfers => {
+                    let (id, transfer): (String, Transfer) = read_json(table, no, &body)?;
+                    state.transfers.insert(id, transfer);
+                }
                 Table::Header
                 | Table::Settings
                 | Table::CoinSecrets
                 | Table::History
                 | Table::Received
-                | Table::Transfers => {}
+                | Table::Receipts => {}
             }
             Ok(())
         })?;
@@ -229,7 +234,7 @@ impl Store {
             let tracked = &state.operations[id];
             changes.put(Table::History, *id, to_json(&done(tracked)));
             for coin in newly_received(tracked) {
-                changes.put(Table::Received, row_of(&self.settings.row_key, coin), Vec::new());
+                changes.put(Table::Received, row_of(&self.settings.row_key, coin.as_be_bytes()), Vec::new());
             }
             if state.is_open(tracked) {
                 changes.put(Table::Operations, *id, to_json(tracked));
@@ -247,6 +252,17 @@ impl Store {
         for id in &changed.logs {
             let row = LogRow::of(&state.logs[id], |operation| self.stored.contains(operation));
             changes.put(Table::Logs, state.currencies[id].no, to_json(&row));
+        }
+        for id in &changed.transfers {
+            let transfer = &state.transfers[id];
+            let (no, row) = (row_of(&self.settings.row_key, id.as_bytes()), to_json(&(id, transfer)));
+            if transfer.is_over {
+                changes.remove(Table::Transfers, no);
+                changes.put(Table::Receipts, no, row);
+                state.transfers.remove(id);
+            } else {
+                changes.put(Table::Transfers, no, row);
+            }
         }
         for (currency, id) in &changed.promises {
             match state.logs[currency].promises.get(id) {
@@ -287,7 +303,7 @@ impl Store {
 
     /// Whether this coin was received from somebody else, and renewed.
     pub(crate) fn was_received(&self, coin: &CoinId) -> Result<bool, StorageError> {
-        let row = self.storage.get(Table::Received, row_of(&self.settings.row_key, coin))?;
+        let row = self.storage.get(Table::Received, row_of(&self.settings.row_key, coin.as_be_bytes()))?;
         Ok(row.is_some())
     }
 
@@ -297,6 +313,17 @@ impl Store {
         self.storage.read(&[Table::History], &mut |table, no, body| {
             let body = self.seal.open(table, no, body)?;
             all.push((no, read_json(table, no, &body)?));
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Returns the transfers that are over.
+    pub(crate) fn ended_transfers(&self) -> Result<Vec<(String, Transfer)>, StorageError> {
+        let mut all = Vec::new();
+        self.storage.read(&[Table::Receipts], &mut |table, no, body| {
+            let body = self.seal.open(table, no, body)?;
+            all.push(read_json(table, no, &body)?);
             Ok(())
         })?;
         Ok(all)
@@ -409,9 +436,9 @@ pub(crate) fn random(rng: &mut dyn RngCore, length_bytes: usize) -> Secret {
     Secret::new(const_hex::encode(&*bytes))
 }
 
-/// Returns the number of the row of a received coin. Who mints a coin can choose its id, but not this number.
-fn row_of(row_key: &Secret, coin: &CoinId) -> u64 {
-    let digest = Sha256::new().chain_update(row_key.expose()).chain_update(coin.as_be_bytes()).finalize();
+/// Returns the number of the row of something with this id. Who mints a coin can choose its id, but not this number.
+fn row_of(row_key: &Secret, id: &[u8]) -> u64 {
+    let digest = Sha256::new().chain_update(row_key.expose()).chain_update(id).finalize();
     let number = digest[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
     number >> 1
 }

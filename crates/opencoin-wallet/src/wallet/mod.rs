@@ -16,6 +16,7 @@ mod operations;
 mod receive;
 mod recoup;
 mod resume;
+mod transfer;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ pub use log::{LogStatus, SeenLog, ShownFault};
 pub use receive::Received;
 pub use recoup::Recouped;
 pub use resume::Abandoned;
+pub use transfer::{Reclaimed, StoredTransfer, TransferCoins};
 
 /// The most blinds, and the most coins, of one request (the issuer's limit).
 pub const ITEMS_MAX: usize = 1000;
@@ -345,6 +347,7 @@ impl Wallet {
             amount,
             subject: subject.to_owned(),
             coins: coins.iter().map(|coin| currency.coin_id(&coin.payload)).collect(),
+            transfer: None,
             at: self.now,
         };
         let send_id = send.id;
@@ -418,7 +421,10 @@ impl Wallet {
             return Err(WalletError::UnknownSend(id));
         }
         let is_wanted = |tracked: &&Tracked<Send>| {
-            tracked.status == Status::Pending && send.is_none_or(|id| id == tracked.item.id)
+            // The coins of a transfer belong to its conversation.
+            tracked.status == Status::Pending
+                && tracked.item.transfer.is_none()
+                && send.is_none_or(|id| id == tracked.item.id)
         };
         let sends = self.state.sends.values().filter(is_wanted);
         let sends: Vec<Send> = sends.map(|tracked| tracked.item.clone()).collect();

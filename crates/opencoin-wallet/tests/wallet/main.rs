@@ -18,4 +18,5 @@ mod recoup;
 mod sessions;
 mod store;
 mod stuck;
+mod transfer;
 mod world;

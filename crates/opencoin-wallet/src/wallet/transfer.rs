@@ -1,0 +1,221 @@
+//! What the wallet stores of transfers to and from other wallets.
+//!
+//! A transfer is a conversation, whose rules are not the wallet's business: it keeps the record of the conversation as
+//! it is given. But the record and the coins change together. The coins of an outgoing transfer are first *reserved*:
+//! they are in the wallet and in no other payment, and can be released. From the moment before they leave they are *in
+//! flight*: only a receipt of the receiver, or a renewal, tells whose they are.
+
+use opencoin_schema::CoinStack;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Wallet;
+use crate::error::WalletError;
+use crate::event::{Event, OperationId, Send, TransferEvent};
+use crate::state::Status;
+
+/// Where the coins of an outgoing transfer are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferCoins {
+    /// No coins belong to the transfer.
+    None,
+    /// In the wallet, for this transfer alone.
+    Reserved,
+    /// On their way. The receiver may have renewed them.
+    InFlight,
+    /// The receiver's, or the wallet's again.
+    Ended,
+}
+
+/// A transfer, with the record of its conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTransfer {
+    /// The id of the transfer.
+    pub id: String,
+    /// The record.
+    pub record: Value,
+    /// Where the coins of an outgoing transfer are.
+    pub coins: TransferCoins,
+}
+
+/// The result of taking back the coins of a transfer. Amounts are in the smallest unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reclaimed {
+    /// The value of the coins that came back.
+    pub returned: u64,
+    /// The value of the coins that the receiver had renewed.
+    pub taken: u64,
+}
+
+impl Wallet {
+    /// Returns the transfers that are not over.
+    #[must_use]
+    pub fn transfers(&self) -> Vec<StoredTransfer> {
+        let all = self.state.transfers.iter();
+        all.map(|(id, transfer)| StoredTransfer {
+            id: id.clone(),
+            record: transfer.record.clone(),
+            coins: transfer.coins,
+        })
+        .collect()
+    }
+
+    /// Returns the transfers that are over, with their receipts.
+    ///
+    /// # Errors
+    /// The wallet cannot be read.
+    pub fn ended_transfers(&self) -> Result<Vec<StoredTransfer>, WalletError> {
+        let ended = self.store.ended_transfers()?.into_iter();
+        Ok(ended
+            .map(|(id, transfer)| StoredTransfer {
+                id,
+                record: transfer.record,
+                coins: transfer.coins,
+            })
+            .collect())
+    }
+
+    /// Stores the record of a transfer. It is durable when this returns. A transfer that is over, and whose coins are
+    /// not on their way, is kept for [`Self::ended_transfers`] alone.
+    ///
+    /// # Errors
+    /// The transfer is over although its coins are reserved or on their way, or the wallet cannot be written.
+    pub fn put_transfer(&mut self, id: &str, record: &Value, is_over: bool) -> Result<(), WalletError> {
+        let coins = self.state.transfers.get(id).map(|transfer| transfer.coins);
+        if is_over && matches!(coins, Some(TransferCoins::Reserved | TransferCoins::InFlight)) {
+            return Err(WalletError::TransferHasCoins(id.to_owned()));
+        }
+        self.record_transfer(id, record, TransferEvent::Record { is_over })
+    }
+
+    /// Takes coins worth `amount` out of the wallet for a transfer, and stores its record with them. Changes coins first
+    /// if need be.
+    ///
+    /// # Errors
+    /// The transfer has coins already, or see [`Self::send`].
+    pub async fn reserve_transfer(
+        &mut self,
+        id: &str,
+        currency: Option<&str>,
+        amount: u64,
+        subject: &str,
+        record: &Value,
+    ) -> Result<CoinStack, WalletError> {
+        self.read_clock();
+        if self.state.transfers.get(id).is_some_and(|transfer| transfer.send.is_some()) {
+            return Err(WalletError::TransferHasCoins(id.to_owned()));
+        }
+        let currency = self.choose(currency)?;
+        let coins = self.pick(&currency, amount).await?;
+        let known = self.currency(&currency)?;
+        let send = Send {
+            id: self.state.next_id(),
+            coins: coins.iter().map(|coin| known.coin_id(&coin.payload)).collect(),
+            currency,
+            amount,
+            subject: subject.to_owned(),
+            transfer: Some(id.to_owned()),
+            at: self.now,
+        };
+        self.record_transfer(id, record, TransferEvent::Reserve { send: Box::new(send) })?;
+        Ok(CoinStack {
+            coins,
+            subject: subject.to_owned(),
+        })
+    }
+
+    /// Returns the coins of an outgoing transfer, the same as when they were reserved.
+    ///
+    /// # Errors
+    /// The transfer has no coins, or they have come back.
+    pub fn transfer_stack(&self, id: &str) -> Result<CoinStack, WalletError> {
+        let send = self.send_of(id)?;
+        let currency = self.currency(&send.currency)?;
+        let coins = send.coins.iter().map(|coin| {
+            let held = currency.coins.get(coin);
+            self.coin(held.ok_or_else(|| WalletError::TransferHasNoCoins(id.to_owned()))?)
+        });
+        Ok(CoinStack {
+            coins: coins.collect::<Result<_, _>>()?,
+            subject: send.subject.clone(),
+        })
+    }
+
+    /// Frees the coins of a transfer that have not left the wallet.
+    ///
+    /// # Errors
+    /// No coins are reserved.
+    pub fn release_transfer(&mut self, id: &str, record: &Value) -> Result<(), WalletError> {
+        self.expect_coins(id, TransferCoins::Reserved)?;
+        self.record_transfer(id, record, TransferEvent::Release)
+    }
+
+    /// Notes that the coins of a transfer are about to leave. From then on only a receipt or a renewal tells whose they
+    /// are.
+    ///
+    /// # Errors
+    /// No coins are reserved.
+    pub fn transfer_leaves(&mut self, id: &str, record: &Value) -> Result<(), WalletError> {
+        self.expect_coins(id, TransferCoins::Reserved)?;
+        self.record_transfer(id, record, TransferEvent::Leave)
+    }
+
+    /// Notes that the receiver has the coins of a transfer: there is a verified receipt.
+    ///
+    /// # Errors
+    /// No coins are on their way.
+    pub fn transfer_delivered(&mut self, id: &str, record: &Value) -> Result<(), WalletError> {
+        self.expect_coins(id, TransferCoins::InFlight)?;
+        self.record_transfer(id, record, TransferEvent::Delivered)
+    }
+
+    /// Renews the coins of a transfer that are on their way. The issuer accepts either this or the receiver's renewal.
+    ///
+    /// # Errors
+    /// No coins are on their way, or the issuer refuses, delays or does not answer; then the transfer is as before.
+    pub async fn reclaim_transfer(&mut self, id: &str) -> Result<Reclaimed, WalletError> {
+        self.read_clock();
+        self.expect_coins(id, TransferCoins::InFlight)?;
+        let send = self.send_of(id)?.clone();
+        let mut returned = 0;
+        self.reclaim_send(&send, &mut returned).await?;
+        let status = self.state.sends[&send.id].status;
+        if ![Status::Done, Status::Reclaimed].contains(&status) {
+            return Err(WalletError::TransferHasCoins(id.to_owned()));
+        }
+        let returned = match status {
+            // A renewal that an earlier call began has brought the coins back.
+            Status::Reclaimed if returned == 0 => send.amount,
+            _ => returned,
+        };
+        let record = self.state.transfers[id].record.clone();
+        self.record_transfer(id, &record, TransferEvent::Reclaimed)?;
+        Ok(Reclaimed {
+            returned,
+            taken: send.amount - returned.min(send.amount),
+        })
+    }
+
+    fn record_transfer(&mut self, id: &str, record: &Value, event: TransferEvent) -> Result<(), WalletError> {
+        self.record(Event::Transfer {
+            id: id.to_owned(),
+            record: record.clone(),
+            event,
+        })
+    }
+
+    fn send_of(&self, id: &str) -> Result<&Send, WalletError> {
+        let send = self.state.transfers.get(id).and_then(|transfer| transfer.send);
+        let tracked = send.and_then(|send: OperationId| self.state.sends.get(&send));
+        let missing = || WalletError::TransferHasNoCoins(id.to_owned());
+        Ok(&tracked.ok_or_else(missing)?.item)
+    }
+
+    fn expect_coins(&self, id: &str, coins: TransferCoins) -> Result<(), WalletError> {
+        match self.state.transfers.get(id) {
+            Some(transfer) if transfer.coins == coins => Ok(()),
+            Some(_) | None => Err(WalletError::TransferHasNoCoins(id.to_owned())),
+        }
+    }
+}

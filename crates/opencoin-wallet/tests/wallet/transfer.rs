@@ -1,0 +1,105 @@
+//! The coins of transfers: reserved, in flight, and then the receiver's or the wallet's again.
+
+use opencoin_crypto::CipherSuite;
+use opencoin_wallet::{Reclaimed, TransferCoins, Wallet, WalletError};
+use serde_json::json;
+
+use crate::world::{Fault, World, balance, held, states};
+
+const ID: &str = "transfer one";
+
+fn world() -> World {
+    World::new(CipherSuite::default(), 1_000)
+}
+
+fn coins(wallet: &Wallet) -> Option<TransferCoins> {
+    wallet.transfers().first().map(|transfer| transfer.coins)
+}
+
+#[tokio::test]
+async fn reserved_coins_are_released_and_delivered_coins_are_gone() {
+    let world = world();
+    let mut wallet = world.wallet_with("wallet", 40).await;
+    wallet.put_transfer(ID, &json!({"step": 1}), false).unwrap();
+    assert_eq!(coins(&wallet), Some(TransferCoins::None));
+    let stack = wallet.reserve_transfer(ID, None, 17, "rent", &json!({"step": 2})).await.unwrap();
+    assert_eq!((held(&wallet), balance(&wallet).sent), ((23, 0), 17));
+    drop(wallet);
+
+    let mut wallet = world.open("wallet");
+    assert_eq!(wallet.transfers()[0].record, json!({"step": 2}));
+    assert_eq!(wallet.transfer_stack(ID).unwrap(), stack, "the same coins after a crash");
+    assert_eq!(wallet.reclaim(None).await.unwrap(), 0, "they belong to the transfer");
+    let error = wallet.put_transfer(ID, &json!({}), true).unwrap_err();
+    assert!(matches!(error, WalletError::TransferHasCoins(_)), "{error}");
+    let error = wallet.reserve_transfer(ID, None, 1, "", &json!({})).await.unwrap_err();
+    assert!(matches!(error, WalletError::TransferHasCoins(_)), "{error}");
+    let error = wallet.transfer_delivered(ID, &json!({})).unwrap_err();
+    assert!(matches!(error, WalletError::TransferHasNoCoins(_)), "{error}");
+    wallet.release_transfer(ID, &json!({"step": 3})).unwrap();
+    assert_eq!((held(&wallet), balance(&wallet).sent), ((40, 0), 0));
+    assert_eq!(states(&wallet, "send"), ["reclaimed"]);
+    wallet.put_transfer(ID, &json!({"step": 4}), true).unwrap();
+    assert!(wallet.transfers().is_empty());
+
+    let other = "transfer two";
+    wallet.reserve_transfer(other, None, 17, "rent", &json!({})).await.unwrap();
+    wallet.transfer_leaves(other, &json!({"step": "in flight"})).unwrap();
+    let error = wallet.release_transfer(other, &json!({})).unwrap_err();
+    assert!(matches!(error, WalletError::TransferHasNoCoins(_)), "{error}");
+    drop(wallet);
+    let mut wallet = world.open("wallet");
+    assert_eq!(coins(&wallet), Some(TransferCoins::InFlight));
+    wallet.transfer_delivered(other, &json!({"receipt": "signed"})).unwrap();
+    wallet.put_transfer(other, &json!({"receipt": "signed"}), true).unwrap();
+    assert_eq!((held(&wallet), balance(&wallet).sent), ((23, 0), 0));
+    assert_eq!(states(&wallet, "send"), ["reclaimed", "taken"]);
+    drop(wallet);
+    let wallet = world.open("wallet");
+    let mut ended = wallet.ended_transfers().unwrap();
+    ended.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(ended[0].record, json!({"step": 4}));
+    assert_eq!(ended[1].record, json!({"receipt": "signed"}));
+}
+
+/// The renewal of the sender and that of the receiver: the issuer accepts one of them.
+#[tokio::test]
+async fn a_renewal_decides_whose_the_coins_are() {
+    for is_receiver_first in [false, true] {
+        let world = world();
+        let mut sender = world.wallet_with("sender", 40).await;
+        let mut receiver = world.wallet_with("receiver", 0).await;
+        let stack = sender.reserve_transfer(ID, None, 17, "", &json!({})).await.unwrap();
+        let error = sender.reclaim_transfer(ID).await.unwrap_err();
+        assert!(matches!(error, WalletError::TransferHasNoCoins(_)), "{error}");
+        sender.transfer_leaves(ID, &json!({})).unwrap();
+        if is_receiver_first {
+            receiver.receive(&stack).await.unwrap();
+        }
+        let reclaimed = sender.reclaim_transfer(ID).await.unwrap();
+        let (returned, taken) = if is_receiver_first { (0, 17) } else { (17, 0) };
+        assert_eq!(reclaimed, Reclaimed { returned, taken });
+        assert_eq!(coins(&sender), Some(TransferCoins::Ended));
+        assert_eq!(receiver.receive(&stack).await.is_ok(), false);
+        assert_eq!(balance(&sender).balance, 40 - taken);
+        assert_eq!(balance(&receiver).balance, taken);
+    }
+}
+
+#[tokio::test]
+async fn a_reclaim_without_an_answer_is_finished_later() {
+    let world = world();
+    let mut sender = world.wallet_with("sender", 40).await;
+    sender.reserve_transfer(ID, None, 17, "", &json!({})).await.unwrap();
+    sender.transfer_leaves(ID, &json!({})).unwrap();
+    world.network.fail_all(Fault::AnswerLost);
+    sender.reclaim_transfer(ID).await.unwrap_err();
+    assert_eq!(coins(&sender), Some(TransferCoins::InFlight));
+    drop(sender);
+    world.network.heal();
+    let mut sender = world.open("sender");
+    sender.resume().await.unwrap();
+    let reclaimed = sender.reclaim_transfer(ID).await.unwrap();
+    assert_eq!(reclaimed, Reclaimed { returned: 17, taken: 0 });
+    assert_eq!(held(&sender), (40, 0));
+}
