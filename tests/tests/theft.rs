@@ -39,9 +39,10 @@ fn past_coin(currency: &Currency, wallet: &Path) -> Value {
     let serial = payload["serial"].as_str().unwrap().to_uppercase();
     let rows = sqlite::texts(&wallet.join("wallet.db"), "SELECT hex(body) FROM coin_secrets").unwrap();
     let row = rows.iter().find(|row| row.contains(&serial)).unwrap();
-    let bytes = row.as_bytes().chunks(2).map(|pair| {
-        u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()
-    });
+    let bytes = row
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap());
     let origin: Vec<u8> = bytes.take_while(|byte| *byte != 0).collect();
     let origin: Value = serde_json::from_slice(&origin).unwrap();
     json!({

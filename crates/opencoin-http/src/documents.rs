@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
-use opencoin_issuer::{Reason, Refusal, RevokedMintKey};
+use opencoin_issuer::{LiveMintKey, Reason, Refusal, RevokedMintKey};
 use opencoin_schema::{BigInt, RequestMintKeyCertificates, text};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -63,6 +63,16 @@ pub(super) async fn revocations(State(server): State<Arc<Server>>, headers: Head
     }
     let mint_keys = server.issuer().revoked_mint_keys().await?;
     Ok(pretty(&Revocations { mint_keys }, &headers))
+}
+
+/// The mint keys whose coins are accepted. This document is not in the specification, and not signed.
+pub(super) async fn live_mint_keys(State(server): State<Arc<Server>>, headers: HeaderMap) -> HandlerResult {
+    #[derive(Serialize)]
+    struct MintKeys {
+        mint_keys: Vec<LiveMintKey>,
+    }
+    let mint_keys = server.issuer().live_mint_keys().await;
+    Ok(pretty(&MintKeys { mint_keys }, &headers))
 }
 
 fn not_found(description: &str) -> Refusal {

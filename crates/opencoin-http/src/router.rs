@@ -38,6 +38,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/resume", message(Expected::Only(RequestResume::TYPE)))
         .route("/redeem", message(Expected::Only(RequestRedeem::TYPE)))
         .route("/v1/recoup", message(Expected::Only(RequestRecoup::TYPE)))
+        .route("/v1/mint-keys", get(documents::live_mint_keys))
         .route("/v1/revocations", get(documents::revocations))
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/tile/{*path}", get(log::tile))

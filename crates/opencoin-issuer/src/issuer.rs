@@ -5,9 +5,11 @@
 //! process crashes between the two steps, or the answer is lost, the same request or a `request resume` gets the same
 //! signatures.
 
+mod mint_keys;
 mod requests;
 
-use std::collections::BTreeSet;
+pub use self::mint_keys::LiveMintKey;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,11 +19,10 @@ use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, register_
 use opencoin_ledger::{BATCH_COMMANDS_MAX, LedgerError, LedgerTime};
 use opencoin_log::log_block::LogBlock;
 use opencoin_log::promise::Promise;
-use opencoin_schema::{BigInt, Cddc, Mkc, RequestMintKeyCertificates};
+use opencoin_schema::{BigInt, Cddc};
 use rand::rngs::OsRng;
 
 use crate::accounts::{AccountService, Random};
-use crate::admission;
 use crate::cashier::Cashier;
 use crate::committer::Committer;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
@@ -297,50 +298,6 @@ impl Issuer {
             .currency_with(|currency| currency.cddc(serial).is_some())
             .await;
         currency.cddc(serial).cloned().ok_or_else(unknown)
-    }
-
-    /// The answer to `RequestMKCs`: the current keys of these denominations and the keys with these ids, or all
-    /// current keys if the request names neither.
-    ///
-    /// # Errors
-    /// When the request names too many.
-    pub async fn mint_key_certificates(
-        &self,
-        request: &RequestMintKeyCertificates,
-    ) -> Result<Vec<Mkc>, Refusal> {
-        admission::check_count("denominations", request.denominations.len())?;
-        admission::check_count("mint_key_ids", request.mint_key_ids.len())?;
-        let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
-        let currency = self.currency_with_keys(request.mint_key_ids.iter()).await;
-        let mut unpublished = BTreeSet::clone(&self.documents.unpublished());
-        if self.log.is_some() {
-            // New certificates are known before the books have registered their keys, which then wait for the log.
-            let numbers = self.documents.numbers();
-            let ids = currency.mint_keys().map(|key| key.ledger_id);
-            unpublished.extend(ids.filter(|id| !numbers.contains_key(id)));
-        }
-        let current = currency.current_mint_keys(self.clock.now(), &unpublished);
-        let is_current = |id: &BigInt| {
-            current.iter().any(|key| {
-                let mint_key = key.verified.mint_key();
-                mint_key.id == *id && (is_all || request.denominations.contains(&mint_key.denomination))
-            })
-        };
-        let mut keys: Vec<Mkc> = (currency.mint_keys())
-            .map(|key| key.verified.mkc())
-            .filter(|mkc| is_current(&mkc.mint_key.id) || request.mint_key_ids.contains(&mkc.mint_key.id))
-            .cloned()
-            .collect();
-        keys.sort_by_key(|mkc| mkc.mint_key.denomination);
-        Ok(keys)
-    }
-
-    /// The certificate of one mint key.
-    pub async fn mint_key_certificate(&self, id: &BigInt) -> Option<Mkc> {
-        self.currency_with_keys([id].into_iter())
-            .await
-            .mint_key(id)
-            .map(|key| key.verified.mkc().clone())
     }
 
     /// Checks that the issuer can work.

@@ -128,7 +128,12 @@ pub struct WitnessSecretArgs {
 pub struct WalletSecretArgs {
     /// A file that holds the passphrase of an encrypted wallet. Without it: `OPENCOIN_WALLET_PASSPHRASE`, a systemd
     /// credential `opencoin-wallet-passphrase`, or a prompt.
-    #[arg(long, value_name = "FILE", env = "OPENCOIN_WALLET_PASSPHRASE_FILE", global = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "OPENCOIN_WALLET_PASSPHRASE_FILE",
+        global = true
+    )]
     wallet_passphrase_file: Option<PathBuf>,
 }
 

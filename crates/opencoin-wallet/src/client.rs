@@ -8,6 +8,7 @@ use opencoin_schema::{
 };
 use opencoin_text::printable;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::event::RevokedKey;
@@ -186,17 +187,44 @@ pub(crate) async fn fetch_revocations(
     struct Revocations {
         mint_keys: Vec<RevokedKey>,
     }
+    let list: Option<Revocations> = list(transport, services, "/v1/revocations").await?;
+    Ok(list.map(|list| list.mint_keys))
+}
+
+/// Fetches the ids of the mint keys whose coins are accepted; none if the issuer does not list them.
+pub(crate) async fn fetch_live_keys(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+) -> Result<Vec<BigInt>, ExchangeError> {
+    #[derive(Deserialize)]
+    struct MintKeys {
+        mint_keys: Vec<LiveKey>,
+    }
+    #[derive(Deserialize)]
+    struct LiveKey {
+        id: BigInt,
+    }
+    let list: Option<MintKeys> = list(transport, services, "/v1/mint-keys").await?;
+    Ok(list.map_or_else(Vec::new, |list| {
+        list.mint_keys.into_iter().map(|key| key.id).collect()
+    }))
+}
+
+/// Fetches a list that is not in the specification; `None` if the issuer has none.
+async fn list<T: DeserializeOwned>(
+    transport: &dyn Transport,
+    services: &[WeightedUrl],
+    path: &str,
+) -> Result<Option<T>, ExchangeError> {
     let mut last = NO_SERVICE.to_owned();
-    for url in urls(services, "/v1/revocations") {
+    for url in urls(services, path) {
         match transport.send(&url, None, None).await {
             Ok(answer) if answer.status == NOT_FOUND => return Ok(None),
             Ok(answer) if answer.status == OK => {
-                let read = serde_json::from_slice::<Revocations>(&answer.body);
-                let wrong =
-                    |error| ExchangeError::Unknown(format!("not a list of revoked mint keys: {error}"));
-                return read.map(|revocations| Some(revocations.mint_keys)).map_err(wrong);
+                let wrong = |error| ExchangeError::Unknown(format!("{url} is not such a list: {error}"));
+                return serde_json::from_slice(&answer.body).map(Some).map_err(wrong);
             }
-            Ok(answer) => last = format!("no revocations from {url}: HTTP status {}", answer.status),
+            Ok(answer) => last = format!("no list at {url}: HTTP status {}", answer.status),
             Err(error) => last = error.to_string(),
         }
     }

@@ -38,6 +38,8 @@ pub(crate) struct Held {
     /// The issuer accepts the coin until this time.
     pub(crate) expiry: DateTime<Utc>,
     pub(crate) place: CoinPlace,
+    /// The number of the backup phrase that it can be restored from; 0 if there is none.
+    pub(crate) phrase: u8,
 }
 
 /// A coin, and the blind that it was made from.

@@ -96,7 +96,11 @@ impl Currency {
     /// Frees the coins of a request that was not carried out.
     pub(crate) fn release(&mut self, gives: &[Given]) {
         for given in gives {
-            if self.coins.get(&given.coin).is_some_and(|held| held.place == CoinPlace::Given) {
+            if self
+                .coins
+                .get(&given.coin)
+                .is_some_and(|held| held.place == CoinPlace::Given)
+            {
                 let place = if given.is_own {
                     CoinPlace::Here
                 } else {
@@ -128,8 +132,17 @@ impl Currency {
     }
 
     /// Adds a coin. Its mint key must be known.
-    pub(crate) fn put(&mut self, coin: Coin, place: CoinPlace, origin: Option<Origin>) -> Result<(), String> {
-        let held = self.held(0, coin.payload.mint_key_id.clone(), place)?;
+    pub(crate) fn put(
+        &mut self,
+        coin: Coin,
+        place: CoinPlace,
+        phrase: u8,
+        origin: Option<Origin>,
+    ) -> Result<(), String> {
+        let held = Held {
+            phrase,
+            ..self.held(0, coin.payload.mint_key_id.clone(), place)?
+        };
         self.coins
             .insert(self.coin_id(&coin.payload), held, CoinSecret { coin, origin });
         Ok(())
@@ -145,6 +158,7 @@ impl Currency {
             value: key.denomination,
             expiry: key.coins_expiry_date.to_utc(),
             place,
+            phrase: 0,
         })
     }
 

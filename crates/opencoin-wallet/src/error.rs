@@ -76,6 +76,21 @@ pub enum WalletError {
     /// The transfer has no coins for this step.
     #[error("transfer {0} has no coins that could leave, be released or come back")]
     TransferHasNoCoins(String),
+    /// The issuer has not signed the coins of a code yet.
+    #[error("the issuer has not signed the coins of this code yet; try again later")]
+    CodeNotReady,
+    /// The issuer knows no coins of a code.
+    #[error("the issuer knows no coins for this code: they have expired, or the code was made up")]
+    CodeWithoutCoins,
+    /// The wallet has no backup phrase.
+    #[error("this wallet was made by an earlier version and has no backup phrase yet")]
+    NoPhrase,
+    /// The wallet has another backup phrase.
+    #[error("this wallet has another backup phrase; restore into an empty folder")]
+    OtherPhrase,
+    /// A phrase of this number of words is not possible.
+    #[error("a backup phrase has 12 or 24 words, not {0}")]
+    PhraseWords(usize),
     /// The wallet's balance is too low.
     #[error("the wallet holds {balance}, but {needed} are needed")]
     InsufficientFunds {

@@ -41,7 +41,6 @@ pub(crate) enum Event {
     Revocations {
         currency: BigInt,
         mint_keys: Vec<RevokedKey>,
-        at: DateTime<Utc>,
     },
     /// Requests are about to be sent, with all data to finish them.
     Begun { operations: Vec<Operation> },
@@ -49,32 +48,26 @@ pub(crate) enum Event {
     Finished {
         operation: OperationId,
         coins: Vec<Coin>,
-        at: DateTime<Utc>,
     },
     /// The issuer has accepted the request, but some of its mint keys were revoked later. The coins of the
     /// other keys replace the given coins, and the unsigned blinds wait for a recoup.
     Unsigned {
         operation: OperationId,
         coins: Vec<Coin>,
-        at: DateTime<Utc>,
     },
     /// The request was not carried out. The given coins with the indices in `spent` were spent before.
     Refused {
         operation: OperationId,
         description: String,
         spent: Vec<usize>,
-        at: DateTime<Utc>,
     },
     /// The user has abandoned a request. Its coins are free again. Its blinds are kept, so that their coins
     /// are not lost if the issuer carries out the request later.
-    Abandoned {
-        operation: OperationId,
-        at: DateTime<Utc>,
-    },
+    Abandoned { operation: OperationId },
     /// Coins are about to be handed over in a stack.
     Sent { send: Box<Send> },
     /// All coins of a send were spent by others.
-    Taken { send: OperationId, at: DateTime<Utc> },
+    Taken { send: OperationId },
     /// The wallet has learned something about the currency's public log.
     Log { currency: BigInt, log: Box<LogEvent> },
     /// The record of a transfer has changed, and perhaps its coins.
@@ -137,7 +130,18 @@ pub(crate) struct Operation {
     /// The abandoned request that this one replaces. Both spend the same coins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) replaces: Option<OperationId>,
+    /// The number of the backup phrase that its secrets were derived from; 0 if they are random.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) phrase: u8,
     pub(crate) at: DateTime<Utc>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,12 +18,14 @@ mod clock;
 mod coin_fault;
 mod coins;
 mod currency;
+mod derivation;
 mod error;
 mod event;
 mod file_error;
 mod holder;
 mod network;
 mod old_journal;
+mod phrase;
 mod proxy;
 mod public_log;
 mod refusal;
@@ -42,6 +44,7 @@ pub use coin_fault::{CoinFault, LeftOut, faults_in_words};
 pub use error::WalletError;
 pub use file_error::FileError;
 pub use network::{Authorities, AuthoritiesError, HttpAnswer, Network, NoAnswer};
+pub use phrase::{PHRASE_WORDS, Phrase, PhraseError};
 pub use proxy::{ConnectionKind, ProxyError, SocksProxy};
 pub use public_log::LogError;
 pub use public_log::evidence::{
@@ -52,6 +55,7 @@ pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
 pub use transport::{HttpTransport, Transport};
 pub use wallet::{
-    Abandoned, Balance, Done, HistoryEntry, ITEMS_MAX, LogStatus, OnProgress, Randomness, Received, Reclaimed, Recouped,
-    SeenLog, Sent, ShownFault, StoredTransfer, TransferCoins, Wallet,
+    Abandoned, Balance, Done, HistoryEntry, ITEMS_MAX, LogStatus, OnProgress, Randomness, Received,
+    Reclaimed, Recouped, RestoreProgress, Restored, SeenLog, Sent, SentCode, ShownFault, StoredTransfer,
+    TransferCoins, Wallet,
 };

@@ -7,7 +7,7 @@ use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::coins::{CoinPlace, Origin};
+use crate::coins::{CoinPlace, Held, Origin};
 use crate::currency::Currency;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send, TransferEvent};
 use crate::public_log::memory::LogMemory;
@@ -50,6 +50,8 @@ pub(crate) struct State {
     pub(crate) transfers: BTreeMap<String, Transfer>,
     /// The number of the last operation or send. Those that have ended are in memory only until the wallet is closed.
     pub(crate) last_id: OperationId,
+    /// The number of the wallet's backup phrase; 0 if it has none.
+    pub(crate) phrase: u8,
     pub(crate) changed: Changed,
 }
 
@@ -83,6 +85,11 @@ impl State {
         self.last_id + 1
     }
 
+    /// Whether a coin can be restored from the backup phrase.
+    pub(crate) fn is_covered(&self, held: &Held) -> bool {
+        held.phrase > 0 && held.phrase == self.phrase
+    }
+
     /// Returns the operations of a currency with this status.
     pub(crate) fn operations_of<'a>(
         &'a self,
@@ -102,7 +109,8 @@ impl State {
     pub(crate) fn is_open(&self, tracked: &Tracked<Operation>) -> bool {
         let operation = &tracked.item;
         let currency = self.currencies.get(&operation.currency);
-        let is_held = |given: &Given| currency.is_some_and(|currency| currency.coins.contains_key(&given.coin));
+        let is_held =
+            |given: &Given| currency.is_some_and(|currency| currency.coins.contains_key(&given.coin));
         let holds_received =
             matches!(operation.kind, Kind::Receive { .. }) && operation.gives.iter().any(is_held);
         match tracked.status {
@@ -127,23 +135,20 @@ impl State {
             } => self
                 .documents(url, &cddc, &older, &mkcs, current)
                 .map_err(|error| error.to_string()),
-            Event::Revocations {
-                currency, mint_keys, ..
-            } => self.revocations(&currency, mint_keys),
+            Event::Revocations { currency, mint_keys } => self.revocations(&currency, mint_keys),
             Event::Begun { operations } => operations
                 .into_iter()
                 .try_for_each(|operation| self.begin(operation)),
-            Event::Finished { operation, coins, .. } => self.finish(operation, coins, Status::Done),
-            Event::Unsigned { operation, coins, .. } => self.finish(operation, coins, Status::AwaitsRecoup),
+            Event::Finished { operation, coins } => self.finish(operation, coins, Status::Done),
+            Event::Unsigned { operation, coins } => self.finish(operation, coins, Status::AwaitsRecoup),
             Event::Refused {
                 operation,
                 description,
                 spent,
-                ..
             } => self.refuse(operation, description, &spent),
-            Event::Abandoned { operation, .. } => self.abandon(operation),
+            Event::Abandoned { operation } => self.abandon(operation),
             Event::Sent { send } => self.send(*send),
-            Event::Taken { send, .. } => self.taken(send),
+            Event::Taken { send } => self.taken(send),
             Event::Transfer { id, record, event } => self.transfer(id, record, event),
             Event::Log { currency, log } => {
                 if let Some(operation) = log.operation() {
@@ -209,7 +214,7 @@ impl State {
                         none => none.insert(coins_of(&operation)?),
                     };
                     let coin = stack.get(index).ok_or("a received coin is not in its request")?;
-                    currency.put(coin.clone(), CoinPlace::Given, None)?;
+                    currency.put(coin.clone(), CoinPlace::Given, 0, None)?;
                 }
                 // The coin of a blind that was never signed.
                 None => {}
@@ -253,7 +258,7 @@ impl State {
         let operation = self.end(id, status, String::new())?;
         let blinded = std::mem::take(&mut operation.blinded);
         let (currency_id, gives) = (operation.currency.clone(), operation.gives.clone());
-        let reference = operation.reference.clone();
+        let (reference, phrase) = (operation.reference.clone(), operation.phrase);
         let currency = self.currency_mut(&currency_id)?;
         gives.iter().for_each(|given| currency.coins.remove(&given.coin));
         let mut unsigned = Vec::new();
@@ -268,7 +273,7 @@ impl State {
                 }
                 unsigned.push(blinded);
             }
-            currency.put(coin, CoinPlace::Here, origin)?;
+            currency.put(coin, CoinPlace::Here, phrase, origin)?;
         }
         unsigned.extend(blinded);
         if let Some(tracked) = self
@@ -405,7 +410,9 @@ impl State {
         self.changed.sends.insert(id);
         let (currency, coins) = (tracked.item.currency.clone(), tracked.item.coins.clone());
         let currency = self.currency_mut(&currency)?;
-        coins.iter().for_each(|coin| currency.coins.set_place(coin, CoinPlace::Here));
+        coins
+            .iter()
+            .for_each(|coin| currency.coins.set_place(coin, CoinPlace::Here));
         Ok(())
     }
 

@@ -246,6 +246,15 @@ fn documents() -> Vec<(&'static str, Value)> {
             get("The certificate of this mint key.", one("Mkc"), id, &[304, 404]),
         ),
         (
+            "/v1/mint-keys",
+            get(
+                "The mint keys whose coins are accepted, also those that no longer sign.",
+                one("MintKeys"),
+                json!([]),
+                &[304],
+            ),
+        ),
+        (
             "/v1/revocations",
             get(
                 "The revoked mint keys.",

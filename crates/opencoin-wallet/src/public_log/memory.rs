@@ -20,16 +20,11 @@ use super::evidence::Evidence;
 #[serde(tag = "what", rename_all = "snake_case")]
 pub(crate) enum LogEvent {
     /// A checkpoint was verified: its signatures, and that its tree begins with the one before.
-    Checkpoint {
-        checkpoint: String,
-        /// The consistency proof.
-        proof: Vec<Hash>,
-        at: DateTime<Utc>,
-    },
+    Checkpoint { checkpoint: String, at: DateTime<Utc> },
     /// The leaves of mint keys were verified.
-    Keys { keys: Vec<LoggedKey>, at: DateTime<Utc> },
+    Keys { keys: Vec<LoggedKey> },
     /// Mint keys were used without a look at the log, because the user wanted it.
-    Unchecked { at: DateTime<Utc> },
+    Unchecked {},
     /// An answer had a promise.
     Promised {
         operation: u64,
@@ -38,12 +33,11 @@ pub(crate) enum LogEvent {
         cdd_serial: u64,
         leaves: Vec<PromisedLeaf>,
         is_verified: bool,
-        at: DateTime<Utc>,
     },
     /// A promise that could not be verified at first was verified.
-    Verified { operation: u64, at: DateTime<Utc> },
+    Verified { operation: u64 },
     /// All leaves of the promise are in the log.
-    Kept { operation: u64, at: DateTime<Utc> },
+    Kept { operation: u64 },
     /// Something is wrong. If it is about a request, its promise is no longer open.
     Fault(LogFault),
 }
@@ -131,11 +125,11 @@ impl LogEvent {
     /// Returns the number of the request whose promise this changes.
     pub(crate) fn operation(&self) -> Option<u64> {
         match self {
-            Self::Promised { operation, .. } | Self::Verified { operation, .. } | Self::Kept { operation, .. } => {
-                Some(*operation)
-            }
+            Self::Promised { operation, .. }
+            | Self::Verified { operation, .. }
+            | Self::Kept { operation, .. } => Some(*operation),
             Self::Fault(fault) => fault.operation,
-            Self::Checkpoint { .. } | Self::Keys { .. } | Self::Unchecked { .. } => None,
+            Self::Checkpoint { .. } | Self::Keys { .. } | Self::Unchecked {} => None,
         }
     }
 }
@@ -144,7 +138,7 @@ impl LogMemory {
     /// Applies an event.
     pub(crate) fn apply(&mut self, event: LogEvent) -> Result<(), String> {
         match event {
-            LogEvent::Checkpoint { checkpoint, at, .. } => {
+            LogEvent::Checkpoint { checkpoint, at } => {
                 let note: SignedCheckpoint = checkpoint
                     .parse()
                     .map_err(|_| "a stored checkpoint cannot be read")?;
@@ -154,18 +148,17 @@ impl LogMemory {
                 }
                 self.newest = Some(SeenCheckpoint { note, at });
             }
-            LogEvent::Keys { keys, .. } => {
+            LogEvent::Keys { keys } => {
                 self.keys
                     .extend(keys.into_iter().map(|key| (key.id.clone(), key)));
             }
-            LogEvent::Unchecked { .. } => self.unchecked_uses += 1,
+            LogEvent::Unchecked {} => self.unchecked_uses += 1,
             LogEvent::Promised {
                 operation,
                 promise,
                 cdd_serial,
                 leaves,
                 is_verified,
-                ..
             } => {
                 let promise = promise.parse().map_err(|_| "a stored promise cannot be read")?;
                 let promise = OpenPromise {
@@ -176,11 +169,11 @@ impl LogMemory {
                 };
                 self.promises.insert(operation, promise);
             }
-            LogEvent::Verified { operation, .. } => {
+            LogEvent::Verified { operation } => {
                 let promise = self.promises.get_mut(&operation).ok_or("a promise is unknown")?;
                 promise.is_verified = true;
             }
-            LogEvent::Kept { operation, .. } => {
+            LogEvent::Kept { operation } => {
                 self.promises.remove(&operation);
                 self.kept_count += u64::from(self.kept.insert(operation));
             }

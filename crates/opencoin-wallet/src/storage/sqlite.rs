@@ -141,7 +141,9 @@ impl SqliteStorage {
             let mut transaction = connection.begin().await?;
             sqlx::raw_sql(APPLICATION_ID).execute(&mut *transaction).await?;
             for table in Table::ALL {
-                sqlx::raw_sql(statements(table).create).execute(&mut *transaction).await?;
+                sqlx::raw_sql(statements(table).create)
+                    .execute(&mut *transaction)
+                    .await?;
             }
             write(&mut transaction, changes).await?;
             transaction.commit().await?;
@@ -232,7 +234,11 @@ struct Statements {
 macro_rules! statements {
     ($table:literal) => {
         Statements {
-            create: concat!("CREATE TABLE ", $table, " (no INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT"),
+            create: concat!(
+                "CREATE TABLE ",
+                $table,
+                " (no INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT"
+            ),
             get: concat!("SELECT body FROM ", $table, " WHERE no = ?"),
             read: concat!(
                 "SELECT count(*), max(no), group_concat(no || ':' || hex(body), ';') FROM ",
@@ -310,7 +316,9 @@ async fn read_some(
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let value = |digit: u8| (digit as char).to_digit(16).map(|value| value as u8);
     let pairs = text.as_bytes().chunks_exact(2);
-    pairs.map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()
+    pairs
+        .map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?))
+        .collect()
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {
@@ -380,7 +388,9 @@ fn failed(folder: &Path) -> impl Fn(sqlx::Error) -> StorageError + Copy {
         let place = folder.join(FILE).display().to_string();
         let code = error.as_database_error().and_then(|error| error.code());
         // The low byte of an extended code is the primary one: SQLITE_CORRUPT, SQLITE_NOTADB.
-        let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
+        let primary = code
+            .and_then(|code| code.parse::<u32>().ok())
+            .map(|code| code & 0xff);
         let reason = error
             .as_database_error()
             .map_or_else(|| error.to_string(), |error| error.message().to_owned());

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use self::rows::{CurrencyRow, Header, LogRow, PromiseRow, Settings, from_json, to_json};
 use self::seal::{KeyDerivation, Seal};
-use crate::coins::{CoinSecret, Coins};
+use crate::coins::{CoinSecret, Coins, Held};
 use crate::event::{CoinId, Kind, Operation, OperationId, Send};
 use crate::secret::Secret;
 use crate::state::{State, Status, Tracked, Transfer};
@@ -65,7 +65,12 @@ impl Store {
             Ok(())
         })?;
         let Some(header) = header else {
-            return Ok((Self::new(storage, passphrase, entropy, rng)?, State::default()));
+            let store = Self::new(storage, passphrase, entropy, rng)?;
+            let state = State {
+                phrase: store.settings.phrase,
+                ..State::default()
+            };
+            return Ok((store, state));
         };
         if header.format > FORMAT {
             return Err(StorageError::NewerFormat(header.format));
@@ -75,11 +80,15 @@ impl Store {
             (Some(_), None) => return Err(StorageError::NeedsPassphrase),
             (Some(derivation), Some(passphrase)) => Seal::of(derivation, passphrase)?,
         };
-        let sealed = storage.get(Table::Settings, ONLY)?.ok_or_else(|| damaged(Table::Settings, ONLY, "it is missing"))?;
-        let settings = seal.open(Table::Settings, ONLY, &sealed).map_err(|error| match &header.encryption {
-            Some(_) => StorageError::WrongPassphrase,
-            None => error,
-        })?;
+        let sealed = storage
+            .get(Table::Settings, ONLY)?
+            .ok_or_else(|| damaged(Table::Settings, ONLY, "it is missing"))?;
+        let settings =
+            seal.open(Table::Settings, ONLY, &sealed)
+                .map_err(|error| match &header.encryption {
+                    Some(_) => StorageError::WrongPassphrase,
+                    None => error,
+                })?;
         let mut store = Self {
             settings: read_json(Table::Settings, ONLY, &settings)?,
             storage,
@@ -115,6 +124,7 @@ impl Store {
             settings: Settings {
                 last_id: 0,
                 row_key: random(rng, ROW_KEY_BYTES),
+                phrase: u8::from(entropy.is_some()),
                 entropy,
                 derived: BTreeMap::new(),
             },
@@ -137,6 +147,7 @@ impl Store {
         ];
         let mut state = State {
             last_id: self.settings.last_id,
+            phrase: self.settings.phrase,
             ..State::default()
         };
         let mut names: BTreeMap<u64, BigInt> = BTreeMap::new();
@@ -144,7 +155,12 @@ impl Store {
         self.storage.read(&LOADED, &mut |table, no, body| {
             let body = seal.open(table, no, body)?;
             let wrong = |reason: String| damaged(table, no, &reason);
-            let name = |no: u64| names.get(&no).cloned().ok_or_else(|| damaged(table, no, "its currency is missing"));
+            let name = |no: u64| {
+                names
+                    .get(&no)
+                    .cloned()
+                    .ok_or_else(|| damaged(table, no, "its currency is missing"))
+            };
             match table {
                 Table::Currencies => {
                     let row: CurrencyRow = read_json(table, no, &body)?;
@@ -155,11 +171,12 @@ impl Store {
                     state.currencies.insert(id, currency);
                 }
                 Table::Coins => {
-                    let (place, id, mint_key) =
+                    let (place, phrase, id, mint_key) =
                         rows::read_head(&body).ok_or_else(|| damaged(table, no, "it is not a coin"))?;
                     let currency = state.currencies.get_mut(&name(Coins::currency_no(no))?);
                     let currency = currency.expect("each name is the id of a currency");
                     let held = currency.held(no, mint_key, place).map_err(wrong)?;
+                    let held = Held { phrase, ..held };
                     currency.coins.load(id, held);
                 }
                 Table::Operations => {
@@ -220,7 +237,11 @@ impl Store {
         let changed = std::mem::take(&mut state.changed);
         for id in &changed.currencies {
             let currency = &state.currencies[id];
-            changes.put(Table::Currencies, currency.no, to_json(&CurrencyRow::of(currency)));
+            changes.put(
+                Table::Currencies,
+                currency.no,
+                to_json(&CurrencyRow::of(currency)),
+            );
         }
         for id in &changed.sends {
             let tracked = &state.sends[id];
@@ -234,7 +255,11 @@ impl Store {
             let tracked = &state.operations[id];
             changes.put(Table::History, *id, to_json(&done(tracked)));
             for coin in newly_received(tracked) {
-                changes.put(Table::Received, row_of(&self.settings.row_key, coin.as_be_bytes()), Vec::new());
+                changes.put(
+                    Table::Received,
+                    row_of(&self.settings.row_key, coin.as_be_bytes()),
+                    Vec::new(),
+                );
             }
             if state.is_open(tracked) {
                 changes.put(Table::Operations, *id, to_json(tracked));
@@ -255,7 +280,10 @@ impl Store {
         }
         for id in &changed.transfers {
             let transfer = &state.transfers[id];
-            let (no, row) = (row_of(&self.settings.row_key, id.as_bytes()), to_json(&(id, transfer)));
+            let (no, row) = (
+                row_of(&self.settings.row_key, id.as_bytes()),
+                to_json(&(id, transfer)),
+            );
             if transfer.is_over {
                 changes.remove(Table::Transfers, no);
                 changes.put(Table::Receipts, no, row);
@@ -272,7 +300,10 @@ impl Store {
         }
         let derived = state.currencies.values().filter(|currency| currency.derived > 0);
         let derived: BTreeMap<u64, u64> = derived.map(|currency| (currency.no, currency.derived)).collect();
-        if self.are_settings_changed || self.settings.last_id != state.last_id || self.settings.derived != derived {
+        if self.are_settings_changed
+            || self.settings.last_id != state.last_id
+            || self.settings.derived != derived
+        {
             self.settings.last_id = state.last_id;
             self.settings.derived = derived;
             changes.put(Table::Settings, ONLY, to_json(&self.settings));
@@ -303,7 +334,10 @@ impl Store {
 
     /// Whether this coin was received from somebody else, and renewed.
     pub(crate) fn was_received(&self, coin: &CoinId) -> Result<bool, StorageError> {
-        let row = self.storage.get(Table::Received, row_of(&self.settings.row_key, coin.as_be_bytes()))?;
+        let row = self.storage.get(
+            Table::Received,
+            row_of(&self.settings.row_key, coin.as_be_bytes()),
+        )?;
         Ok(row.is_some())
     }
 
@@ -347,6 +381,17 @@ impl Store {
         self.header.encryption.is_some()
     }
 
+    /// Whether nothing was written yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Chooses the backup phrase of a wallet of which nothing was written.
+    pub(crate) fn choose_entropy(&mut self, entropy: Secret) {
+        assert!(self.is_new, "the coins of a wallet depend on its phrase");
+        self.settings.entropy = Some(entropy);
+    }
+
     /// Returns the entropy of the backup phrase, in hex.
     pub(crate) fn entropy(&self) -> Option<&Secret> {
         self.settings.entropy.as_ref()
@@ -359,8 +404,17 @@ impl Store {
         state: &mut State,
         rng: &mut dyn RngCore,
     ) -> Result<(), StorageError> {
+        let phrase = self.settings.phrase.checked_add(1);
+        self.settings.phrase = phrase.ok_or_else(|| StorageError::Failed {
+            place: "the wallet".to_owned(),
+            reason: "it has had 255 backup phrases".to_owned(),
+        })?;
+        state.phrase = self.settings.phrase;
         self.settings.entropy = Some(entropy);
-        state.currencies.values_mut().for_each(|currency| currency.derived = 0);
+        state
+            .currencies
+            .values_mut()
+            .for_each(|currency| currency.derived = 0);
         self.are_settings_changed = true;
         self.commit(state, rng)
     }
@@ -438,8 +492,13 @@ pub(crate) fn random(rng: &mut dyn RngCore, length_bytes: usize) -> Secret {
 
 /// Returns the number of the row of something with this id. Who mints a coin can choose its id, but not this number.
 fn row_of(row_key: &Secret, id: &[u8]) -> u64 {
-    let digest = Sha256::new().chain_update(row_key.expose()).chain_update(id).finalize();
-    let number = digest[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let digest = Sha256::new()
+        .chain_update(row_key.expose())
+        .chain_update(id)
+        .finalize();
+    let number = digest[..8]
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte));
     number >> 1
 }
 
@@ -447,7 +506,11 @@ fn row_of(row_key: &Secret, id: &[u8]) -> u64 {
 fn newly_received(tracked: &Tracked<Operation>) -> impl Iterator<Item = &CoinId> {
     let is_received = matches!(tracked.item.kind, Kind::Receive { .. })
         && [Status::Done, Status::AwaitsRecoup].contains(&tracked.status);
-    let gives = tracked.item.gives.iter().filter(move |given| is_received && !given.is_own);
+    let gives = tracked
+        .item
+        .gives
+        .iter()
+        .filter(move |given| is_received && !given.is_own);
     gives.map(|given| &given.coin)
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Settings {
     pub(super) row_key: Secret,
     /// The entropy of the backup phrase, in hex; `None` in a wallet without one.
     pub(super) entropy: Option<Secret>,
+    /// How many backup phrases the wallet has had.
+    pub(super) phrase: u8,
     /// The number of requests whose secrets were derived, by the number of the currency.
     pub(super) derived: BTreeMap<u64, u64>,
 }
@@ -117,7 +119,9 @@ impl LogRow {
 
     pub(super) fn into_memory(self) -> Result<LogMemory, String> {
         let seen = |(note, at): (String, DateTime<Utc>)| {
-            let note = note.parse().map_err(|_| "a checkpoint cannot be read".to_owned())?;
+            let note = note
+                .parse()
+                .map_err(|_| "a checkpoint cannot be read".to_owned())?;
             Ok::<_, String>(SeenCheckpoint { note, at })
         };
         Ok(LogMemory {
@@ -171,7 +175,7 @@ pub(super) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| format!("not valid at column {}", error.column()))
 }
 
-/// Writes what the wallet must know of a coin: its place, its id, and the id of its mint key.
+/// Writes what the wallet must know of a coin: its place, its backup phrase, its id, and the id of its mint key.
 pub(super) fn head(id: &CoinId, held: &Held) -> Vec<u8> {
     let place = match held.place {
         CoinPlace::Here => 0,
@@ -181,12 +185,12 @@ pub(super) fn head(id: &CoinId, held: &Held) -> Vec<u8> {
     };
     let id = id.as_be_bytes();
     let length = u8::try_from(id.len()).expect("a coin's id is a hash of at most 64 bytes");
-    [&[place, length], id, held.mint_key.as_be_bytes()].concat()
+    [&[place, held.phrase, length], id, held.mint_key.as_be_bytes()].concat()
 }
 
-/// Reads what [`head`] wrote: the place, the id, and the id of the mint key.
-pub(super) fn read_head(body: &[u8]) -> Option<(CoinPlace, CoinId, BigInt)> {
-    let (&[place, length], rest) = body.split_first_chunk()?;
+/// Reads what [`head`] wrote: the place, the backup phrase, the id, and the id of the mint key.
+pub(super) fn read_head(body: &[u8]) -> Option<(CoinPlace, u8, CoinId, BigInt)> {
+    let (&[place, phrase, length], rest) = body.split_first_chunk()?;
     let place = match place {
         0 => CoinPlace::Here,
         1 => CoinPlace::Given,
@@ -195,7 +199,12 @@ pub(super) fn read_head(body: &[u8]) -> Option<(CoinPlace, CoinId, BigInt)> {
         _ => return None,
     };
     let (id, mint_key) = rest.split_at_checked(length.into())?;
-    Some((place, BigInt::from_be_bytes(id), BigInt::from_be_bytes(mint_key)))
+    Some((
+        place,
+        phrase,
+        BigInt::from_be_bytes(id),
+        BigInt::from_be_bytes(mint_key),
+    ))
 }
 
 #[derive(Serialize, Deserialize)]

@@ -118,7 +118,12 @@ impl Seal {
     }
 
     /// Returns the content of a row.
-    pub(crate) fn open(&self, table: Table, no: u64, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, StorageError> {
+    pub(crate) fn open(
+        &self,
+        table: Table,
+        no: u64,
+        body: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StorageError> {
         let damaged = || StorageError::Damaged {
             place: format!("row {no} of the table {table:?}"),
             reason: "it is not what the wallet wrote".to_owned(),
@@ -152,7 +157,10 @@ fn place(table: Table, no: u64) -> [u8; 9] {
 }
 
 fn checksum(table: Table, no: u64, body: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let digest = Sha256::new().chain_update(place(table, no)).chain_update(body).finalize();
+    let digest = Sha256::new()
+        .chain_update(place(table, no))
+        .chain_update(body)
+        .finalize();
     let mut checksum = [0; CHECKSUM_BYTES];
     checksum.copy_from_slice(&digest[..CHECKSUM_BYTES]);
     checksum

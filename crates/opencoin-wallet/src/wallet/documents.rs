@@ -236,7 +236,6 @@ impl Wallet {
         let event = Event::Revocations {
             currency: id.clone(),
             mint_keys,
-            at: self.now,
         };
         if is_news { self.record(event) } else { Ok(()) }
     }
@@ -265,15 +264,25 @@ impl Wallet {
         let named: BTreeSet<&BigInt> = of_currency.map(|coin| &coin.payload.mint_key_id).collect();
         let is_unknown = |id: &&BigInt| !currency.mint_keys.contains_key(*id);
         let unknown: Vec<BigInt> = named.into_iter().filter(is_unknown).cloned().collect();
-        if unknown.is_empty() {
-            return Ok(());
+        match unknown.is_empty() {
+            true => Ok(()),
+            false => self.fetch_mint_keys(id, unknown).await,
         }
+    }
+
+    /// Fetches the certificates of these mint keys.
+    pub(super) async fn fetch_mint_keys(
+        &mut self,
+        id: &BigInt,
+        keys: Vec<BigInt>,
+    ) -> Result<(), WalletError> {
+        let currency = self.currency(id)?;
         let (services, url, cddc) = (
             currency.info_services(),
             currency.url.clone(),
             currency.cddc.cddc().clone(),
         );
-        let mkcs = client::fetch_mkcs(&self.transport, &services, unknown).await?;
+        let mkcs = client::fetch_mkcs(&self.transport, &services, keys).await?;
         self.learn(&url, &cddc, mkcs, false, &services).await
     }
 }

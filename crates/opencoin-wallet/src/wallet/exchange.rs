@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use opencoin_schema::{BigInt, Coin, RequestRenew, text};
 use rand::seq::SliceRandom;
 
-use super::blinding::random_number;
+use super::blinding::RequestSecrets;
 use super::holdings::ExpiryOrder;
 use super::{ITEMS_MAX, RECEIVE_COINS_MAX, Wallet};
 use crate::client::ExchangeError;
@@ -63,13 +63,30 @@ impl Wallet {
         &mut self,
         id: &BigInt,
         kind: Kind,
-        mut gives: Vec<SpentCoin>,
+        gives: Vec<SpentCoin>,
         get: &Counts,
         replaces: Option<OperationId>,
     ) -> Result<Option<OperationId>, WalletError> {
         if number(get) == 0 {
             return Ok(None);
         }
+        let secrets = self.next_secrets(id)?;
+        let begun = self
+            .begin_derived(id, kind, gives, get, replaces, secrets)
+            .await?;
+        Ok(Some(begun))
+    }
+
+    /// Begins a renew of exactly these coins, with these secrets.
+    pub(super) async fn begin_derived(
+        &mut self,
+        id: &BigInt,
+        kind: Kind,
+        mut gives: Vec<SpentCoin>,
+        get: &Counts,
+        replaces: Option<OperationId>,
+        secrets: RequestSecrets,
+    ) -> Result<OperationId, WalletError> {
         // The promise of the issuer names the keys of the coins too.
         let keys = gives
             .iter()
@@ -78,8 +95,8 @@ impl Wallet {
         self.require_logged_keys(id, keys).await?;
         // The order must not tell the issuer which coins were received.
         gives.shuffle(&mut self.rng);
-        let (blinded, blinds) = self.blind(id, get, &mut |_| {}).await?;
-        let reference = random_number(&mut self.rng);
+        let (blinded, blinds) = self.blind(id, get, &secrets, &mut |_| {}).await?;
+        let reference = secrets.reference;
         let request = RequestRenew {
             blinds,
             coins: gives.iter().map(|given| given.coin.clone()).collect(),
@@ -109,13 +126,14 @@ impl Wallet {
             blinded,
             gives: gives.iter().map(given).collect(),
             replaces,
+            phrase: secrets.phrase,
             at: self.now,
         };
         let operation_id = operation.id;
         self.record(Event::Begun {
             operations: vec![operation],
         })?;
-        Ok(Some(operation_id))
+        Ok(operation_id)
     }
 
     /// Returns the coins to get in a renew, and the fresh own coins to give in addition.
@@ -296,10 +314,7 @@ impl Wallet {
             if out.is_empty() {
                 // If the last coins came back, the send has ended. Otherwise they were taken.
                 if is_over && self.state.sends[&send.id].status == Status::Pending {
-                    self.record(Event::Taken {
-                        send: send.id,
-                        at: self.now,
-                    })?;
+                    self.record(Event::Taken { send: send.id })?;
                 }
                 return Ok(());
             }

@@ -38,6 +38,8 @@ pub struct Balance {
     pub awaits_recoup: u64,
     /// The amount in expired coins.
     pub expired: u64,
+    /// The part of `balance` that the backup phrase does not cover.
+    pub without_phrase: u64,
 }
 
 /// An operation or send of the wallet.
@@ -90,7 +92,12 @@ impl Wallet {
     }
 
     fn history_entry(&self, id: u64, row: HistoryRow) -> HistoryEntry {
-        let is_expired = |id| self.state.sends.get(&id).is_some_and(|send| self.is_expired(&send.item));
+        let is_expired = |id| {
+            self.state
+                .sends
+                .get(&id)
+                .is_some_and(|send| self.is_expired(&send.item))
+        };
         let state = match row.status {
             Status::Pending if row.kind != SEND => "pending",
             Status::Pending if is_expired(id) => "expired",
@@ -163,6 +170,8 @@ impl Wallet {
             revoked: currency.value_of(|held| is_ours(held) && is_alive(held) && is_revoked(held)),
             awaits_recoup,
             expired: currency.value_of(|held| is_ours(held) && !is_alive(held)),
+            without_phrase: currency
+                .value_of(|held| currency.is_spendable(held, now) && !self.state.is_covered(held)),
             expires_at: spendable.map(|held| held.expiry).min(),
             description_expired_at: (description_expiry < now).then_some(description_expiry),
         }

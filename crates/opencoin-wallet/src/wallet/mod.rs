@@ -6,7 +6,9 @@
 //! request as it did the first time.
 
 mod answer;
+mod backup;
 mod blinding;
+mod code;
 mod documents;
 mod exchange;
 mod history;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Coin, CoinStack, RequestMint, RequestRedeem, text};
 use rand::{CryptoRng, RngCore};
+use zeroize::Zeroizing;
 
 use crate::account::StoredSession;
 use crate::bearer::Bearer;
@@ -40,9 +43,10 @@ use crate::storage::{MemoryStorage, SqliteStorage, Storage};
 use crate::store::{ENTROPY_BYTES, SEND, Store, random};
 use crate::tokenizing::{Counts, complete_set, count, exchange, number, total, values};
 use crate::transport::{ClockedTransport, NoTransport, Transport};
-use blinding::random_number;
 use documents::Refresh;
 
+pub use backup::{RestoreProgress, Restored};
+pub use code::SentCode;
 pub use history::{Balance, HistoryEntry};
 pub use log::{LogStatus, SeenLog, ShownFault};
 pub use receive::Received;
@@ -77,6 +81,8 @@ pub struct Wallet {
     /// The time when the current operation began. The operation uses it throughout.
     now: DateTime<Utc>,
     rng: Box<dyn Randomness>,
+    /// The seed of the backup phrase, once it was needed.
+    derivation_seed: Option<Arc<Zeroizing<[u8; 64]>>>,
     /// The session whose token replaces the expired tokens of pending requests.
     session: Option<StoredSession>,
     /// The token for pending requests that have none and no session.
@@ -199,6 +205,7 @@ impl Wallet {
             now: clock(),
             clock,
             rng,
+            derivation_seed: None,
             session: None,
             token: None,
             is_log_checked: true,
@@ -296,10 +303,11 @@ impl Wallet {
         let mut operations = Vec::new();
         let (mut done, all) = (0, coins as usize);
         for part in parts {
+            let secrets = self.next_secrets(&id)?;
             let (blinded, blinds) = self
-                .blind(&id, &part, &mut |made| progress(done + made, all))
+                .blind(&id, &part, &secrets, &mut |made| progress(done + made, all))
                 .await?;
-            let reference = random_number(&mut self.rng);
+            let reference = secrets.reference;
             let request = RequestMint {
                 blinds,
                 message_reference: 0,
@@ -317,6 +325,7 @@ impl Wallet {
                 blinded,
                 gives: Vec::new(),
                 replaces: None,
+                phrase: secrets.phrase,
                 at: self.now,
             });
             done += number(&part) as usize;
@@ -399,6 +408,7 @@ impl Wallet {
                 blinded: Vec::new(),
                 gives: ids.into_iter().map(|coin| Given { coin, is_own: true }).collect(),
                 replaces: None,
+                phrase: 0,
                 at: self.now,
             });
         }

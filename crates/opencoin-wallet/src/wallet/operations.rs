@@ -62,7 +62,6 @@ impl Wallet {
             operation: id,
             description: why.to_owned(),
             spent,
-            at: self.now,
         })
     }
 
@@ -251,11 +250,7 @@ impl Wallet {
             return Err(WalletError::WrongSignature);
         }
         let coins = unblind(currency, &signed, &signatures)?;
-        self.record(Event::Unsigned {
-            operation: id,
-            coins,
-            at: self.now,
-        })?;
+        self.record(Event::Unsigned { operation: id, coins })?;
         Err(ExchangeError::Recoup.into())
     }
 
@@ -269,11 +264,7 @@ impl Wallet {
             Ok(signatures) => {
                 let blinded: Vec<&Blinded> = operation.blinded.iter().collect();
                 let coins = unblind(self.currency(&operation.currency)?, &blinded, &signatures)?;
-                self.record(Event::Finished {
-                    operation: id,
-                    coins,
-                    at: self.now,
-                })
+                self.record(Event::Finished { operation: id, coins })
             }
             Err(refused @ ExchangeError::Refused { .. }) => {
                 let spent = spent_coins(&refused, operation.gives.len());

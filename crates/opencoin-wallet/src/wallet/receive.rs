@@ -243,7 +243,10 @@ impl Wallet {
         };
         let receives = self.state.operations.values().filter(receives);
         let given = receives.flat_map(|tracked| &tracked.item.gives);
-        let given: BTreeSet<&CoinId> = given.filter(|given| !given.is_own).map(|given| &given.coin).collect();
+        let given: BTreeSet<&CoinId> = given
+            .filter(|given| !given.is_own)
+            .map(|given| &given.coin)
+            .collect();
         let mut received = BTreeSet::new();
         for coin in &stack.coins {
             if let Some(currency) = self.state.currencies.get(&coin.payload.issuer_id) {

@@ -15,7 +15,6 @@ use chrono::{DateTime, Utc};
 use opencoin_crypto::BlindingSeed;
 use opencoin_schema::{BigInt, Payload, RequestRecoup, RevealedCoin, text};
 
-use super::blinding::random_number;
 use super::{ITEMS_MAX, Wallet};
 use crate::client::ExchangeError;
 use crate::coins::{CoinPlace, Origin};
@@ -151,8 +150,9 @@ impl Wallet {
             let set =
                 complete_set(amount, &denominations).map(|set| if fits(&set) { set } else { values })?;
             self.require_signing_keys(id, &set).await?;
-            let (blinded, blinds) = self.blind_now(id, &set, &mut |_| {})?;
-            let reference = random_number(&mut self.rng);
+            let secrets = self.next_secrets(id)?;
+            let (blinded, blinds) = self.blind_now(id, &set, &secrets, &mut |_| {})?;
+            let reference = secrets.reference;
             let request = RequestRecoup {
                 blinds,
                 coins: part.iter().map(Revoked::reveal).collect::<Result<_, _>>()?,
@@ -175,6 +175,7 @@ impl Wallet {
                 blinded,
                 gives: gives.collect(),
                 replaces: None,
+                phrase: secrets.phrase,
                 at: self.now,
             });
         }
@@ -195,7 +196,7 @@ impl Wallet {
             .map(|tracked| tracked.item.id)
             .collect();
         let mut taken = taken.into_iter();
-        taken.try_for_each(|send| self.record(Event::Taken { send, at: self.now }))
+        taken.try_for_each(|send| self.record(Event::Taken { send }))
     }
 }
 
@@ -230,7 +231,8 @@ fn unsigned<'a>(
 ) -> impl Iterator<Item = Revoked> + 'a {
     operation.blinded.iter().filter_map(move |blinded| {
         let key = currency.mint_keys.get(&blinded.payload.mint_key_id)?.mint_key();
-        let is_wanted = currency.is_revoked(&blinded.payload.mint_key_id) && now <= key.coins_expiry_date.to_utc();
+        let is_wanted =
+            currency.is_revoked(&blinded.payload.mint_key_id) && now <= key.coins_expiry_date.to_utc();
         is_wanted.then(|| Revoked {
             coin: currency.coin_id(&blinded.payload),
             payload: blinded.payload.clone(),

@@ -140,7 +140,6 @@ impl Wallet {
                 operation: id,
                 description: "abandoned, and never carried out".to_owned(),
                 spent: Vec::new(),
-                at: self.now,
             }),
             Ok(_) | Err(ExchangeError::Recoup) => self.settle_accepted(id, answer).await,
             Err(_) => Ok(()),
@@ -182,10 +181,7 @@ impl Wallet {
         }
         let kind = match kind {
             Kind::Mint | Kind::Recoup => {
-                self.record(Event::Abandoned {
-                    operation: id,
-                    at: self.now,
-                })?;
+                self.record(Event::Abandoned { operation: id })?;
                 return Ok(Abandoned::default());
             }
             Kind::Redeem => Kind::Change,
@@ -200,10 +196,7 @@ impl Wallet {
             .await?
         else {
             // All coins have expired.
-            self.record(Event::Abandoned {
-                operation: id,
-                at: self.now,
-            })?;
+            self.record(Event::Abandoned { operation: id })?;
             return Ok(Abandoned::default());
         };
         let left = match self.run(renew).await {

@@ -103,7 +103,12 @@ impl Wallet {
         record: &Value,
     ) -> Result<CoinStack, WalletError> {
         self.read_clock();
-        if self.state.transfers.get(id).is_some_and(|transfer| transfer.send.is_some()) {
+        if self
+            .state
+            .transfers
+            .get(id)
+            .is_some_and(|transfer| transfer.send.is_some())
+        {
             return Err(WalletError::TransferHasCoins(id.to_owned()));
         }
         let currency = self.choose(currency)?;

@@ -268,6 +268,12 @@ impl FakeIssuer {
                 (None, path) => log.get(path),
             };
         }
+        if url.ends_with("/v1/mint-keys") {
+            let key =
+                |key: &(VerifiedMintKey, Arc<PrivateKey>)| format!(r#"{{"id": "{}"}}"#, key.0.mint_key().id);
+            let keys: Vec<String> = self.mint_keys.iter().map(key).collect();
+            return http(200, None, format!(r#"{{"mint_keys": [{}]}}"#, keys.join(", ")));
+        }
         assert!(url.ends_with("/v1/revocations"), "the wallet gets nothing else");
         let key = |id: &BigInt| format!(r#"{{"id": "{id}", "reason": "stolen"}}"#);
         let keys: Vec<String> = self.state().stopped.iter().map(key).collect();

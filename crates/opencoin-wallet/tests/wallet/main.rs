@@ -5,14 +5,16 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod backup;
 mod behaviour;
+mod code;
 mod crash;
 mod documents;
 mod fake_issuer;
 mod fake_log;
 mod faults;
-mod public_log;
 mod older_journal;
+mod public_log;
 mod recorder;
 mod recoup;
 mod sessions;

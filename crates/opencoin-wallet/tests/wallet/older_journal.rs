@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::{CoinStack, from_json};
-use opencoin_wallet::storage::{StorageError, SqliteStorage};
+use opencoin_wallet::storage::{SqliteStorage, StorageError};
 use opencoin_wallet::{Wallet, WalletError};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -26,7 +26,12 @@ async fn a_journal_is_moved_with_its_coins_requests_and_history() {
     world.put_file("wallet", JOURNAL, include_bytes!("journals/wallet.jsonl"));
     let network = Arc::clone(&world.network);
     let rng = Box::new(ChaCha20Rng::seed_from_u64(1));
-    let reader = Wallet::open_to_read(&world.folder("wallet"), None, Arc::new(move || network.now()), rng);
+    let reader = Wallet::open_to_read(
+        &world.folder("wallet"),
+        None,
+        Arc::new(move || network.now()),
+        rng,
+    );
     assert_eq!(held(&reader.unwrap()), (31, 3), "a reader moves nothing");
     assert!(world.folder("wallet").join(JOURNAL).exists());
 
@@ -36,7 +41,10 @@ async fn a_journal_is_moved_with_its_coins_requests_and_history() {
         assert_eq!((held(wallet), balance(wallet).sent), ((31, 3), 16));
         assert_eq!(states(wallet, "send"), ["sent"]);
         assert_eq!(states(wallet, "receive"), ["done"]);
-        assert_eq!(states(wallet, "mint"), ["done", "pending", "refused: HTTP status 413"]);
+        assert_eq!(
+            states(wallet, "mint"),
+            ["done", "pending", "refused: HTTP status 413"]
+        );
     };
     check(&wallet);
     drop(wallet);
@@ -70,7 +78,10 @@ fn a_damaged_journal_is_not_moved() {
     journal.extend_from_slice(b"nonsense\n");
     world.put_file("wallet", JOURNAL, &journal);
     let error = world.try_open("wallet").map(drop).unwrap_err();
-    assert!(matches!(error, WalletError::Storage(StorageError::Damaged { .. })), "{error}");
+    assert!(
+        matches!(error, WalletError::Storage(StorageError::Damaged { .. })),
+        "{error}"
+    );
     assert!(error.to_string().contains("line"), "{error}");
     assert!(!SqliteStorage::is_in(&world.folder("wallet")));
     // An incomplete last line is what a crash has left.
@@ -82,7 +93,11 @@ fn a_damaged_journal_is_not_moved() {
 #[tokio::test]
 async fn coins_without_a_seed_are_reported_as_unprovable() {
     let world = world();
-    world.put_file("wallet", JOURNAL, include_bytes!("journals/coins-with-unblinders.jsonl"));
+    world.put_file(
+        "wallet",
+        JOURNAL,
+        include_bytes!("journals/coins-with-unblinders.jsonl"),
+    );
     let mut wallet = world.open("wallet");
     assert_eq!(balance(&wallet).balance, 20);
     world.revoke(&DENOMINATIONS);

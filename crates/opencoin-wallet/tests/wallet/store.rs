@@ -43,19 +43,33 @@ async fn an_encrypted_wallet_shows_neither_coins_nor_names() {
         .collect();
     let visible = |file: &[u8]| {
         let is_coin = serials.iter().any(|serial| contains(file, serial));
-        [is_coin, contains(file, b"for the rent"), contains(file, b"OpenCent")]
+        [
+            is_coin,
+            contains(file, b"for the rent"),
+            contains(file, b"OpenCent"),
+        ]
     };
     assert_eq!(visible(&world.file("wallet")), [true; 3]);
-    wallet.set_passphrase(Some(&Secret::new("correct horse"))).unwrap();
+    wallet
+        .set_passphrase(Some(&Secret::new("correct horse")))
+        .unwrap();
     assert_eq!(visible(&world.file("wallet")), [false; 3]);
     assert!(wallet.is_encrypted());
     mint(&mut wallet, 3).await.unwrap();
     drop(wallet);
 
     let error = with_passphrase(&world, None).map(drop).unwrap_err();
-    assert!(matches!(error, WalletError::Storage(StorageError::NeedsPassphrase)), "{error}");
-    let error = with_passphrase(&world, Some("wrong horse")).map(drop).unwrap_err();
-    assert!(matches!(error, WalletError::Storage(StorageError::WrongPassphrase)), "{error}");
+    assert!(
+        matches!(error, WalletError::Storage(StorageError::NeedsPassphrase)),
+        "{error}"
+    );
+    let error = with_passphrase(&world, Some("wrong horse"))
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        matches!(error, WalletError::Storage(StorageError::WrongPassphrase)),
+        "{error}"
+    );
     let wallet = with_passphrase(&world, Some("correct horse")).unwrap();
     assert_eq!((held(&wallet), balance(&wallet).sent), ((36, 0), 7));
     drop(wallet);
@@ -65,8 +79,7 @@ async fn an_encrypted_wallet_shows_neither_coins_nor_names() {
     let passphrase = Secret::new("correct horse");
     let rng = Box::new(ChaCha20Rng::seed_from_u64(2));
     let clock = Arc::new(move || clock_network.now());
-    let mut wallet =
-        Wallet::create(&world.folder("wallet"), Some(&passphrase), network, clock, rng).unwrap();
+    let mut wallet = Wallet::create(&world.folder("wallet"), Some(&passphrase), network, clock, rng).unwrap();
     wallet.set_passphrase(None).unwrap();
     drop(wallet);
     assert_eq!(held(&world.open("wallet")), (36, 0));
@@ -92,7 +105,10 @@ async fn what_has_ended_leaves_no_secrets() {
     let request: RequestRedeem = from_json(redeemed.last().unwrap().body.as_bytes()).unwrap();
     let file = world.file("wallet");
     for coin in &request.coins {
-        assert!(!contains(&file, coin.payload.serial.as_be_bytes()), "a spent coin is in the file");
+        assert!(
+            !contains(&file, coin.payload.serial.as_be_bytes()),
+            "a spent coin is in the file"
+        );
         assert!(!contains(&file, coin.payload.serial.to_string().as_bytes()));
         assert!(!contains(&file, coin.signature.as_be_bytes()));
     }
@@ -136,7 +152,16 @@ async fn a_file_that_was_cut_off_or_overwritten_is_refused() {
         );
         assert!(error.to_string().contains("backup phrase"), "{error}");
     };
-    for length in [0, 1, 99, 100, 4096, file.len() / 2, file.len() - 4096, file.len() - 1] {
+    for length in [
+        0,
+        1,
+        99,
+        100,
+        4096,
+        file.len() / 2,
+        file.len() - 4096,
+        file.len() - 1,
+    ] {
         refused(&file[..length]);
     }
     refused(&vec![0; file.len()]);
@@ -152,7 +177,11 @@ async fn a_row_that_was_changed_is_refused() {
     drop(wallet);
     let rows = rows_of(&SqliteStorage::open_to_read(&world.folder("wallet")).unwrap());
     let loaded = [Table::Settings, Table::Currencies, Table::Coins, Table::Sends];
-    for (index, row) in rows.iter().enumerate().filter(|(_, row)| loaded.contains(&row.table)) {
+    for (index, row) in rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| loaded.contains(&row.table))
+    {
         let mut changed = rows.clone();
         let body = changed[index].body.as_mut().unwrap();
         let middle = body.len() / 2;
@@ -181,8 +210,13 @@ async fn a_wallet_of_a_newer_version_is_refused() {
     let network = Arc::clone(&world.network);
     let rng = Box::new(ChaCha20Rng::seed_from_u64(1));
     let clock = Arc::new(crate::fake_issuer::begin);
-    let error = Wallet::open(Box::new(storage_of(&rows)), None, network, clock, rng).map(drop).unwrap_err();
-    assert!(matches!(error, WalletError::Storage(StorageError::NewerFormat(2))), "{error}");
+    let error = Wallet::open(Box::new(storage_of(&rows)), None, network, clock, rng)
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        matches!(error, WalletError::Storage(StorageError::NewerFormat(2))),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -190,12 +224,18 @@ async fn only_one_process_can_write() {
     let world = world();
     let wallet = world.wallet_with("wallet", 20).await;
     let error = world.try_open("wallet").map(drop).unwrap_err();
-    assert!(matches!(error, WalletError::Storage(StorageError::InUse(_))), "{error}");
+    assert!(
+        matches!(error, WalletError::Storage(StorageError::InUse(_))),
+        "{error}"
+    );
     drop(wallet);
     let (mut first, mut second) = (world.open("new"), world.open("new"));
     first.add(crate::world::URL).await.unwrap();
     let error = second.add(crate::world::URL).await.map(drop).unwrap_err();
-    assert!(matches!(error, WalletError::Storage(StorageError::InUse(_))), "{error}");
+    assert!(
+        matches!(error, WalletError::Storage(StorageError::InUse(_))),
+        "{error}"
+    );
 }
 
 /// Rows in memory whose commits fail when the test wants it, after they were made.

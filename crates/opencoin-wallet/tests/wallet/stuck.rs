@@ -433,7 +433,12 @@ async fn a_wallet_can_be_read_while_it_is_open() {
     let look = || {
         let network = Arc::clone(&world.network);
         let rng = Box::new(ChaCha20Rng::seed_from_u64(1));
-        Wallet::open_to_read(&world.folder("wallet"), None, Arc::new(move || network.now()), rng)
+        Wallet::open_to_read(
+            &world.folder("wallet"),
+            None,
+            Arc::new(move || network.now()),
+            rng,
+        )
     };
     let (first, mut second) = (look().unwrap(), look().unwrap());
     assert_eq!((balance(&first).balance, balance(&second).balance), (20, 20));

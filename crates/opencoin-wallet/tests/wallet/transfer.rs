@@ -22,17 +22,31 @@ async fn reserved_coins_are_released_and_delivered_coins_are_gone() {
     let mut wallet = world.wallet_with("wallet", 40).await;
     wallet.put_transfer(ID, &json!({"step": 1}), false).unwrap();
     assert_eq!(coins(&wallet), Some(TransferCoins::None));
-    let stack = wallet.reserve_transfer(ID, None, 17, "rent", &json!({"step": 2})).await.unwrap();
+    let stack = wallet
+        .reserve_transfer(ID, None, 17, "rent", &json!({"step": 2}))
+        .await
+        .unwrap();
     assert_eq!((held(&wallet), balance(&wallet).sent), ((23, 0), 17));
     drop(wallet);
 
     let mut wallet = world.open("wallet");
     assert_eq!(wallet.transfers()[0].record, json!({"step": 2}));
-    assert_eq!(wallet.transfer_stack(ID).unwrap(), stack, "the same coins after a crash");
-    assert_eq!(wallet.reclaim(None).await.unwrap(), 0, "they belong to the transfer");
+    assert_eq!(
+        wallet.transfer_stack(ID).unwrap(),
+        stack,
+        "the same coins after a crash"
+    );
+    assert_eq!(
+        wallet.reclaim(None).await.unwrap(),
+        0,
+        "they belong to the transfer"
+    );
     let error = wallet.put_transfer(ID, &json!({}), true).unwrap_err();
     assert!(matches!(error, WalletError::TransferHasCoins(_)), "{error}");
-    let error = wallet.reserve_transfer(ID, None, 1, "", &json!({})).await.unwrap_err();
+    let error = wallet
+        .reserve_transfer(ID, None, 1, "", &json!({}))
+        .await
+        .unwrap_err();
     assert!(matches!(error, WalletError::TransferHasCoins(_)), "{error}");
     let error = wallet.transfer_delivered(ID, &json!({})).unwrap_err();
     assert!(matches!(error, WalletError::TransferHasNoCoins(_)), "{error}");
@@ -43,15 +57,24 @@ async fn reserved_coins_are_released_and_delivered_coins_are_gone() {
     assert!(wallet.transfers().is_empty());
 
     let other = "transfer two";
-    wallet.reserve_transfer(other, None, 17, "rent", &json!({})).await.unwrap();
-    wallet.transfer_leaves(other, &json!({"step": "in flight"})).unwrap();
+    wallet
+        .reserve_transfer(other, None, 17, "rent", &json!({}))
+        .await
+        .unwrap();
+    wallet
+        .transfer_leaves(other, &json!({"step": "in flight"}))
+        .unwrap();
     let error = wallet.release_transfer(other, &json!({})).unwrap_err();
     assert!(matches!(error, WalletError::TransferHasNoCoins(_)), "{error}");
     drop(wallet);
     let mut wallet = world.open("wallet");
     assert_eq!(coins(&wallet), Some(TransferCoins::InFlight));
-    wallet.transfer_delivered(other, &json!({"receipt": "signed"})).unwrap();
-    wallet.put_transfer(other, &json!({"receipt": "signed"}), true).unwrap();
+    wallet
+        .transfer_delivered(other, &json!({"receipt": "signed"}))
+        .unwrap();
+    wallet
+        .put_transfer(other, &json!({"receipt": "signed"}), true)
+        .unwrap();
     assert_eq!((held(&wallet), balance(&wallet).sent), ((23, 0), 0));
     assert_eq!(states(&wallet, "send"), ["reclaimed", "taken"]);
     drop(wallet);
@@ -69,7 +92,10 @@ async fn a_renewal_decides_whose_the_coins_are() {
         let world = world();
         let mut sender = world.wallet_with("sender", 40).await;
         let mut receiver = world.wallet_with("receiver", 0).await;
-        let stack = sender.reserve_transfer(ID, None, 17, "", &json!({})).await.unwrap();
+        let stack = sender
+            .reserve_transfer(ID, None, 17, "", &json!({}))
+            .await
+            .unwrap();
         let error = sender.reclaim_transfer(ID).await.unwrap_err();
         assert!(matches!(error, WalletError::TransferHasNoCoins(_)), "{error}");
         sender.transfer_leaves(ID, &json!({})).unwrap();
@@ -90,7 +116,10 @@ async fn a_renewal_decides_whose_the_coins_are() {
 async fn a_reclaim_without_an_answer_is_finished_later() {
     let world = world();
     let mut sender = world.wallet_with("sender", 40).await;
-    sender.reserve_transfer(ID, None, 17, "", &json!({})).await.unwrap();
+    sender
+        .reserve_transfer(ID, None, 17, "", &json!({}))
+        .await
+        .unwrap();
     sender.transfer_leaves(ID, &json!({})).unwrap();
     world.network.fail_all(Fault::AnswerLost);
     sender.reclaim_transfer(ID).await.unwrap_err();
@@ -100,6 +129,12 @@ async fn a_reclaim_without_an_answer_is_finished_later() {
     let mut sender = world.open("sender");
     sender.resume().await.unwrap();
     let reclaimed = sender.reclaim_transfer(ID).await.unwrap();
-    assert_eq!(reclaimed, Reclaimed { returned: 17, taken: 0 });
+    assert_eq!(
+        reclaimed,
+        Reclaimed {
+            returned: 17,
+            taken: 0
+        }
+    );
     assert_eq!(held(&sender), (40, 0));
 }

@@ -28,15 +28,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
     ("opencoin-pkcs11", &["crypto", "schema"]),
     (
         "opencoin-wallet",
-        &[
-            "api",
-            "crypto",
-            "log",
-            "private-files",
-            "schema",
-            "stack",
-            "text",
-        ],
+        &["api", "crypto", "log", "private-files", "schema", "stack", "text"],
     ),
     (
         "opencoin-signer",

@@ -132,7 +132,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Add(add::Arguments { encrypt: true, .. }) if !Wallet::is_in(&dir) => {
             let new = arguments.passphrase.new_passphrase()?;
-            open_with(&dir, &arguments.network.network()?, Some(&Secret::new(new.text().as_str())))?
+            open_with(
+                &dir,
+                &arguments.network.network()?,
+                Some(&Secret::new(new.text().as_str())),
+            )?
         }
         _ => with_passphrase(&arguments.passphrase, |passphrase| {
             open_with(&dir, &arguments.network.network()?, passphrase)

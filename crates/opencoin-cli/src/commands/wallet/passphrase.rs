@@ -23,7 +23,9 @@ impl Session {
     pub(super) fn passphrase(&mut self, arguments: &Arguments) -> Result<()> {
         let new = match arguments.remove {
             true => None,
-            false => Some(secret_args::replacement(arguments.new_passphrase_file.as_deref())?),
+            false => Some(secret_args::replacement(
+                arguments.new_passphrase_file.as_deref(),
+            )?),
         };
         let new = new.map(|new| Secret::new(new.text().as_str()));
         self.wallet.set_passphrase(new.as_ref())?;

@@ -150,8 +150,8 @@ impl Wallet {
         for (operation, promised) in promised {
             let mut all = (0..promised.leaves.len()).map(|index| (*operation, index));
             let Some(missing) = all.find(|leaf| !found.found.contains(leaf)) else {
-                let (operation, at) = (*operation, self.now);
-                self.record_log(id, LogEvent::Kept { operation, at })?;
+                let operation = *operation;
+                self.record_log(id, LogEvent::Kept { operation })?;
                 continue;
             };
             let deadline = promised.open.promise.deadline();

@@ -45,7 +45,6 @@ impl Wallet {
         verify_log_signature(block, &note)?;
         let (size, root) = (note.checkpoint().size(), *note.checkpoint().root());
         let seen = self.seen_checkpoint(id, block);
-        let mut proof = Vec::new();
         let mut tree = match &seen {
             Some(seen) if seen.checkpoint().size() > size => {
                 return Err(self.smaller(id, reader, seen, &note, from.is_some()).await);
@@ -57,21 +56,13 @@ impl Wallet {
             if beginning.root != *seen.checkpoint().root() {
                 return Err(self.split_view(id, seen, &note, &beginning));
             }
-            proof = beginning.proof;
         }
         let latest = (self.now + CLOCK_DIFFERENCE_MAX).timestamp();
         let verified = verify_quorum(block, &note, u64::try_from(latest).ok())?;
         let last = self.log_memory(id).and_then(|memory| memory.newest.as_ref());
         if last.is_none_or(|last| last.note != note || self.now - last.at > SAME_CHECKPOINT_PAUSE) {
             let (checkpoint, at) = (note.to_string(), self.now);
-            self.record_log(
-                id,
-                LogEvent::Checkpoint {
-                    checkpoint,
-                    proof,
-                    at,
-                },
-            )?;
+            self.record_log(id, LogEvent::Checkpoint { checkpoint, at })?;
         }
         Ok(NewestLog { tree, note, verified })
     }

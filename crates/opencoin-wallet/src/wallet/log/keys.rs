@@ -57,7 +57,7 @@ impl Wallet {
             // A block that cannot be read counts as a log.
             return match self.log_block(id) {
                 Ok(None) => Ok(()),
-                Ok(Some(_)) | Err(_) => self.record_log(id, LogEvent::Unchecked { at: self.now }),
+                Ok(Some(_)) | Err(_) => self.record_log(id, LogEvent::Unchecked {}),
             };
         }
         let Some(block) = self.log_block(id)? else {
@@ -118,8 +118,7 @@ impl Wallet {
             }
         }
         if !found.is_empty() {
-            let (keys, at) = (found, self.now);
-            self.record_log(id, LogEvent::Keys { keys, at })?;
+            self.record_log(id, LogEvent::Keys { keys: found })?;
         }
         failed.map_or(Ok(()), |error| Err(error.into()))
     }

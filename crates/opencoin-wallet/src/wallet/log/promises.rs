@@ -105,7 +105,6 @@ impl Wallet {
             cdd_serial: currency.cddc.cdd().cdd_serial,
             leaves,
             is_verified,
-            at: self.now,
         }))
     }
 
@@ -168,8 +167,7 @@ impl Wallet {
             let block = then.as_ref().unwrap_or(block);
             match self.verify_promise(currency, block, &text, &open.leaves) {
                 Ok(true) => {
-                    let at = self.now;
-                    self.record_log(currency, LogEvent::Verified { operation, at })?;
+                    self.record_log(currency, LogEvent::Verified { operation })?;
                 }
                 Ok(false) => {}
                 Err(reason) => {

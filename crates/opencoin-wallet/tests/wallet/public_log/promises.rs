@@ -70,7 +70,9 @@ async fn a_currency_without_a_log_is_not_asked_for_one() {
             .all(|step| !step.url.contains("/log"))
     );
     let storage = SqliteStorage::open_to_read(&world.folder("wallet")).unwrap();
-    let logs = rows_of(&storage).into_iter().filter(|row| row.table == Table::Logs);
+    let logs = rows_of(&storage)
+        .into_iter()
+        .filter(|row| row.table == Table::Logs);
     assert_eq!(logs.count(), 0);
     redeem_all(&world, &mut wallet).await;
 }

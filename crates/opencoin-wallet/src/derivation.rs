@@ -1,0 +1,125 @@
+//! Secrets of requests that are derived from one secret, so that they can be derived again.
+//!
+//! The secret is that of the wallet's backup phrase, or that of a short code. Request number `n` with an issuer has a
+//! transaction reference, and its blind number `i` has a serial and a blinding seed. Each is the output of HKDF-SHA256
+//! (RFC 5869): the salt names the kind of secret, and the info is
+//!
+//! ```text
+//! purpose || 0x00 || length of the issuer's id, one byte || issuer's id || n, eight bytes || i, four bytes
+//! ```
+//!
+//! with the purpose `transaction reference` (16 bytes, `i` is 0), `serial` (16 bytes) or `blinding seed` (32 bytes).
+//! Whoever knows the secret can spend the coins.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use opencoin_crypto::BlindingSeed;
+use opencoin_schema::BigInt;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// The length of serials and transaction references.
+pub(crate) const NUMBER_BYTES: usize = 16;
+const SEED_BYTES: usize = 32;
+
+/// The kind of a secret, so that no secret gives the same numbers for two uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SecretKind {
+    BackupPhrase,
+    ShortCode,
+}
+
+impl SecretKind {
+    fn salt(self) -> &'static [u8] {
+        match self {
+            Self::BackupPhrase => b"opencoin backup phrase 1",
+            Self::ShortCode => b"opencoin short code 1",
+        }
+    }
+}
+
+/// The numbers of requests with one issuer.
+#[derive(Clone)]
+pub(crate) struct Derivation {
+    hkdf: Hkdf<Sha256>,
+    issuer: BigInt,
+}
+
+impl Derivation {
+    pub(crate) fn new(kind: SecretKind, secret: &[u8], issuer: &BigInt) -> Self {
+        Self {
+            hkdf: Hkdf::new(Some(kind.salt()), secret),
+            issuer: issuer.clone(),
+        }
+    }
+
+    pub(crate) fn transaction_reference(&self, request: u64) -> BigInt {
+        BigInt::from_be_bytes(&*self.expand::<NUMBER_BYTES>("transaction reference", request, 0))
+    }
+
+    pub(crate) fn serial(&self, request: u64, blind: u32) -> BigInt {
+        BigInt::from_be_bytes(&*self.expand::<NUMBER_BYTES>("serial", request, blind))
+    }
+
+    pub(crate) fn blinding_seed(&self, request: u64, blind: u32) -> BlindingSeed {
+        let bytes = self.expand::<SEED_BYTES>("blinding seed", request, blind);
+        BlindingSeed::from_revealed(&BigInt::from_be_bytes(&*bytes)).expect("it has the length of a seed")
+    }
+
+    fn expand<const LENGTH: usize>(
+        &self,
+        purpose: &str,
+        request: u64,
+        blind: u32,
+    ) -> Zeroizing<[u8; LENGTH]> {
+        let id = self.issuer.as_be_bytes();
+        let length = u8::try_from(id.len()).expect("the id of an issuer is a hash");
+        let parts: [&[u8]; 6] = [
+            purpose.as_bytes(),
+            &[0],
+            &[length],
+            id,
+            &request.to_be_bytes(),
+            &blind.to_be_bytes(),
+        ];
+        let mut output = Zeroizing::new([0; LENGTH]);
+        self.hkdf
+            .expand_multi_info(&parts, &mut *output)
+            .expect("it is shorter than HKDF's longest output");
+        output
+    }
+}
+
+impl fmt::Debug for Derivation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Derivation(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_another_one() {
+        let issuers = [BigInt::from_be_bytes(&[1]), BigInt::from_be_bytes(&[1, 0])];
+        let mut all = Vec::new();
+        for kind in [SecretKind::BackupPhrase, SecretKind::ShortCode] {
+            for issuer in &issuers {
+                let derivation = Derivation::new(kind, &[7; 32], issuer);
+                for request in [0, 1, 1 << 40] {
+                    all.push(derivation.transaction_reference(request));
+                    for blind in [0, 1, 1 << 20] {
+                        all.push(derivation.serial(request, blind));
+                        all.push(derivation.blinding_seed(request, blind).reveal());
+                    }
+                }
+            }
+        }
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}
