@@ -11,7 +11,7 @@ use crate::error::WalletError;
 use crate::tokenizing::{Counts, count, number};
 
 /// Coins that expire within this time are renewed.
-const EXPIRY_MARGIN: TimeDelta = TimeDelta::days(30);
+pub(super) const EXPIRY_MARGIN: TimeDelta = TimeDelta::days(30);
 
 /// The most coins that are renewed at a time because they expire soon.
 const STALE_COINS_MAX: usize = 400;

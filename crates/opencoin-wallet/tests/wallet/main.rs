@@ -13,6 +13,7 @@ mod documents;
 mod fake_issuer;
 mod fake_log;
 mod faults;
+mod maintain;
 mod older_journal;
 mod public_log;
 mod recorder;
