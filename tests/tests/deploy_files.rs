@@ -57,6 +57,27 @@ fn units_with_a_drop_in_are_valid_and_hardened() {
     }
 }
 
+/// The units of a user's wallet.
+#[test]
+fn units_of_a_user_are_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut units = Vec::new();
+    for unit in fs::read_dir(deploy::path("systemd-user")).unwrap() {
+        let unit = unit.unwrap().path();
+        let text = fs::read_to_string(&unit).unwrap();
+        let copy = folder.path().join(unit.file_name().unwrap());
+        fs::write(&copy, text.replace("/usr/bin/opencoin", "/bin/true")).unwrap();
+        units.push(copy);
+    }
+    assert_eq!(units.len(), 2, "a service and its timer");
+    let mut verify = verification(&units);
+    let said = deploy::run(verify.arg("--user").env("XDG_RUNTIME_DIR", folder.path()));
+    assert_eq!(said, "", "systemd reports nothing");
+    // A run that should be tried again later is no failure of the unit.
+    let service = deploy::text("systemd-user/opencoin-wallet.service");
+    assert!(service.contains("\nSuccessExitStatus=3\n"));
+}
+
 /// Copies all units to a folder. The program is not installed on the build machine, so another one stands for it.
 fn installed_units(folder: &Path) -> Vec<PathBuf> {
     let mut units = Vec::new();

@@ -24,6 +24,7 @@ mod linkage;
 mod log_peers;
 mod log_recovery;
 mod lost_answers;
+mod maintain;
 mod manual;
 mod metrics;
 mod openapi;

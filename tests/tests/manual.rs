@@ -79,32 +79,6 @@ fn every_command_has_a_manual_page() {
     assert_eq!(own, std::fs::read_to_string(dir.join("opencoin.1")).unwrap());
 }
 
-/// The commands that print a script, a page or a story instead of a result. The `--json` of `bench` names a file.
-const WITHOUT_JSON: [&str; 3] = ["completions", "man", "demo"];
-
-fn every_command_has_json(command: &[&str]) {
-    let below = commands_below(command);
-    if below.is_empty() {
-        let help = opencoin(&[command, &["--help"]].concat()).success().stdout;
-        let is_listed = help.lines().any(|line| line.trim_start().starts_with("--json"));
-        assert_eq!(
-            is_listed,
-            !WITHOUT_JSON.contains(&command[0]),
-            "{command:?}: {help}"
-        );
-    }
-    for name in &below {
-        every_command_has_json(&[command, &[name.as_str()]].concat());
-    }
-}
-
-#[test]
-fn every_command_that_shows_a_result_has_json() {
-    for name in commands_below(&[]) {
-        every_command_has_json(&[name.as_str()]);
-    }
-}
-
 #[test]
 fn a_closed_output_pipe_is_no_error() {
     // The reader ends before anything is written.

@@ -118,3 +118,68 @@ fn arguments() -> (Arguments, ArgMatches) {
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     (arguments, matches)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    /// What prints a script, a page or a story instead of a result (docs/COMMANDS.md).
+    const WITHOUT_JSON: [&str; 3] = ["opencoin completions", "opencoin demo", "opencoin man"];
+
+    /// The commands that do something, as their usage names them, and whether they have `--json`.
+    fn leaves(command: &Command, found: &mut Vec<(String, bool)>) {
+        let mut below = command
+            .get_subcommands()
+            .filter(|below| below.get_name() != "help")
+            .peekable();
+        if below.peek().is_none() {
+            let has_json = command
+                .get_arguments()
+                .any(|argument| argument.get_long() == Some("json"));
+            let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+            found.push((name.to_owned(), has_json));
+        }
+        for command in below {
+            leaves(command, found);
+        }
+    }
+
+    #[test]
+    fn every_command_that_shows_a_result_has_json() {
+        let mut program = Arguments::command();
+        // Passes global options on to subcommands.
+        program.build();
+        let mut found = Vec::new();
+        leaves(&program, &mut found);
+        assert!(
+            found.len() > 80 && found.contains(&("opencoin wallet maintain".to_owned(), true)),
+            "{found:?}"
+        );
+        let without = found.iter().filter(|(_, has_json)| !has_json);
+        let mut without: Vec<&str> = without.map(|(name, _)| name.as_str()).collect();
+        without.sort_unstable();
+        assert_eq!(without, WITHOUT_JSON);
+    }
+
+    #[test]
+    fn commands_of_a_wallet_and_an_account_explain_errors_and_use_a_proxy() {
+        let mut program = Arguments::command();
+        program.build();
+        for name in ["wallet", "account", "service"] {
+            let command = program.find_subcommand(name).unwrap();
+            for below in command
+                .get_subcommands()
+                .filter(|below| below.get_name() != "help")
+            {
+                for option in ["verbose", "proxy"] {
+                    let has_it = below
+                        .get_arguments()
+                        .any(|argument| argument.get_long() == Some(option));
+                    assert!(has_it, "{name} {}: --{option}", below.get_name());
+                }
+            }
+        }
+    }
+}

@@ -83,6 +83,8 @@ fn of_wallet(error: &WalletError) -> &'static str {
         WalletError::NoCurrency => "no-currency",
         WalletError::UnknownCurrencyName { .. } | WalletError::UnknownCurrency { .. } => "unknown-currency",
         WalletError::WhichCurrency(_) => "which-currency",
+        WalletError::TransferHasCoins(_) => "transfer-has-coins",
+        WalletError::TransferHasNoCoins(_) => "transfer-has-no-coins",
         WalletError::UnknownSend(_) | WalletError::UnknownOperation(_) => "unknown-number",
         WalletError::NotPending(_) => "not-pending",
         WalletError::InsufficientFunds { .. } => "insufficient-coins",

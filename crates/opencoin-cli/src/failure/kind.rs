@@ -188,11 +188,13 @@ mod tests {
             word: String::new(),
             description: String::new(),
         };
+        let in_use = JournalError::InUse("wallet".into());
         for (error, failure) in [
             (anyhow::anyhow!("no"), Failure::Refused),
             (usage("x"), Failure::Usage),
             (not_found("x"), Failure::NotFound),
             (WalletError::UnknownSend(9).into(), Failure::NotFound),
+            (WalletError::Journal(in_use).into(), Failure::TryLater),
             (WalletError::Exchange(delayed).into(), Failure::TryLater),
             (WalletError::Exchange(refused).into(), Failure::Refused),
             (CashierError::Ledger(away).into(), Failure::TryLater),

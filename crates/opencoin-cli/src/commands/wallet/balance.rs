@@ -20,6 +20,11 @@ impl Session {
         if balances.is_empty() {
             return Err(WalletError::NoCurrency.into());
         }
+        let balances = balances.into_iter().map(|balance| {
+            let expiring = self.wallet.expiring_soon(Some(&balance.currency))?;
+            Ok((balance, expiring))
+        });
+        let balances: Vec<(Balance, u64)> = balances.collect::<Result<_>>()?;
         let mut values: Vec<Value> = balances.iter().map(balance_json).collect();
         // One currency, the usual case, is an object and not an array.
         let value = if values.len() == 1 {
@@ -31,17 +36,18 @@ impl Session {
             value,
             balances
                 .iter()
-                .flat_map(|balance| balance_lines(balance, &self.flag)),
+                .flat_map(|(balance, expiring)| balance_lines(balance, *expiring, &self.flag)),
         )
     }
 }
 
-fn balance_json(balance: &Balance) -> Value {
+fn balance_json((balance, expiring): &(Balance, u64)) -> Value {
     json!({
         "balance": balance.balance,
         "currency": balance.name,
         "expired": balance.expired,
         "expires_at": balance.expires_at,
+        "expiring": expiring,
         "id": balance.currency,
         "pending": balance.pending,
         "revoked": balance.revoked,
@@ -49,14 +55,20 @@ fn balance_json(balance: &Balance) -> Value {
     })
 }
 
-fn balance_lines(balance: &Balance, flag: &str) -> Vec<String> {
+fn balance_lines(balance: &Balance, expiring: u64, flag: &str) -> Vec<String> {
     let show = |units| unit(balance).show(units);
     let mut lines = vec![show(balance.balance)];
-    if let Some(at) = balance.expires_at {
-        lines.push(format!(
+    match balance.expires_at {
+        Some(at) if expiring > 0 => lines.push(format!(
+            "  {} expire soon, the first on {}: `opencoin wallet maintain{flag}` renews them",
+            show(expiring),
+            at.format(DAY)
+        )),
+        Some(at) => lines.push(format!(
             "  the first coins expire on {}; every command that contacts the issuer renews them in time",
             at.format(DAY)
-        ));
+        )),
+        None => {}
     }
     let resumable = balance.pending - balance.awaits_recoup;
     if resumable > 0 {

@@ -3,10 +3,12 @@
 mod abandon;
 mod add;
 mod balance;
+mod delay;
 mod errors;
 mod evidence;
 mod history;
 mod log;
+mod maintain;
 mod mint;
 mod new_file;
 mod passphrase;
@@ -26,6 +28,7 @@ use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_terminal::secret_args::WalletSecretArgs;
 use opencoin_text::printable;
 use opencoin_wallet::{Secret, Wallet};
+use rand::rngs::OsRng;
 
 pub(crate) use self::session::open;
 use self::session::{Session, open_to_read, open_with, with_passphrase};
@@ -85,6 +88,12 @@ enum Command {
     /// The wallet stores no account token: to finish a mint or a redeem, give the token again or log in to the same
     /// account.
     Resume(resume::Arguments),
+    /// Look after the wallet: renew coins before they expire, finish what is pending, learn of revoked mint keys. For a
+    /// timer.
+    ///
+    /// Prints nothing if there was nothing to do. Never takes back what was sent. The exit code is 3 if it should be tried
+    /// again later, because the issuer does not answer or another command uses the wallet, and 1 if a person should look.
+    Maintain(maintain::Arguments),
     /// Give up a request that `resume` cannot finish, and take its coins back.
     ///
     /// The coins are renewed, so that the old request can no longer spend them. If it has already spent them, they are
@@ -124,6 +133,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             dir.display()
         );
         return Err(failure::not_found(text));
+    }
+    if let Command::Receive(receive) = &command {
+        receive.wait(&mut OsRng).await?;
     }
     let mut wallet = match command {
         // Reading works on a read-only disk and while another command is running.
@@ -174,6 +186,7 @@ impl Session {
             Command::Balance(arguments) => self.balance(&arguments),
             Command::History(arguments) => self.history(&arguments),
             Command::Resume(arguments) => self.resume(&arguments).await,
+            Command::Maintain(arguments) => self.maintain(&arguments).await,
             Command::Abandon(arguments) => self.abandon(&arguments).await,
             Command::Reclaim(arguments) => self.reclaim(&arguments).await,
             Command::Recoup(arguments) => self.recoup(&arguments).await,

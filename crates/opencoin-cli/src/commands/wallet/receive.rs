@@ -6,8 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use opencoin_text::printable;
 use opencoin_wallet::faults_in_words;
+use rand::{CryptoRng, RngCore};
 use serde_json::{Value, json};
 
+use super::delay::DelayArgs;
 use super::quoted;
 use super::session::{Session, Tidy, unit};
 use crate::coin_stack;
@@ -19,10 +21,19 @@ pub(super) struct Arguments {
     /// command runs.
     #[arg(value_name = "F.oc")]
     coins: PathBuf,
+    #[command(flatten)]
+    delay: DelayArgs,
+}
+
+impl Arguments {
+    /// Waits as `--delay` says. Called before the wallet is opened.
+    pub(super) async fn wait(&self, rng: &mut (impl RngCore + CryptoRng)) -> Result<()> {
+        self.delay.wait(&self.coins, rng).await
+    }
 }
 
 impl Session {
-    pub(super) async fn receive(&mut self, Arguments { coins }: &Arguments) -> Result<()> {
+    pub(super) async fn receive(&mut self, Arguments { coins, delay: _ }: &Arguments) -> Result<()> {
         let (stack, form) = coin_stack::read(coins)?;
         let received = self.wallet.receive(&stack).await?;
         let currency = self.wallet.balance_of(Some(&received.currency))?;

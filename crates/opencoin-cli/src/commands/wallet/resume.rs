@@ -2,8 +2,6 @@
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_terminal::output;
-use opencoin_wallet::account::StoredSession;
 use serde_json::json;
 
 use super::counted;
@@ -21,12 +19,7 @@ impl Session {
         if let Some(token) = token.given()? {
             self.wallet.use_token(token);
         }
-        match StoredSession::read(&self.dir) {
-            Ok(Some(session)) => self.wallet.use_session(session),
-            Ok(None) => {}
-            // Not fatal, because some requests need no session.
-            Err(error) => output::complain(&format!("note: the session cannot be read: {error}")),
-        }
+        self.use_stored_session();
         let done = self.wallet.resume().await?;
         let lines = [format!("finished {}", counted(done.value, "request"))];
         self.output.show(json!({ "finished": done.value }), lines)?;

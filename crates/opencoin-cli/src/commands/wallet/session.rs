@@ -9,6 +9,7 @@ use opencoin_keys::{Clock, SystemClock};
 use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_terminal::secret_args::WalletSecretArgs;
 use opencoin_text::AmountText;
+use opencoin_wallet::account::StoredSession;
 use opencoin_wallet::storage::StorageError;
 use opencoin_wallet::{Balance, Bearer, HttpTransport, Network, Secret, Wallet, WalletError};
 use rand::rngs::OsRng;
@@ -40,6 +41,16 @@ pub(super) enum Tidy {
 }
 
 impl Session {
+    /// Lets requests that began in a session of `opencoin account` go on in the stored one.
+    pub(super) fn use_stored_session(&mut self) {
+        match StoredSession::read(&self.dir) {
+            Ok(Some(session)) => self.wallet.use_session(session),
+            Ok(None) => {}
+            // Not fatal, because some requests need no session.
+            Err(error) => output::complain(&format!("note: the session cannot be read: {error}")),
+        }
+    }
+
     /// Renews and changes coins after the result of the command was shown. Names promises that are due.
     pub(super) async fn tidy(&mut self, what: Tidy) {
         self.change_coins(what).await;
