@@ -4,13 +4,22 @@
 //! If coins can pay every amount from 1 to `reach`, then with a further coin `c` of at most `reach + 1` they
 //! can pay every amount up to `reach + c`. A set that can be built in this way is *complete*. The union of
 //! two complete sets is complete.
+//!
+//! What the wallet asks of the issuer must not tell a price. Coins are changed into complete sets and never into the
+//! coins of a payment, and a renewal has [decoys](with_decoys).
 
 use std::collections::BTreeMap;
 
+use rand::{Rng, RngCore};
 use thiserror::Error;
 
 /// The largest amount for which [`search`] looks for an exact choice of coins.
 const SEARCH_AMOUNT_MAX: u64 = 1_000_000;
+/// The most decoys of one value in a renewal.
+const DECOYS_OF_VALUE_MAX: u64 = 2;
+/// The most decoys of a renewal. Each costs the issuer and the wallet a signature, and waits if the issuer does not
+/// answer.
+const DECOYS_MAX: u64 = 16;
 /// The largest table of [`Residues`].
 const RESIDUES_MAX: u64 = 1 << 21;
 
@@ -132,6 +141,34 @@ pub(crate) fn exchange(
 ) -> Result<(Counts, Counts), NotRepresentable> {
     let target = complete_set(total(have).saturating_add(extra), denominations)?;
     Ok((excess(have, &target), excess(&target, have)))
+}
+
+/// Adds decoys to a renewal: random own coins of `have` that are given, and as many of the same values that come back.
+///
+/// Without them, the coins of a renewal are worth what was received, and a change lacks what was just paid. With them, an
+/// issuer cannot tell how much of the sum is a payment. A wallet that holds nothing else has no decoys. Only values of
+/// `denominations` can come back, and at most `room` coins are added to each side.
+pub(crate) fn with_decoys(
+    have: &Counts,
+    denominations: &[u64],
+    (mut get, mut give): (Counts, Counts),
+    room: u64,
+    rng: &mut dyn RngCore,
+) -> (Counts, Counts) {
+    if number(&get) == 0 {
+        return (get, give);
+    }
+    let mut room = room.min(DECOYS_MAX);
+    for (value, coins) in excess(have, &give) {
+        if !denominations.contains(&value) {
+            continue;
+        }
+        let decoys = rng.gen_range(0..=coins.min(DECOYS_OF_VALUE_MAX)).min(room);
+        add(&mut get, value, decoys);
+        add(&mut give, value, decoys);
+        room -= decoys;
+    }
+    (get, give)
 }
 
 /// Returns the total value of coins, see [`sum`].
@@ -324,6 +361,8 @@ fn gcd(a: u64, b: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng;
 
     use super::*;
 
@@ -381,6 +420,30 @@ mod tests {
         );
         let few = complete_set(10_000_000_000_000, &[999_983, 1_000_003]).unwrap();
         assert_eq!(total(&few), 10_000_000_000_000);
+    }
+
+    #[test]
+    fn decoys_hide_what_was_received() {
+        let have = complete_set(500, &USUAL).unwrap();
+        let (give, get) = exchange(&have, 43, &USUAL).unwrap();
+        let sums = (0..60).map(|seed| {
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            let (_, given) = with_decoys(&have, &USUAL, (get.clone(), give.clone()), 900, &mut rng);
+            total(&given) + 43
+        });
+        let sums: std::collections::BTreeSet<u64> = sums.collect();
+        assert!(sums.len() >= 10, "{sums:?}");
+    }
+
+    #[test]
+    fn nothing_is_renewed_for_the_sake_of_decoys() {
+        let have = complete_set(500, &USUAL).unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let nothing = (Counts::new(), Counts::new());
+        assert_eq!(
+            with_decoys(&have, &USUAL, nothing.clone(), 900, &mut rng),
+            nothing
+        );
     }
 
     #[test]
@@ -456,6 +519,28 @@ mod tests {
             let mut after = subtract(&have, &give).unwrap();
             get.iter().for_each(|(value, coins)| add(&mut after, *value, *coins));
             prop_assert!(is_complete(&after, &USUAL));
+        }
+
+        #[test]
+        fn decoys_are_own_coins_that_come_back(
+            values in prop::collection::vec(prop::sample::select(USUAL.to_vec()), 0..30),
+            extra in 0_u64..100,
+            offered in prop::sample::subsequence(USUAL.to_vec(), 0..=4),
+            room in 0_u64..30,
+            seed: u64,
+        ) {
+            let have = count(values);
+            let (give, get) = exchange(&have, extra, &USUAL).unwrap();
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            let (got, given) = with_decoys(&have, &offered, (get.clone(), give.clone()), room, &mut rng);
+            let decoys = excess(&given, &give);
+            prop_assert_eq!(&excess(&got, &get), &decoys);
+            prop_assert!(number(&decoys) <= room.min(DECOYS_MAX));
+            prop_assert!(decoys.keys().all(|value| offered.contains(value)));
+            let mut after = subtract(&have, &given).expect("only coins of the wallet are given");
+            got.iter().for_each(|(value, coins)| add(&mut after, *value, *coins));
+            prop_assert!(is_complete(&after, &USUAL));
+            prop_assert_eq!(total(&after), total(&have) + extra);
         }
 
         #[test]

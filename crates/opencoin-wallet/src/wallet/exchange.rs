@@ -15,7 +15,9 @@ use crate::event::{Event, Given, Kind, Operation, OperationId, Send};
 use crate::public_log::LogError;
 use crate::secret::Secret;
 use crate::state::{Status, Tracked};
-use crate::tokenizing::{Counts, complete_set, count, exchange, is_complete, number, select, sum, total};
+use crate::tokenizing::{
+    Counts, complete_set, count, exchange, is_complete, number, select, sum, total, with_decoys,
+};
 
 /// A coin that a renew spends.
 pub(super) struct SpentCoin {
@@ -47,6 +49,10 @@ impl Wallet {
         self.refresh_if_old(id).await?;
         let stale = self.stale(id)?;
         let (get, give) = self.choose_renew(id, &foreign, &stale)?;
+        let given = number(&give) + (foreign.len() + stale.len()) as u64;
+        let room = (ITEMS_MAX as u64).saturating_sub(given.max(number(&get)));
+        let (have, denominations) = (self.fresh(id)?, self.currency(id)?.denominations(self.now));
+        let (get, give) = with_decoys(&have, &denominations, (get, give), room, &mut self.rng);
         let fresh = self.take(id, &give, ExpiryOrder::SoonestFirst)?;
         let mut own = fresh;
         for held in stale {
