@@ -1,15 +1,61 @@
-//! An OpenCoin wallet as a library: it chooses coins, keeps a crash-safe journal and talks to issuers.
+//! An OpenCoin wallet as a library: it chooses coins, stores them so that no crash loses any, and talks to issuers.
 //!
-//! The secrets and the exact request are on disk before a request is sent. After a crash or a lost answer the
-//! money is unchanged, or [`Wallet::resume`] finishes the request. Certificates and signatures are verified.
+//! [`Wallet`] holds coins of any number of currencies. It is given everything that it needs from outside: a folder for its
+//! file, or another [`storage`], a [`Transport`] to reach issuers, a [`Clock`] and a source of [`Randomness`]. It never prints
+//! and never asks.
 //!
-//! The async functions block the thread that polls them: a few milliseconds for each coin that is blinded or
-//! verified, and a disk write for each event. A server runs them on a separate thread
-//! (`tokio::task::spawn_blocking` with `block_on` of a runtime's handle). Dropping a future is like a crash
-//! at that point: [`Wallet::resume`] finishes the request.
+//! ```no_run
+//! # async fn example(stack: opencoin_schema::CoinStack) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::path::Path;
+//! use std::sync::Arc;
 //!
-//! If the currency's description names a public log, the wallet checks it: mint keys before their first use, a promise
-//! for every accepted request, and with [`Wallet::check_log`] that the promises were kept.
+//! use opencoin_wallet::{HttpTransport, Network, Wallet};
+//!
+//! let transport = Arc::new(HttpTransport::new(&Network::default())?);
+//! let clock = Arc::new(chrono::Utc::now);
+//! let mut wallet = Wallet::create(Path::new("wallet"), None, transport, clock, Box::new(rand::rngs::OsRng))?;
+//! wallet.add("https://issuer.example").await?;
+//! let received = wallet.receive(&stack).await?;
+//! assert!(received.left_out.is_empty(), "all coins were good");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/receive.rs` is a whole program.
+//!
+//! # Amounts
+//!
+//! All amounts are whole numbers in the smallest unit of the currency. [`Balance::divisor`] says how many of them make one
+//! unit; the crate `opencoin-text` reads and shows decimals.
+//!
+//! # What is safe when
+//!
+//! The secrets and the exact request are on disk before a request is sent. After a crash or a lost answer the money is
+//! unchanged, or [`Wallet::resume`] finishes the request. So every [`WalletError`] leaves the wallet usable. Dropping a
+//! future is like a crash at that point. Certificates and signatures are verified before the wallet relies on them.
+//!
+//! Call [`Wallet::tidy`] when the result of an operation is stored safely, and [`Wallet::maintain`] from time to time: coins
+//! expire.
+//!
+//! # Threads
+//!
+//! The async functions block the thread that polls them: a few milliseconds for each coin that is blinded or verified, and
+//! a disk write for each event. A server runs them on a separate thread (`tokio::task::spawn_blocking` with `block_on` of a
+//! runtime's handle). One process at a time can change a wallet; others can read it ([`Wallet::open_to_read`]).
+//!
+//! # Privacy
+//!
+//! The issuer sees no more than that coins are spent and blinds are signed, but also when, and from which network address.
+//! [`SocksProxy`] hides the address. `docs/WALLETS.md` lists what everybody learns.
+//!
+//! # The public log
+//!
+//! If the currency's description names a public log, the wallet checks it: mint keys before their first use, a promise for
+//! every accepted request, and with [`Wallet::check_log`] that the promises were kept.
+//!
+//! # Accounts
+//!
+//! [`account`] is a client of an issuer's accounts, whose money pays for a mint and receives a redeem.
 
 pub mod account;
 mod bearer;
