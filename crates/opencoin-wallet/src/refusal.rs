@@ -71,7 +71,7 @@ pub(crate) fn of_account(word: &str, description: &str) -> String {
         }
         word::FORBIDDEN => format!("the issuer does not allow this with the token that was given: {reason}"),
         word::TOO_MANY_REQUESTS => format!("the issuer asks to wait: {reason}"),
-        word::NOT_FOUND => format!("the issuer cannot find it: {reason}"),
+        word::NOT_FOUND => format!("the issuer says: {reason}"),
         _ => format!("the issuer refuses: {reason}"),
     }
 }
