@@ -49,7 +49,7 @@ pub enum CoinFault {
 
 /// A coin of a stack that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("coin {index} of the stack, said to be worth {denomination}: {fault}")]
+#[error("coin {index} of the stack, said to be worth {denomination} of the smallest unit: {fault}")]
 pub struct LeftOut {
     /// The index in the stack, from 0.
     pub index: usize,

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::file_error::FileError;
-use crate::refusal;
+use crate::refusal::{self, word};
 
 /// Why a request to the account API has no result.
 #[derive(Debug, Error)]
@@ -39,5 +39,11 @@ impl AccountError {
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Refused { status: 401, .. })
+    }
+
+    /// Whether the account does not hold enough money for what was asked.
+    #[must_use]
+    pub fn is_too_little_money(&self) -> bool {
+        matches!(self, Self::Refused { word, .. } if word == word::INSUFFICIENT_FUNDS)
     }
 }

@@ -9,6 +9,7 @@ mod backup;
 mod behaviour;
 mod code;
 mod crash;
+mod decoys;
 mod documents;
 mod fake_issuer;
 mod fake_log;

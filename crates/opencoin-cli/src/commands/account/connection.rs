@@ -157,6 +157,10 @@ impl Connection {
             Some(session) if error.is_unauthorized() => {
                 failure::explained(error.into(), &log_in_again(session, &self.flag))
             }
+            Some(_) | None if error.is_too_little_money() => {
+                let advice = format!("`opencoin account balance{}` shows what it holds", self.flag);
+                failure::explained(error.into(), &advice)
+            }
             Some(_) | None => error.into(),
         })
     }
