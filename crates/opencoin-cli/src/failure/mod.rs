@@ -1,8 +1,9 @@
 //! Failed commands: how they end and what they say.
 //!
-//! `kind.rs` has the exit codes, `code.rs` the codes for programs, and `report.rs` writes the error for the user or, with
-//! `--json`, for a program.
+//! `kind.rs` has the exit codes, `cause.rs` says which error has which, `code.rs` has the codes for programs, and
+//! `report.rs` writes the error for the user or, with `--json`, for a program.
 
+mod cause;
 mod code;
 mod command_error;
 mod kind;

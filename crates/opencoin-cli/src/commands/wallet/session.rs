@@ -27,7 +27,7 @@ const TIDY_DURATION_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Session {
     pub(super) wallet: Wallet,
     pub(super) dir: PathBuf,
-    /// See [`WalletDirArgs::flag`].
+    /// See [`crate::wallet_dir_args::WalletDirArgs::flag`].
     pub(super) flag: String,
     pub(super) currency: Option<String>,
     pub(super) output: OutputArgs,
