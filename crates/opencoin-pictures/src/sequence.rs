@@ -65,24 +65,19 @@ pub struct Sequence<'a> {
 }
 
 /// Draws a message of this type: as one code of at most [`VERSION_MAX`], or as a sequence of codes of at most
-/// `frame_version_max` (1 to 40; [`FRAME_VERSION_MAX`] if nothing else limits them).
+/// [`FRAME_VERSION_MAX`]. None is larger than `version_max` (1 to 40), for the window of a terminal.
 ///
 /// # Errors
 /// The message is too long, or the type is none.
-pub fn draw<'a>(ur_type: &'a str, message: &[u8], frame_version_max: u8) -> Result<Drawing<'a>, DrawError> {
+pub fn draw<'a>(ur_type: &'a str, message: &[u8], version_max: u8) -> Result<Drawing<'a>, DrawError> {
     if message.len() > MESSAGE_BYTES_MAX {
         return Err(DrawError::TooLong(message.len()));
     }
     let text = single_text(ur_type, message)?;
-    let single_version_max = if frame_version_max < FRAME_VERSION_MAX {
-        frame_version_max
-    } else {
-        VERSION_MAX
-    };
-    if let Ok(code) = Code::of_text(&text, single_version_max) {
+    if let Ok(code) = Code::of_text(&text, version_max.min(VERSION_MAX)) {
         return Ok(Drawing::Single(Frame { text, code }));
     }
-    Sequence::new(ur_type, message, frame_version_max).map(Drawing::Sequence)
+    Sequence::new(ur_type, message, version_max.min(FRAME_VERSION_MAX)).map(Drawing::Sequence)
 }
 
 /// The Uniform Resource of a whole message, in capital letters.

@@ -4,7 +4,7 @@
 
 use opencoin_pictures::{
     DrawError, Drawing, FRAGMENTS_MAX, FRAME_VERSION_MAX, MESSAGE_BYTES_MAX, Message, PartError, Parts,
-    Sequence, draw, find_parts, single_text,
+    Sequence, VERSION_MAX, draw, find_parts, single_text,
 };
 use proptest::prelude::*;
 use rand::seq::SliceRandom;
@@ -112,11 +112,11 @@ fn a_third_of_what_is_written_may_be_missing() {
 
 #[test]
 fn what_fits_is_one_code() {
-    let Ok(Drawing::Single(frame)) = draw(TYPE, &message(1, 900), FRAME_VERSION_MAX) else {
+    let Ok(Drawing::Single(frame)) = draw(TYPE, &message(1, 900), VERSION_MAX) else {
         panic!("900 bytes are more than one code");
     };
     assert!(frame.text.starts_with("UR:OPENCOIN-STACK/"));
-    let Ok(Drawing::Sequence(sequence)) = draw(TYPE, &message(1, 950), FRAME_VERSION_MAX) else {
+    let Ok(Drawing::Sequence(sequence)) = draw(TYPE, &message(1, 950), VERSION_MAX) else {
         panic!("950 bytes are one code");
     };
     assert_eq!(sequence.fragments(), 2);
@@ -130,17 +130,14 @@ fn what_fits_is_one_code() {
 fn limits_are_checked_when_drawing() {
     let large = message(1, MESSAGE_BYTES_MAX + 1);
     assert!(matches!(
-        draw(TYPE, &large, FRAME_VERSION_MAX),
+        draw(TYPE, &large, VERSION_MAX),
         Err(DrawError::TooLong(_))
     ));
     let most = &large[..MESSAGE_BYTES_MAX];
     assert!(matches!(draw(TYPE, most, 4), Err(DrawError::TooManyFragments(_))));
+    assert!(matches!(draw(TYPE, most, VERSION_MAX), Ok(Drawing::Sequence(_))));
     assert!(matches!(
-        draw(TYPE, most, FRAME_VERSION_MAX),
-        Ok(Drawing::Sequence(_))
-    ));
-    assert!(matches!(
-        draw("two words", &[1], FRAME_VERSION_MAX),
+        draw("two words", &[1], VERSION_MAX),
         Err(DrawError::Type)
     ));
     assert!(matches!(draw(TYPE, &[1; 2000], 1), Err(DrawError::Type)));

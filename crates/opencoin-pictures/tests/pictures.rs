@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use opencoin_pictures::{
-    Code, Colors, Content, Drawing, FRAME_VERSION_MAX, Frame, Message, PIXELS_MAX, PictureError, ReadError,
-    Reader, VERSION_MAX, animated_gif, animated_svg, draw, find_parts, gif, is_picture, png, svg, terminal,
+    Code, Colors, Content, Drawing, Frame, Message, PIXELS_MAX, PictureError, ReadError, Reader, VERSION_MAX,
+    animated_gif, animated_svg, draw, find_parts, gif, is_picture, png, svg, terminal,
 };
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +21,7 @@ fn message(bytes: usize) -> Vec<u8> {
 }
 
 fn frames(message: &[u8]) -> Vec<Frame> {
-    match draw(TYPE, message, FRAME_VERSION_MAX).unwrap() {
+    match draw(TYPE, message, VERSION_MAX).unwrap() {
         Drawing::Single(frame) => vec![frame],
         Drawing::Sequence(sequence) => {
             let written = sequence.written();
