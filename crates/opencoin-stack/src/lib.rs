@@ -15,7 +15,7 @@ pub use code::{
     find_code,
 };
 pub use compact::{COINS_MAX, URL_BYTES_MAX, VERSION, decode, encode};
-pub use line::{PREFIX, find_text, to_text};
+pub use line::{LOCKED_PREFIX, PREFIX, find_locked_text, find_text, locked_to_text, to_text};
 
 /// Why bytes or a text are not a coin stack. No error quotes them, because they are money.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -23,7 +23,7 @@ pub enum StackError {
     /// The checksum of a text is wrong.
     #[error(
         "the text with the coins is damaged: part of it is missing or was changed; copy it again, from \
-         \"{PREFIX}\" to the \"=\" at its end, or ask the sender for it again"
+         \"opencoin\" to the \"=\" at its end, or ask the sender for it again"
     )]
     Damaged,
     /// The checksum of a short code is wrong.

@@ -1,4 +1,5 @@
-//! A coin stack as a line of text: `opencoinstack1`, the compact encoding and a checksum in Base64, and `=`.
+//! A coin stack as a line of text: `opencoinstack1`, the compact encoding and a checksum in Base64, and `=`. A stack that
+//! a passphrase locks is a line that begins with `opencoinlocked1`; what locks and opens it is not here.
 //!
 //! The alphabet is that of standard Base64 (RFC 4648, section 4), because messengers change others: they take the `_`
 //! of the URL-safe alphabet for italics and turn `--` into a dash. There is no colon, which begins smileys. Base32, as
@@ -15,6 +16,9 @@ use crate::{StackError, VERSION, compact};
 /// The beginning of each text. The version follows, as one digit.
 pub const PREFIX: &str = "opencoinstack";
 
+/// The beginning of each text with a locked stack. The version follows, as one digit.
+pub const LOCKED_PREFIX: &str = "opencoinlocked";
+
 /// The end of each text. Without it the text reaches as far as its alphabet does.
 const END: char = '=';
 
@@ -23,17 +27,36 @@ const CHECKSUM_BYTES: usize = 4;
 /// Writes a stack as a line of text.
 #[must_use]
 pub fn to_text(stack: &CoinStack) -> String {
-    let mut bytes = compact::encode(stack);
-    bytes.extend(checksum(&bytes));
-    format!("{PREFIX}{VERSION}{}{END}", STANDARD_NO_PAD.encode(bytes))
+    write(PREFIX, compact::encode(stack))
+}
+
+/// Writes the bytes of a locked stack as a line of text.
+#[must_use]
+pub fn locked_to_text(locked: &[u8]) -> String {
+    write(LOCKED_PREFIX, locked.to_vec())
 }
 
 /// Finds the first stack in a text, which may contain other words, line breaks and the marks of a quoted mail. `None`
 /// if it contains no stack at all.
 #[must_use]
 pub fn find_text(text: &str) -> Option<Result<CoinStack, StackError>> {
+    find(PREFIX, text).map(|bytes| compact::decode(&bytes?))
+}
+
+/// As [`find_text`], for the bytes of a locked stack.
+#[must_use]
+pub fn find_locked_text(text: &str) -> Option<Result<Vec<u8>, StackError>> {
+    find(LOCKED_PREFIX, text)
+}
+
+fn write(prefix: &str, mut bytes: Vec<u8>) -> String {
+    bytes.extend(checksum(&bytes));
+    format!("{prefix}{VERSION}{}{END}", STANDARD_NO_PAD.encode(bytes))
+}
+
+fn find(prefix: &str, text: &str) -> Option<Result<Vec<u8>, StackError>> {
     // Lower-casing ASCII keeps all positions.
-    let begin = text.to_ascii_lowercase().find(PREFIX)? + PREFIX.len();
+    let begin = text.to_ascii_lowercase().find(prefix)? + prefix.len();
     let mut rest = text[begin..].chars().filter(|char| !is_ignored(*char));
     Some(
         match rest.next().and_then(|char| char.to_digit(10)).map(u64::from) {
@@ -44,19 +67,19 @@ pub fn find_text(text: &str) -> Option<Result<CoinStack, StackError>> {
     )
 }
 
-fn read(chars: impl Iterator<Item = char>) -> Result<CoinStack, StackError> {
+fn read(chars: impl Iterator<Item = char>) -> Result<Vec<u8>, StackError> {
     let is_base64 = |char: &char| char.is_ascii_alphanumeric() || ['+', '/'].contains(char);
     let base64: String = chars.take_while(is_base64).collect();
-    let bytes = STANDARD_NO_PAD.decode(base64).map_err(|_| StackError::Damaged)?;
+    let mut bytes = STANDARD_NO_PAD.decode(base64).map_err(|_| StackError::Damaged)?;
     let end = bytes
         .len()
         .checked_sub(CHECKSUM_BYTES)
         .ok_or(StackError::Damaged)?;
-    let (stack, sum) = bytes.split_at(end);
-    if checksum(stack) != sum {
+    let sum = bytes.split_off(end);
+    if checksum(&bytes)[..] != sum {
         return Err(StackError::Damaged);
     }
-    compact::decode(stack)
+    Ok(bytes)
 }
 
 /// What programs add when they break and quote lines: white space, `>`, soft hyphens, zero-width spaces.

@@ -6,7 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use opencoin_schema::{BigInt, Coin, CoinStack, PROTOCOL_VERSION, Payload, from_json, text};
-use opencoin_stack::{COINS_MAX, PREFIX, StackError, URL_BYTES_MAX, decode, encode, find_text, to_text};
+use opencoin_stack::{
+    COINS_MAX, PREFIX, StackError, URL_BYTES_MAX, decode, encode, find_locked_text, find_text,
+    locked_to_text, to_text,
+};
 use proptest::prelude::*;
 
 fn number() -> impl Strategy<Value = BigInt> {
@@ -61,6 +64,16 @@ proptest! {
     fn every_stack_comes_back(stack in stack()) {
         prop_assert_eq!(&decode(&encode(&stack)).unwrap(), &stack);
         prop_assert_eq!(&find_text(&to_text(&stack)).unwrap().unwrap(), &stack);
+    }
+
+    #[test]
+    fn locked_bytes_come_back(locked: Vec<u8>, at in any::<prop::sample::Index>()) {
+        let text = locked_to_text(&locked);
+        let mail = format!("Here:\n> {text}\nBye");
+        prop_assert_eq!(find_locked_text(&mail), Some(Ok(locked)));
+        prop_assert_eq!(find_text(&text), None);
+        let at = "opencoinlocked1".len() + at.index(text.len() - "opencoinlocked1=".len());
+        prop_assert_eq!(find_locked_text(&text[..at]), Some(Err(StackError::Damaged)));
     }
 
     #[test]

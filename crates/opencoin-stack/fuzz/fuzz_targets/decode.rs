@@ -12,5 +12,8 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(text) = str::from_utf8(data) {
         let _ = opencoin_stack::find_text(text);
+        let _ = opencoin_stack::find_locked_text(text);
     }
+    let line = opencoin_stack::locked_to_text(data);
+    assert_eq!(opencoin_stack::find_locked_text(&line), Some(Ok(data.to_vec())));
 });
