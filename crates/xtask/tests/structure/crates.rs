@@ -6,7 +6,7 @@ use crate::folders;
 
 /// Each crate, and the crates of the workspace that its production code may use. A crate may use only earlier ones in
 /// the table, so it cannot depend on its caller.
-const MAY_USE: [(&str, &[&str]); 31] = [
+const MAY_USE: [(&str, &[&str]); 32] = [
     ("opencoin-api", &[]),
     ("opencoin-connections", &[]),
     ("opencoin-lanes", &[]),
@@ -14,6 +14,7 @@ const MAY_USE: [(&str, &[&str]); 31] = [
     ("opencoin-private-files", &[]),
     ("opencoin-schema", &[]),
     ("opencoin-log", &["schema"]),
+    ("opencoin-lock", &[]),
     ("opencoin-pictures", &[]),
     ("opencoin-stack", &["schema"]),
     ("opencoin-text", &[]),
@@ -114,6 +115,7 @@ const MAY_USE: [(&str, &[&str]); 31] = [
             "issuer",
             "keys",
             "ledger",
+            "lock",
             "log",
             "logging",
             "pictures",
