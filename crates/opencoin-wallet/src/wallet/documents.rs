@@ -244,9 +244,15 @@ impl Wallet {
     pub(super) async fn fetch_currency(&mut self, url: &str) -> Result<BigInt, WalletError> {
         let services = [WeightedUrl(0, url.to_owned())];
         let cddc = client::fetch_cddc(&self.transport, &services, 0).await?;
+        self.learn_currency(url, &cddc).await
+    }
+
+    /// Fetches the other documents of the issuer at this URL, and stores them with this CDDC. Returns its id.
+    pub(super) async fn learn_currency(&mut self, url: &str, cddc: &Cddc) -> Result<BigInt, WalletError> {
+        let services = [WeightedUrl(0, url.to_owned())];
         let mkcs = client::fetch_mkcs(&self.transport, &services, Vec::new()).await?;
-        let id = opencoin_crypto::verify_cddc(&cddc)?.master_key().id().clone();
-        self.learn(url, &cddc, mkcs, true, &services).await?;
+        let id = opencoin_crypto::verify_cddc(cddc)?.master_key().id().clone();
+        self.learn(url, cddc, mkcs, true, &services).await?;
         self.learn_revocations(&id, &services).await?;
         let (at, failed) = (self.now, None);
         self.asked.insert(id.clone(), Refresh { at, failed });

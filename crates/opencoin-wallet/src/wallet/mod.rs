@@ -9,6 +9,7 @@ mod answer;
 mod backup;
 mod blinding;
 mod code;
+mod described;
 mod documents;
 mod exchange;
 mod history;
@@ -48,6 +49,7 @@ use documents::Refresh;
 
 pub use backup::{RestoreProgress, Restored};
 pub use code::SentCode;
+pub use described::Described;
 pub use history::{Balance, HistoryEntry};
 pub use log::{LogStatus, SeenLog, ShownFault};
 pub use maintain::Maintained;
