@@ -30,6 +30,7 @@ mod metrics;
 mod openapi;
 mod overload;
 mod payouts;
+mod pictures;
 mod public_log;
 mod recoup;
 mod restored_books;

@@ -59,6 +59,11 @@ const SERVICE_KEY: Secret = Secret {
     flag: "--key-file",
     variable: "OPENCOIN_SERVICE_KEY",
 };
+const COINS_PASSPHRASE: Secret = Secret {
+    name: "passphrase of the coins",
+    flag: "--passphrase-file",
+    variable: "OPENCOIN_COINS_PASSPHRASE",
+};
 const NEW_PASSPHRASE: Secret = Secret {
     name: "new passphrase",
     flag: "--new-passphrase-file",
@@ -135,6 +140,14 @@ pub struct WalletSecretArgs {
         global = true
     )]
     wallet_passphrase_file: Option<PathBuf>,
+}
+
+/// The passphrase that locks coins on their way.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CoinsSecretArgs {
+    /// A file that holds the passphrase of locked coins. Without it: `OPENCOIN_COINS_PASSPHRASE`, or a prompt.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_COINS_PASSPHRASE_FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 /// The password of an account.
@@ -263,6 +276,18 @@ impl WalletSecretArgs {
     /// Reads the passphrase for a new wallet. A prompt asks twice.
     pub fn new_passphrase(&self) -> Result<Passphrase> {
         WALLET_PASSPHRASE.read_new(self.wallet_passphrase_file.as_deref())
+    }
+}
+
+impl CoinsSecretArgs {
+    /// Reads the passphrase of locked coins.
+    pub fn read(&self) -> Result<Passphrase> {
+        COINS_PASSPHRASE.read(self.passphrase_file.as_deref())
+    }
+
+    /// Reads the passphrase for coins that are to be locked. A prompt asks twice.
+    pub fn read_new(&self) -> Result<Passphrase> {
+        COINS_PASSPHRASE.read_new(self.passphrase_file.as_deref())
     }
 }
 

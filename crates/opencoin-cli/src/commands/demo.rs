@@ -23,6 +23,7 @@ use opencoin_ledger::{AccountName, Amount, HistoryId, Reference};
 use opencoin_schema::text;
 use opencoin_terminal::output;
 use opencoin_terminal::progress::ProgressBar;
+use opencoin_terminal::secret_args::CoinsSecretArgs;
 use opencoin_text::AmountDisplay;
 use opencoin_wallet::{ExchangeError, Network, Secret, Wallet, WalletError};
 use rand::RngCore;
@@ -239,7 +240,10 @@ async fn hand_over(folder: &Path, alice: &mut Wallet) -> Result<PathBuf> {
 /// Bob renews while signing is paused: the issuer asks him to wait. He gets the coins when signing resumes.
 async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &Path) -> Result<()> {
     operator.set_signing_paused(true).await?;
-    match bob.receive(&coin_stack::read(stack_file)?.0).await {
+    match bob
+        .receive(&coin_stack::read(stack_file)?.open(|| CoinsSecretArgs::default().read())?)
+        .await
+    {
         Err(WalletError::Exchange(ExchangeError::Delayed { .. })) => {}
         Ok(_) => bail!("Bob got coins although signing is paused"),
         Err(error) => return Err(error.into()),
@@ -261,7 +265,10 @@ async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &
 async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
     let mut second = wallet::open(&folder.join("alice-again"), &Network::default())?;
     second.add(url).await?;
-    match second.receive(&coin_stack::read(stack_file)?.0).await {
+    match second
+        .receive(&coin_stack::read(stack_file)?.open(|| CoinsSecretArgs::default().read())?)
+        .await
+    {
         Err(WalletError::Exchange(refused)) if refused.is_double_spend() => {}
         Ok(_) => bail!("coins were spent twice"),
         Err(error) => return Err(error.into()),
@@ -274,7 +281,7 @@ async fn try_again(folder: &Path, url: &str, stack_file: &Path) -> Result<()> {
 
 async fn audit(currency: &Currency, root: &Path, stack_file: &Path) -> Result<()> {
     let mut verifier = Verifier::of(currency);
-    let said = verifier.check(stack_file)?;
+    let said = verifier.check(stack_file, &CoinsSecretArgs::default())?;
     step(
         "auditor",
         &format!("verifies the certificates and the coin stack: {said}"),

@@ -1,23 +1,25 @@
 //! `opencoin inspect`: shows a document or message as a summary or as its exact bytes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use opencoin_schema::{AnyDocument, Cdd, Coin, MintKey, text};
 use opencoin_terminal::output::{self, OutputArgs};
+use opencoin_terminal::secret_args::CoinsSecretArgs;
 
-use crate::coin_stack;
-use crate::input::read_file;
+use crate::coin_stack::read_document;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The file; `-` reads stdin.
+    /// The file, or a folder of pictures with the QR codes of coins; `-` reads stdin.
     file: PathBuf,
     /// The output form. `compact` and `pretty` are the exact bytes that are hashed and signed, without a final newline.
     #[arg(long, value_enum, default_value_t = Form::Summary)]
     form: Form,
+    #[command(flatten)]
+    passphrase: CoinsSecretArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -30,7 +32,7 @@ enum Form {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let document = read_document(&arguments.file)?;
+    let document = read_document(&arguments.file, || arguments.passphrase.read())?;
     if arguments.output.json {
         output::line(&text::compact(&document))?;
         return Ok(ExitCode::SUCCESS);
@@ -43,15 +45,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             .try_for_each(|line| output::line(line))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Reads a document of any type. A coin stack may be a line of text.
-pub(crate) fn read_document(path: &Path) -> Result<AnyDocument> {
-    let bytes = read_file(path)?;
-    if let Some(stack) = coin_stack::find_text(&bytes) {
-        return Ok(AnyDocument::CoinStack(stack?));
-    }
-    AnyDocument::from_json(&bytes).with_context(|| format!("{} is not a valid document", path.display()))
 }
 
 fn summary(document: &AnyDocument) -> Vec<String> {

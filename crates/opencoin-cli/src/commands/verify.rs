@@ -10,10 +10,11 @@ use opencoin_crypto::{VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_ke
 use opencoin_keys::Currency;
 use opencoin_schema::{AnyDocument, BigInt, Coin, Mkc, from_json};
 use opencoin_terminal::output::{self, OutputArgs};
+use opencoin_terminal::secret_args::CoinsSecretArgs;
 use opencoin_text::printable;
 use serde_json::json;
 
-use super::inspect::read_document;
+use crate::coin_stack::read_document;
 use crate::currency_unit::CurrencyUnit;
 use crate::input::read_file;
 
@@ -25,9 +26,11 @@ pub(crate) struct Arguments {
     /// Mint key certificates: one, a response with several, or the list that GET /mkcs returns. Can be repeated.
     #[arg(long, value_name = "F")]
     mkc: Vec<PathBuf>,
-    /// The files to check: coins, coin stacks, certificates, mint keys.
+    /// The files to check: coins, coin stacks in any form, certificates, mint keys.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: CoinsSecretArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -58,7 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let mut refused = 0;
     for path in &arguments.files {
-        let checked = verifier.check(path).map_err(|error| output::error_text(&error));
+        let checked = verifier
+            .check(path, &arguments.passphrase)
+            .map_err(|error| output::error_text(&error));
         let (is_ok, said) = (checked.is_ok(), checked.unwrap_or_else(|error| error));
         findings.push(json!({ "file": path, "ok": is_ok, "detail": said }));
         if is_ok {
@@ -111,9 +116,9 @@ impl Verifier {
         Ok(said)
     }
 
-    /// Checks a file and returns a description of it.
-    pub(crate) fn check(&mut self, path: &Path) -> Result<String> {
-        match read_document(path)? {
+    /// Checks a file and returns a description of it. The passphrase opens locked coins.
+    pub(crate) fn check(&mut self, path: &Path, passphrase: &CoinsSecretArgs) -> Result<String> {
+        match read_document(path, || passphrase.read())? {
             AnyDocument::Coin(coin) => {
                 let value = self.coin_value(&coin)?;
                 Ok(format!("a coin worth {}", self.unit().show(value)))
@@ -190,7 +195,9 @@ impl Verifier {
 }
 
 fn read_cddc(path: &Path) -> Result<VerifiedCddc> {
-    let cddc = match read_document(path)? {
+    let bytes = read_file(path)?;
+    let document = AnyDocument::from_json(&bytes);
+    let cddc = match document.with_context(|| format!("{} is not a valid document", path.display()))? {
         AnyDocument::Cddc(cddc) => cddc,
         AnyDocument::ResponseCddc(response) => response
             .cddc

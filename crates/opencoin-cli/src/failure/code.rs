@@ -1,5 +1,7 @@
 //! Codes of errors, for programs that read `--json`. docs/COMMANDS.md lists them; a code never changes its meaning.
 
+use opencoin_lock::UnlockError;
+use opencoin_pictures::{PartError, PictureError, ReadError};
 use opencoin_stack::StackError;
 use opencoin_wallet::account::AccountError;
 use opencoin_wallet::storage::StorageError;
@@ -53,6 +55,17 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             StackError::Malformed(_) => "stack-malformed",
         });
     }
+    if let Some(error) = cause.downcast_ref::<UnlockError>() {
+        return Some(match error {
+            UnlockError::WrongPassphrase => "wrong-coins-passphrase",
+            UnlockError::TooMuchWork(_) | UnlockError::NoPassphrase => "lock-unknown",
+            UnlockError::Damaged => "text-damaged",
+            UnlockError::TooLarge => "too-large",
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<ReadError>() {
+        return Some(of_pictures(error));
+    }
     cause.downcast_ref::<FileError>().map(of_file)
 }
 
@@ -68,6 +81,22 @@ fn of_storage(error: &StorageError) -> &'static str {
         | StorageError::Broken
         | StorageError::Failed { .. }
         | StorageError::Io(_) => "storage",
+    }
+}
+
+fn of_pictures(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Picture(PictureError::Format) | ReadError::NoCode(_) => "no-code",
+        ReadError::Picture(PictureError::Damaged(_))
+        | ReadError::Part(PartError::Damaged)
+        | ReadError::Unreadable => "picture-damaged",
+        ReadError::Picture(PictureError::TooLarge(_))
+        | ReadError::Part(PartError::TooLarge)
+        | ReadError::TooMany
+        | ReadError::TooSlow => "too-large",
+        ReadError::Missing { .. } => "pictures-missing",
+        ReadError::Part(PartError::Mixed) | ReadError::SeveralTexts => "pictures-mixed",
+        ReadError::Part(PartError::NotResource) => "no-code",
     }
 }
 

@@ -20,9 +20,11 @@ impl Session {
             return failure::reworded(&error, text);
         }
         let help = match wallet_error {
-            WalletError::NoCurrency | WalletError::UnknownCurrency { .. } => {
-                format!("`opencoin wallet add URL{flag}` adds a currency")
-            }
+            WalletError::NoCurrency => format!("`opencoin wallet add URL{flag}` adds a currency"),
+            WalletError::UnknownCurrency { .. } => format!(
+                "nothing was asked there, and nothing was stored. If you trust it: `opencoin wallet receive --trust`, or \
+                 first `opencoin wallet add URL{flag}`"
+            ),
             WalletError::UnknownSend(_) | WalletError::UnknownOperation(_) | WalletError::NotPending(_) => {
                 format!("`opencoin wallet history{flag}` shows the numbers")
             }

@@ -6,6 +6,7 @@ mod balance;
 mod delay;
 mod errors;
 mod evidence;
+mod hand_over;
 mod history;
 mod log;
 mod maintain;
@@ -19,6 +20,8 @@ mod redeem;
 mod resume;
 mod send;
 mod session;
+mod show_codes;
+mod unknown_currency;
 
 use std::process::ExitCode;
 
@@ -75,7 +78,8 @@ enum Command {
     Send(send::Arguments),
     /// Receive coins: verify them and renew them at once, so that nobody else can spend them.
     ///
-    /// The coins are a file or a line of text that begins with `opencoinstack`, also in the middle of a mail.
+    /// The coins are a file, a line of text that begins with `opencoin`, also in the middle of a mail, or pictures of QR
+    /// codes: a PNG, GIF or JPEG file, or a folder of them. The wallet finds out which.
     Receive(receive::Arguments),
     /// Redeem coins: the money goes to an account.
     Redeem(redeem::Arguments),

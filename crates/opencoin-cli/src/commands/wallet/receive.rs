@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use opencoin_terminal::secret_args::CoinsSecretArgs;
 use opencoin_text::printable;
-use opencoin_wallet::faults_in_words;
+use opencoin_wallet::{WalletError, faults_in_words};
 use rand::{CryptoRng, RngCore};
 use serde_json::{Value, json};
 
@@ -17,12 +18,18 @@ use crate::failure;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The file; `-` reads stdin. Or the line of text itself, which other users of this machine can see while the
-    /// command runs.
+    /// The file, or a folder of pictures; `-` reads stdin. Or the line of text itself, which other users of this machine
+    /// can see while the command runs.
     #[arg(value_name = "F.oc")]
     coins: PathBuf,
     #[command(flatten)]
     delay: DelayArgs,
+    #[command(flatten)]
+    passphrase: CoinsSecretArgs,
+    /// Add the currency of the coins if the wallet does not know it, without asking. Whoever gave you the coins may have
+    /// made that currency.
+    #[arg(long)]
+    trust: bool,
 }
 
 impl Arguments {
@@ -33,9 +40,18 @@ impl Arguments {
 }
 
 impl Session {
-    pub(super) async fn receive(&mut self, Arguments { coins, delay: _ }: &Arguments) -> Result<()> {
-        let (stack, form) = coin_stack::read(coins)?;
-        let received = self.wallet.receive(&stack).await?;
+    pub(super) async fn receive(&mut self, arguments: &Arguments) -> Result<()> {
+        let coins = coin_stack::read(&arguments.coins)?;
+        let (form, is_locked) = (coins.form, coins.is_locked());
+        let stack = coins.open(|| arguments.passphrase.read())?;
+        let received = match self.wallet.receive(&stack).await {
+            Err(WalletError::UnknownCurrency { issuer, hint }) => {
+                self.trust_currency_of_coins(&issuer, &hint, arguments.trust)
+                    .await?;
+                self.wallet.receive(&stack).await?
+            }
+            received => received?,
+        };
         let currency = self.wallet.balance_of(Some(&received.currency))?;
         let left_out = received.left_out.iter().map(|left_out| {
             json!({
@@ -51,12 +67,14 @@ impl Session {
                 "form": form.name(),
                 "id": received.currency,
                 "left_out": left_out.collect::<Value>(),
+                "locked": is_locked,
                 "subject": stack.subject,
             }),
             [format!(
-                "received {} from a {}: {}",
+                "received {} from a {}{}: {}",
                 unit(&currency).show(received.amount),
-                form.name(),
+                if is_locked { "locked " } else { "" },
+                form.noun(),
                 quoted(&stack.subject)
             )],
         )?;

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use opencoin_pictures::VERSION_MAX;
 use opencoin_terminal::output;
+use opencoin_terminal::secret_args::CoinsSecretArgs;
 use opencoin_text::AmountText;
 use serde_json::json;
 
 use super::counted;
-use super::new_file::NewFile;
+use super::hand_over::{Target, form_for, frames};
 use super::session::{Session, Tidy, unit};
-use crate::coin_stack::Form;
+use crate::coin_stack::{Form, Parcel};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -20,57 +22,76 @@ pub(super) struct Arguments {
     /// A message to the receiver.
     #[arg(long, default_value = "")]
     subject: String,
-    /// How to hand the coins over.
-    #[arg(long = "as", value_enum, default_value_t)]
-    form: Form,
-    /// The file to create. Default: stdout.
+    /// How to hand the coins over. Default: what the name of the file says, else `file`.
+    #[arg(long = "as", value_enum)]
+    form: Option<Form>,
+    /// The file to create. QR codes go into F.svg, F.gif, F.png or, with a slash at the end, a folder of PNG files.
+    /// Default: stdout.
     #[arg(long, value_name = "F.oc")]
     out: Option<PathBuf>,
+    /// Lock the coins with a passphrase, which the receiver must know. It is asked for twice.
+    #[arg(long)]
+    lock: bool,
+    #[command(flatten)]
+    passphrase: CoinsSecretArgs,
 }
 
 impl Session {
     pub(super) async fn send(&mut self, arguments: &Arguments) -> Result<()> {
-        let Arguments {
-            amount,
-            subject,
-            form,
-            out,
-        } = arguments;
-        let (chosen, units) = self.amount(amount)?;
+        let out = arguments.out.as_deref();
+        let form = form_for(arguments.form, out)?;
+        let (chosen, units) = self.amount(&arguments.amount)?;
+        let passphrase = arguments
+            .lock
+            .then(|| arguments.passphrase.read_new())
+            .transpose()?;
         // Created before coins are taken out, so that a wrong path costs nothing.
-        let create = |path| {
-            NewFile::create(path)
-                .with_context(|| format!("cannot create {}; no coins were taken", path.display()))
-        };
-        let file = out.as_deref().map(create).transpose()?;
-        let sent = self.wallet.send(Some(&chosen.currency), units, subject).await?;
-        let (stack, coins, id) = (form.write(&sent.stack), sent.stack.coins.len(), sent.id);
+        let target = Target::create(form, out, self.output.json)?;
+        let sent = self
+            .wallet
+            .send(Some(&chosen.currency), units, &arguments.subject)
+            .await?;
+        let (coins, id) = (sent.stack.coins.len(), sent.id);
         let take_back = || {
             format!(
-                "take the coins back with `opencoin wallet reclaim {id}{}`",
+                "the coins could not be handed over; take them back with `opencoin wallet reclaim {id}{}`",
                 self.flag
             )
         };
-        match file {
-            Some(file) => {
-                file.finish(stack.as_bytes())
-                    .with_context(|| format!("the file could not be written; {}", take_back()))?;
-                let value = json!({
-                    "amount": units,
-                    "coins": coins,
-                    "currency": chosen.name,
-                    "id": chosen.currency,
-                    "file": out,
-                    "send": id,
-                });
-                let lines = [format!(
-                    "sent {} in {}",
-                    unit(&chosen).show(units),
-                    counted(coins, "coin")
-                )];
+        let parcel = Parcel::new(sent.stack, passphrase.as_ref());
+        let mut value = json!({
+            "amount": units,
+            "coins": coins,
+            "currency": chosen.name,
+            "id": chosen.currency,
+            "locked": arguments.lock,
+            "send": id,
+        });
+        let sent = format!("sent {} in {}", unit(&chosen).show(units), counted(coins, "coin"));
+        if form == Form::Qr && out.is_none() && self.output.json {
+            let (frames, needed) = frames(&parcel, VERSION_MAX).with_context(take_back)?;
+            value["codes"] = frames.into_iter().map(|frame| frame.text).collect();
+            value["codes_needed"] = needed.into();
+            self.output.show_once(value, [sent]).with_context(take_back)?;
+        } else {
+            let written = target.write(&parcel, out).await.with_context(take_back)?;
+            if let Some(path) = &written.path {
+                value["file"] = json!(path);
+                let mut lines = vec![sent];
+                if let Some((pictures, needed)) = written.pictures.filter(|(pictures, _)| *pictures > 1) {
+                    value["codes_needed"] = needed.into();
+                    lines.push(format!(
+                        "  {pictures} QR codes in {}, of which a reader needs {needed} or a few more",
+                        path.display()
+                    ));
+                }
                 self.output.show(value, lines)?;
+            } else if form == Form::Qr {
+                output::complain(&format!(
+                    "{sent}; if they did not arrive, take them back with `opencoin wallet reclaim {id}{}`",
+                    self.flag
+                ));
             }
-            None => output::once(output::line(&stack)).with_context(take_back)?,
         }
         self.tidy(Tidy::All).await;
         Ok(())
