@@ -39,6 +39,11 @@ const WITNESS_PASSPHRASE: Secret = Secret {
     flag: "--passphrase-file",
     variable: "OPENCOIN_WITNESS_PASSPHRASE",
 };
+const PHRASE: Secret = Secret {
+    name: "backup phrase",
+    flag: "--phrase-file",
+    variable: "OPENCOIN_PHRASE",
+};
 const WALLET_PASSPHRASE: Secret = Secret {
     name: "passphrase of the wallet",
     flag: "--wallet-passphrase-file",
@@ -126,6 +131,14 @@ pub struct WitnessSecretArgs {
     /// credential `opencoin-witness-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_WITNESS_PASSPHRASE_FILE")]
     passphrase_file: Option<PathBuf>,
+}
+
+/// The backup phrase of a wallet.
+#[derive(Debug, Clone, Args)]
+pub struct PhraseArgs {
+    /// A file that holds the words of the backup phrase. Without it: `OPENCOIN_PHRASE`, or a prompt.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_PHRASE_FILE")]
+    phrase_file: Option<PathBuf>,
 }
 
 /// The passphrase of an encrypted wallet.
@@ -264,6 +277,13 @@ impl WitnessSecretArgs {
     /// Reads the passphrase for new keys. A prompt asks twice.
     pub fn new_passphrase(&self) -> Result<Passphrase> {
         WITNESS_PASSPHRASE.read_new(self.passphrase_file.as_deref())
+    }
+}
+
+impl PhraseArgs {
+    /// Reads the words.
+    pub fn read(&self) -> Result<Passphrase> {
+        PHRASE.read(self.phrase_file.as_deref())
     }
 }
 

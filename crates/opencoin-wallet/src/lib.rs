@@ -101,7 +101,7 @@ pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
 pub use transport::{HttpTransport, Transport};
 pub use wallet::{
-    Abandoned, Balance, Described, Done, HistoryEntry, ITEMS_MAX, LogStatus, Maintained, OnProgress, Randomness, Received,
-    Reclaimed, Recouped, RestoreProgress, Restored, SeenLog, Sent, SentCode, ShownFault, StoredTransfer,
-    TransferCoins, Wallet,
+    Abandoned, Balance, Described, Done, HistoryEntry, ITEMS_MAX, LogStatus, Maintained, OnProgress,
+    Randomness, Received, Reclaimed, Recouped, RestoreProgress, Restored, SeenLog, Sent, SentCode,
+    ShownFault, StoredTransfer, TransferCoins, Wallet,
 };

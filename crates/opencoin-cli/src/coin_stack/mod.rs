@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use opencoin_keys::Passphrase;
 use opencoin_schema::{AnyDocument, CoinStack};
-use opencoin_stack::StackError;
+use opencoin_stack::{ShortCode, StackError};
 
 pub(crate) use self::parcel::Parcel;
 pub(crate) use self::recognise::recognise;
@@ -44,6 +44,9 @@ pub(crate) enum Form {
     Text,
     /// A QR code, or an animation of several, for a camera.
     Qr,
+    /// A link from which the receiver makes the coins: short for any amount, as text or as one small QR code. The issuer
+    /// must answer when it is made.
+    Code,
 }
 
 impl Form {
@@ -53,6 +56,7 @@ impl Form {
             Self::File => "file",
             Self::Text => "text",
             Self::Qr => "qr",
+            Self::Code => "code",
         }
     }
 
@@ -62,6 +66,7 @@ impl Form {
             Self::File => "file",
             Self::Text => "text",
             Self::Qr => "QR code",
+            Self::Code => "code",
         }
     }
 }
@@ -76,11 +81,21 @@ enum Content {
     Open(CoinStack),
     /// An age file with the compact coin stack.
     Locked(Vec<u8>),
+    /// The coins are at the issuer.
+    Code(ShortCode),
 }
 
 impl Coins {
     pub(crate) fn is_locked(&self) -> bool {
         matches!(self.content, Content::Locked(_))
+    }
+
+    /// The short code, if it is one.
+    pub(crate) fn code(&self) -> Option<&ShortCode> {
+        match &self.content {
+            Content::Code(code) => Some(code),
+            Content::Open(_) | Content::Locked(_) => None,
+        }
     }
 
     /// The stack. Asks for the passphrase if it is locked.
@@ -91,6 +106,9 @@ impl Coins {
                 let stack = opencoin_lock::unlock(&locked, passphrase()?.text())?;
                 Ok(opencoin_stack::decode(&stack)?)
             }
+            Content::Code(_) => Err(failure::refused(
+                "this is a short code, from which `opencoin wallet receive` makes the coins",
+            )),
         }
     }
 }

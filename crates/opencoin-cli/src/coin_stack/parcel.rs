@@ -1,7 +1,10 @@
 //! Coins as they are handed over: open, or locked with a passphrase.
 
+use anyhow::Result;
 use opencoin_keys::Passphrase;
+use opencoin_pictures::{Code, Drawing, Frame, draw};
 use opencoin_schema::{CoinStack, text};
+use zeroize::Zeroizing;
 
 use super::{LOCKED_TYPE, STACK_TYPE};
 
@@ -28,6 +31,8 @@ const fn work_factor() -> u8 {
 pub(crate) enum Parcel {
     Open(CoinStack),
     Locked(Vec<u8>),
+    /// The link of a short code.
+    Code(Zeroizing<String>),
 }
 
 impl Parcel {
@@ -47,6 +52,7 @@ impl Parcel {
         match self {
             Self::Open(stack) => text::compact(stack),
             Self::Locked(locked) => opencoin_lock::armored(locked),
+            Self::Code(link) => link.to_string(),
         }
     }
 
@@ -55,14 +61,22 @@ impl Parcel {
         match self {
             Self::Open(stack) => opencoin_stack::to_text(stack),
             Self::Locked(locked) => opencoin_stack::locked_to_text(locked),
+            Self::Code(link) => link.to_string(),
         }
     }
 
-    /// The type and the message of a Uniform Resource.
-    pub(crate) fn resource(&self) -> (&'static str, Vec<u8>) {
-        match self {
+    /// The codes to show: one, or a sequence of parts of a Uniform Resource.
+    pub(crate) fn draw(&self, version_max: u8) -> Result<Drawing<'static>> {
+        let (ur_type, message) = match self {
             Self::Open(stack) => (STACK_TYPE, opencoin_stack::encode(stack)),
             Self::Locked(locked) => (LOCKED_TYPE, opencoin_lock::to_cbor(locked)),
-        }
+            Self::Code(link) => {
+                return Ok(Drawing::Single(Frame {
+                    code: Code::of_text(link, version_max)?,
+                    text: link.to_string(),
+                }));
+            }
+        };
+        Ok(draw(ur_type, &message, version_max)?)
     }
 }

@@ -17,11 +17,15 @@ const COMPACT_BEGIN: u8 = 0x85;
 
 /// Whether an argument is not the name of a file, but coins.
 pub(super) fn is_line(argument: &[u8]) -> bool {
-    [PREFIX, LOCKED_PREFIX, "ur:"].into_iter().any(|prefix| {
-        let begin = argument.get(..prefix.len());
-        argument.len() > prefix.len()
-            && begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix.as_bytes()))
-    })
+    let is_code = String::from_utf8_lossy(argument)
+        .to_ascii_lowercase()
+        .contains("/#opencoincode");
+    is_code
+        || [PREFIX, LOCKED_PREFIX, "ur:"].into_iter().any(|prefix| {
+            let begin = argument.get(..prefix.len());
+            argument.len() > prefix.len()
+                && begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix.as_bytes()))
+        })
 }
 
 /// The coins in the bytes of a file or a text, in every form but the specification's JSON. `None` if there are none.
@@ -70,6 +74,10 @@ fn of_text(text: &str) -> Option<Result<Coins>> {
         let locked = locked.map(|locked| coins(Form::Text, Content::Locked(locked)));
         return Some(locked.map_err(Into::into));
     }
+    if let Some(code) = opencoin_stack::find_code(text) {
+        let code = code.map(|code| coins(Form::Code, Content::Code(code)));
+        return Some(code.map_err(Into::into));
+    }
     let mut parts = find_parts(text).peekable();
     parts.peek()?;
     let mut reader = Reader::default();
@@ -81,7 +89,7 @@ fn of_text(text: &str) -> Option<Result<Coins>> {
 pub(super) fn of_pictures(reader: Reader) -> Result<Coins> {
     let content = match reader.finish()? {
         opencoin_pictures::Content::Message(message) => of_message(message)?,
-        // A code may hold the line of text as well.
+        // A QR code may hold the line of text or a short code as well.
         opencoin_pictures::Content::Text(text) => match of_text(&text) {
             Some(coins) => coins?.content,
             None => return Err(failure::refused("the QR code holds something else than coins")),

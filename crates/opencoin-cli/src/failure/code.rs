@@ -50,7 +50,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref::<StackError>() {
         return Some(match error {
-            StackError::Damaged => "text-damaged",
+            StackError::Damaged | StackError::CodeDamaged => "text-damaged",
             StackError::OtherVersion(_) => "newer-version",
             StackError::Malformed(_) => "stack-malformed",
         });
@@ -115,6 +115,11 @@ fn of_wallet(error: &WalletError) -> &'static str {
         WalletError::TransferHasCoins(_) => "transfer-has-coins",
         WalletError::TransferHasNoCoins(_) => "transfer-has-no-coins",
         WalletError::UnknownSend(_) | WalletError::UnknownOperation(_) => "unknown-number",
+        WalletError::CodeNotReady => "delayed",
+        WalletError::CodeWithoutCoins => "no-coins",
+        WalletError::NoPhrase => "no-phrase",
+        WalletError::OtherPhrase => "other-phrase",
+        WalletError::PhraseWords(_) => "usage",
         WalletError::NotPending(_) => "not-pending",
         WalletError::InsufficientFunds { .. } => "insufficient-coins",
         WalletError::AccountTooLow { .. } => "insufficient-funds",

@@ -261,6 +261,13 @@ impl Wallet {
         Ok(&self.currency(&self.choose(currency)?)?.url)
     }
 
+    /// Returns the URLs of all issuers, as the user gave them.
+    #[must_use]
+    pub fn currency_urls(&self) -> Vec<&str> {
+        let currencies = self.state.currencies.values();
+        currencies.map(|currency| currency.url.as_str()).collect()
+    }
+
     /// Mints coins worth `amount`, paid for by the bearer's account. Returns the number of the first request.
     ///
     /// A mint of several requests fails at once if the account's balance is too low. A single request is sent

@@ -22,12 +22,19 @@ pub(super) struct Arguments {
 impl Session {
     pub(super) async fn add(&mut self, Arguments { url, .. }: &Arguments) -> Result<()> {
         warn_if_exposed(url, "change the documents of the issuer");
+        let is_new = self.wallet.currency_urls().is_empty();
         let added = self.wallet.add(url.as_str()).await?;
         let name = printable(&added.name);
         if let Some(at) = added.description_expired_at {
             output::complain(&format!(
                 "note: the issuer's description of the currency expired on {}; ask the operator for a new one",
                 at.format(DAY)
+            ));
+        }
+        if is_new {
+            output::complain(&format!(
+                "note: `opencoin wallet backup{}` shows the words from which the coins can be restored; write them down",
+                self.flag
             ));
         }
         self.output.show(

@@ -52,6 +52,7 @@ fn balance_json((balance, expiring): &(Balance, u64)) -> Value {
         "pending": balance.pending,
         "revoked": balance.revoked,
         "sent": balance.sent,
+        "uncovered": balance.without_phrase,
     })
 }
 
@@ -75,6 +76,12 @@ fn balance_lines(balance: &Balance, expiring: u64, flag: &str) -> Vec<String> {
         lines.push(format!(
             "  not finished: {}; `opencoin wallet resume{flag}`",
             show(resumable)
+        ));
+    }
+    if balance.without_phrase > 0 {
+        lines.push(format!(
+            "  not covered by a backup phrase: {}; `opencoin wallet backup{flag}`",
+            show(balance.without_phrase)
         ));
     }
     let recoupable = balance.revoked + balance.awaits_recoup;

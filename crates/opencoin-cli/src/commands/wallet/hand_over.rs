@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use opencoin_pictures::{Drawing, Frame, VERSION_MAX, animated_gif, animated_svg, draw, gif, png, svg};
+use opencoin_pictures::{Drawing, Frame, VERSION_MAX, animated_gif, animated_svg, gif, png, svg};
 use opencoin_terminal::output;
 
 use super::new_file::NewFile;
@@ -79,12 +79,12 @@ impl Target {
             return Ok(window.flatten().map_or(Self::Stdout(form), Self::Window));
         };
         let cannot_create = || format!("cannot create {}; no coins were taken", path.display());
-        if form == Form::Qr && is_folder(path) {
+        if [Form::Qr, Form::Code].contains(&form) && is_folder(path) {
             return Ok(Self::Folder(NewFolder::create(path).with_context(cannot_create)?));
         }
         let file = NewFile::create(path).with_context(cannot_create)?;
         Ok(match (form, Format::of(path)) {
-            (Form::Qr, Some(format)) => Self::Picture(format, path.to_owned(), file),
+            (Form::Qr | Form::Code, Some(format)) => Self::Picture(format, path.to_owned(), file),
             (form, _) => Self::File(form, file),
         })
     }
@@ -108,10 +108,7 @@ impl Target {
                 Ok(Written { path, pictures: None })
             }
             Self::Window(window) => {
-                let (ur_type, message) = parcel.resource();
-                window
-                    .show(draw(ur_type, &message, window.version_max())?)
-                    .await?;
+                window.show(parcel.draw(window.version_max())?).await?;
                 Ok(Written { path, pictures: None })
             }
             Self::Folder(folder) => {
@@ -138,14 +135,13 @@ impl Target {
 fn text_of(form: Form, parcel: &Parcel) -> String {
     match form {
         Form::Text => parcel.line(),
-        Form::File | Form::Qr => parcel.file(),
+        Form::File | Form::Qr | Form::Code => parcel.file(),
     }
 }
 
 /// The codes of a file, and how many of them a reader needs.
 pub(super) fn frames(parcel: &Parcel, version_max: u8) -> Result<(Vec<Frame>, usize)> {
-    let (ur_type, message) = parcel.resource();
-    Ok(match draw(ur_type, &message, version_max)? {
+    Ok(match parcel.draw(version_max)? {
         Drawing::Single(frame) => (vec![frame], 1),
         Drawing::Sequence(sequence) => {
             let (written, needed) = (sequence.written(), sequence.fragments());

@@ -2,6 +2,7 @@
 
 mod abandon;
 mod add;
+mod backup;
 mod balance;
 mod delay;
 mod errors;
@@ -17,6 +18,7 @@ mod receive;
 mod reclaim;
 mod recoup;
 mod redeem;
+mod restore;
 mod resume;
 mod send;
 mod session;
@@ -110,6 +112,16 @@ enum Command {
     /// Exchange coins of stolen mint keys, which the issuer has revoked, for fresh ones. This shows the issuer where
     /// those coins were minted or renewed: for a mint, which account paid for them.
     Recoup(recoup::Arguments),
+    /// Show the backup phrase, from which the coins can be restored if the wallet is lost.
+    ///
+    /// A wallet of an earlier version gets its phrase now: its coins are renewed. What others gave you is covered as soon
+    /// as it is received; sent coins are not.
+    Backup(backup::Arguments),
+    /// Restore the coins of a lost wallet from its backup phrase, into a new folder.
+    ///
+    /// It asks the issuers for every request of the lost wallet, and renews the coins. Coins that the lost wallet had sent
+    /// and that nobody has received come back too. The issuers learn which requests belonged to one wallet.
+    Restore(restore::Arguments),
     /// Encrypt the wallet's file with a passphrase, or change the passphrase.
     Passphrase(passphrase::Arguments),
     /// Check the currency's public log: whether it continues what this wallet has seen, and whether the issuer has kept
@@ -131,7 +143,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         return evidence::check(file, &arguments.output);
     }
     let (flag, dir) = (arguments.dir.flag(), arguments.dir.path()?);
-    if !matches!(command, Command::Add(_)) && !Wallet::is_in(&dir) {
+    if !matches!(command, Command::Add(_) | Command::Restore(_)) && !Wallet::is_in(&dir) {
         let text = format!(
             "there is no wallet in {}; `opencoin wallet add URL{flag}` creates one",
             dir.display()
@@ -194,6 +206,8 @@ impl Session {
             Command::Abandon(arguments) => self.abandon(&arguments).await,
             Command::Reclaim(arguments) => self.reclaim(&arguments).await,
             Command::Recoup(arguments) => self.recoup(&arguments).await,
+            Command::Backup(arguments) => self.backup(&arguments).await,
+            Command::Restore(arguments) => self.restore(&arguments).await,
             Command::Passphrase(arguments) => self.passphrase(&arguments),
             Command::Log(arguments) => self.log(&arguments).await,
             Command::Evidence(arguments) => self.evidence(&arguments),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use opencoin_schema::CoinStack;
+use opencoin_stack::ShortCode;
 use opencoin_terminal::secret_args::CoinsSecretArgs;
 use opencoin_text::printable;
 use opencoin_wallet::{WalletError, faults_in_words};
@@ -18,8 +20,8 @@ use crate::failure;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The file, or a folder of pictures; `-` reads stdin. Or the line of text itself, which other users of this machine
-    /// can see while the command runs.
+    /// The file, or a folder of pictures; `-` reads stdin. Or the line of text or the link itself, which other users of
+    /// this machine can see while the command runs.
     #[arg(value_name = "F.oc")]
     coins: PathBuf,
     #[command(flatten)]
@@ -40,13 +42,32 @@ impl Arguments {
 }
 
 impl Session {
+    /// Makes the coins of a short code.
+    async fn stack_of_code(&mut self, code: &ShortCode, is_trusted: bool) -> Result<CoinStack> {
+        match self.wallet.coins_of_code(code).await {
+            Err(WalletError::UnknownCurrency { issuer, hint }) => {
+                let is_meant = |id: &str| {
+                    id.parse()
+                        .is_ok_and(|id| ShortCode::issuer_bytes(&id) == code.issuer)
+                };
+                self.trust_currency_of_coins(&issuer, &is_meant, &hint, is_trusted)
+                    .await?;
+                Ok(self.wallet.coins_of_code(code).await?)
+            }
+            made => Ok(made?),
+        }
+    }
+
     pub(super) async fn receive(&mut self, arguments: &Arguments) -> Result<()> {
         let coins = coin_stack::read(&arguments.coins)?;
         let (form, is_locked) = (coins.form, coins.is_locked());
-        let stack = coins.open(|| arguments.passphrase.read())?;
+        let stack = match coins.code() {
+            Some(code) => self.stack_of_code(code, arguments.trust).await?,
+            None => coins.open(|| arguments.passphrase.read())?,
+        };
         let received = match self.wallet.receive(&stack).await {
             Err(WalletError::UnknownCurrency { issuer, hint }) => {
-                self.trust_currency_of_coins(&issuer, &hint, arguments.trust)
+                self.trust_currency_of_coins(&issuer, &|id| id == issuer, &hint, arguments.trust)
                     .await?;
                 self.wallet.receive(&stack).await?
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use opencoin_keys::Passphrase;
 use opencoin_pictures::VERSION_MAX;
 use opencoin_terminal::output;
 use opencoin_terminal::secret_args::CoinsSecretArgs;
@@ -14,6 +15,7 @@ use super::counted;
 use super::hand_over::{Target, form_for, frames};
 use super::session::{Session, Tidy, unit};
 use crate::coin_stack::{Form, Parcel};
+use crate::failure;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -37,6 +39,31 @@ pub(super) struct Arguments {
 }
 
 impl Session {
+    /// Takes coins out of the wallet. Returns the number of the send and of the coins.
+    async fn take_out(
+        &mut self,
+        form: Form,
+        currency: &str,
+        units: u64,
+        arguments: &Arguments,
+        passphrase: Option<Passphrase>,
+    ) -> Result<(u64, usize, Parcel)> {
+        if form == Form::Code {
+            let sent = self
+                .wallet
+                .send_code(Some(currency), units, &arguments.subject)
+                .await?;
+            let coins = sent.code.denominations().len();
+            return Ok((sent.id, coins, Parcel::Code(sent.code.to_text())));
+        }
+        let sent = self
+            .wallet
+            .send(Some(currency), units, &arguments.subject)
+            .await?;
+        let coins = sent.stack.coins.len();
+        Ok((sent.id, coins, Parcel::new(sent.stack, passphrase.as_ref())))
+    }
+
     pub(super) async fn send(&mut self, arguments: &Arguments) -> Result<()> {
         let out = arguments.out.as_deref();
         let form = form_for(arguments.form, out)?;
@@ -47,18 +74,20 @@ impl Session {
             .transpose()?;
         // Created before coins are taken out, so that a wrong path costs nothing.
         let target = Target::create(form, out, self.output.json)?;
-        let sent = self
-            .wallet
-            .send(Some(&chosen.currency), units, &arguments.subject)
+        if form == Form::Code && arguments.lock {
+            return Err(failure::usage(
+                "a code cannot be locked: send the coins as file, text or qr",
+            ));
+        }
+        let (id, coins, parcel) = self
+            .take_out(form, &chosen.currency, units, arguments, passphrase)
             .await?;
-        let (coins, id) = (sent.stack.coins.len(), sent.id);
         let take_back = || {
             format!(
                 "the coins could not be handed over; take them back with `opencoin wallet reclaim {id}{}`",
                 self.flag
             )
         };
-        let parcel = Parcel::new(sent.stack, passphrase.as_ref());
         let mut value = json!({
             "amount": units,
             "coins": coins,

@@ -17,9 +17,11 @@ use crate::network_args::warn_if_exposed;
 
 impl Session {
     /// Adds the currency `issuer`, whose coins say that its description is at the URL `hint`, if the user trusts it.
+    /// `is_meant` compares the id of a currency with the one that the coins name, perhaps in part.
     pub(super) async fn trust_currency_of_coins(
         &mut self,
         issuer: &str,
+        is_meant: &dyn Fn(&str) -> bool,
         hint: &str,
         is_trusted: bool,
     ) -> Result<()> {
@@ -35,7 +37,7 @@ impl Session {
             return Err(unknown().into());
         }
         let described = self.wallet.describe(url.as_str()).await?;
-        if described.currency() != issuer {
+        if !is_meant(&described.currency()) {
             return Err(failure::refused(format!(
                 "at {url} is another currency, {}, than the one that the coins name, {issuer}; nothing was stored. Ask \
                  who gave you the coins",
@@ -48,11 +50,12 @@ impl Session {
             .parse()
             .with_context(|| format!("the description of {name} names a server that is none"))?;
         warn_if_exposed(&url, "change the documents of the issuer");
-        if !is_trusted && !agrees(&name, issuer, &url)? {
+        let id = described.currency();
+        if !is_trusted && !agrees(&name, &id, &url)? {
             return Err(failure::refused("nothing was received and nothing was stored"));
         }
         self.wallet.trust(&described).await?;
-        output::complain(&format!("added {name}, id {issuer}, from {url}"));
+        output::complain(&format!("added {name}, id {}, from {url}", described.currency()));
         Ok(())
     }
 }

@@ -1,0 +1,87 @@
+//! `opencoin wallet restore`: the coins of a lost wallet, from its backup phrase.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use opencoin_terminal::output;
+use opencoin_terminal::progress::ProgressBar;
+use opencoin_terminal::secret_args::PhraseArgs;
+use opencoin_text::{IssuerUrl, printable};
+use opencoin_wallet::{Phrase, RestoreProgress, Restored};
+use serde_json::{Value, json};
+
+use super::session::{Session, unit};
+use crate::network_args::warn_if_exposed;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The URLs of the issuers.
+    #[arg(required = true)]
+    urls: Vec<IssuerUrl>,
+    #[command(flatten)]
+    phrase: PhraseArgs,
+}
+
+impl Session {
+    pub(super) async fn restore(&mut self, arguments: &Arguments) -> Result<()> {
+        let words = arguments.phrase.read()?;
+        let phrase: Phrase = words.text().parse().context("this is not a backup phrase")?;
+        self.wallet.use_phrase(&phrase)?;
+        let (mut all, mut lines) = (Vec::new(), Vec::new());
+        for url in &arguments.urls {
+            warn_if_exposed(url, "change the documents of the issuer");
+            let added = self.wallet.add(url.as_str()).await?;
+            let restored = self.restore_one(&added.currency).await?;
+            let chosen = self.wallet.balance_of(Some(&added.currency))?;
+            let show = |units| unit(&chosen).show(units);
+            lines.push(format!(
+                "restored {} of {}: {} coins of {} requests; the wallet holds {}",
+                show(restored.value),
+                printable(&chosen.name),
+                restored.coins,
+                restored.requests,
+                show(chosen.balance)
+            ));
+            for (count, what) in [
+                (restored.waiting, "wait for the issuer; restore again later"),
+                (
+                    restored.revoked,
+                    "have coins of revoked mint keys, whose proof is lost with the wallet",
+                ),
+            ] {
+                if count > 0 {
+                    lines.push(format!("  {count} requests {what}"));
+                }
+            }
+            all.push(json!({
+                "amount": restored.value,
+                "balance": chosen.balance,
+                "coins": restored.coins,
+                "currency": chosen.name,
+                "id": chosen.currency,
+                "requests": restored.requests,
+                "revoked": restored.revoked,
+                "unknown": restored.unknown,
+                "waiting": restored.waiting,
+            }));
+        }
+        self.output.show(Value::Array(all), lines)
+    }
+
+    async fn restore_one(&mut self, currency: &str) -> Result<Restored> {
+        let (mut found, mut bar) = (0, None::<ProgressBar>);
+        let mut progress = |progress| match progress {
+            RestoreProgress::Asking { found: now, .. } => {
+                if now / 100 > found / 100 {
+                    output::complain(&format!("found {now} requests"));
+                }
+                found = now;
+            }
+            RestoreProgress::Renewing { tried, all } => bar
+                .get_or_insert_with(|| ProgressBar::new("renewing coins"))
+                .set(tried, all),
+        };
+        let restored = self.wallet.restore(Some(currency), &mut progress).await;
+        drop(bar);
+        Ok(restored?)
+    }
+}
