@@ -43,7 +43,7 @@ pub enum ExchangeError {
         count: Option<RefusedCoins>,
     },
     /// The request did not reach the issuer, so it was not carried out.
-    #[error("the issuer cannot be reached, and nothing was done: {0}")]
+    #[error("{0}; nothing was done")]
     NotSent(String),
     /// The signatures come later: the request is accepted, or a mint waits until its account has enough.
     #[error("the issuer signs later: {description}")]

@@ -29,6 +29,15 @@ pub(crate) fn refused(text: impl Into<String>) -> anyhow::Error {
     CommandError::new(Failure::Refused, text).into()
 }
 
+/// An error about a session that is missing or has ended.
+pub(crate) fn needs_login(text: impl Into<String>) -> anyhow::Error {
+    CommandError {
+        code: "needs-login",
+        ..CommandError::new(Failure::Refused, text)
+    }
+    .into()
+}
+
 /// Adds advice to an error, on a line of its own. Exit code, code and details stay the same.
 pub(crate) fn explained(error: anyhow::Error, advice: &str) -> anyhow::Error {
     Report::of(&error).advise(advice).into_error()

@@ -88,18 +88,18 @@ impl HolderArgs {
                 session: None,
             });
         }
-        let session = self.stored_session()?.with_context(|| {
-            format!(
+        let session = self.stored_session()?.ok_or_else(|| {
+            failure::needs_login(format!(
                 "nobody is logged in here: `opencoin account login --url URL NAME{flag}`, or {}",
                 token_args::SOURCES
-            )
+            ))
         })?;
         let url = url_of(&session)?;
         if self.url.as_ref().is_some_and(|given| *given != url) {
             bail!("the session in this folder is with {url}; log in at the other issuer, or leave out --url");
         }
         if session.is_over(SystemClock.now()) {
-            bail!("{}", is_over(&session, &flag));
+            return Err(failure::needs_login(is_over(&session, &flag)));
         }
         warn_if_exposed(&url, "read the session's token");
         Ok(Connection {
@@ -191,21 +191,21 @@ fn log_in_again(session: &StoredSession, flag: &str) -> String {
 /// The valid session of a wallet's folder with the issuer at `url`.
 pub(crate) fn session_for_wallet(dir: &Path, flag: &str, url: &str) -> Result<StoredSession> {
     let Some(session) = read_session(dir, flag)? else {
-        bail!(
+        return Err(failure::needs_login(format!(
             "this needs an account: log in with `opencoin account login --url {url} NAME{flag}`, or give {}\n\
              (the operator creates accounts with `opencoin issuer account create NAME --dir D`)",
             token_args::SOURCES
-        );
+        )));
     };
     if !session.is_with(url) {
-        bail!(
+        return Err(failure::needs_login(format!(
             "the session in {} is with {}, but the issuer of this currency is {url}: log in there",
             dir.display(),
             session.url
-        );
+        )));
     }
     if session.is_over(SystemClock.now()) {
-        bail!("{}", is_over(&session, flag));
+        return Err(failure::needs_login(is_over(&session, flag)));
     }
     Ok(session)
 }

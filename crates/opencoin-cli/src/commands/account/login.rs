@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::connection::{HolderArgs, currency_of, secret};
 use crate::dates::utc;
+use crate::failure;
 use crate::network_args::warn_if_exposed;
 
 #[derive(Debug, Args)]
@@ -65,7 +66,7 @@ fn api_secret(passphrase: &Passphrase) -> Secret {
 pub(super) async fn log_out(holder: &HolderArgs) -> Result<()> {
     let dir = holder.dir()?;
     let session = match holder.stored_session() {
-        Ok(session) => session.context("nobody is logged in here")?,
+        Ok(session) => session.ok_or_else(|| failure::needs_login("nobody is logged in here"))?,
         Err(error) => {
             StoredSession::remove(&dir)?;
             output::complain(&format!("note: {}", output::error_text(&error)));
