@@ -1,13 +1,29 @@
-//! What a renewal tells the issuer about the payment behind it.
+//! What a mint and a renewal tell the issuer about the payments behind them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use opencoin_crypto::CipherSuite;
-use opencoin_schema::{RequestRenew, from_json};
+use opencoin_schema::{BigInt, RequestMint, RequestRenew, from_json};
 
-use crate::world::{TOKEN, World, balance, held, token};
+use crate::world::{TOKEN, World, balance, held, mint, token};
 
 const FUNDS: u64 = 10_000;
+
+/// How many coins of each mint key the mints since the last call have asked for.
+fn minted(world: &World) -> Vec<BTreeMap<BigInt, usize>> {
+    let steps = world.network.take_steps().into_iter();
+    let mints = steps.filter(|step| step.url.ends_with("/mint"));
+    mints
+        .map(|step| {
+            let request: RequestMint = from_json(step.body.as_bytes()).unwrap();
+            let mut counts = BTreeMap::new();
+            for blind in request.blinds {
+                *counts.entry(blind.mint_key_id).or_default() += 1;
+            }
+            counts
+        })
+        .collect()
+}
 
 /// The value of the coins in the renewals since the last call.
 fn renewed(world: &World) -> Vec<u64> {
@@ -39,6 +55,23 @@ async fn the_sum_of_a_renewal_is_not_the_amount_that_was_received() {
     let all = balance(&wallet).balance;
     wallet.redeem(None, all, &token()).await.unwrap();
     assert_eq!(world.issuer.account(TOKEN), FUNDS - balance(&sender).balance);
+}
+
+#[tokio::test]
+async fn a_mint_does_not_show_what_the_account_has_paid() {
+    let world = World::new(CipherSuite::default(), FUNDS);
+    let mut wallet = world.wallet_with("wallet", 0).await;
+    let mut seen = Vec::new();
+    for paid in [0, 17, 8, 31] {
+        if paid > 0 {
+            wallet.send(None, paid, "").await.unwrap();
+        }
+        world.network.heal();
+        mint(&mut wallet, 50).await.unwrap();
+        seen.extend(minted(&world));
+    }
+    assert_eq!(seen.len(), 4);
+    assert!(seen.iter().all(|counts| *counts == seen[0]), "{seen:?}");
 }
 
 #[tokio::test]
