@@ -69,7 +69,7 @@ fn many_coins_travel_by_file_text_and_pictures() {
 
 #[test]
 fn pictures_of_coins_are_recognised_and_damage_is_named() {
-    let (currency, alice, bob) = two_wallets("1,2,5,10", "100");
+    let (currency, alice, bob) = two_wallets("1,2,5,10", "200");
     let out = |name: &str| currency.scratch(name);
 
     // One coin is one code, in each format. An SVG is read by the text in it.
@@ -85,7 +85,7 @@ fn pictures_of_coins_are_recognised_and_damage_is_named() {
     }
     // Several codes are no PNG: they become a folder beside it.
     let sent = alice
-        .run(&["send", "17", "--out", text(&out("more.png")), "--json"])
+        .run(&["send", "37", "--out", text(&out("more.png")), "--json"])
         .json();
     assert_eq!(sent["file"], text(&out("more")));
     assert!(!out("more.png").exists());
@@ -97,12 +97,12 @@ fn pictures_of_coins_are_recognised_and_damage_is_named() {
     fs::copy(out("more").join(first), few.join(first)).unwrap();
     let _ = bob
         .run_unchecked(&["receive", text(&few)])
-        .refused(1, "1 of 2 pictures were read; 1 more picture is needed");
+        .refused(1, "1 of 3 pictures were read; 2 more pictures are needed");
     bob.run(&["receive", text(&out("more"))]);
-    assert_eq!((alice.balance(), bob.balance()), (53, 47));
+    assert_eq!((alice.balance(), bob.balance()), (133, 67));
 
     // For programs, the texts of the codes; a scanner's texts in a file are coins too.
-    let sent = alice.run(&["send", "17", "--as", "qr", "--json"]).json();
+    let sent = alice.run(&["send", "37", "--as", "qr", "--json"]).json();
     let codes: Vec<&str> = sent["codes"]
         .as_array()
         .unwrap()
@@ -117,7 +117,7 @@ fn pictures_of_coins_are_recognised_and_damage_is_named() {
     assert!(shown.stdout.contains('▀'), "{}", shown.stdout);
     assert!(shown.stderr.contains("wallet reclaim"), "{}", shown.stderr);
     alice.run(&["reclaim", "--all"]);
-    assert_eq!((alice.balance(), bob.balance()), (36, 64));
+    assert_eq!((alice.balance(), bob.balance()), (96, 104));
 
     // What is no picture of coins says what it is.
     let blank = include_bytes!("../../fixtures/transfer/photograph.jpg");
@@ -137,7 +137,7 @@ fn pictures_of_coins_are_recognised_and_damage_is_named() {
     let _ = alice
         .run_unchecked(&["send", "5", "--out", text(&out("coin.png"))])
         .refused(1, "no coins were taken");
-    assert_eq!(alice.balance(), 36);
+    assert_eq!(alice.balance(), 96);
 }
 
 #[test]

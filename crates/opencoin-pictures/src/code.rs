@@ -8,9 +8,10 @@ use thiserror::Error;
 /// The light border that a reader needs around a code, in modules (ISO/IEC 18004, section 6.3.8).
 pub const QUIET_ZONE_MODULES: usize = 4;
 
-/// The largest version of a code that is drawn: 117 modules a side. A telephone reads it from a screen or a sheet of
-/// paper at arm's length; the largest version there is, 40, has modules half as wide.
-pub const VERSION_MAX: u8 = 25;
+/// The largest version of a code that is drawn: 121 modules a side, which hold three coins of 2048 bits. A telephone reads
+/// it from a screen or a sheet of paper at arm's length; the modules of the largest version there is, 40, are a third
+/// smaller.
+pub const VERSION_MAX: u8 = 26;
 
 /// The text does not fit a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -112,12 +112,12 @@ fn a_third_of_what_is_written_may_be_missing() {
 
 #[test]
 fn what_fits_is_one_code() {
-    let Ok(Drawing::Single(frame)) = draw(TYPE, &message(1, 900), VERSION_MAX) else {
-        panic!("900 bytes are more than one code");
+    let Ok(Drawing::Single(frame)) = draw(TYPE, &message(1, 980), VERSION_MAX) else {
+        panic!("980 bytes are more than one code");
     };
     assert!(frame.text.starts_with("UR:OPENCOIN-STACK/"));
-    let Ok(Drawing::Sequence(sequence)) = draw(TYPE, &message(1, 950), VERSION_MAX) else {
-        panic!("950 bytes are one code");
+    let Ok(Drawing::Sequence(sequence)) = draw(TYPE, &message(1, 990), VERSION_MAX) else {
+        panic!("990 bytes are one code");
     };
     assert_eq!(sequence.fragments(), 2);
     assert!(
