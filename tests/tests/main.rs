@@ -4,6 +4,7 @@
 mod accounts;
 mod accounts_http;
 mod audit;
+mod backup;
 mod bad_clients;
 mod bench;
 mod cdd_changes;

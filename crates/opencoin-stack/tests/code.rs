@@ -88,3 +88,20 @@ proptest! {
         let _ = find_code(&text);
     }
 }
+
+/// The vector of docs/TRANSFER.md.
+#[test]
+fn the_link_is_that_of_the_vector() {
+    let vector: serde_json::Value =
+        serde_json::from_str(include_str!("../../../fixtures/transfer/code.json")).unwrap();
+    let link = vector["link"].as_str().unwrap();
+    let code = find_code(link).unwrap().unwrap();
+    assert_eq!(*code.to_text(), link);
+    assert_eq!((code.url.as_str(), code.amount()), (vector["url"].as_str().unwrap(), vector["amount"].as_u64()));
+    let id = vector["issuer_id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(code.issuer, ShortCode::issuer_bytes(&id));
+    let expected: Vec<u8> = (0..SECRET_BYTES as u8).collect();
+    assert_eq!(code.secret.as_slice(), expected);
+    let coins: Vec<(u64, u32)> = serde_json::from_value(vector["coins"].clone()).unwrap();
+    assert_eq!(code.coins, coins);
+}

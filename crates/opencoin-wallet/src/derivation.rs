@@ -101,6 +101,32 @@ impl fmt::Debug for Derivation {
 mod tests {
     use super::*;
 
+    /// The vectors of docs/TRANSFER.md.
+    #[test]
+    fn the_numbers_are_those_of_the_vectors() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../fixtures/transfer/derivation.json")).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let phrase: crate::Phrase = text(&vectors["phrase"]).parse().unwrap();
+        let code = const_hex::decode(text(&vectors["code_secret"])).unwrap();
+        let issuer: BigInt = text(&vectors["issuer_id"]).parse().unwrap();
+        for vector in vectors["requests"].as_array().unwrap() {
+            let derivation = match vector["secret"].as_str().unwrap() {
+                "phrase" => Derivation::new(SecretKind::BackupPhrase, &*phrase.seed(), &issuer),
+                _ => Derivation::new(SecretKind::ShortCode, &code, &issuer),
+            };
+            let number = |name: &str| vector[name].as_u64().unwrap();
+            let (request, blind) = (number("request"), u32::try_from(number("blind")).unwrap());
+            let actual = [
+                derivation.transaction_reference(request),
+                derivation.serial(request, blind),
+                derivation.blinding_seed(request, blind).reveal(),
+            ];
+            let expected = ["transaction_reference", "serial", "blinding_seed"].map(|name| text(&vector[name]));
+            assert_eq!(actual.map(|number| number.to_string()), expected, "{vector}");
+        }
+    }
+
     #[test]
     fn every_number_is_another_one() {
         let issuers = [BigInt::from_be_bytes(&[1]), BigInt::from_be_bytes(&[1, 0])];
