@@ -171,7 +171,31 @@ fn of_word(word: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// The texts in quotation marks of the code above, which are the codes.
+    fn codes() -> BTreeSet<&'static str> {
+        let code = include_str!("code.rs")
+            .split("#[cfg(test)]")
+            .next()
+            .unwrap_or_default();
+        let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.flat_map(|line| line.split('"').skip(1).step_by(2)).collect()
+    }
+
+    #[test]
+    fn every_code_is_documented() {
+        let documented = include_str!("../../../../docs/COMMANDS.md");
+        let codes = codes();
+        assert!(codes.len() > 40 && codes.contains("double-spend"), "{codes:?}");
+        let missing: Vec<&str> = codes
+            .into_iter()
+            .filter(|code| !documented.contains(&format!("`{code}`")))
+            .collect();
+        assert!(missing.is_empty(), "docs/COMMANDS.md does not have {missing:?}");
+    }
 
     #[test]
     fn an_unknown_word_of_an_issuer_is_no_code() {

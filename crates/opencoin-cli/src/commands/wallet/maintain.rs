@@ -6,6 +6,7 @@ use opencoin_wallet::{Balance, Maintained};
 use serde_json::{Value, json};
 
 use super::session::{Session, unit};
+use crate::currency_unit::CurrencyUnit;
 use crate::failure;
 
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ impl Session {
             .collect();
         let lines = shown
             .iter()
-            .flat_map(|(maintained, balance)| news(maintained, balance));
+            .flat_map(|(maintained, balance)| news(maintained, &unit(balance)));
         self.output.show(value, lines)?;
         self.mention_overdue();
         if let Some(error) = done.warning {
@@ -79,8 +80,7 @@ fn to_json(maintained: &Maintained, balance: &Balance) -> Value {
 }
 
 /// A line for each thing that was done.
-fn news(maintained: &Maintained, balance: &Balance) -> Vec<String> {
-    let unit = unit(balance);
+fn news(maintained: &Maintained, unit: &CurrencyUnit) -> Vec<String> {
     let done = [
         ("finished", maintained.finished),
         ("renewed", maintained.renewed),
@@ -97,18 +97,9 @@ mod tests {
 
     #[test]
     fn a_timer_prints_nothing_without_news() {
-        let balance = Balance {
-            currency: "1".to_owned(),
+        let unit = CurrencyUnit {
             name: "OpenCent".to_owned(),
             divisor: 100,
-            balance: 500,
-            pending: 0,
-            sent: 0,
-            expires_at: None,
-            description_expired_at: None,
-            revoked: 0,
-            awaits_recoup: 0,
-            expired: 0,
         };
         let mut maintained = Maintained {
             currency: "1".to_owned(),
@@ -118,8 +109,8 @@ mod tests {
             revoked: 0,
             expiring: 0,
         };
-        assert!(news(&maintained, &balance).is_empty());
+        assert!(news(&maintained, &unit).is_empty());
         maintained.renewed = 250;
-        assert_eq!(news(&maintained, &balance), ["renewed 2.50 OpenCent"]);
+        assert_eq!(news(&maintained, &unit), ["renewed 2.50 OpenCent"]);
     }
 }
