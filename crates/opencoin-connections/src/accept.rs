@@ -18,11 +18,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioTimer;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::client_address::PeerAddress;
@@ -44,10 +43,27 @@ pub struct ConnectionLimits {
     pub answer_duration_max: Duration,
 }
 
+/// The connections that are still open after a listener has stopped. Not those that have become another protocol.
+pub struct OpenConnections(watch::Sender<bool>);
+
+impl OpenConnections {
+    fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// Lets each connection finish its request, and returns when all have ended.
+    pub async fn shutdown(self) {
+        self.0.send_replace(true);
+        // Each connection holds a receiver.
+        self.0.closed().await;
+    }
+}
+
 /// Accepts and serves connections until `stopping` completes. Returns the connections that are still open. Each
 /// connection holds a value of `connected` until it ends.
 ///
-/// A request has a [`PeerAddress`] among its extensions.
+/// A request has a [`PeerAddress`] among its extensions. A connection that becomes another protocol, such as WebSocket, has
+/// ended here: its handler limits the number of such connections and closes them.
 pub async fn accept_until<Present: Send + 'static>(
     tcp: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -55,8 +71,8 @@ pub async fn accept_until<Present: Send + 'static>(
     limits: ConnectionLimits,
     stopping: impl Future<Output = ()>,
     connected: impl Fn() -> Present,
-) -> GracefulShutdown {
-    let open = GracefulShutdown::new();
+) -> OpenConnections {
+    let open = OpenConnections::new();
     let places = Arc::new(Semaphore::new(limits.connections_max.get() as usize));
     let acceptor = Acceptor::new(tls, router, limits);
     let mut stopping = pin!(stopping);
@@ -70,10 +86,10 @@ pub async fn accept_until<Present: Send + 'static>(
         };
         // Answers are sent at once. If this fails, the connection has ended, and serving it will fail too.
         let _ = stream.set_nodelay(true);
-        let (acceptor, watcher, present) = (acceptor.clone(), open.watcher(), connected());
+        let (acceptor, stop, present) = (acceptor.clone(), open.0.subscribe(), connected());
         tokio::spawn(async move {
             // The client closed the connection or was too slow.
-            if let Err(error) = acceptor.serve(stream, PeerAddress(peer.ip()), watcher).await {
+            if let Err(error) = acceptor.serve(stream, PeerAddress(peer.ip()), stop).await {
                 tracing::debug!(error, "a connection ended early");
             }
             drop((place, present));
@@ -106,18 +122,28 @@ impl Acceptor {
         }
     }
 
-    async fn serve(self, stream: TcpStream, peer: PeerAddress, watcher: Watcher) -> Result<(), String> {
+    async fn serve(
+        self,
+        stream: TcpStream,
+        peer: PeerAddress,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), String> {
         let Some(tls) = self.tls.clone() else {
-            return self.serve_http(stream, peer, watcher).await;
+            return self.serve_http(stream, peer, stop).await;
         };
         let handshake = tokio::time::timeout(self.handshake_duration_max, tls.accept(stream)).await;
         let stream = handshake
             .map_err(|_| "the TLS handshake took too long".to_owned())?
             .map_err(|error| error.to_string())?;
-        self.serve_http(stream, peer, watcher).await
+        self.serve_http(stream, peer, stop).await
     }
 
-    async fn serve_http<S>(self, stream: S, peer: PeerAddress, watcher: Watcher) -> Result<(), String>
+    async fn serve_http<S>(
+        self,
+        stream: S,
+        peer: PeerAddress,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -126,10 +152,20 @@ impl Acceptor {
             request.extensions_mut().insert(peer);
             router.call(request)
         });
-        let served = self
+        let connection = self
             .http
-            .serve_connection(ClientStream::new(stream, self.answer_duration_max), service);
-        watcher.watch(served).await.map_err(|error| error.to_string())
+            .serve_connection(ClientStream::new(stream, self.answer_duration_max), service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            // Also if the sender is gone.
+            () = async { drop(stop.wait_for(|stop| *stop).await) } => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        served.map_err(|error| error.to_string())
     }
 }
 

@@ -8,6 +8,6 @@ mod client_address;
 mod client_stream;
 mod rate;
 
-pub use accept::{ConnectionLimits, accept_until};
+pub use accept::{ConnectionLimits, OpenConnections, accept_until};
 pub use client_address::{ClientAddress, PeerAddress, Route};
-pub use rate::{Rate, RateLimiter};
+pub use rate::{Rate, RateLimiter, network};

@@ -5,9 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::server::graceful::GracefulShutdown;
 use opencoin_config::LimitsConfig;
-use opencoin_connections::ConnectionLimits;
+use opencoin_connections::{ConnectionLimits, OpenConnections};
 use opencoin_issuer::Present;
 
 use super::listener::Listener;
@@ -22,7 +21,7 @@ pub(super) async fn accept_until(
     limits: &LimitsConfig,
     stopping: impl Future<Output = ()>,
     connected: impl Fn() -> Option<Present>,
-) -> GracefulShutdown {
+) -> OpenConnections {
     let Listener { tcp, tls } = listener;
     let following = async {
         match &tls {

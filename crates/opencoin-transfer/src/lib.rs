@@ -19,6 +19,7 @@ pub mod link;
 pub mod machine;
 pub mod message;
 pub mod receipt;
+pub mod relay;
 
 pub use hex_bytes::{ClientToken, Digest, PublicKey, TransferId};
 pub use secret::Secret32;

@@ -4,8 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
-use opencoin_connections::accept_until;
+use opencoin_connections::{OpenConnections, accept_until};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -62,7 +61,7 @@ pub async fn serve(
     server.witness().store().close().await;
 }
 
-async fn finish(open: GracefulShutdown) {
+async fn finish(open: OpenConnections) {
     if tokio::time::timeout(SHUTDOWN_DURATION_MAX, open.shutdown())
         .await
         .is_err()

@@ -21,7 +21,6 @@ use crate::{rng, stack};
 pub(crate) trait Machine: Clone + Serialize + DeserializeOwned {
     fn step(self, event: Event, now_s: u64) -> Step<Self>;
     fn participant(&self) -> &Participant;
-    fn is_over(&self) -> bool;
     /// The stack that the receiver holds.
     fn held(&self) -> Option<CoinStack>;
 }
@@ -32,9 +31,6 @@ impl Machine for SenderRecord {
     }
     fn participant(&self) -> &Participant {
         &self.participant
-    }
-    fn is_over(&self) -> bool {
-        Self::is_over(self)
     }
     fn held(&self) -> Option<CoinStack> {
         None
@@ -47,9 +43,6 @@ impl Machine for ReceiverRecord {
     }
     fn participant(&self) -> &Participant {
         &self.participant
-    }
-    fn is_over(&self) -> bool {
-        Self::is_over(self)
     }
     fn held(&self) -> Option<CoinStack> {
         match &self.state {
