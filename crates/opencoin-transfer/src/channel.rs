@@ -169,6 +169,17 @@ impl Handshake {
         }
     }
 
+    /// Whether a frame may be the next one. One that may not is left over from a connection before this handshake.
+    #[must_use]
+    pub fn expects(&self, frame: &[u8]) -> bool {
+        let kind = match self.waits {
+            Waits::First { .. } => FRAME_INITIATES,
+            Waits::Second { .. } => FRAME_RESPONDS,
+            Waits::Third { .. } | Waits::Fourth { .. } => FRAME_SEALED,
+        };
+        frame.first() == Some(&kind)
+    }
+
     /// Handles the next frame.
     ///
     /// # Errors

@@ -81,6 +81,7 @@ pub mod storage;
 mod store;
 mod tokenizing;
 mod transport;
+mod upgrade;
 mod wallet;
 
 pub use bearer::{Bearer, TokenError, read_token};
@@ -100,8 +101,9 @@ pub use refusal::RefusedCoins;
 pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
 pub use transport::{HttpTransport, Transport};
+pub use upgrade::{Upgrade, Upgraded, Upgrader};
 pub use wallet::{
     Abandoned, Balance, Described, Done, HistoryEntry, ITEMS_MAX, LogStatus, Maintained, OnProgress,
     Randomness, Received, Reclaimed, Recouped, RestoreProgress, Restored, SeenLog, Sent, SentCode,
-    ShownFault, StoredTransfer, TransferCoins, Wallet,
+    ShownFault, StackProgress, StoredTransfer, TransferCoins, Wallet,
 };

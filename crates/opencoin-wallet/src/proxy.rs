@@ -55,6 +55,8 @@ pub enum ConnectionKind {
     Anonymous,
     /// Files that anybody may read, such as those of the public log.
     Files,
+    /// Live transfers, at a relay.
+    Live,
 }
 
 impl ConnectionKind {
@@ -63,6 +65,7 @@ impl ConnectionKind {
             Self::Account => "account",
             Self::Anonymous => "anonymous",
             Self::Files => "files",
+            Self::Live => "live",
         }
     }
 }
@@ -174,6 +177,7 @@ mod tests {
             ConnectionKind::Account,
             ConnectionKind::Anonymous,
             ConnectionKind::Files,
+            ConnectionKind::Live,
         ];
         let users: std::collections::BTreeSet<String> =
             kinds.into_iter().map(|kind| proxy.credentials(kind).0).collect();

@@ -13,10 +13,13 @@ pub mod sender;
 
 mod participant;
 
+use opencoin_schema::CoinStack;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use crate::PublicKey;
 use crate::message::{AbortReason, Body, Offer, Ready};
+use crate::{Party, PublicKey};
 
 pub use participant::Participant;
 
@@ -184,16 +187,49 @@ pub struct Step<R> {
 }
 
 impl<R> Step<R> {
+    /// The next record, to look at.
+    #[must_use]
+    pub const fn record(&self) -> &R {
+        &self.record
+    }
+
     /// Stores the record. Only then its actions can be had.
     ///
     /// # Errors
     /// Those of `store`. Nothing may be done then but to stop: the record is as it was.
-    pub fn store<E>(self, store: impl FnOnce(Durable, &R) -> Result<(), E>) -> Result<(R, Vec<Action>), E> {
+    pub async fn store<E>(
+        self,
+        store: impl AsyncFnOnce(Durable, &R) -> Result<(), E>,
+    ) -> Result<(R, Vec<Action>), E> {
         if self.durable != Durable::Unchanged {
-            store(self.durable, &self.record)?;
+            store(self.durable, &self.record).await?;
         }
         Ok((self.record, self.actions))
     }
+}
+
+/// A machine: the record of a participant.
+pub trait Machine: Clone + Serialize + DeserializeOwned {
+    /// Which one it is.
+    const PARTY: Party;
+
+    /// The next step.
+    fn step(self, event: Event, now_s: u64) -> Step<Self>;
+
+    /// What both kinds have in common.
+    fn participant(&self) -> &Participant;
+
+    /// Whether nothing more can happen.
+    fn is_over(&self) -> bool;
+
+    /// Whether coins have left and it is not known whose they are.
+    fn is_in_flight(&self) -> bool;
+
+    /// What a sender reserves: amount and subject.
+    fn reserves(&self) -> Option<(u64, &str)>;
+
+    /// The stack that a receiver holds and has not renewed.
+    fn held(&self) -> Option<CoinStack>;
 }
 
 /// Why a transfer ended without a payment.

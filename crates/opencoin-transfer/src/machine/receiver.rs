@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::participant::{Doing, Participant, Taken};
-use super::{Action, Content, Durable, Ending, Event, Step, WalletAnswer, WalletCall};
+use super::{Action, Content, Durable, Ending, Event, Machine, Step, WalletAnswer, WalletCall};
 use crate::invitation::{Invitation, Kind};
 use crate::message::{AbortReason, Body, Confirmation, Offer, Ready};
 use crate::receipt::{Paid, Receipt};
@@ -117,6 +117,37 @@ impl<'de> Deserialize<'de> for HeldStack {
 impl AsMut<Participant> for ReceiverRecord {
     fn as_mut(&mut self) -> &mut Participant {
         &mut self.participant
+    }
+}
+
+impl Machine for ReceiverRecord {
+    const PARTY: Party = Party::Receiver;
+
+    fn step(self, event: Event, now_s: u64) -> Step<Self> {
+        Self::step(self, event, now_s)
+    }
+
+    fn participant(&self) -> &Participant {
+        &self.participant
+    }
+
+    fn is_over(&self) -> bool {
+        Self::is_over(self)
+    }
+
+    fn is_in_flight(&self) -> bool {
+        false
+    }
+
+    fn reserves(&self) -> Option<(u64, &str)> {
+        None
+    }
+
+    fn held(&self) -> Option<CoinStack> {
+        match &self.state {
+            ReceiverState::Holding(held) | ReceiverState::Renewing(held) => held.stack().ok(),
+            _ => None,
+        }
     }
 }
 

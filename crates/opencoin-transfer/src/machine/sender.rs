@@ -14,14 +14,14 @@
 //! | `Delivered` | the receiver's | 19 |
 //! | `Ended` | none, reclaimed or taken | nothing |
 
-use opencoin_schema::BigInt;
+use opencoin_schema::{BigInt, CoinStack};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 
 use super::participant::{Doing, Participant, Taken};
 use super::{
-    Action, Content, Durable, Ending, Event, FIXES_MAX, LEAVE_S, RECLAIM_S, RENEW_S, Step, WalletAnswer,
-    WalletCall,
+    Action, Content, Durable, Ending, Event, FIXES_MAX, LEAVE_S, Machine, RECLAIM_S, RENEW_S, Step,
+    WalletAnswer, WalletCall,
 };
 use crate::invitation::{Invitation, Kind};
 use crate::link::Outgoing;
@@ -113,6 +113,34 @@ pub enum SenderEnd {
 impl AsMut<Participant> for SenderRecord {
     fn as_mut(&mut self) -> &mut Participant {
         &mut self.participant
+    }
+}
+
+impl Machine for SenderRecord {
+    const PARTY: Party = Party::Sender;
+
+    fn step(self, event: Event, now_s: u64) -> Step<Self> {
+        Self::step(self, event, now_s)
+    }
+
+    fn participant(&self) -> &Participant {
+        &self.participant
+    }
+
+    fn is_over(&self) -> bool {
+        Self::is_over(self)
+    }
+
+    fn is_in_flight(&self) -> bool {
+        Self::is_in_flight(self)
+    }
+
+    fn reserves(&self) -> Option<(u64, &str)> {
+        Some((self.amount, &self.subject))
+    }
+
+    fn held(&self) -> Option<CoinStack> {
+        None
     }
 }
 
@@ -508,7 +536,16 @@ impl Doing<SenderRecord> {
             self.store(Durable::Release);
             self.become_(SenderState::Agreed);
         }
-        self.act(Action::Pause);
+        if let SenderState::Delivered { receipt, .. } = self.record.state.clone() {
+            // The receipt is here; that the receiver knows it is a courtesy.
+            self.become_(SenderState::Delivered {
+                receipt,
+                is_closed: true,
+            });
+            self.act(Action::Finish);
+        } else {
+            self.act(Action::Pause);
+        }
     }
 
     fn ticked(&mut self, now_s: u64) {

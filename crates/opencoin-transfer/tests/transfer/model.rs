@@ -2,55 +2,19 @@
 
 use std::collections::VecDeque;
 
+use futures_util::FutureExt;
 use opencoin_schema::CoinStack;
 use opencoin_transfer::bundle;
 use opencoin_transfer::link::Outgoing;
-use opencoin_transfer::machine::receiver::{ReceiverRecord, ReceiverState};
+use opencoin_transfer::machine::receiver::ReceiverRecord;
 use opencoin_transfer::machine::sender::SenderRecord;
 use opencoin_transfer::machine::{
-    Action, Content, Durable, Event, Incoming, Participant, Step, WalletAnswer, WalletCall,
+    Action, Content, Durable, Event, Incoming, Machine, Participant, WalletAnswer, WalletCall,
 };
 use opencoin_transfer::message::{Body, Ready};
 use opencoin_transfer::{Party, PublicKey};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::{rng, stack};
-
-/// A machine, for either participant.
-pub(crate) trait Machine: Clone + Serialize + DeserializeOwned {
-    fn step(self, event: Event, now_s: u64) -> Step<Self>;
-    fn participant(&self) -> &Participant;
-    /// The stack that the receiver holds.
-    fn held(&self) -> Option<CoinStack>;
-}
-
-impl Machine for SenderRecord {
-    fn step(self, event: Event, now_s: u64) -> Step<Self> {
-        Self::step(self, event, now_s)
-    }
-    fn participant(&self) -> &Participant {
-        &self.participant
-    }
-    fn held(&self) -> Option<CoinStack> {
-        None
-    }
-}
-
-impl Machine for ReceiverRecord {
-    fn step(self, event: Event, now_s: u64) -> Step<Self> {
-        Self::step(self, event, now_s)
-    }
-    fn participant(&self) -> &Participant {
-        &self.participant
-    }
-    fn held(&self) -> Option<CoinStack> {
-        match &self.state {
-            ReceiverState::Holding(held) | ReceiverState::Renewing(held) => held.stack().ok(),
-            _ => None,
-        }
-    }
-}
 
 /// What a wallet knows of the coins of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,10 +140,12 @@ impl<M: Machine> Side<M> {
         }
         let (mut stored, mut durable) = (None, None);
         let (record, actions) = step
-            .store(|how, record| {
+            .store(async |how, record: &M| {
                 (stored, durable) = (Some(serde_json::to_vec(record).unwrap()), Some(how));
                 Ok::<(), ()>(())
             })
+            .now_or_never()
+            .expect("nothing is waited for")
             .unwrap();
         if let (Some(stored), Some(durable)) = (stored, durable) {
             self.disk = stored;

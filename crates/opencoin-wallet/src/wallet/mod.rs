@@ -20,6 +20,7 @@ mod operations;
 mod receive;
 mod recoup;
 mod resume;
+mod stack_check;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ pub use maintain::Maintained;
 pub use receive::Received;
 pub use recoup::Recouped;
 pub use resume::Abandoned;
+pub use stack_check::StackProgress;
 pub use transfer::{Reclaimed, StoredTransfer, TransferCoins};
 
 /// The most blinds, and the most coins, of one request (the issuer's limit).

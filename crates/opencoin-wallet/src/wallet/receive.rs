@@ -189,7 +189,7 @@ impl Wallet {
     }
 
     /// Checks a coin and returns its value.
-    fn check_coin(&self, id: &BigInt, coin: &Coin, is_signed: bool) -> Result<u64, CoinFault> {
+    pub(super) fn check_coin(&self, id: &BigInt, coin: &Coin, is_signed: bool) -> Result<u64, CoinFault> {
         let issuer = &coin.payload.issuer_id;
         if issuer != id {
             return Err(match self.state.currencies.contains_key(issuer) {
@@ -261,7 +261,7 @@ impl Wallet {
 }
 
 /// The indices of the coins that their mint key has signed, as far as the wallet knows the key.
-fn signed_coins(currency: &Currency, coins: &[Coin]) -> BTreeSet<usize> {
+pub(super) fn signed_coins(currency: &Currency, coins: &[Coin]) -> BTreeSet<usize> {
     let (indices, pairs): (Vec<usize>, Vec<_>) = coins
         .iter()
         .enumerate()
@@ -285,7 +285,7 @@ fn is_held(currency: &Currency, id: &CoinId) -> bool {
     held.is_some_and(|held| [CoinPlace::Here, CoinPlace::Given].contains(&held.place))
 }
 
-fn left_out_of(stack: &CoinStack, index: usize, fault: CoinFault) -> LeftOut {
+pub(super) fn left_out_of(stack: &CoinStack, index: usize, fault: CoinFault) -> LeftOut {
     LeftOut {
         index,
         denomination: stack.coins[index].payload.denomination,

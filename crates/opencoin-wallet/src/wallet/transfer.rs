@@ -180,6 +180,19 @@ impl Wallet {
     /// # Errors
     /// No coins are on their way, or the issuer refuses, delays or does not answer; then the transfer is as before.
     pub async fn reclaim_transfer(&mut self, id: &str) -> Result<Reclaimed, WalletError> {
+        self.reclaim_transfer_with(id, &|record, _| record).await
+    }
+
+    /// As [`Self::reclaim_transfer`]. `record_of` makes the new record of the old one and the result, and is stored with
+    /// it.
+    ///
+    /// # Errors
+    /// See [`Self::reclaim_transfer`].
+    pub async fn reclaim_transfer_with(
+        &mut self,
+        id: &str,
+        record_of: &(dyn Fn(Value, Reclaimed) -> Value + Sync),
+    ) -> Result<Reclaimed, WalletError> {
         self.read_clock();
         self.expect_coins(id, TransferCoins::InFlight)?;
         let send = self.send_of(id)?.clone();
@@ -194,12 +207,13 @@ impl Wallet {
             Status::Reclaimed if returned == 0 => send.amount,
             _ => returned,
         };
-        let record = self.state.transfers[id].record.clone();
-        self.record_transfer(id, &record, TransferEvent::Reclaimed)?;
-        Ok(Reclaimed {
+        let reclaimed = Reclaimed {
             returned,
             taken: send.amount - returned.min(send.amount),
-        })
+        };
+        let record = record_of(self.state.transfers[id].record.clone(), reclaimed);
+        self.record_transfer(id, &record, TransferEvent::Reclaimed)?;
+        Ok(reclaimed)
     }
 
     fn record_transfer(&mut self, id: &str, record: &Value, event: TransferEvent) -> Result<(), WalletError> {
