@@ -49,6 +49,8 @@ enum Command {
     Signer(commands::signer::Arguments),
     /// Run a witness of transparency logs, which cosigns checkpoints of logs that only grow.
     Witness(commands::witness::Arguments),
+    /// Run a relay, where wallets meet for live transfers. An issuer can run one too (`relay.enabled`).
+    Relay(commands::relay::Arguments),
     /// Look after the public log of a currency: what was issued and what came back.
     Log(commands::issuer::log::Arguments),
     /// Create a master key and sign with it, preferably on a machine without a network.
@@ -80,6 +82,7 @@ async fn main() -> ExitCode {
         Command::Issuer(arguments) => commands::issuer::run(arguments).await,
         Command::Signer(arguments) => commands::signer::run(arguments).await,
         Command::Witness(arguments) => commands::witness::run(arguments).await,
+        Command::Relay(arguments) => commands::relay::run(arguments).await,
         Command::Log(arguments) => commands::issuer::log::run(arguments).await,
         Command::Master(arguments) => commands::master::run(arguments),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,

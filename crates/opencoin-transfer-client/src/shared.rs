@@ -76,3 +76,52 @@ impl<W: TransferWallet> TransferWallet for SharedWallet<W> {
         self.0.lock().await.renew(stack, may_begin).await
     }
 }
+
+/// So that a wallet that belongs to somebody else can be shared.
+#[async_trait]
+impl<W: TransferWallet + ?Sized> TransferWallet for &mut W {
+    async fn stored(&mut self) -> Result<Vec<Stored>, WalletError> {
+        (**self).stored().await
+    }
+
+    async fn store(
+        &mut self,
+        id: &str,
+        how: Durable,
+        record: &Value,
+        is_over: bool,
+    ) -> Result<(), WalletError> {
+        (**self).store(id, how, record, is_over).await
+    }
+
+    async fn reserve(
+        &mut self,
+        id: &str,
+        issuer_id: &str,
+        amount: u64,
+        subject: &str,
+        record: &Value,
+    ) -> Result<CoinStack, WalletError> {
+        (**self).reserve(id, issuer_id, amount, subject, record).await
+    }
+
+    async fn stack(&mut self, id: &str) -> Result<CoinStack, WalletError> {
+        (**self).stack(id).await
+    }
+
+    async fn reclaim(&mut self, id: &str, record_of: RecordOf<'_>) -> Result<Reclaimed, WalletError> {
+        (**self).reclaim(id, record_of).await
+    }
+
+    async fn resume(&mut self) -> Result<bool, WalletError> {
+        (**self).resume().await
+    }
+
+    async fn check(&mut self, stack: &CoinStack) -> Result<bool, WalletError> {
+        (**self).check(stack).await
+    }
+
+    async fn renew(&mut self, stack: &CoinStack, may_begin: bool) -> Result<WalletAnswer, WalletError> {
+        (**self).renew(stack, may_begin).await
+    }
+}

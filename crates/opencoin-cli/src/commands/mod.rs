@@ -6,6 +6,7 @@ pub(crate) mod inspect;
 pub(crate) mod issuer;
 pub(crate) mod manual;
 pub(crate) mod master;
+pub(crate) mod relay;
 pub(crate) mod signer;
 pub(crate) mod verify;
 pub(crate) mod wallet;

@@ -38,6 +38,11 @@ pub(crate) fn needs_login(text: impl Into<String>) -> anyhow::Error {
     .into()
 }
 
+/// An error about something that a later attempt may finish.
+pub(crate) fn later(text: impl Into<String>) -> anyhow::Error {
+    CommandError::new(Failure::TryLater, text).into()
+}
+
 /// Adds advice to an error, on a line of its own. Exit code, code and details stay the same.
 pub(crate) fn explained(error: anyhow::Error, advice: &str) -> anyhow::Error {
     Report::of(&error).advise(advice).into_error()

@@ -9,11 +9,13 @@ mod errors;
 mod evidence;
 mod hand_over;
 mod history;
+mod live;
 mod log;
 mod maintain;
 mod mint;
 mod new_file;
 mod passphrase;
+mod receipts;
 mod receive;
 mod reclaim;
 mod recoup;
@@ -83,6 +85,16 @@ enum Command {
     /// The coins are a file, a line of text that begins with `opencoin`, also in the middle of a mail, or pictures of QR
     /// codes: a PNG, GIF or JPEG file, or a folder of them. The wallet finds out which.
     Receive(receive::Arguments),
+    /// Ask somebody for money: shows a payment request, waits for the payer and receives the coins.
+    ///
+    /// The same command continues an interrupted request.
+    Request(live::request::Arguments),
+    /// Pay what somebody asks for with `wallet request`.
+    ///
+    /// The same command continues an interrupted payment.
+    Pay(live::pay::Arguments),
+    /// Show the receipts of live transfers: what was paid and received, with proofs.
+    Receipts(receipts::Arguments),
     /// Redeem coins: the money goes to an account.
     Redeem(redeem::Arguments),
     /// Show the balance of the wallet.
@@ -155,7 +167,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let mut wallet = match command {
         // Reading works on a read-only disk and while another command is running.
-        Command::Balance(_) | Command::History(_) | Command::Evidence(_) => {
+        Command::Balance(_) | Command::History(_) | Command::Evidence(_) | Command::Receipts(_) => {
             open_to_read(&dir, &arguments.passphrase)?
         }
         Command::Add(add::Arguments { encrypt: true, .. }) if !Wallet::is_in(&dir) => {
@@ -184,6 +196,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         dir,
         flag,
         currency: arguments.currency,
+        network: arguments.network,
         output: arguments.output,
     };
     let done = session.run(command).await;
@@ -198,6 +211,9 @@ impl Session {
             Command::Mint(arguments) => self.mint(&arguments).await,
             Command::Send(arguments) => self.send(&arguments).await,
             Command::Receive(arguments) => self.receive(&arguments).await,
+            Command::Request(arguments) => self.request(&arguments).await,
+            Command::Pay(arguments) => self.pay(&arguments).await,
+            Command::Receipts(arguments) => self.receipts(&arguments),
             Command::Redeem(arguments) => self.redeem(&arguments).await,
             Command::Balance(arguments) => self.balance(&arguments),
             Command::History(arguments) => self.history(&arguments),

@@ -13,16 +13,16 @@ use rand::{CryptoRng, RngCore};
 use serde_json::{Value, json};
 
 use super::delay::DelayArgs;
-use super::quoted;
 use super::session::{Session, Tidy, unit};
+use super::{live, quoted};
 use crate::coin_stack;
 use crate::failure;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The file, or a folder of pictures; `-` reads stdin. Or the line of text or the link itself, which other users of
-    /// this machine can see while the command runs.
-    #[arg(value_name = "F.oc")]
+    /// this machine can see while the command runs; also an invitation to a live transfer.
+    #[arg(value_name = "F.oc|LINK")]
     coins: PathBuf,
     #[command(flatten)]
     delay: DelayArgs,
@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// made that currency.
     #[arg(long)]
     trust: bool,
+    /// Accept what is offered in a live transfer without asking.
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Arguments {
@@ -59,6 +62,9 @@ impl Session {
     }
 
     pub(super) async fn receive(&mut self, arguments: &Arguments) -> Result<()> {
+        if let Some(link) = live::invitation_in(&arguments.coins) {
+            return self.receive_live(link, arguments.yes, arguments.trust).await;
+        }
         let coins = coin_stack::read(&arguments.coins)?;
         let (form, is_locked) = (coins.form, coins.is_locked());
         let stack = match coins.code() {

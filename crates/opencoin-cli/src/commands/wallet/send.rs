@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::counted;
 use super::hand_over::{Target, form_for, frames};
+use super::live::RelayArgs;
 use super::session::{Session, Tidy, unit};
 use crate::coin_stack::{Form, Parcel};
 use crate::failure;
@@ -36,6 +37,13 @@ pub(super) struct Arguments {
     lock: bool,
     #[command(flatten)]
     passphrase: CoinsSecretArgs,
+    /// Hand the coins over while both wallets are connected: shows an invitation for the receiver and waits. Nothing
+    /// leaves the wallet before the receiver has accepted, and a receipt comes back. The same command continues after an
+    /// interruption.
+    #[arg(long, conflicts_with_all = ["form", "out", "lock"])]
+    live: bool,
+    #[command(flatten)]
+    relay: RelayArgs,
 }
 
 impl Session {
@@ -65,6 +73,12 @@ impl Session {
     }
 
     pub(super) async fn send(&mut self, arguments: &Arguments) -> Result<()> {
+        if arguments.live {
+            let (chosen, units) = self.amount(&arguments.amount)?;
+            return self
+                .send_live(units, &chosen, &arguments.subject, &arguments.relay)
+                .await;
+        }
         let out = arguments.out.as_deref();
         let form = form_for(arguments.form, out)?;
         let (chosen, units) = self.amount(&arguments.amount)?;

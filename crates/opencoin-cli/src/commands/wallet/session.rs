@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::commands::account::connection;
 use crate::currency_unit::CurrencyUnit;
-use crate::network_args::warn_if_exposed;
+use crate::network_args::{NetworkArgs, warn_if_exposed};
 use crate::token_args::TokenArgs;
 
 /// The time limit for renewing and changing coins after the result of a command was shown.
@@ -30,6 +30,7 @@ pub(super) struct Session {
     /// See [`crate::wallet_dir_args::WalletDirArgs::flag`].
     pub(super) flag: String,
     pub(super) currency: Option<String>,
+    pub(super) network: NetworkArgs,
     pub(super) output: OutputArgs,
 }
 
