@@ -27,14 +27,21 @@ fn a_deleted_wallet_is_restored_from_its_phrase() {
         let had = alice.balance();
         assert_eq!(had, 5000 - 1234 + 34);
         let shown = alice.run(&["backup", "--json"]).json();
-        assert_eq!((&shown["uncovered"], &shown["issuers"][0]), (&0.into(), &currency.url("").into()));
+        assert_eq!(
+            (&shown["uncovered"], &shown["issuers"][0]),
+            (&0.into(), &currency.url("").into())
+        );
         let phrase = currency.scratch("phrase");
         write_secret(&phrase, shown["phrase"].as_str().unwrap());
         fs::remove_dir_all(currency.scratch("alice")).unwrap();
 
         let restore = ["restore", &currency.url(""), "--phrase-file", text(&phrase)];
         let restored = alice.run(&[&restore[..], &["--json"]].concat()).json();
-        assert_eq!((&restored[0]["amount"], alice.balance()), (&had.into(), had), "{suite}");
+        assert_eq!(
+            (&restored[0]["amount"], alice.balance()),
+            (&had.into(), had),
+            "{suite}"
+        );
         let again = alice.run(&restore);
         assert!(again.stdout.contains("restored 0 "), "{}", again.stdout);
         assert_eq!(alice.balance(), had);
@@ -46,7 +53,9 @@ fn a_deleted_wallet_is_restored_from_its_phrase() {
         assert!(other.stderr.contains("empty folder"), "{}", other.stderr);
         write_secret(&phrase, "abandon abandon");
         let new = Wallet::new(&currency.scratch("new"));
-        let _ = new.run_unchecked(&restore).refused(1, "12 or 24 words, and this has 2");
+        let _ = new
+            .run_unchecked(&restore)
+            .refused(1, "12 or 24 words, and this has 2");
         assert!(!currency.scratch("new").exists());
     }
 }
@@ -59,7 +68,9 @@ fn an_encrypted_wallet_asks_for_its_passphrase() {
     write_secret(&wrong, "wrong horse");
     let with = ["--wallet-passphrase-file", text(&passphrase)];
     alice.run(&["passphrase", "--new-passphrase-file", text(&passphrase)]);
-    let _ = alice.run_unchecked(&["balance"]).refused(1, "this needs the passphrase of the wallet");
+    let _ = alice
+        .run_unchecked(&["balance"])
+        .refused(1, "this needs the passphrase of the wallet");
     let _ = alice
         .run_unchecked(&["balance", "--wallet-passphrase-file", text(&wrong)])
         .refused(1, "passphrase of the wallet is wrong");
@@ -72,7 +83,14 @@ fn an_encrypted_wallet_asks_for_its_passphrase() {
     assert_eq!(alice.balance(), 5000);
 
     let dir = currency.scratch("born encrypted");
-    let add = ["wallet", "add", &currency.url(""), "--encrypt", "--dir", text(&dir)];
+    let add = [
+        "wallet",
+        "add",
+        &currency.url(""),
+        "--encrypt",
+        "--dir",
+        text(&dir),
+    ];
     let _ = opencoin(&[&add[..], &with].concat()).success();
     let _ = opencoin(&["wallet", "history", "--dir", text(&dir)]).refused(1, "passphrase of the wallet");
 }
@@ -99,16 +117,28 @@ fn a_short_code_travels_as_text_and_as_one_picture() {
     let link = sent.stdout.trim();
     assert!(link.len() < 170 && link.contains("/#opencoincode1"), "{link}");
     let received = bob.run(&["receive", link, "--json"]).json();
-    assert_eq!((&received["form"], &received["amount"]), (&"code".into(), &3439.into()));
-    let again = bob.run_unchecked(&["receive", link]).refused(1, "received these coins before");
+    assert_eq!(
+        (&received["form"], &received["amount"]),
+        (&"code".into(), &3439.into())
+    );
+    let again = bob
+        .run_unchecked(&["receive", link])
+        .refused(1, "received these coins before");
     assert!(!again.stderr.contains("opencoincode1"), "{}", again.stderr);
 
     let picture = currency.scratch("code.png");
     alice.run(&["send", "43", "--as", "code", "--out", text(&picture)]);
     let inspected = opencoin(&["inspect", text(&picture)]).refused(1, "short code");
-    assert!(inspected.stderr.contains("wallet receive"), "{}", inspected.stderr);
+    assert!(
+        inspected.stderr.contains("wallet receive"),
+        "{}",
+        inspected.stderr
+    );
     let received = bob.run(&["receive", text(&picture), "--json"]).json();
-    assert_eq!((&received["form"], &received["amount"]), (&"qr".into(), &43.into()));
+    assert_eq!(
+        (&received["form"], &received["amount"]),
+        (&"qr".into(), &43.into())
+    );
 
     // To a wallet that does not know the currency.
     let code = currency.scratch("code.txt");
@@ -117,10 +147,16 @@ fn a_short_code_travels_as_text_and_as_one_picture() {
     let damaged = currency.scratch("damaged.txt");
     let link = fs::read_to_string(&code).unwrap();
     fs::write(&damaged, &link[..link.len() - 3]).unwrap();
-    let _ = bob.run_unchecked(&["receive", text(&damaged)]).refused(1, "the code is damaged");
-    let _ = carol.run_unchecked(&["receive", text(&code)]).refused(4, "--trust");
+    let _ = bob
+        .run_unchecked(&["receive", text(&damaged)])
+        .refused(1, "the code is damaged");
+    let _ = carol
+        .run_unchecked(&["receive", text(&code)])
+        .refused(4, "--trust");
     let received = carol.run(&["receive", text(&code), "--trust", "--json"]).json();
     assert_eq!((&received["form"], carol.balance()), (&"code".into(), 7));
-    let _ = alice.run_unchecked(&["send", "7", "--as", "code", "--lock"]).refused(2, "cannot be locked");
+    let _ = alice
+        .run_unchecked(&["send", "7", "--as", "code", "--lock"])
+        .refused(2, "cannot be locked");
     currency.audit();
 }

@@ -153,8 +153,7 @@ fn read(url: &str, digits: &str) -> Result<ShortCode, StackError> {
     if checksum(&url, &bytes[..end]) != bytes[end..] {
         return Err(StackError::CodeDamaged);
     }
-    read_bytes(url, &bytes[..end])
-        .ok_or_else(|| StackError::Malformed("the counts of its coins are not in order"))
+    read_bytes(url, &bytes[..end]).ok_or(StackError::Malformed("the counts of its coins are not in order"))
 }
 
 fn read_bytes(url: String, bytes: &[u8]) -> Option<ShortCode> {

@@ -97,7 +97,10 @@ fn the_link_is_that_of_the_vector() {
     let link = vector["link"].as_str().unwrap();
     let code = find_code(link).unwrap().unwrap();
     assert_eq!(*code.to_text(), link);
-    assert_eq!((code.url.as_str(), code.amount()), (vector["url"].as_str().unwrap(), vector["amount"].as_u64()));
+    assert_eq!(
+        (code.url.as_str(), code.amount()),
+        (vector["url"].as_str().unwrap(), vector["amount"].as_u64())
+    );
     let id = vector["issuer_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(code.issuer, ShortCode::issuer_bytes(&id));
     let expected: Vec<u8> = (0..SECRET_BYTES as u8).collect();

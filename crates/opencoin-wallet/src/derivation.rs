@@ -122,7 +122,8 @@ mod tests {
                 derivation.serial(request, blind),
                 derivation.blinding_seed(request, blind).reveal(),
             ];
-            let expected = ["transaction_reference", "serial", "blinding_seed"].map(|name| text(&vector[name]));
+            let expected =
+                ["transaction_reference", "serial", "blinding_seed"].map(|name| text(&vector[name]));
             assert_eq!(actual.map(|number| number.to_string()), expected, "{vector}");
         }
     }

@@ -271,7 +271,11 @@ pub(crate) async fn read_answer(url: &str, response: Response) -> Result<HttpAns
     read_at_most(url, response, ANSWER_BYTES_MAX).await
 }
 
-pub(crate) async fn read_at_most(url: &str, mut response: Response, bytes_max: usize) -> Result<HttpAnswer, NoAnswer> {
+pub(crate) async fn read_at_most(
+    url: &str,
+    mut response: Response,
+    bytes_max: usize,
+) -> Result<HttpAnswer, NoAnswer> {
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
     let no_answer = |reason: String| NoAnswer {
         url: url.to_owned(),

@@ -63,8 +63,7 @@ impl Wallet {
     /// The wallet cannot be read.
     pub fn stack_progress(&self, stack: &CoinStack) -> Result<StackProgress, WalletError> {
         let operations = self.state.operations.values();
-        let receives =
-            operations.filter(|tracked| matches!(tracked.item.kind, Kind::Receive { .. }));
+        let receives = operations.filter(|tracked| matches!(tracked.item.kind, Kind::Receive { .. }));
         let pending: BTreeSet<_> = receives
             .filter(|tracked| tracked.status == Status::Pending)
             .flat_map(|tracked| &tracked.item.gives)

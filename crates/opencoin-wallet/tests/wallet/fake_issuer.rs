@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_api::write_coin_indices;
 use opencoin_crypto::{
-    BlindingSeed, CipherSuite, PrivateKey, PublicKey, VerifiedCddc, VerifiedMintKey, sign_cddc,
+    BlindingSeed, CipherSuite, PrivateKey, VerifiedCddc, VerifiedMintKey, sign_cddc,
     sign_mint_key_certificate,
 };
 use opencoin_log::digest::{IssuedDigest, KeyFingerprint, SpentDigest};

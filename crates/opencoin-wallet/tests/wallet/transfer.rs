@@ -106,7 +106,7 @@ async fn a_renewal_decides_whose_the_coins_are() {
         let (returned, taken) = if is_receiver_first { (0, 17) } else { (17, 0) };
         assert_eq!(reclaimed, Reclaimed { returned, taken });
         assert_eq!(coins(&sender), Some(TransferCoins::Ended));
-        assert_eq!(receiver.receive(&stack).await.is_ok(), false);
+        assert!(receiver.receive(&stack).await.is_err());
         assert_eq!(balance(&sender).balance, 40 - taken);
         assert_eq!(balance(&receiver).balance, taken);
     }
