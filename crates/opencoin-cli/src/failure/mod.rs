@@ -43,6 +43,16 @@ pub(crate) fn later(text: impl Into<String>) -> anyhow::Error {
     CommandError::new(Failure::TryLater, text).into()
 }
 
+/// An error about coins of a stack that could not be received, while others were. `details` names each.
+pub(crate) fn left_out(text: impl Into<String>, details: Vec<String>) -> anyhow::Error {
+    CommandError {
+        code: "left-out",
+        details,
+        ..CommandError::new(Failure::Refused, text)
+    }
+    .into()
+}
+
 /// Adds advice to an error, on a line of its own. Exit code, code and details stay the same.
 pub(crate) fn explained(error: anyhow::Error, advice: &str) -> anyhow::Error {
     Report::of(&error).advise(advice).into_error()

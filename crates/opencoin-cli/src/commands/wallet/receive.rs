@@ -110,9 +110,10 @@ impl Session {
             return Ok(());
         }
         let reasons = faults_in_words(&received.left_out, stack.coins.len());
-        Err(failure::refused(format!(
-            "some coins could not be received: {}",
-            printable(&reasons)
-        )))
+        let each = received.left_out.iter();
+        Err(failure::left_out(
+            format!("some coins could not be received: {}", printable(&reasons)),
+            each.map(|left_out| printable(&left_out.to_string())).collect(),
+        ))
     }
 }
