@@ -137,6 +137,14 @@ fn pictures_of_coins_are_recognised_and_damage_is_named() {
     let _ = alice
         .run_unchecked(&["send", "5", "--out", text(&out("coin.png"))])
         .refused(1, "no coins were taken");
+    // What fails leaves no file and no folder.
+    for name in ["poor.gif", "poor/"] {
+        let path = format!("{}/{name}", text(currency.dir().parent().unwrap()));
+        let _ = alice
+            .run_unchecked(&["send", "5000", "--out", &path])
+            .refused(1, "the wallet holds 96");
+        assert!(!Path::new(&path).exists());
+    }
     assert_eq!(alice.balance(), 96);
 }
 

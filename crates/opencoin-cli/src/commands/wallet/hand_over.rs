@@ -173,8 +173,12 @@ fn write_picture(format: Format, path: PathBuf, file: NewFile, frames: &[Frame])
     Ok(path)
 }
 
-/// A new folder, which is removed again if nothing is written into it.
-pub(super) struct NewFolder(PathBuf);
+/// A folder for pictures.
+pub(super) struct NewFolder {
+    path: PathBuf,
+    /// It was made here, so it is removed again if nothing is written into it.
+    is_new: bool,
+}
 
 impl NewFolder {
     /// Fails if the folder exists and has anything in it.
@@ -185,13 +189,16 @@ impl NewFolder {
                 .mode(opencoin_private_files::FOLDER_MODE)
                 .create(path)?;
         }
-        Ok(Self(path.to_owned()))
+        Ok(Self {
+            path: path.to_owned(),
+            is_new: !is_empty,
+        })
     }
 
     /// Writes one PNG for each code, named by its number.
     fn finish(&self, frames: &[Frame]) -> Result<()> {
         for (number, frame) in frames.iter().enumerate() {
-            let path = self.0.join(format!("{:04}.png", number + 1));
+            let path = self.path.join(format!("{:04}.png", number + 1));
             let written = NewFile::create(&path).and_then(|file| file.finish(&png(&frame.code)));
             written.with_context(|| format!("cannot write {}", path.display()))?;
         }
@@ -201,7 +208,9 @@ impl NewFolder {
 
 impl Drop for NewFolder {
     fn drop(&mut self) {
-        // Fails if there is anything in it.
-        let _ = fs::remove_dir(&self.0);
+        if self.is_new {
+            // Fails if there is anything in it.
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 }
