@@ -12,7 +12,8 @@ use toml::{Table, Value};
 use crate::database::{ADDRESS_FORMS, is_address};
 use crate::rotation::{RotationPolicy, Span};
 use crate::sections::{
-    AccountsConfig, AdminConfig, LimitsConfig, LogConfig, ProxyConfig, PublicLogConfig, TlsConfig,
+    AccountsConfig, AdminConfig, LimitsConfig, LogConfig, ProxyConfig, PublicLogConfig, RelayConfig,
+    TlsConfig,
 };
 use crate::signer::SignerConfig;
 
@@ -64,6 +65,9 @@ pub struct Config {
     /// The operator's listener.
     #[serde(default)]
     pub admin: AdminConfig,
+    /// Rooms for live transfers.
+    #[serde(default)]
+    pub relay: RelayConfig,
     /// Sessions and waiting mints.
     #[serde(default)]
     pub accounts: AccountsConfig,
@@ -122,6 +126,7 @@ impl Config {
             proxy: ProxyConfig::default(),
             limits: LimitsConfig::default(),
             admin: AdminConfig::default(),
+            relay: RelayConfig::default(),
             accounts: AccountsConfig::default(),
             public_log: PublicLogConfig::default(),
             log: LogConfig::default(),

@@ -14,8 +14,8 @@ pub use database::{ADDRESS_FORMS, SQLITE_SCHEME, is_address, is_shared};
 pub use redact::hide_passwords;
 pub use rotation::{CLOCK_SKEW, RotationPolicy, Span, Window};
 pub use sections::{
-    AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, PublicLogConfig, TlsConfig,
-    WhenShort,
+    AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, PublicLogConfig,
+    RelayConfig, TlsConfig, WhenShort,
 };
 pub use settings::{Origin, Overrides, Settings, SettingsError};
 pub use signer::{Lanes, SignerConfig, SignerProcess};

@@ -66,6 +66,28 @@ pub struct AdminConfig {
     pub hosts: Vec<String>,
 }
 
+/// `[relay]`: rooms in which wallets meet for live transfers. Each server process has rooms of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RelayConfig {
+    /// Whether the server is a relay too.
+    pub enabled: bool,
+    /// The most rooms of a server process at one time.
+    pub rooms_max: NonZeroU32,
+    /// The most connections of one address at one time; 0 is no limit.
+    pub connections_per_address: u32,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            rooms_max: NonZeroU32::new(1000).expect("a positive number"),
+            connections_per_address: 20,
+        }
+    }
+}
+
 /// `[accounts]`: sessions and waiting mints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -177,6 +177,15 @@ pub const SETTINGS: &[Setting] = &[
         "admin.hosts",
         "Host names with a dot that the operator's listener accepts; it always accepts addresses and names without a dot",
     ),
+    flag(
+        "relay.enabled",
+        "Let wallets meet at this server's path /relay for live transfers; with several server processes use `opencoin relay` instead",
+    ),
+    number("relay.rooms_max", "The most rooms for live transfers at one time"),
+    number(
+        "relay.connections_per_address",
+        "The most connections to rooms from one address at one time; 0 is no limit",
+    ),
     text(
         "accounts.session_lifetime",
         "How long a session lasts after a login with a password",

@@ -19,6 +19,9 @@ use super::serve::SHUTDOWN_DURATION_MAX;
 use super::server::Server;
 use super::{connections, fallback, headers, health, observe, openapi, operators};
 
+/// The line that ends a text of metrics.
+const END: &str = "# EOF\n";
+
 /// The paths of the operator's listener. These tokens open `/v1/admin`.
 pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
     Router::new()
@@ -58,7 +61,12 @@ pub async fn serve_admin(listener: impl Into<Listener>, server: Arc<Server>, tok
 }
 
 async fn metrics(State(server): State<Arc<Server>>) -> Response<Body> {
-    let text = server.issuer().metrics_text(server.bodies().taken()).await;
+    let mut text = server.issuer().metrics_text(server.bodies().taken()).await;
+    if let Some(relay) = server.relay() {
+        // The line that ends the text stays the last one.
+        let end = text.len() - text.strip_suffix(END).map_or(0, |_| END.len());
+        text.insert_str(end, &relay.metrics_text());
+    }
     let mut response = Response::new(Body::from(text));
     response
         .headers_mut()

@@ -1,10 +1,12 @@
 //! The options of a server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use opencoin_config::{LimitsConfig, ProxyConfig};
+use opencoin_config::{LimitsConfig, ProxyConfig, RelayConfig};
+use opencoin_relay::{Relay, RelayLimits, RelayOptions};
 
-/// The options of a server: the settings `[limits]`, `[proxy]`, `shutdown_grace` and `admin.hosts`.
+/// The options of a server: the settings `[limits]`, `[proxy]`, `[relay]`, `shutdown_grace` and `admin.hosts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerOptions {
     /// The limits of connections, bodies and rates.
@@ -16,4 +18,22 @@ pub struct ServerOptions {
     pub shutdown_grace: Duration,
     /// The host names of the operator's listener, besides addresses and names without a dot.
     pub admin_hosts: Vec<String>,
+    /// The relay for live transfers.
+    pub relay: RelayConfig,
+}
+
+impl ServerOptions {
+    /// The relay, if the server is one.
+    pub(super) fn make_relay(&self) -> Option<Arc<Relay>> {
+        let limits = RelayLimits {
+            rooms_max: self.relay.rooms_max,
+            connections_per_address: self.relay.connections_per_address,
+            ..RelayLimits::default()
+        };
+        let options = RelayOptions {
+            limits,
+            trusted_proxies: self.proxy.trusted.clone(),
+        };
+        self.relay.enabled.then(|| Relay::new(options))
+    }
 }

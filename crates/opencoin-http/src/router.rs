@@ -19,6 +19,7 @@ use super::{accounts, documents, fallback, headers, health, limit_addresses, log
 
 /// All paths of the public listener.
 pub fn router(server: Arc<Server>) -> Router {
+    let relay = server.relay().map_or_else(Router::new, |relay| relay.router());
     Router::new()
         .route("/", message(Expected::Any))
         .route("/cddc/serial", message(Expected::Only(RequestCddSerial::TYPE)))
@@ -48,6 +49,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/log/incidents", get(log::incidents))
         .route("/v1/openapi.json", get(openapi::public))
         .merge(accounts::router())
+        .merge(relay)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(fallback::unknown_path)

@@ -59,6 +59,9 @@ pub async fn serve(
         }
         tracing::info!("stopping: no more requests are accepted, accepted requests are finished");
         server.enter(Phase::ShuttingDown);
+        if let Some(relay) = server.relay() {
+            relay.stop();
+        }
     };
     let connected = || Some(server.issuer().metrics().connected());
     let open = connections::accept_until(listener.into(), router, server.limits(), stopping, connected).await;

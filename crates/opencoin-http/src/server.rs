@@ -6,6 +6,7 @@ use std::time::Duration;
 use opencoin_config::LimitsConfig;
 use opencoin_issuer::Issuer;
 use opencoin_issuer::accounts::AccountService;
+use opencoin_relay::Relay;
 use tokio::sync::watch as channel;
 
 use super::address_limits::AddressLimits;
@@ -28,6 +29,7 @@ pub struct Server {
     address_limits: AddressLimits,
     limits: LimitsConfig,
     admin_hosts: Vec<String>,
+    relay: Option<Arc<Relay>>,
 }
 
 /// How far the shutdown of a server is.
@@ -51,6 +53,7 @@ impl Server {
     /// A server for this issuer.
     #[must_use]
     pub fn with_options(issuer: Issuer, options: ServerOptions) -> Arc<Self> {
+        let relay = options.make_relay();
         let (bodies, address_limits) = (Budget::new(&options.limits), AddressLimits::new(&options));
         Arc::new(Self {
             issuer,
@@ -64,6 +67,7 @@ impl Server {
             address_limits,
             limits: options.limits,
             admin_hosts: options.admin_hosts,
+            relay,
         })
     }
 
@@ -114,6 +118,11 @@ impl Server {
 
     pub(super) fn limits(&self) -> &LimitsConfig {
         &self.limits
+    }
+
+    /// The relay for live transfers, if the server is one.
+    pub(super) fn relay(&self) -> Option<&Arc<Relay>> {
+        self.relay.as_ref()
     }
 
     pub(super) fn admin_hosts(&self) -> &[String] {

@@ -93,6 +93,7 @@ const MAY_USE: [(&str, &[&str]); 35] = [
             "ledger",
             "log",
             "logging",
+            "relay",
             "schema",
             "text",
             "tls",

@@ -114,6 +114,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         proxy: config.proxy,
         shutdown_grace,
         admin_hosts: config.admin.hosts,
+        relay: config.relay,
     };
     let (server, tokens) = (
         Server::with_options(issuer, options),

@@ -6,7 +6,7 @@ use opencoin_transfer::machine::receiver::{ReceiverRecord, ReceiverState};
 use opencoin_transfer::machine::sender::{SenderEnd, SenderRecord, SenderState};
 use opencoin_transfer::message::AbortReason;
 use opencoin_wallet::Balance;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::quoted;
 use super::super::session::{Session, Tidy, unit};
@@ -64,9 +64,16 @@ impl Session {
 
     /// Shows what this wallet was paid.
     pub(super) fn show_receiver(&self, record: &ReceiverRecord, chosen: &Balance) -> Result<()> {
-        let unit = unit(chosen);
-        let id = record.participant.id().to_string();
-        match &record.state {
+        let (value, line) = received(record, chosen)?;
+        self.output.show(value, [line])
+    }
+}
+
+/// What a wallet was paid, for a program and for a person. It is an error if that is less than the whole amount.
+pub(super) fn received(record: &ReceiverRecord, chosen: &Balance) -> Result<(Value, String)> {
+    let unit = unit(chosen);
+    let id = record.participant.id().to_string();
+    match &record.state {
             ReceiverState::Paid { receipt, is_seen } => {
                 let subject = record.offer.as_ref().map_or("", |offer| offer.subject.as_str());
                 let value = json!({
@@ -85,7 +92,7 @@ impl Session {
                 if !is_seen {
                     line.push_str("; the payer has not confirmed the receipt: the same command tries again to give it");
                 }
-                self.output.show(value, [line])
+                Ok((value, line))
             }
             ReceiverState::Ended { ending, amount: 0 } => Err(failure::refused(format!(
                 "nothing was received: {}",
@@ -105,7 +112,6 @@ impl Session {
                 "the transfer is not finished, and no coins have come: the same command continues it".to_owned(),
             )),
         }
-    }
 }
 
 /// Why a transfer ended.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use opencoin_terminal::output::complain;
 use opencoin_text::AmountText;
 use opencoin_transfer::Party;
 use opencoin_transfer::invitation::Kind;
@@ -11,6 +12,7 @@ use opencoin_transfer_client::{Patience, Person, Setting, SharedWallet, StoredRe
 use opencoin_wallet::Balance;
 use rand::rngs::OsRng;
 
+use super::outcome::received;
 use super::screen::Screen;
 use super::{RelayArgs, now_s};
 use crate::commands::wallet::session::{Session, Tidy, unit};
@@ -86,11 +88,14 @@ impl Session {
             patience: Patience::default(),
             is_expected: true,
         };
-        let (paid, mut payments) = std::sync::mpsc::channel();
-        let mut tell = |record: &ReceiverRecord| {
-            let _ = paid.send(record.clone());
+        let mut tell = |record: &ReceiverRecord| match received(record, chosen) {
+            Ok((value, line)) => {
+                // If nobody reads the results any more, the till still serves.
+                let _ = output.show(value, [line]);
+            }
+            // A payment that did not come about is no error of the till.
+            Err(error) => complain(&format!("note: {error}")),
         };
-        let _ = &mut payments;
         let served = {
             let wallet = SharedWallet::new(&mut self.wallet);
             till(
@@ -103,12 +108,6 @@ impl Session {
             )
             .await
         };
-        for record in payments.try_iter() {
-            // A payment that did not come about is no error of the till.
-            if let Err(error) = self.show_receiver(&record, chosen) {
-                opencoin_terminal::output::complain(&format!("note: {error}"));
-            }
-        }
         served.map_err(|error| self.transfer_error(error))?;
         self.tidy(Tidy::All).await;
         Ok(())
