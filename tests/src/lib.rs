@@ -10,6 +10,7 @@ pub mod failover;
 mod file_server;
 pub mod files;
 pub mod foreign_wallet;
+pub mod live;
 pub mod load;
 pub mod machines;
 mod master;

@@ -229,10 +229,10 @@ fn all_units_of_a_currency_use_the_same_settings() {
         .unwrap()
         .map(|entry| entry.unwrap().path())
     {
-        // A witness belongs to no currency.
+        // A witness and a relay belong to no currency.
         let is_of_currency = unit
             .file_name()
-            .is_some_and(|name| name != "opencoin-witness.service");
+            .is_some_and(|name| name != "opencoin-witness.service" && name != "opencoin-relay.service");
         if is_of_currency && unit.extension().is_some_and(|extension| extension == "service") {
             let text = fs::read_to_string(&unit).unwrap();
             assert!(

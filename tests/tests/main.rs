@@ -22,6 +22,7 @@ mod issuer_check;
 mod key_commands;
 mod lanes;
 mod linkage;
+mod live_transfer;
 mod log_peers;
 mod log_recovery;
 mod lost_answers;

@@ -15,6 +15,7 @@ mod key_store;
 mod lanes;
 mod log;
 mod network_args;
+mod open_files;
 #[cfg(feature = "otel")]
 mod otel;
 mod public_log;

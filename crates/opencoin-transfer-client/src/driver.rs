@@ -31,6 +31,8 @@ impl<R: RngCore + CryptoRng + Send> Random for R {}
 pub struct Patience {
     /// How long, after both have met, one of them may be away.
     pub peer: Duration,
+    /// How long the other one may be away when all is settled and it only remains to tell it so.
+    pub closing: Duration,
     /// How long the relay may be out of reach.
     pub relay: Duration,
     /// The pause before the first new attempt. Each further one is twice as long.
@@ -43,6 +45,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             peer: Duration::from_secs(120),
+            closing: Duration::from_secs(10),
             relay: Duration::from_secs(60),
             pause_first: Duration::from_millis(250),
             pause_max: Duration::from_secs(8),
@@ -221,8 +224,10 @@ impl<M: Running> Driver<'_, M> {
     async fn unreachable(&mut self, error: RelayError) -> Result<Flow, TransferError> {
         let since = *self.unreachable_since.get_or_insert_with(Instant::now);
         if since.elapsed() > self.setting.patience.relay && !self.machine().is_in_flight() {
-            self.bring(Event::GivenUp).await?;
-            return Err(error.into());
+            return match self.bring(Event::GivenUp).await? {
+                Flow::Finish => Ok(Flow::Finish),
+                _ => Err(error.into()),
+            };
         }
         self.person.tell(Progress::Retrying(&error.to_string()));
         Ok(self.pause().await?.unwrap_or(Flow::Go))
@@ -249,7 +254,11 @@ impl<M: Running> Driver<'_, M> {
     /// Time has passed: the machine may end the transfer, or the patience is over.
     async fn beat(&mut self) -> Result<Flow, TransferError> {
         let flow = self.bring(Event::Tick).await?;
-        let is_over_patience = |since: Instant| self.has_met && since.elapsed() > self.setting.patience.peer;
+        let patience = match self.machine().is_closing() {
+            true => self.setting.patience.closing,
+            false => self.setting.patience.peer,
+        };
+        let is_over_patience = |since: Instant| self.has_met && since.elapsed() > patience;
         if flow == Flow::Go
             && self.alone_since.is_some_and(is_over_patience)
             && !self.machine().is_in_flight()

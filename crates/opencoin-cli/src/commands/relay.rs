@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::failure::DetailArgs;
-use crate::{log, service};
+use crate::{log, open_files, service};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -46,7 +46,9 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let _log = log::start(&LogConfig::default())?;
-    let relay = Relay::new(options(&arguments));
+    let options = options(&arguments);
+    open_files::raise(options.limits.rooms_max.get().saturating_mul(2));
+    let relay = Relay::new(options);
     // Before the address is printed, so that every later signal stops the server properly.
     let stopped = service::stop_signal()?;
     let listener = bind(&arguments.listen, "listen").await?;

@@ -225,6 +225,9 @@ pub trait Machine: Clone + Serialize + DeserializeOwned {
     /// Whether coins have left and it is not known whose they are.
     fn is_in_flight(&self) -> bool;
 
+    /// Whether all is settled and only a courtesy is left: that the other participant knows it too.
+    fn is_closing(&self) -> bool;
+
     /// What a sender reserves: amount and subject.
     fn reserves(&self) -> Option<(u64, &str)>;
 

@@ -139,6 +139,10 @@ impl Machine for ReceiverRecord {
         false
     }
 
+    fn is_closing(&self) -> bool {
+        false
+    }
+
     fn reserves(&self) -> Option<(u64, &str)> {
         None
     }

@@ -135,6 +135,10 @@ impl Machine for SenderRecord {
         Self::is_in_flight(self)
     }
 
+    fn is_closing(&self) -> bool {
+        matches!(self.state, SenderState::Delivered { .. })
+    }
+
     fn reserves(&self) -> Option<(u64, &str)> {
         Some((self.amount, &self.subject))
     }

@@ -1,6 +1,5 @@
 //! `opencoin issuer serve`.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -15,15 +14,11 @@ use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::secret_args::{KeySecretArgs, LogSecretArgs};
 use opencoin_text::printable;
 use rand::rngs::OsRng;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::restored_state;
 use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
-use crate::{key_store, lanes, log, public_log, service, signer_link};
-
-/// Open files in addition to the connections of clients: the books, connections to a database, the log.
-const OPEN_FILES_BESIDE_CONNECTIONS: u64 = 128;
+use crate::{key_store, lanes, log, open_files, public_log, service, signer_link};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -47,7 +42,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let directory = arguments.dir.directory_with(&arguments.settings)?;
     let config = directory.config()?;
     let _log = log::start(&config.log)?;
-    raise_open_files(config.limits.connections_max);
+    open_files::raise(config.limits.connections_max.get());
     lanes::choose(&config);
     let currency = directory.currency()?;
     let name = currency.current().cdd().currency_name.clone();
@@ -164,29 +159,4 @@ fn engine(
         None => {}
     }
     Ok(store.signer()?)
-}
-
-/// Raises the limit of open files to the maximum, and warns if that is too low.
-fn raise_open_files(connections_max: NonZeroU32) {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    ) {
-        tracing::warn!(%error, "the limit of open files cannot be raised");
-    }
-    let wanted = u64::from(connections_max.get()) + OPEN_FILES_BESIDE_CONNECTIONS;
-    if let Some(open_files) = getrlimit(Resource::Nofile)
-        .current
-        .filter(|open_files| *open_files < wanted)
-    {
-        tracing::warn!(
-            open_files,
-            wanted,
-            "too few open files for all connections; raise LimitNOFILE or `ulimit -n`"
-        );
-    }
 }
