@@ -1,7 +1,5 @@
 //! A wallet and an account behind a SOCKS5 proxy: no request and no name goes round it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Where a wallet keeps its rows: the trait for it, a SQLite file, and memory.
 //!
 //! A wallet needs little of a database: numbered rows in a few tables, each row a few hundred bytes, read all at once
-//! or one by one, and changed many at a time, all or none. What is in a row is the business of [`crate::store`]. So a
+//! or one by one, and changed many at a time, all or none. What is in a row is the business of the wallet. So a
 //! program that has another place for its data implements [`Storage`] in some fifty lines.
 
 mod memory;
