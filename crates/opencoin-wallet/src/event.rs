@@ -79,6 +79,20 @@ pub(crate) enum Event {
     },
 }
 
+/// Where the coins of an outgoing transfer are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferCoins {
+    /// No coins belong to the transfer.
+    None,
+    /// In the wallet, for this transfer alone.
+    Reserved,
+    /// On their way. The receiver may have renewed them.
+    InFlight,
+    /// The receiver's, or the wallet's again.
+    Ended,
+}
+
 /// What happens to the coins of a transfer when its record changes.
 #[derive(Debug, Clone)]
 pub(crate) enum TransferEvent {

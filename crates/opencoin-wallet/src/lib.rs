@@ -89,6 +89,7 @@ pub use client::ExchangeError;
 pub use clock::Clock;
 pub use coin_fault::{CoinFault, LeftOut, faults_in_words};
 pub use error::WalletError;
+pub use event::TransferCoins;
 pub use file_error::FileError;
 pub use network::{Authorities, AuthoritiesError, HttpAnswer, Network, NoAnswer};
 pub use phrase::{PHRASE_WORDS, Phrase, PhraseError};
@@ -105,5 +106,5 @@ pub use upgrade::{Upgrade, Upgraded, Upgrader};
 pub use wallet::{
     Abandoned, Balance, Described, Done, HistoryEntry, ITEMS_MAX, LogStatus, Maintained, OnProgress,
     Randomness, Received, Reclaimed, Recouped, RestoreProgress, Restored, SeenLog, Sent, SentCode,
-    ShownFault, StackProgress, StoredTransfer, TransferCoins, Wallet,
+    ShownFault, StackProgress, StoredTransfer, Wallet,
 };

@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use crate::coins::{CoinPlace, Held, Origin};
 use crate::currency::Currency;
-use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send, TransferEvent};
+use crate::event::{
+    CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send, TransferCoins, TransferEvent,
+};
 use crate::public_log::memory::LogMemory;
 use crate::secret::Secret;
-use crate::wallet::TransferCoins;
 
 /// The status of an operation or a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -307,18 +307,10 @@ async fn read_some(
     for part in text.split(';') {
         let (no, body) = part.split_once(':').ok_or_else(damaged)?;
         let no: i64 = no.parse().map_err(|_| damaged())?;
-        let body = decode_hex(body).ok_or_else(damaged)?;
+        let body = const_hex::decode(body).map_err(|_| damaged())?;
         row(table, no.cast_unsigned(), &body)?;
     }
     packed.try_get(1).map(Some).map_err(failed)
-}
-
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let value = |digit: u8| (digit as char).to_digit(16).map(|value| value as u8);
-    let pairs = text.as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?))
-        .collect()
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {

@@ -58,7 +58,7 @@ pub use receive::Received;
 pub use recoup::Recouped;
 pub use resume::Abandoned;
 pub use stack_check::StackProgress;
-pub use transfer::{Reclaimed, StoredTransfer, TransferCoins};
+pub use transfer::{Reclaimed, StoredTransfer};
 
 /// The most blinds, and the most coins, of one request (the issuer's limit).
 pub const ITEMS_MAX: usize = 1000;

@@ -6,27 +6,12 @@
 //! flight*: only a receipt of the receiver, or a renewal, tells whose they are.
 
 use opencoin_schema::CoinStack;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Wallet;
 use crate::error::WalletError;
-use crate::event::{Event, OperationId, Send, TransferEvent};
+use crate::event::{Event, OperationId, Send, TransferCoins, TransferEvent};
 use crate::state::Status;
-
-/// Where the coins of an outgoing transfer are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransferCoins {
-    /// No coins belong to the transfer.
-    None,
-    /// In the wallet, for this transfer alone.
-    Reserved,
-    /// On their way. The receiver may have renewed them.
-    InFlight,
-    /// The receiver's, or the wallet's again.
-    Ended,
-}
 
 /// A transfer, with the record of its conversation.
 #[derive(Debug, Clone, PartialEq)]
