@@ -25,6 +25,7 @@ impl Session {
             ));
         }
         self.use_stored_session();
+        let settled = self.settle_transfers().await;
         let done = self.wallet.maintain(recoup).await?;
         let shown = done.value.iter().map(|maintained| {
             let balance = self.wallet.balance_of(Some(&maintained.currency))?;
@@ -43,6 +44,7 @@ impl Session {
         if let Some(error) = done.warning {
             return Err(error.into());
         }
+        settled?;
         match shown.iter().find(|(maintained, _)| maintained.revoked > 0) {
             Some((maintained, balance)) => Err(self.needs_recoup(maintained.revoked, balance, recoup)),
             None => Ok(()),

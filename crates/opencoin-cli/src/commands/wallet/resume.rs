@@ -21,9 +21,12 @@ impl Session {
         }
         self.use_stored_session();
         let done = self.wallet.resume().await?;
-        self.settle_transfers().await?;
+        let settled = self.settle_transfers().await;
         let lines = [format!("finished {}", counted(done.value, "request"))];
         self.output.show(json!({ "finished": done.value }), lines)?;
-        done.warning.map_or(Ok(()), |error| Err(error.into()))
+        match done.warning {
+            Some(error) => Err(error.into()),
+            None => settled,
+        }
     }
 }
