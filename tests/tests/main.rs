@@ -35,6 +35,7 @@ mod payouts;
 mod pictures;
 mod public_log;
 mod recoup;
+mod relay_memory;
 mod restored_books;
 mod rolling_upgrade;
 mod rotation;

@@ -30,6 +30,8 @@ use crate::error::RelayError;
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// After so long a silence of the relay a connection counts as broken.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// How long the other participant may take to agree on keys.
+const SHAKE_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long a relay may take to say whether the other participant is there.
 const JOIN_DURATION_MAX: Duration = Duration::from_secs(10);
 /// How long a relay may take to confirm the end of a connection.
@@ -46,6 +48,8 @@ pub(crate) struct Connection {
     /// What came while something else was done.
     queue: VecDeque<Message>,
     heard: Instant,
+    /// When the last handshake began.
+    shaken_since: Instant,
     beat: Interval,
     pub(crate) state: PeerState,
 }
@@ -137,6 +141,7 @@ impl Connection {
             socket,
             queue: VecDeque::new(),
             heard: Instant::now(),
+            shaken_since: Instant::now(),
             beat,
             state: PeerState::Gone,
         };
@@ -180,6 +185,11 @@ impl Connection {
                     _ = self.beat.tick() => {
                         if self.heard.elapsed() > SILENCE_MAX {
                             let silent = "nothing comes from the relay".to_owned();
+                            return Input::Ended(Ended::Broken(silent));
+                        }
+                        let is_shaking = matches!(self.state, PeerState::Shaking(_));
+                        if is_shaking && self.shaken_since.elapsed() > SHAKE_DURATION_MAX {
+                            let silent = "the other side does not answer".to_owned();
                             return Input::Ended(Ended::Broken(silent));
                         }
                         return Input::Beat;
@@ -275,6 +285,7 @@ impl Connection {
             Seat::Maker => Handshake::respond(invitation, key, secrets),
         };
         self.state = PeerState::Shaking(Box::new(handshake));
+        self.shaken_since = Instant::now();
         Ok(())
     }
 

@@ -138,3 +138,56 @@ async fn a_reclaim_without_an_answer_is_finished_later() {
     );
     assert_eq!(held(&sender), (40, 0));
 }
+
+/// Both renew at the same time, a hundred times: each time exactly one of them has the coins.
+#[test]
+fn of_two_renewals_at_the_same_time_one_wins() {
+    const ROUNDS: u64 = 100;
+    const HELD: u64 = 1_000;
+    let world = World::new(CipherSuite::default(), HELD);
+    let alone = |future: std::pin::Pin<Box<dyn Future<Output = ()> + '_>>| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        runtime.unwrap().block_on(future);
+    };
+    let (mut sender, mut receiver) = (None, None);
+    alone(Box::pin(async {
+        sender = Some(world.wallet_with("sender", HELD).await);
+        receiver = Some(world.wallet_with("receiver", 0).await);
+    }));
+    let (mut sender, mut receiver) = (sender.unwrap(), receiver.unwrap());
+    let mut won = 0;
+    for round in 0..ROUNDS {
+        let id = format!("transfer {round}");
+        let mut stack = None;
+        alone(Box::pin(async {
+            let reserved = sender.reserve_transfer(&id, None, 5, "", &json!({})).await;
+            stack = Some(reserved.unwrap());
+            sender.transfer_leaves(&id, &json!({})).unwrap();
+        }));
+        let stack = stack.unwrap();
+        let (mut reclaimed, mut received) = (None, None);
+        let begin = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            let (begin_too, reclaimed, received) = (&begin, &mut reclaimed, &mut received);
+            let (sender, receiver, id, stack) = (&mut sender, &mut receiver, &id, &stack);
+            scope.spawn(move || {
+                begin_too.wait();
+                alone(Box::pin(async {
+                    *reclaimed = Some(sender.reclaim_transfer(id).await.unwrap())
+                }));
+            });
+            scope.spawn(move || {
+                begin_too.wait();
+                alone(Box::pin(async { *received = receiver.receive(stack).await.ok() }));
+            });
+        });
+        let Reclaimed { returned, taken } = reclaimed.unwrap();
+        let got = received.map_or(0, |received| received.amount);
+        assert_eq!((returned + got, taken), (5, got), "round {round}");
+        won += got;
+        assert_eq!(balance(&receiver).balance, won, "round {round}");
+        assert_eq!(balance(&sender).balance, HELD - won, "round {round}");
+    }
+}
