@@ -11,20 +11,15 @@ use opencoin_transfer::machine::{Action, Content, Event, Incoming, Machine, Wall
 use opencoin_transfer::message::{Body, Message, Ready};
 use opencoin_transfer::relay::{Notice, Seat};
 use opencoin_wallet::{Upgrader, WalletError};
-use rand::{CryptoRng, RngCore};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::error::{RelayError, TransferError};
 use crate::person::{Person, Progress};
+use crate::random::Random;
 use crate::relay::{Connection, Ended, Input, entry};
 use crate::stored::StoredRecord;
 use crate::wallet::{TransferWallet, answer_of};
-
-/// A cryptographic random number generator.
-pub trait Random: RngCore + CryptoRng + Send {}
-
-impl<R: RngCore + CryptoRng + Send> Random for R {}
 
 /// How long a participant tries to reach the other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
