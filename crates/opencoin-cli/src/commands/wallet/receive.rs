@@ -98,11 +98,14 @@ impl Session {
                 "subject": stack.subject,
             }),
             [format!(
-                "received {} from a {}{}: {}",
+                "received {} from a {}{}{}",
                 unit(&currency).show(received.amount),
                 if is_locked { "locked " } else { "" },
                 form.noun(),
-                quoted(&stack.subject)
+                match stack.subject.as_str() {
+                    "" => String::new(),
+                    subject => format!(": {}", quoted(subject)),
+                }
             )],
         )?;
         self.tidy(Tidy::All).await;
