@@ -118,8 +118,6 @@ fn large_wallet() -> TempDir {
 #[divan::bench(sample_count = 20)]
 fn open_100_000_coins(bencher: divan::Bencher<'_, '_>) {
     let folder = large_wallet();
-    let size = std::fs::metadata(folder.path().join("wallet.db")).unwrap().len();
-    println!("{} MB", size / 1_000_000);
     bencher.bench_local(|| {
         let wallet = open(folder.path());
         assert!(wallet.balances()[0].balance > COINS);
