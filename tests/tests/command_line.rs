@@ -328,7 +328,7 @@ fn the_audit_finds_a_damaged_ledger() {
 fn the_demo_runs_to_its_end() {
     for suite in [RFC9474, CHAUM82] {
         let told = opencoin(&["demo", "--cipher-suite", suite]).success().stdout;
-        for word in ["Alice", "Bob", "refused", "audit"] {
+        for word in ["Alice", "Bob", "receipt", "refused", "audit"] {
             assert!(told.contains(word), "{told}");
         }
     }

@@ -385,25 +385,25 @@ fn a_payee_is_killed_before_each_frame_comes() {
 
 #[test]
 fn frames_of_the_payer_are_lost() {
-    spoil_each(Side::Maker, Way::Out, Spoil::Drop, 2);
+    spoil_each(Side::Maker, Way::Out, Spoil::Drop, 1);
 }
 
 #[test]
 fn frames_of_the_payee_are_lost() {
-    spoil_each(Side::Taker, Way::Out, Spoil::Drop, 2);
+    spoil_each(Side::Taker, Way::Out, Spoil::Drop, 1);
 }
 
 #[test]
 fn frames_come_twice() {
-    spoil_each(Side::Maker, Way::Out, Spoil::Repeat, 4);
+    spoil_each(Side::Maker, Way::Out, Spoil::Repeat, 1);
 }
 
 #[test]
 fn frames_come_late() {
-    spoil_each(Side::Maker, Way::Out, Spoil::Delay, 4);
+    spoil_each(Side::Maker, Way::Out, Spoil::Delay, 1);
 }
 
 #[test]
 fn frames_are_changed_on_their_way() {
-    spoil_each(Side::Maker, Way::Out, Spoil::Change, 4);
+    spoil_each(Side::Maker, Way::Out, Spoil::Change, 3);
 }

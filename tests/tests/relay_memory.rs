@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 const ROOMS: usize = 1_000;
 const RESIDENT_KIB_MAX: u64 = 64 * 1024;
 /// The longest frame of the protocol.
-const FRAME_BYTES: usize = 16_401;
+const FRAME_BYTES: usize = 4_113;
 /// The open files of this test: two connections for each room, and others.
 const OPEN_FILES: u64 = 2 * ROOMS as u64 + 256;
 

@@ -39,7 +39,7 @@ impl Default for RelayLimits {
         Self {
             rooms_max: positive(1000),
             connections_per_address: 20,
-            frames_per_second: positive(50),
+            frames_per_second: positive(100),
             bytes_per_second: positive(512 * 1024),
             room_age_max: Duration::from_secs(25 * 60 * 60),
             idle_duration_max: Duration::from_secs(30),

@@ -17,10 +17,10 @@ use crate::Digest;
 use crate::message::CoinsPart;
 
 /// The bytes of each part. In Base64 they fit into one large frame.
-pub const PART_BYTES: usize = 12_000;
+pub const PART_BYTES: usize = 2_880;
 
 /// The possible numbers of parts.
-pub const PART_CLASSES: [usize; 5] = [1, 4, 16, 64, 256];
+pub const PART_CLASSES: [usize; 6] = [1, 4, 16, 64, 256, 1024];
 
 const LENGTH_BYTES: usize = 4;
 

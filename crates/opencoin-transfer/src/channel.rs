@@ -26,8 +26,8 @@ use crate::key::{ParticipantKey, SIGNATURE_BYTES, is_signed};
 use crate::noise::{AwsLc, PROTOCOL};
 use crate::{PublicKey, Secret32};
 
-/// The possible lengths of a plaintext, padding included.
-pub const PLAINTEXT_BYTES: [usize; 2] = [1024, 16_384];
+/// The possible lengths of a plaintext, padding included. A relay has buffers of the larger one for each connection.
+pub const PLAINTEXT_BYTES: [usize; 2] = [1024, 4096];
 
 /// The longest frame: kind, the longest plaintext, tag.
 pub const FRAME_BYTES_MAX: usize = 1 + PLAINTEXT_BYTES[1] + TAG_BYTES;

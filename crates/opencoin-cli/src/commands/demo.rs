@@ -1,18 +1,18 @@
 //! `opencoin demo`: shows the life of a coin. Everything is real: keys, files, HTTP on loopback, books.
 
+mod live;
 mod public_log;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use opencoin_audit::check;
-use opencoin_config::{Config, DATABASE_DEFAULT};
+use opencoin_config::{Config, DATABASE_DEFAULT, RelayConfig};
 use opencoin_crypto::{CipherSuite, KeyStore};
-use opencoin_http::{Server, TaskEnded, serve};
+use opencoin_http::{Server, ServerOptions, TaskEnded, serve};
 use opencoin_issuer::{
     Books, Cashier, Issuer, IssuerOptions, OpenedBooks, Operator, StoreMode, open_audit_source, open_books,
 };
@@ -20,12 +20,11 @@ use opencoin_keys::{
     Currency, Directory, KeyFiles, NewCurrency, NewLog, Passphrase, SystemClock, create_with_key_files,
 };
 use opencoin_ledger::{AccountName, Amount, HistoryId, Reference};
-use opencoin_schema::text;
 use opencoin_terminal::output;
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::CoinsSecretArgs;
 use opencoin_text::AmountDisplay;
-use opencoin_wallet::{ExchangeError, Network, Secret, Wallet, WalletError};
+use opencoin_wallet::{Network, Secret, Wallet, WalletError};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use tempfile::TempDir;
@@ -92,7 +91,10 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
         listener,
     )
     .await?;
-    step("issuer", &format!("serves {url}, books in SQLite"))?;
+    step(
+        "issuer",
+        &format!("serves {url} and relays live transfers, books in SQLite"),
+    )?;
 
     let operator = Operator::new(Arc::clone(&books.ledger), Arc::new(SystemClock));
     let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
@@ -123,19 +125,9 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
         ),
     )?;
 
-    let stack_file = hand_over(folder, &mut alice).await?;
-    step(
-        "Alice",
-        &format!(
-            "hands a coin stack of {} to Bob: {:?}",
-            show(HANDED_OVER),
-            "a little gift"
-        ),
-    )?;
-
     let mut bob = wallet::open(&folder.join("bob"), &Network::default())?;
     bob.add(&url).await?;
-    receive_with_delay(&operator, &mut bob, &stack_file).await?;
+    let stack_file = live::hand_over(folder, &url, &operator, (&mut alice, &mut bob)).await?;
 
     bob.redeem(None, HANDED_OVER, &bob_token).await?;
     let balance = cashier.account(&bob_name).await?.account.balance.units();
@@ -219,7 +211,15 @@ async fn start_issuer(
     issuer.begin_log().await?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
-    let served = tokio::spawn(serve(listener, Server::new(issuer), shutdown));
+    let options = ServerOptions {
+        relay: RelayConfig {
+            enabled: true,
+            ..RelayConfig::default()
+        },
+        ..ServerOptions::default()
+    };
+    let server = Server::with_options(issuer, options);
+    let served = tokio::spawn(serve(listener, server, shutdown));
     Ok(RunningIssuer { stop, served })
 }
 
@@ -228,37 +228,6 @@ impl RunningIssuer {
         drop(self.stop);
         Ok(self.served.await??)
     }
-}
-
-async fn hand_over(folder: &Path, alice: &mut Wallet) -> Result<PathBuf> {
-    let stack = alice.send(None, HANDED_OVER, "a little gift").await?.stack;
-    let path = folder.join("gift.oc");
-    fs::write(&path, text::compact(&stack)).context("cannot write the coin stack")?;
-    Ok(path)
-}
-
-/// Bob renews while signing is paused: the issuer asks him to wait. He gets the coins when signing resumes.
-async fn receive_with_delay(operator: &Operator, bob: &mut Wallet, stack_file: &Path) -> Result<()> {
-    operator.set_signing_paused(true).await?;
-    match bob
-        .receive(&coin_stack::read(stack_file)?.open(|| CoinsSecretArgs::default().read())?)
-        .await
-    {
-        Err(WalletError::Exchange(ExchangeError::Delayed { .. })) => {}
-        Ok(_) => bail!("Bob got coins although signing is paused"),
-        Err(error) => return Err(error.into()),
-    }
-    step(
-        "Bob",
-        "renews them while signing is paused: accepted, with a delay",
-    )?;
-    operator.set_signing_paused(false).await?;
-    bob.resume().await?;
-    ensure!(held(bob) == HANDED_OVER, "Bob should hold {HANDED_OVER}");
-    step(
-        "Bob",
-        &format!("resumes and holds {} that only Bob can spend", show(HANDED_OVER)),
-    )
 }
 
 /// Alice has kept a copy of the stack. Her second wallet tries to spend it.

@@ -189,7 +189,7 @@ fn a_receipt_proves_its_payment_and_no_other() {
 #[test]
 fn parts_of_a_bundle_come_together_in_order_only() {
     let mut rng = rng(1);
-    for (coins, parts) in [(1, 1), (30, 1), (50, 4), (125, 4), (200, 16)] {
+    for (coins, parts) in [(1, 1), (8, 1), (12, 4), (125, 16), (200, 64)] {
         let stack = stack(&vec![1; coins], "gift", &mut rng);
         let cut = bundle::parts(&stack).unwrap();
         assert_eq!(cut.len(), parts, "{coins} coins");
