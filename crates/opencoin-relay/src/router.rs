@@ -20,7 +20,7 @@ use crate::metrics::METRICS_CONTENT_TYPE;
 use crate::relay::Relay;
 
 /// How much of what a client sends is read at once. A connection has a buffer of this size.
-const READ_BUFFER_BYTES: usize = 2048;
+const READ_BUFFER_BYTES: usize = 512;
 /// A message that is longer than that is sent at once, without another copy.
 const WRITE_BUFFER_BYTES: usize = 0;
 /// What may wait in a connection's own buffer: one frame.
