@@ -155,7 +155,10 @@ fn a_short_code_travels_as_text_and_as_one_picture() {
         .run_unchecked(&["receive", text(&code)])
         .refused(4, "--trust");
     let received = carol.run(&["receive", text(&code), "--trust", "--json"]).json();
-    assert_eq!((&received["form"], &received["amount"]), (&"code".into(), &7.into()));
+    assert_eq!(
+        (&received["form"], &received["amount"]),
+        (&"code".into(), &7.into())
+    );
     let _ = alice
         .run_unchecked(&["send", "7", "--as", "code", "--lock"])
         .refused(2, "cannot be locked");
