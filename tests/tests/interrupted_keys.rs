@@ -146,7 +146,7 @@ fn the_next_destruction_finishes_one_that_was_killed_and_resume_still_works() {
     for wallet in &waiting {
         let _ = wallet
             .run_unchecked(&["mint", "100", "--token", &token])
-            .refused(3, "will sign later");
+            .refused(3, "signs later");
     }
     currency.issuer(&["signing", "resume"]);
     let dir = currency.dir();
