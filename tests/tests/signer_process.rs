@@ -100,8 +100,8 @@ fn a_remote_signer_signs_only_for_servers_with_a_certificate_of_its_authority() 
     currency.serve();
     let _ = alice
         .run_unchecked(&["mint", "20", "--token", &token])
-        .refused(3, "will sign later");
-    let _ = alice.run_unchecked(&["resume"]).refused(3, "will sign later");
+        .refused(3, "signs later");
+    let _ = alice.run_unchecked(&["resume"]).refused(3, "signs later");
     assert_eq!(alice.balance(), 11);
     wait_for_log(|| currency.log(), "no connection to the signer");
     wait_for_log(|| currency.log(), "signatures are delayed");
@@ -218,17 +218,17 @@ fn a_rolled_back_ledger_is_signed_for_only_after_an_operator_accepts_it() {
     currency.serve();
     let _ = bob
         .run_unchecked(&["mint", "18", "--token", &token])
-        .refused(3, "will sign later");
+        .refused(3, "signs later");
     let alarm = "ALARM: the books have counted fewer blinds of a mint key than it has signed";
     let log_after_resume = || {
-        let _ = bob.run_unchecked(&["resume"]).refused(3, "will sign later");
+        let _ = bob.run_unchecked(&["resume"]).refused(3, "signs later");
         currency.log()
     };
     wait_for_log(log_after_resume, alarm);
     signer.stop();
     // The finding survives a restart of the signer.
     let signer = currency.signer();
-    let _ = bob.run_unchecked(&["resume"]).refused(3, "will sign later");
+    let _ = bob.run_unchecked(&["resume"]).refused(3, "signs later");
     wait_for_log(
         || currency.log(),
         "ALARM: the books had counted fewer blinds of a mint key",

@@ -91,7 +91,7 @@ fn mint_keys_in_a_token_are_used_rotated_and_destroyed() {
     signer.kill();
     let _ = alice
         .run_unchecked(&["mint", "50", "--token", &token])
-        .refused(3, "will sign later");
+        .refused(3, "signs later");
     let signer = offline.currency.signer();
     wait_until("the server finds its signer again", || {
         alice.run_unchecked(&["resume"]).code == Some(0)
