@@ -27,7 +27,7 @@ struct Lost {
     carol: Wallet,
 }
 
-/// Makes a backup, and loses what happens afterwards: Alice mints 20, turns 3 of her coins in, sends 2 to Carol, and mints
+/// Makes a backup, and loses what happens afterwards: Alice turns 3 of her coins in, mints 20, sends 2 to Carol, and mints
 /// 5; the answers to Carol and to the last mint get lost. Bob is credited 40. `promises` of Alice were fulfilled before.
 fn lose(currency: &mut Currency, database: Option<&TestDatabase>, token: &str, alice: &Wallet) -> Lost {
     currency.stop();
@@ -45,8 +45,8 @@ fn lose(currency: &mut Currency, database: Option<&TestDatabase>, token: &str, a
     copy_folder(&currency.scratch("alice"), &old);
 
     currency.serve();
-    alice.run(&["mint", "20", "--token", token]);
     alice.run(&["redeem", "3", "--token", token]);
+    alice.run(&["mint", "20", "--token", token]);
     let sent = currency.scratch("sent");
     alice.send("2", &sent);
     let carol = currency.wallet("carol");
