@@ -124,7 +124,10 @@ fn requests_are_paid_once_or_many_times() {
     let mut asking = Talk::start(&world.dir("bob"), &asking);
     let link = asking.line();
     let pay = |link: &str| Talk::start(&world.dir("alice"), &["pay", link, "--yes"]);
-    pay(&link).succeed();
+    // A saved message with other words around the link.
+    let message = world.dir("message.txt");
+    std::fs::write(&message, format!("please pay this: <{link}> thanks\n")).unwrap();
+    pay(message.to_str().unwrap()).succeed();
     let printed = asking.succeed();
     assert!(printed.contains("received 55 OpenCent: \"coffee\""), "{printed}");
     assert_eq!(world.held(), (MONEY - 55, 55));

@@ -23,4 +23,4 @@ pub use person::{Person, Progress};
 pub use random::Random;
 pub use shared::SharedWallet;
 pub use stored::{SenderEntry, StoredRecord, TillEntry};
-pub use wallet::{Stored, TransferWallet, check_stored, settle};
+pub use wallet::{Stored, TransferWallet, check_stored, end_late, settle};

@@ -230,6 +230,36 @@ pub async fn settle(
     Ok(Some(StoredRecord::Sender(entry)))
 }
 
+/// Ends a transfer of a receiver, or a request that many may pay, if nothing has come of it before its invitation expired.
+///
+/// # Errors
+/// The wallet cannot be written.
+pub async fn end_late(
+    wallet: &mut (impl TransferWallet + ?Sized),
+    id: &str,
+    record: StoredRecord,
+    now_s: u64,
+) -> Result<(), TransferError> {
+    match record {
+        StoredRecord::Receiver { record } if !record.is_over() => {
+            let step = record.step(Event::Tick, now_s);
+            step.store(async |how, record| {
+                let stored = StoredRecord::Receiver {
+                    record: record.clone(),
+                };
+                wallet.store(id, how, &stored.value(), record.is_over()).await
+            })
+            .await?;
+        }
+        StoredRecord::Till(till) if till.participant.invitation.expires < now_s => {
+            let record = StoredRecord::Till(till).value();
+            wallet.store(id, Durable::Put, &record, true).await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 fn wrapped(
     entry: &crate::stored::SenderEntry,
     record: &opencoin_transfer::machine::sender::SenderRecord,

@@ -244,6 +244,22 @@ impl Invitation {
     }
 }
 
+/// The first link with an invitation in a text, such as a message that has other words too.
+#[must_use]
+pub fn find_link(text: &str) -> Option<&str> {
+    let hash = text.find(&format!("#{PREFIX_OF_ALL}"))?;
+    let is_around = |char: char| char.is_whitespace() || ['<', '>', '"', '\'', '(', ')', '`'].contains(&char);
+    let begin = text[..hash]
+        .char_indices()
+        .rev()
+        .find(|(_, char)| is_around(*char))
+        .map_or(0, |(place, char)| place + char.len_utf8());
+    let is_base64 = |char: char| char.is_ascii_alphanumeric() || ['+', '/'].contains(&char);
+    let rest = &text[hash + 1..];
+    let end = rest.find(|char| !is_base64(char)).unwrap_or(rest.len());
+    Some(&text[begin..hash + 1 + end])
+}
+
 /// The room that opens for this access key.
 #[must_use]
 pub fn room_of(access: &[u8; 32]) -> [u8; 16] {

@@ -83,6 +83,8 @@ enum Content {
     Locked(Vec<u8>),
     /// The coins are at the issuer.
     Code(ShortCode),
+    /// A link to a live transfer. The coins are still with the payer.
+    Invitation(String),
 }
 
 impl Coins {
@@ -94,7 +96,15 @@ impl Coins {
     pub(crate) fn code(&self) -> Option<&ShortCode> {
         match &self.content {
             Content::Code(code) => Some(code),
-            Content::Open(_) | Content::Locked(_) => None,
+            Content::Open(_) | Content::Locked(_) | Content::Invitation(_) => None,
+        }
+    }
+
+    /// The invitation to a live transfer, if it is one.
+    pub(crate) fn invitation(&self) -> Option<&str> {
+        match &self.content {
+            Content::Invitation(link) => Some(link),
+            Content::Open(_) | Content::Locked(_) | Content::Code(_) => None,
         }
     }
 
@@ -108,6 +118,9 @@ impl Coins {
             }
             Content::Code(_) => Err(failure::refused(
                 "this is a short code, from which `opencoin wallet receive` makes the coins",
+            )),
+            Content::Invitation(_) => Err(failure::refused(
+                "this is an invitation to a live transfer, which `opencoin wallet receive` or `opencoin wallet pay` opens",
             )),
         }
     }

@@ -8,6 +8,7 @@ use opencoin_pictures::{Message, Reader, find_parts, is_picture};
 use opencoin_schema::{AnyDocument, CoinStack};
 use opencoin_stack::{LOCKED_PREFIX, PREFIX};
 use opencoin_text::printable;
+use opencoin_transfer::invitation::find_link;
 
 use super::{Coins, Content, Form, LOCKED_TYPE, STACK_TYPE};
 use crate::failure;
@@ -21,6 +22,7 @@ pub(super) fn is_line(argument: &[u8]) -> bool {
         .to_ascii_lowercase()
         .contains("/#opencoincode");
     is_code
+        || find_link(&String::from_utf8_lossy(argument)).is_some()
         || [PREFIX, LOCKED_PREFIX, "ur:"].into_iter().any(|prefix| {
             let begin = argument.get(..prefix.len());
             argument.len() > prefix.len()
@@ -62,6 +64,9 @@ pub(crate) fn recognise(bytes: &[u8]) -> Result<Option<Coins>> {
 /// The coins in a text.
 fn of_text(text: &str) -> Option<Result<Coins>> {
     let coins = |form, content| Coins { form, content };
+    if let Some(link) = find_link(text) {
+        return Some(Ok(coins(Form::Text, Content::Invitation(link.to_owned()))));
+    }
     if let Some(locked) = find_armored(text) {
         let locked = locked.map(|locked| coins(Form::File, Content::Locked(locked)));
         return Some(locked.map_err(Into::into));

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use opencoin_transfer::bundle::{self, PART_BYTES, Parts};
-use opencoin_transfer::invitation::{Invitation, InvitationError, Kind, PREFIX, relay_url};
+use opencoin_transfer::invitation::{Invitation, InvitationError, Kind, PREFIX, find_link, relay_url};
 use opencoin_transfer::key::ParticipantKey;
 use opencoin_transfer::message::{
     AbortReason, Body, CoinsPart, Confirmation, Message, MessageError, Offer, Ready,
@@ -152,6 +152,20 @@ fn damaged_and_foreign_invitations_are_told_apart() {
     ] {
         assert_eq!(relay_url(relay), Err(InvitationError::Relay), "{relay}");
     }
+}
+
+#[test]
+fn a_link_is_found_in_a_message() {
+    let link = invitation(request(3439, false), 7).link();
+    for message in [
+        link.clone(),
+        format!("pay here: {link}, thanks"),
+        format!("<{link}>\n"),
+        format!("\"{link}\""),
+    ] {
+        assert_eq!(find_link(&message), Some(link.as_str()), "{message}");
+    }
+    assert_eq!(find_link("https://issuer.example/#top"), None);
 }
 
 #[test]

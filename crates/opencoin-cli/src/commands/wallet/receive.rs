@@ -13,8 +13,8 @@ use rand::{CryptoRng, RngCore};
 use serde_json::{Value, json};
 
 use super::delay::DelayArgs;
+use super::quoted;
 use super::session::{Session, Tidy, unit};
-use super::{live, quoted};
 use crate::coin_stack;
 use crate::failure;
 
@@ -62,10 +62,10 @@ impl Session {
     }
 
     pub(super) async fn receive(&mut self, arguments: &Arguments) -> Result<()> {
-        if let Some(link) = live::invitation_in(&arguments.coins) {
+        let coins = coin_stack::read(&arguments.coins)?;
+        if let Some(link) = coins.invitation() {
             return self.receive_live(link, arguments.yes, arguments.trust).await;
         }
-        let coins = coin_stack::read(&arguments.coins)?;
         let (form, is_locked) = (coins.form, coins.is_locked());
         let stack = match coins.code() {
             Some(code) => self.stack_of_code(code, arguments.trust).await?,

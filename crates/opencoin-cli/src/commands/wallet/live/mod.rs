@@ -15,15 +15,16 @@ use std::pin::Pin;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use opencoin_keys::{Clock, SystemClock};
+use opencoin_pictures::{Code, Colors, VERSION_MAX, terminal};
 use opencoin_schema::BigInt;
 use opencoin_transfer::Secret32;
-use opencoin_transfer::invitation::{ISSUERS_RELAY_PATH, Invitation, Kind, PREFIX, relay_url};
+use opencoin_transfer::invitation::{ISSUERS_RELAY_PATH, Invitation, Kind, relay_url};
 use opencoin_transfer::machine::receiver::ReceiverRecord;
 use opencoin_transfer::machine::sender::{SenderEnd, SenderRecord, SenderState};
 use opencoin_transfer::machine::{Durable, INVITATION_S};
 use opencoin_transfer_client::{
     Patience, RelayError, Running, SenderEntry, Setting, StoredRecord, TransferError, TransferWallet,
-    check_stored, run, settle,
+    check_stored, end_late, run, settle,
 };
 use opencoin_wallet::{Balance, Upgrader, WalletError};
 use rand::rngs::OsRng;
@@ -31,7 +32,7 @@ use serde_json::json;
 
 use self::screen::Screen;
 use super::session::{Session, Tidy, unit};
-use crate::{failure, service};
+use crate::{coin_stack, failure, service};
 
 /// Where wallets meet.
 #[derive(Debug, Clone, Args)]
@@ -39,6 +40,9 @@ pub(super) struct RelayArgs {
     /// The URL of the relay, where both wallets meet. Default: the relay of the currency's issuer, if it has one.
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
+    /// Show the invitation as a QR code too, for the camera of the other person's machine.
+    #[arg(long)]
+    qr: bool,
 }
 
 /// The time in seconds since 1970.
@@ -46,20 +50,13 @@ fn now_s() -> u64 {
     u64::try_from(SystemClock.now().timestamp()).unwrap_or(0)
 }
 
-/// The invitation in an argument, if it is one.
-pub(super) fn invitation_in(argument: &Path) -> Option<&str> {
-    argument
-        .to_str()
-        .filter(|text| text.contains(&format!("#{}", &PREFIX[..PREFIX.len() - 1])))
-}
-
-/// Reads a link from an argument, or from stdin for `-`.
-fn read_link(argument: &str) -> Result<String> {
-    if argument != "-" {
-        return Ok(argument.to_owned());
-    }
-    let bytes = crate::input::read_file(Path::new("-"))?;
-    String::from_utf8(bytes).map_err(|_| failure::refused("stdin is not text"))
+/// The link of an invitation, which is given as coins are.
+fn read_link(invitation: &Path) -> Result<String> {
+    let coins = coin_stack::read(invitation)?;
+    let link = coins.invitation().map(str::to_owned);
+    link.ok_or_else(|| {
+        failure::refused("these are coins, and no invitation: `opencoin wallet receive` takes them")
+    })
 }
 
 impl Session {
@@ -69,9 +66,9 @@ impl Session {
         units: u64,
         chosen: &Balance,
         subject: &str,
-        relay: &RelayArgs,
+        relay_args: &RelayArgs,
     ) -> Result<()> {
-        let relay = self.relay(chosen, relay)?;
+        let relay = self.relay(chosen, relay_args)?;
         let is_same = |record: &StoredRecord| match record {
             StoredRecord::Sender(SenderEntry {
                 record,
@@ -104,7 +101,7 @@ impl Session {
                 self.store_new(StoredRecord::Sender(entry)).await?
             }
         };
-        self.show_invitation(&record, "receive", chosen)?;
+        self.show_invitation(&record, "receive", chosen, relay_args)?;
         let sender = self
             .run_transfer::<SenderRecord>(&record, chosen, true, false)
             .await?;
@@ -174,10 +171,13 @@ impl Session {
     /// Ends live transfers that cannot go on any more: coins whose receiver is late come back.
     pub(super) async fn settle_transfers(&mut self) -> Result<()> {
         for (stored, record) in check_stored(&mut self.wallet).await? {
-            if matches!(record, StoredRecord::Sender(_)) {
-                let settled = settle(&mut self.wallet, &stored.id, false, now_s()).await;
-                settled.map_err(|error| self.transfer_error(error))?;
-            }
+            let settled = match record {
+                StoredRecord::Sender(_) => settle(&mut self.wallet, &stored.id, false, now_s())
+                    .await
+                    .map(drop),
+                record => end_late(&mut self.wallet, &stored.id, record, now_s()).await,
+            };
+            settled.map_err(|error| self.transfer_error(error))?;
         }
         Ok(())
     }
@@ -225,7 +225,7 @@ impl Session {
     }
 
     /// The URL of the relay: the given one, or that of the currency's issuer.
-    fn relay(&self, chosen: &Balance, RelayArgs { relay }: &RelayArgs) -> Result<url::Url> {
+    fn relay(&self, chosen: &Balance, RelayArgs { relay, .. }: &RelayArgs) -> Result<url::Url> {
         let text = match relay {
             Some(relay) => relay.clone(),
             None => format!(
@@ -307,7 +307,13 @@ impl Session {
     }
 
     /// Shows the link that the other person needs.
-    fn show_invitation(&self, record: &StoredRecord, command: &str, chosen: &Balance) -> Result<()> {
+    fn show_invitation(
+        &self,
+        record: &StoredRecord,
+        command: &str,
+        chosen: &Balance,
+        relay: &RelayArgs,
+    ) -> Result<()> {
         let link = record.participant().invitation.link();
         let value = json!({
             "event": "invitation",
@@ -326,6 +332,10 @@ impl Session {
             return opencoin_terminal::output::json(&value);
         }
         opencoin_terminal::output::line(&lines[0])?;
+        if relay.qr {
+            let code = Code::of_text(&link, VERSION_MAX)?;
+            opencoin_terminal::output::exact(&terminal(&code, Colors::Fixed))?;
+        }
         opencoin_terminal::output::complain(&lines[1]);
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! `opencoin wallet pay`: paying what somebody asks for.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::Args;
 use opencoin_text::printable;
@@ -18,9 +20,10 @@ use crate::{confirmation, failure, service};
 
 #[derive(Debug, Args)]
 pub(in super::super) struct Arguments {
-    /// The payment request: a link. `-` reads it from stdin.
-    #[arg(value_name = "INVITATION")]
-    invitation: String,
+    /// The payment request: the link, which other users of this machine can see while the command runs, or a file or
+    /// picture with it; `-` reads stdin.
+    #[arg(value_name = "LINK|FILE")]
+    invitation: PathBuf,
     /// Pay without asking whether the amount is right.
     #[arg(long)]
     yes: bool,

@@ -63,7 +63,7 @@ impl Session {
                 self.store_new(record).await?
             }
         };
-        self.show_invitation(&record, "pay", &chosen)?;
+        self.show_invitation(&record, "pay", &chosen, &arguments.relay)?;
         if let StoredRecord::Till(TillEntry { participant }) = &record {
             return self.serve_till(participant, &chosen).await;
         }
