@@ -1,107 +1,23 @@
 //! Drives one participant of a transfer.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::time::Duration;
 
-use opencoin_transfer::Party;
 use opencoin_transfer::bundle::{self, Parts};
 use opencoin_transfer::link::{Outgoing, Place};
-use opencoin_transfer::machine::{Action, Content, Event, Incoming, Machine, WalletAnswer, WalletCall};
-use opencoin_transfer::message::{Body, Message, Ready};
+use opencoin_transfer::machine::{Action, Content, Event, Incoming, WalletAnswer, WalletCall};
+use opencoin_transfer::message::{Body, Message};
 use opencoin_transfer::relay::{Notice, Seat};
-use opencoin_wallet::{Upgrader, WalletError};
-use serde_json::Value;
+use opencoin_wallet::WalletError;
 use tokio::time::{Instant, sleep};
 
+use crate::call::Call;
 use crate::error::{RelayError, TransferError};
 use crate::person::{Person, Progress};
-use crate::random::Random;
 use crate::relay::{Connection, Ended, Input, entry};
+use crate::running::Running;
+use crate::setting::Setting;
 use crate::stored::StoredRecord;
-use crate::wallet::{TransferWallet, answer_of};
-
-/// How long a participant tries to reach the other one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// How long, after both have met, one of them may be away.
-    pub peer: Duration,
-    /// How long the other one may be away when all is settled and it only remains to tell it so.
-    pub closing: Duration,
-    /// How long the relay may be out of reach.
-    pub relay: Duration,
-    /// The pause before the first new attempt. Each further one is twice as long.
-    pub pause_first: Duration,
-    /// The longest pause.
-    pub pause_max: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            peer: Duration::from_secs(120),
-            closing: Duration::from_secs(10),
-            relay: Duration::from_secs(60),
-            pause_first: Duration::from_millis(250),
-            pause_max: Duration::from_secs(8),
-        }
-    }
-}
-
-/// What a transfer runs with.
-pub struct Setting<'a> {
-    /// Connects to the relay.
-    pub upgrader: &'a Upgrader,
-    /// The time in seconds since 1970.
-    pub now_s: &'a (dyn Fn() -> u64 + Sync),
-    /// Randomness, seeded by the operating system.
-    pub rng: &'a mut dyn Random,
-    /// Completes when the person stops the program.
-    pub stop: Pin<&'a mut (dyn Future<Output = ()> + Send)>,
-    /// How long to try.
-    pub patience: Patience,
-    /// Whether the other participant has said that it comes, so that it is not awaited until the invitation expires.
-    pub is_expected: bool,
-}
-
-/// A machine that can run.
-pub trait Running: Machine + Send + Sync {
-    /// What the wallet stores for the machine. `before` is what it has stored.
-    fn stored(&self, before: &StoredRecord) -> StoredRecord;
-
-    /// The machine of a record.
-    fn of(record: &StoredRecord) -> Option<Self>;
-}
-
-impl Running for opencoin_transfer::machine::sender::SenderRecord {
-    fn stored(&self, before: &StoredRecord) -> StoredRecord {
-        let mut after = before.clone();
-        if let StoredRecord::Sender(entry) = &mut after {
-            entry.record = self.clone();
-        }
-        after
-    }
-
-    fn of(record: &StoredRecord) -> Option<Self> {
-        match record {
-            StoredRecord::Sender(entry) => Some(entry.record.clone()),
-            StoredRecord::Receiver { .. } | StoredRecord::Till(_) => None,
-        }
-    }
-}
-
-impl Running for opencoin_transfer::machine::receiver::ReceiverRecord {
-    fn stored(&self, _: &StoredRecord) -> StoredRecord {
-        StoredRecord::Receiver { record: self.clone() }
-    }
-
-    fn of(record: &StoredRecord) -> Option<Self> {
-        match record {
-            StoredRecord::Receiver { record } => Some(record.clone()),
-            StoredRecord::Sender(_) | StoredRecord::Till(_) => None,
-        }
-    }
-}
+use crate::wallet::TransferWallet;
 
 /// Drives a participant until its transfer is over or cannot go on for now. Returns the last record, which is stored.
 ///
@@ -526,68 +442,5 @@ async fn keep(connection: &mut Option<Connection>, heartbeat: &Message) {
     match connection {
         Some(connection) => connection.keep(heartbeat).await,
         None => std::future::pending().await,
-    }
-}
-
-/// A call to the wallet.
-struct Call<'a, M> {
-    id: &'a str,
-    machine: &'a M,
-    record: &'a StoredRecord,
-    now_s: u64,
-}
-
-impl<M: Running> Call<'_, M> {
-    async fn make(
-        &self,
-        call: WalletCall,
-        wallet: &mut dyn TransferWallet,
-    ) -> Result<WalletAnswer, WalletError> {
-        match call {
-            WalletCall::Resume => Ok(WalletAnswer::Resumed {
-                any: wallet.resume().await?,
-            }),
-            WalletCall::Reserve => self.reserve(wallet).await,
-            WalletCall::Check => {
-                let stack = match M::PARTY {
-                    Party::Sender => wallet.stack(self.id).await?,
-                    Party::Receiver => match self.machine.held() {
-                        Some(stack) => stack,
-                        None => return Ok(WalletAnswer::Checked(false)),
-                    },
-                };
-                Ok(WalletAnswer::Checked(wallet.check(&stack).await?))
-            }
-            WalletCall::Reclaim => {
-                let record_of = |_: Value, reclaimed| {
-                    let event = Event::Wallet(answer_of(reclaimed));
-                    let step = self.machine.clone().step(event, self.now_s);
-                    step.record().stored(self.record).value()
-                };
-                Ok(answer_of(wallet.reclaim(self.id, &record_of).await?))
-            }
-            WalletCall::Renew { may_begin } => match self.machine.held() {
-                Some(stack) => wallet.renew(&stack, may_begin).await,
-                None => Ok(WalletAnswer::NotBegun),
-            },
-        }
-    }
-
-    async fn reserve(&self, wallet: &mut dyn TransferWallet) -> Result<WalletAnswer, WalletError> {
-        let Some((amount, subject)) = self.machine.reserves() else {
-            return Ok(WalletAnswer::Failed);
-        };
-        let issuer_id = self.machine.participant().invitation.issuer_id.to_string();
-        let record = self.machine.stored(self.record).value();
-        let stack = wallet
-            .reserve(self.id, &issuer_id, amount, subject, &record)
-            .await?;
-        if bundle::parts(&stack).is_err() || stack.coins.is_empty() {
-            return Ok(WalletAnswer::Failed);
-        }
-        Ok(WalletAnswer::Reserved(Ready {
-            digest: bundle::digest(&stack),
-            coins: stack.coins.len() as u64,
-        }))
     }
 }

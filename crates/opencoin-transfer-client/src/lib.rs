@@ -6,21 +6,26 @@
 //!
 //! Everything may stop at any time. The same call with the stored record continues.
 
+mod call;
 mod driver;
 mod error;
 mod lobby;
 mod person;
 mod random;
 mod relay;
+mod running;
+mod setting;
 mod shared;
 mod stored;
 mod wallet;
 
-pub use driver::{Patience, Running, Setting, run};
+pub use driver::run;
 pub use error::{RelayError, TransferError};
 pub use lobby::{own_room, till};
 pub use person::{Person, Progress};
 pub use random::Random;
+pub use running::Running;
+pub use setting::{Patience, Setting};
 pub use shared::SharedWallet;
 pub use stored::{SenderEntry, StoredRecord, TillEntry};
 pub use wallet::{Stored, TransferWallet, check_stored, end_late, settle};

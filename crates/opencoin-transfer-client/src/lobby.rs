@@ -17,11 +17,13 @@ use opencoin_transfer::{Party, Secret32};
 use opencoin_wallet::Upgrader;
 use tokio::time::sleep;
 
-use crate::driver::{Patience, Running, Setting, run};
+use crate::driver::run;
 use crate::error::{RelayError, TransferError};
 use crate::person::{Person, Progress};
 use crate::random::Random;
 use crate::relay::{Connection, Ended, Input, entry};
+use crate::running::Running;
+use crate::setting::{Patience, Setting};
 use crate::shared::SharedWallet;
 use crate::stored::{SenderEntry, StoredRecord};
 use crate::wallet::TransferWallet;
