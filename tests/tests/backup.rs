@@ -3,7 +3,7 @@
 use std::fs;
 
 use opencoin_e2e::files::{text, write_secret};
-use opencoin_e2e::{CHAUM82, Currency, RFC9474, SQLITE, Wallet, opencoin};
+use opencoin_e2e::{CHAUM82, Currency, Database, RFC9474, SQLITE, Wallet, opencoin};
 
 fn funded(suite: &str) -> (Currency, Wallet) {
     let mut currency = Currency::make(suite, SQLITE, &[]);
@@ -143,7 +143,7 @@ fn a_short_code_travels_as_text_and_as_one_picture() {
     // To a wallet that does not know the currency.
     let code = currency.scratch("code.txt");
     alice.run(&["send", "7", "--as", "code", "--out", text(&code)]);
-    let other = Currency::start(RFC9474, SQLITE);
+    let other = Currency::start(RFC9474, Database::Sqlite);
     let carol = other.wallet("carol");
     let damaged = currency.scratch("damaged.txt");
     let link = fs::read_to_string(&code).unwrap();

@@ -49,7 +49,7 @@ impl<M: Running> Call<'_, M> {
                 Ok(answer_of(wallet.reclaim(self.id, &record_of).await?))
             }
             WalletCall::Renew { may_begin } => match self.machine.held() {
-                Some(stack) => wallet.renew(&stack, may_begin).await,
+                Some(stack) => wallet.renew(self.id, &stack, may_begin).await,
                 None => Ok(WalletAnswer::NotBegun),
             },
         }

@@ -178,7 +178,13 @@ pub async fn till<W: TransferWallet>(
     loop {
         tokio::select! {
             () = &mut setting.stop => return Ok(()),
-            Some(ended) = payments.next() => paid(&ended?),
+            // A payment that cannot go on, for example because its payer does not let the till in, is stored and goes on
+            // at the next start. The others do not wait for it.
+            Some(ended) = payments.next() => match ended {
+                Ok(record) => paid(&record),
+                Err(TransferError::Relay(_)) => {}
+                Err(error) => return Err(error),
+            },
             // At the limit, the next payer waits in the first room.
             entered = &mut entering, if payments.len() < PAYMENTS_MAX => {
                 match entered {

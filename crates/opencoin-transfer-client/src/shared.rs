@@ -72,8 +72,13 @@ impl<W: TransferWallet> TransferWallet for SharedWallet<W> {
         self.0.lock().await.check(stack).await
     }
 
-    async fn renew(&mut self, stack: &CoinStack, may_begin: bool) -> Result<WalletAnswer, WalletError> {
-        self.0.lock().await.renew(stack, may_begin).await
+    async fn renew(
+        &mut self,
+        id: &str,
+        stack: &CoinStack,
+        may_begin: bool,
+    ) -> Result<WalletAnswer, WalletError> {
+        self.0.lock().await.renew(id, stack, may_begin).await
     }
 }
 
@@ -121,7 +126,12 @@ impl<W: TransferWallet + ?Sized> TransferWallet for &mut W {
         (**self).check(stack).await
     }
 
-    async fn renew(&mut self, stack: &CoinStack, may_begin: bool) -> Result<WalletAnswer, WalletError> {
-        (**self).renew(stack, may_begin).await
+    async fn renew(
+        &mut self,
+        id: &str,
+        stack: &CoinStack,
+        may_begin: bool,
+    ) -> Result<WalletAnswer, WalletError> {
+        (**self).renew(id, stack, may_begin).await
     }
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::error::TransferError;
 use crate::stored::StoredRecord;
 
-/// A stored transfer.
-#[derive(Debug, Clone, PartialEq)]
+/// A stored transfer. `Debug` hides the record, which has keys and perhaps coins.
+#[derive(Clone, PartialEq)]
 pub struct Stored {
     /// The id.
     pub id: String,
@@ -19,6 +19,16 @@ pub struct Stored {
     pub record: Value,
     /// Where the coins of an outgoing transfer are.
     pub coins: TransferCoins,
+}
+
+impl std::fmt::Debug for Stored {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Stored")
+            .field("id", &self.id)
+            .field("coins", &self.coins)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Makes the new record of the old one and the result of a reclaim.
@@ -62,8 +72,13 @@ pub trait TransferWallet: Send {
     /// Whether all coins of a stack are signed by keys of their issuer and valid.
     async fn check(&mut self, stack: &CoinStack) -> Result<bool, WalletError>;
 
-    /// Renews the coins of a stack, or finishes doing so.
-    async fn renew(&mut self, stack: &CoinStack, may_begin: bool) -> Result<WalletAnswer, WalletError>;
+    /// Renews the coins that a transfer has brought, or finishes doing so. Coins that came in another way do not count.
+    async fn renew(
+        &mut self,
+        id: &str,
+        stack: &CoinStack,
+        may_begin: bool,
+    ) -> Result<WalletAnswer, WalletError>;
 }
 
 #[async_trait]
@@ -134,17 +149,22 @@ impl TransferWallet for Wallet {
         Ok(self.check_stack(stack).await?.is_empty())
     }
 
-    async fn renew(&mut self, stack: &CoinStack, may_begin: bool) -> Result<WalletAnswer, WalletError> {
-        let before = self.stack_progress(stack)?;
+    async fn renew(
+        &mut self,
+        id: &str,
+        stack: &CoinStack,
+        may_begin: bool,
+    ) -> Result<WalletAnswer, WalletError> {
+        let before = self.stack_progress(id, stack)?;
         let mut failed = None;
         if before.received + before.pending > 0 {
             Wallet::resume(self).await?;
         } else if may_begin {
-            failed = self.receive(stack).await.err();
+            failed = self.receive_transfer(id, stack).await.err();
         } else {
             return Ok(WalletAnswer::NotBegun);
         }
-        let after = self.stack_progress(stack)?;
+        let after = self.stack_progress(id, stack)?;
         if after.pending > 0 {
             // The issuer has not decided.
             return failed.map_or(Ok(WalletAnswer::Failed), Err);
@@ -155,7 +175,11 @@ impl TransferWallet for Wallet {
             });
         }
         match failed {
-            Some(WalletError::Exchange(ExchangeError::Refused { .. }) | WalletError::NoGoodCoin(_))
+            Some(
+                WalletError::Exchange(ExchangeError::Refused { .. })
+                | WalletError::NoGoodCoin(_)
+                | WalletError::ReceivedBefore,
+            )
             | None => Ok(WalletAnswer::Spent),
             Some(error) => Err(error),
         }

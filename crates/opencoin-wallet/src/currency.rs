@@ -7,11 +7,33 @@ use opencoin_crypto::{
     CertificateError, VerifiedCddc, VerifiedMintKey, verify_cddc, verify_mint_key_certificate,
 };
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, Payload, WeightedUrl};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::CLOCK_DIFFERENCE_MAX;
 use crate::coins::{CoinPlace, CoinSecret, Coins, Held, Origin};
 use crate::event::{CoinId, Given};
 use crate::tokenizing::{Counts, count, sum};
+
+/// The numbers of requests that are derived from the backup phrase.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RequestNumbers {
+    /// The lowest number that was never used.
+    pub(crate) next: u64,
+    /// Lower numbers whose requests were not accepted.
+    pub(crate) free: BTreeSet<u64>,
+    /// Whether a restore has looked for the requests of a lost wallet with the same phrase.
+    pub(crate) is_restored: bool,
+}
+
+impl RequestNumbers {
+    /// Takes the number of the next request.
+    pub(crate) fn take(&mut self) -> u64 {
+        self.free.pop_first().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Currency {
@@ -28,8 +50,8 @@ pub(crate) struct Currency {
     pub(crate) coins: Coins,
     /// The number of its row.
     pub(crate) no: u64,
-    /// The number of requests whose secrets were derived from the backup phrase.
-    pub(crate) derived: u64,
+    /// The numbers of requests whose secrets are derived from the backup phrase.
+    pub(crate) numbers: RequestNumbers,
 }
 
 impl Currency {
@@ -43,7 +65,7 @@ impl Currency {
             revoked: BTreeMap::new(),
             coins: Coins::of_currency(no),
             no,
-            derived: 0,
+            numbers: RequestNumbers::default(),
         }
     }
 

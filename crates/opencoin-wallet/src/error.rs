@@ -82,6 +82,11 @@ pub enum WalletError {
     /// The issuer knows no coins of a code.
     #[error("the issuer knows no coins for this code: they have expired, or the code was made up")]
     CodeWithoutCoins,
+    /// The wallet was made from a phrase, and the requests of the lost wallet with this issuer were not looked for yet.
+    #[error(
+        "this wallet was restored from a backup phrase, and the coins of the issuer at {0} were not restored yet; that          must be done first"
+    )]
+    RestoreFirst(String),
     /// The wallet has no backup phrase.
     #[error("this wallet was made by an earlier version and has no backup phrase yet")]
     NoPhrase,

@@ -21,7 +21,7 @@ pub(crate) type OperationId = u64;
 pub(crate) type CoinId = BigInt;
 
 /// A change of the wallet.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
     /// Documents of a currency were verified.
@@ -60,6 +60,9 @@ pub(crate) enum Event {
         operation: OperationId,
         description: String,
         spent: Vec<usize>,
+        /// Whether the issuer has not accepted the request, so that another one may have its number.
+        #[serde(default)]
+        frees_number: bool,
     },
     /// The user has abandoned a request. Its coins are free again. Its blinds are kept, so that their coins
     /// are not lost if the issuer carries out the request later.
@@ -91,6 +94,13 @@ pub enum TransferCoins {
     InFlight,
     /// The receiver's, or the wallet's again.
     Ended,
+}
+
+impl TransferCoins {
+    /// Whether coins are set aside for the transfer, in the wallet or on their way.
+    pub(crate) fn are_out(self) -> bool {
+        matches!(self, Self::Reserved | Self::InFlight)
+    }
 }
 
 /// What happens to the coins of a transfer when its record changes.
@@ -147,6 +157,9 @@ pub(crate) struct Operation {
     /// The number of the backup phrase that its secrets were derived from; 0 if they are random.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) phrase: u8,
+    /// The number of the request under this phrase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) number: Option<u64>,
     pub(crate) at: DateTime<Utc>,
 }
 
@@ -165,6 +178,9 @@ pub(crate) enum Kind {
     /// Received coins are renewed.
     Receive {
         subject: String,
+        /// The live transfer that has brought them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transfer: Option<String>,
     },
     /// Own coins are exchanged for others of the same value, so that every amount can be paid.
     Change,
@@ -229,5 +245,8 @@ pub(crate) struct Send {
     /// The transfer that the coins belong to, if it is a conversation with the other wallet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) transfer: Option<String>,
+    /// The value of the coins that have come back.
+    #[serde(default)]
+    pub(crate) returned: u64,
     pub(crate) at: DateTime<Utc>,
 }

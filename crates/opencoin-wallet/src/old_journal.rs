@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use opencoin_private_files as private_files;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::event::Event;
@@ -32,6 +33,13 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<Event>, StorageError> {
     };
     let lines = bytes[..end].split(|byte| *byte == b'\n').enumerate();
     lines.filter(|(_, line)| !line.is_empty()).map(read).collect()
+}
+
+/// Returns the SHA-256 of the journal, in hex.
+pub(crate) fn digest(folder: &Path) -> Result<String, StorageError> {
+    let bytes = private_files::read_if_there(&path(folder))?.map(Zeroizing::new);
+    let bytes = bytes.ok_or_else(|| StorageError::NoWallet(folder.to_owned()))?;
+    Ok(const_hex::encode(Sha256::digest(&*bytes)))
 }
 
 /// Removes the journal after its state was written elsewhere.

@@ -19,6 +19,8 @@ pub(crate) mod word {
     pub(crate) const KEY_REVOKED: &str = "key-revoked";
     /// Too many requests, or too many wrong passwords.
     pub(crate) const TOO_MANY_REQUESTS: &str = "too-many-requests";
+    /// Another request has this transaction reference.
+    pub(crate) const REFERENCE_CONFLICT: &str = "reference-conflict";
     /// What the request names does not exist.
     pub(crate) const NOT_FOUND: &str = "not-found";
 }

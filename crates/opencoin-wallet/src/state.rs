@@ -1,6 +1,7 @@
 //! The state of a wallet in memory, and which of its rows an event has changed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
 
 use opencoin_crypto::{CertificateError, verify_cddc};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
@@ -14,6 +15,7 @@ use crate::event::{
 };
 use crate::public_log::memory::LogMemory;
 use crate::secret::Secret;
+use crate::tokenizing::sum;
 
 /// The status of an operation or a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,13 +59,24 @@ pub(crate) struct State {
 }
 
 /// A transfer, with the record of its conversation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Transfer {
     pub(crate) record: Value,
     pub(crate) coins: TransferCoins,
     /// The send whose coins belong to it.
     pub(crate) send: Option<OperationId>,
     pub(crate) is_over: bool,
+}
+
+/// Hides the record, which has keys and perhaps coins.
+impl fmt::Debug for Transfer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Transfer")
+            .field("coins", &self.coins)
+            .field("send", &self.send)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The rows that are to be written, besides those of [`crate::coins::Coins`].
@@ -146,7 +159,13 @@ impl State {
                 operation,
                 description,
                 spent,
-            } => self.refuse(operation, description, &spent),
+                frees_number,
+            } => {
+                if frees_number {
+                    self.free_number(operation);
+                }
+                self.refuse(operation, description, &spent)
+            }
             Event::Abandoned { operation } => self.abandon(operation),
             Event::Sent { send } => self.send(*send),
             Event::Taken { send } => self.taken(send),
@@ -260,6 +279,7 @@ impl State {
         let blinded = std::mem::take(&mut operation.blinded);
         let (currency_id, gives) = (operation.currency.clone(), operation.gives.clone());
         let (reference, phrase) = (operation.reference.clone(), operation.phrase);
+        self.count_returned(&currency_id, &gives);
         let currency = self.currency_mut(&currency_id)?;
         gives.iter().for_each(|given| currency.coins.remove(&given.coin));
         let mut unsigned = Vec::new();
@@ -288,6 +308,48 @@ impl State {
         self.forget_blinds(&currency_id, &given, Status::Done, "");
         self.end_sends(&currency_id, &given);
         Ok(())
+    }
+
+    /// Counts the coins of sends that have come back.
+    fn count_returned(&mut self, currency_id: &BigInt, gives: &[Given]) {
+        let Some(currency) = self.currencies.get(currency_id) else {
+            return;
+        };
+        let sent = gives.iter().filter(|given| !given.is_own);
+        let sent: BTreeMap<&CoinId, u64> = sent
+            .filter_map(|given| Some((&given.coin, currency.coins.get(&given.coin)?.value)))
+            .collect();
+        if sent.is_empty() {
+            return;
+        }
+        for tracked in self
+            .sends
+            .values_mut()
+            .filter(|send| send.status == Status::Pending)
+        {
+            let returned = sum(tracked
+                .item
+                .coins
+                .iter()
+                .filter_map(|coin| sent.get(coin).copied()));
+            if returned > 0 {
+                tracked.item.returned += returned;
+                self.changed.sends.insert(tracked.item.id);
+            }
+        }
+    }
+
+    /// Whether a send must be known after the wallet was opened again: it is pending, or its transfer does not know yet how
+    /// it has ended.
+    pub(crate) fn is_send_open(&self, tracked: &Tracked<Send>) -> bool {
+        let transfer = tracked
+            .item
+            .transfer
+            .as_ref()
+            .and_then(|id| self.transfers.get(id));
+        let is_awaited = transfer
+            .is_some_and(|transfer| transfer.coins.are_out() && transfer.send == Some(tracked.item.id));
+        tracked.status == Status::Pending || is_awaited
     }
 
     /// Ends sends whose last coins have come back.
@@ -346,6 +408,17 @@ impl State {
         Ok(())
     }
 
+    /// Gives the number of a request that was not accepted to a later one. Otherwise a restore would find a gap.
+    fn free_number(&mut self, id: OperationId) {
+        let Some(operation) = self.operations.get(&id).map(|tracked| &tracked.item) else {
+            return;
+        };
+        let number = operation.number.filter(|_| operation.phrase == self.phrase);
+        if let (Some(number), Some(currency)) = (number, self.currencies.get_mut(&operation.currency)) {
+            currency.numbers.free.insert(number);
+        }
+    }
+
     fn send(&mut self, send: Send) -> Result<(), String> {
         let currency = self.currency_mut(&send.currency)?;
         for coin in &send.coins {
@@ -391,6 +464,7 @@ impl State {
             TransferEvent::Reclaimed => coins = TransferCoins::Ended,
         }
         self.changed.transfers.insert(id.clone());
+        self.changed.sends.extend(send);
         let transfer = Transfer {
             record,
             coins,
@@ -407,6 +481,9 @@ impl State {
             .sends
             .get_mut(&id)
             .ok_or_else(|| format!("send {id} is unknown"))?;
+        if tracked.status != Status::Pending {
+            return Ok(());
+        }
         tracked.status = Status::Reclaimed;
         self.changed.sends.insert(id);
         let (currency, coins) = (tracked.item.currency.clone(), tracked.item.coins.clone());
@@ -422,6 +499,9 @@ impl State {
             .sends
             .get_mut(&id)
             .ok_or_else(|| format!("send {id} is unknown"))?;
+        if tracked.status != Status::Pending {
+            return Ok(());
+        }
         tracked.status = Status::Done;
         self.changed.sends.insert(id);
         let (currency, coins) = (tracked.item.currency.clone(), tracked.item.coins.clone());

@@ -77,6 +77,7 @@ fn of_storage(error: &StorageError) -> &'static str {
         StorageError::WrongPassphrase => "wrong-passphrase",
         StorageError::Damaged { .. } => "damaged",
         StorageError::NewerFormat(_) => "newer-version",
+        StorageError::TwoWallets(_) => "two-wallets",
         StorageError::ReadOnly(_)
         | StorageError::Broken
         | StorageError::Failed { .. }
@@ -118,6 +119,7 @@ fn of_wallet(error: &WalletError) -> &'static str {
         WalletError::CodeNotReady => "delayed",
         WalletError::CodeWithoutCoins => "no-coins",
         WalletError::NoPhrase => "no-phrase",
+        WalletError::RestoreFirst(_) => "restore-first",
         WalletError::OtherPhrase => "other-phrase",
         WalletError::PhraseWords(_) => "usage",
         WalletError::NotPending(_) => "not-pending",

@@ -147,7 +147,7 @@ impl TransferWallet for MemoryWallet {
         Ok(!stack.coins.is_empty())
     }
 
-    async fn renew(&mut self, stack: &CoinStack, _: bool) -> Result<WalletAnswer, WalletError> {
+    async fn renew(&mut self, _: &str, stack: &CoinStack, _: bool) -> Result<WalletAnswer, WalletError> {
         Ok(if self.bank.renew(Party::Receiver) {
             WalletAnswer::Renewed {
                 amount: stack.coins.iter().map(|coin| coin.payload.denomination).sum(),

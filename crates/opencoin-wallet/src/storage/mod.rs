@@ -87,6 +87,12 @@ pub enum StorageError {
     /// The folder contains no wallet.
     #[error("there is no wallet in {0}")]
     NoWallet(PathBuf),
+    /// The folder has a wallet of this version, and another one that an earlier version has made since.
+    #[error(
+        "there are two wallets in {0}: wallet.db, and journal.jsonl, which an earlier version of this program has made \
+         since. Move journal.jsonl into another folder, and use both"
+    )]
+    TwoWallets(PathBuf),
     /// The wallet was opened to be read.
     #[error("the wallet in {0} was opened to be read only")]
     ReadOnly(PathBuf),

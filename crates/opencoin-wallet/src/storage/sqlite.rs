@@ -225,14 +225,15 @@ impl Storage for SqliteStorage {
 struct Statements {
     create: &'static str,
     get: &'static str,
-    /// Packs many rows into one, because a row by itself costs more than its reading.
+    /// Packs many rows into one, because a row by itself costs more than its reading. SQLite has no longer texts than
+    /// 1,000 MB, so tables with long rows are read in smaller parts.
     read: &'static str,
     put: &'static str,
     remove: &'static str,
 }
 
 macro_rules! statements {
-    ($table:literal) => {
+    ($table:literal, $rows_read_max:literal) => {
         Statements {
             create: concat!(
                 "CREATE TABLE ",
@@ -244,7 +245,9 @@ macro_rules! statements {
                 "SELECT count(*), max(no), group_concat(no || ':' || hex(body), ';') FROM ",
                 "(SELECT no, body FROM ",
                 $table,
-                " WHERE no > ? ORDER BY no LIMIT 4096)"
+                " WHERE no > ? ORDER BY no LIMIT ",
+                $rows_read_max,
+                ")"
             ),
             put: concat!("INSERT OR REPLACE INTO ", $table, " (no, body) VALUES (?, ?)"),
             remove: concat!("DELETE FROM ", $table, " WHERE no = ?"),
@@ -254,19 +257,19 @@ macro_rules! statements {
 
 fn statements(table: Table) -> Statements {
     match table {
-        Table::Header => statements!("header"),
-        Table::Settings => statements!("settings"),
-        Table::Currencies => statements!("currencies"),
-        Table::Coins => statements!("coins"),
-        Table::CoinSecrets => statements!("coin_secrets"),
-        Table::Operations => statements!("operations"),
-        Table::Sends => statements!("sends"),
-        Table::History => statements!("history"),
-        Table::Received => statements!("received"),
-        Table::Logs => statements!("logs"),
-        Table::Promises => statements!("promises"),
-        Table::Transfers => statements!("transfers"),
-        Table::Receipts => statements!("receipts"),
+        Table::Header => statements!("header", "64"),
+        Table::Settings => statements!("settings", "64"),
+        Table::Currencies => statements!("currencies", "64"),
+        Table::Coins => statements!("coins", "4096"),
+        Table::CoinSecrets => statements!("coin_secrets", "64"),
+        Table::Operations => statements!("operations", "64"),
+        Table::Sends => statements!("sends", "64"),
+        Table::History => statements!("history", "4096"),
+        Table::Received => statements!("received", "4096"),
+        Table::Logs => statements!("logs", "64"),
+        Table::Promises => statements!("promises", "64"),
+        Table::Transfers => statements!("transfers", "64"),
+        Table::Receipts => statements!("receipts", "64"),
     }
 }
 
@@ -352,7 +355,6 @@ fn check_length(folder: &Path) -> Result<(), StorageError> {
     }
     let mut header = [0; SQLITE_HEADER_BYTES];
     let mut file = File::open(&path).map_err(FileError::of(&path))?;
-    let length = file.metadata().map_err(FileError::of(&path))?.len();
     match file.read_exact(&mut header) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -360,6 +362,8 @@ fn check_length(folder: &Path) -> Result<(), StorageError> {
         }
         Err(error) => return Err(FileError::of(&path)(error).into()),
     }
+    // Read after the header, so that a commit that makes the file longer does not look like damage.
+    let length = file.metadata().map_err(FileError::of(&path))?.len();
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     // Section 1.3 of the SQLite file format: the page size, 1 for 65,536, and the number of pages.
     let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use self::rows::{CurrencyRow, Header, LogRow, PromiseRow, Settings, from_json, to_json};
 use self::seal::{KeyDerivation, Seal};
 use crate::coins::{CoinSecret, Coins, Held};
+use crate::currency::RequestNumbers;
 use crate::event::{CoinId, Kind, Operation, OperationId, Send};
 use crate::secret::Secret;
 use crate::state::{State, Status, Tracked, Transfer};
@@ -126,7 +127,9 @@ impl Store {
                 row_key: random(rng, ROW_KEY_BYTES),
                 phrase: u8::from(entropy.is_some()),
                 entropy,
-                derived: BTreeMap::new(),
+                is_restored: false,
+                journal: None,
+                numbers: BTreeMap::new(),
             },
             is_new: true,
             are_settings_changed: true,
@@ -151,7 +154,7 @@ impl Store {
             ..State::default()
         };
         let mut names: BTreeMap<u64, BigInt> = BTreeMap::new();
-        let (seal, derived, stored) = (&self.seal, &self.settings.derived, &mut self.stored);
+        let (seal, numbers, stored) = (&self.seal, &self.settings.numbers, &mut self.stored);
         self.storage.read(&LOADED, &mut |table, no, body| {
             let body = seal.open(table, no, body)?;
             let wrong = |reason: String| damaged(table, no, &reason);
@@ -165,7 +168,7 @@ impl Store {
                 Table::Currencies => {
                     let row: CurrencyRow = read_json(table, no, &body)?;
                     let mut currency = row.into_currency(no).map_err(wrong)?;
-                    currency.derived = derived.get(&no).copied().unwrap_or(0);
+                    currency.numbers = numbers.get(&no).cloned().unwrap_or_default();
                     let id = currency.cddc.master_key().id().clone();
                     names.insert(no, id.clone());
                     state.currencies.insert(id, currency);
@@ -244,22 +247,22 @@ impl Store {
             );
         }
         for id in &changed.sends {
-            let tracked = &state.sends[id];
+            // The send of a transfer that ended before the wallet was opened is only in the history.
+            let Some(tracked) = state.sends.get(id) else {
+                continue;
+            };
             changes.put(Table::History, *id, to_json(&sent(tracked)));
-            match tracked.status {
-                Status::Pending => changes.put(Table::Sends, *id, to_json(tracked)),
-                _ => changes.remove(Table::Sends, *id),
+            match state.is_send_open(tracked) {
+                true => changes.put(Table::Sends, *id, to_json(tracked)),
+                false => changes.remove(Table::Sends, *id),
             }
         }
         for id in &changed.operations {
             let tracked = &state.operations[id];
             changes.put(Table::History, *id, to_json(&done(tracked)));
-            for coin in newly_received(tracked) {
-                changes.put(
-                    Table::Received,
-                    row_of(&self.settings.row_key, coin.as_be_bytes()),
-                    Vec::new(),
-                );
+            for (coin, transfer) in newly_received(tracked) {
+                let no = row_of(&self.settings.row_key, coin.as_be_bytes());
+                changes.put(Table::Received, no, transfer.as_bytes().to_vec());
             }
             if state.is_open(tracked) {
                 changes.put(Table::Operations, *id, to_json(tracked));
@@ -298,14 +301,16 @@ impl Store {
                 None => changes.remove(Table::Promises, *id),
             }
         }
-        let derived = state.currencies.values().filter(|currency| currency.derived > 0);
-        let derived: BTreeMap<u64, u64> = derived.map(|currency| (currency.no, currency.derived)).collect();
+        let numbers = state.currencies.values();
+        let numbers: BTreeMap<u64, RequestNumbers> = numbers
+            .map(|currency| (currency.no, currency.numbers.clone()))
+            .collect();
         if self.are_settings_changed
             || self.settings.last_id != state.last_id
-            || self.settings.derived != derived
+            || self.settings.numbers != numbers
         {
             self.settings.last_id = state.last_id;
-            self.settings.derived = derived;
+            self.settings.numbers = numbers;
             changes.put(Table::Settings, ONLY, to_json(&self.settings));
         }
         let mut all = changes.all;
@@ -332,13 +337,17 @@ impl Store {
         rows::read_secret(&body).ok_or_else(|| damaged(Table::CoinSecrets, no, "it is not a coin"))
     }
 
-    /// Whether this coin was received from somebody else, and renewed.
-    pub(crate) fn was_received(&self, coin: &CoinId) -> Result<bool, StorageError> {
-        let row = self.storage.get(
-            Table::Received,
-            row_of(&self.settings.row_key, coin.as_be_bytes()),
-        )?;
-        Ok(row.is_some())
+    /// Whether this coin was received from somebody else, and renewed: if so, the id of the transfer that had brought it,
+    /// empty for others.
+    pub(crate) fn received_by(&self, coin: &CoinId) -> Result<Option<String>, StorageError> {
+        let no = row_of(&self.settings.row_key, coin.as_be_bytes());
+        let Some(body) = self.storage.get(Table::Received, no)? else {
+            return Ok(None);
+        };
+        let body = self.seal.open(Table::Received, no, &body)?;
+        String::from_utf8(body.to_vec())
+            .map(Some)
+            .map_err(|_| damaged(Table::Received, no, "it is not a text"))
     }
 
     /// Returns all operations and sends, in the order of their numbers.
@@ -390,6 +399,23 @@ impl Store {
     pub(crate) fn choose_entropy(&mut self, entropy: Secret) {
         assert!(self.is_new, "the coins of a wallet depend on its phrase");
         self.settings.entropy = Some(entropy);
+        self.settings.is_restored = true;
+    }
+
+    /// Whether the phrase is that of a lost wallet.
+    pub(crate) fn is_restored(&self) -> bool {
+        self.settings.is_restored
+    }
+
+    /// Notes the journal whose state is written with the next commit; its SHA-256 in hex.
+    pub(crate) fn set_journal(&mut self, digest: String) {
+        self.settings.journal = Some(digest);
+        self.are_settings_changed = true;
+    }
+
+    /// Returns the SHA-256 of the journal that was moved here, in hex.
+    pub(crate) fn journal(&self) -> Option<&str> {
+        self.settings.journal.as_deref()
     }
 
     /// Returns the entropy of the backup phrase, in hex.
@@ -411,10 +437,11 @@ impl Store {
         })?;
         state.phrase = self.settings.phrase;
         self.settings.entropy = Some(entropy);
+        self.settings.is_restored = false;
         state
             .currencies
             .values_mut()
-            .for_each(|currency| currency.derived = 0);
+            .for_each(|currency| currency.numbers = RequestNumbers::default());
         self.are_settings_changed = true;
         self.commit(state, rng)
     }
@@ -437,6 +464,11 @@ impl Store {
             encryption,
             ..self.header.clone()
         };
+        if self.is_new {
+            // Nothing is written yet.
+            (self.seal, self.header) = (seal, header);
+            return Ok(());
+        }
         let mut changes = Changes {
             seal: &seal,
             rng,
@@ -502,22 +534,22 @@ fn row_of(row_key: &Secret, id: &[u8]) -> u64 {
     number >> 1
 }
 
-/// Returns the coins of others that this operation has exchanged for own ones.
-fn newly_received(tracked: &Tracked<Operation>) -> impl Iterator<Item = &CoinId> {
-    let is_received = matches!(tracked.item.kind, Kind::Receive { .. })
-        && [Status::Done, Status::AwaitsRecoup].contains(&tracked.status);
-    let gives = tracked
-        .item
-        .gives
-        .iter()
-        .filter(move |given| is_received && !given.is_own);
-    gives.map(|given| &given.coin)
+/// Returns the coins of others that this operation has exchanged for own ones, with the transfer that has brought them.
+fn newly_received(tracked: &Tracked<Operation>) -> Vec<(&CoinId, &str)> {
+    let transfer = match &tracked.item.kind {
+        Kind::Receive { transfer, .. } if [Status::Done, Status::AwaitsRecoup].contains(&tracked.status) => {
+            transfer.as_deref().unwrap_or_default()
+        }
+        _ => return Vec::new(),
+    };
+    let foreign = tracked.item.gives.iter().filter(|given| !given.is_own);
+    foreign.map(|given| (&given.coin, transfer)).collect()
 }
 
 fn done(tracked: &Tracked<Operation>) -> HistoryRow {
     let operation = &tracked.item;
     let subject = match &operation.kind {
-        Kind::Receive { subject } => subject.as_str(),
+        Kind::Receive { subject, .. } => subject.as_str(),
         Kind::Mint | Kind::Change | Kind::Reclaim { .. } | Kind::Redeem | Kind::Recoup => "",
     };
     HistoryRow {

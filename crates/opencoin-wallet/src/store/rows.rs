@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::seal::KeyDerivation;
 use crate::coins::{CoinPlace, CoinSecret, Held, Origin};
-use crate::currency::Currency;
+use crate::currency::{Currency, RequestNumbers};
 use crate::event::{CoinId, OperationId, RevokedKey};
 use crate::public_log::memory::{LogFault, LogMemory, LoggedKey, OpenPromise, PromisedLeaf, SeenCheckpoint};
 use crate::secret::Secret;
@@ -35,8 +35,12 @@ pub(super) struct Settings {
     pub(super) entropy: Option<Secret>,
     /// How many backup phrases the wallet has had.
     pub(super) phrase: u8,
-    /// The number of requests whose secrets were derived, by the number of the currency.
-    pub(super) derived: BTreeMap<u64, u64>,
+    /// Whether the phrase is that of a lost wallet, whose requests must be looked for before new ones are made.
+    pub(super) is_restored: bool,
+    /// The SHA-256 of the journal that was moved here, in hex, until it is removed.
+    pub(super) journal: Option<String>,
+    /// The numbers of derived requests, by the number of the currency.
+    pub(super) numbers: BTreeMap<u64, RequestNumbers>,
 }
 
 #[derive(Serialize, Deserialize)]

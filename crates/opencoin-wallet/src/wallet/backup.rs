@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::blinding::RequestSecrets;
 use super::exchange::SpentCoin;
-use super::{RECEIVE_COINS_MAX, Wallet};
+use super::{ITEMS_MAX, RECEIVE_COINS_MAX, Wallet};
 use crate::client::{self, ExchangeError};
 use crate::coins::Held;
 use crate::currency::Currency;
@@ -29,8 +29,11 @@ use crate::refusal::word;
 use crate::store::random;
 use crate::tokenizing::sum;
 
-/// So many unknown references in a row end a restore: more than a wallet leaves out because of refused requests.
-const GAP_MAX: u64 = 100;
+/// So many unknown references in a row end a restore. A wallet leaves out hardly any: the numbers of refused requests are
+/// used again.
+const GAP_MAX: u64 = 200;
+/// The most requests that a restore looks for. An issuer that answers every reference would never end it.
+const REQUESTS_MAX: u64 = 1_000_000;
 /// The subject of restored coins in the history.
 const SUBJECT: &str = "restored from the backup phrase";
 /// The most mint keys that one request for certificates names.
@@ -72,7 +75,7 @@ pub struct Restored {
     pub value: u64,
     /// The number of requests whose signatures are not there yet. A later restore finds them.
     pub waiting: u64,
-    /// The number of requests with revoked mint keys. The proof that a recoup needs is lost with the wallet.
+    /// The number of requests whose coins are of revoked mint keys. They are not restored.
     pub revoked: u64,
     /// The number of signatures whose mint key is unknown or whose coins have expired.
     pub unknown: usize,
@@ -122,6 +125,9 @@ impl Wallet {
     /// The issuer refuses, delays or does not answer. The coins that were renewed before are covered.
     pub async fn move_under_phrase(&mut self) -> Result<u64, WalletError> {
         self.read_clock();
+        if self.state.phrase == 0 {
+            return Err(WalletError::NoPhrase);
+        }
         let mut moved = 0;
         for id in self.state.currencies.keys().cloned().collect::<Vec<_>>() {
             loop {
@@ -185,7 +191,7 @@ impl Wallet {
         let mut restored = Restored::default();
         let mut coins = Vec::new();
         let (mut request, mut gap, mut used) = (0, 0, 0);
-        while gap < GAP_MAX {
+        while gap < GAP_MAX && request < REQUESTS_MAX {
             let secrets = RequestSecrets::derived(derivation.clone(), request, self.state.phrase);
             let answer = self.ask_for(&id, &secrets.reference).await?;
             request += 1;
@@ -210,14 +216,18 @@ impl Wallet {
             });
         }
         restored.coins = coins.len();
-        // The renewals must not use the numbers of earlier requests.
+        // The renewals, and all later requests, must not use the numbers of earlier ones.
         let known = self
             .state
             .currencies
             .get_mut(&id)
             .ok_or(WalletError::NoCurrency)?;
-        known.derived = known.derived.max(used);
+        known.numbers.next = known.numbers.next.max(used);
+        known.numbers.is_restored = true;
         self.store.commit(&mut self.state, &mut self.rng)?;
+        // Coins that this wallet holds or has sent are not lost.
+        let known = self.currency(&id)?;
+        coins.retain(|coin| !known.coins.contains_key(&known.coin_id(&coin.payload)));
         let mut tried = 0;
         for part in coins.chunks(RECEIVE_COINS_MAX) {
             let stack = CoinStack {
@@ -307,10 +317,14 @@ impl Wallet {
         let mut coins = Vec::new();
         // The blinds of a request are ordered by denomination, so the key is often that of the one before.
         let mut last = None;
-        for signature in signatures {
+        let mut seen = BTreeSet::new();
+        for signature in signatures.iter().take(ITEMS_MAX) {
             let Ok(blind) = signature.reference.parse::<u32>() else {
                 continue;
             };
+            if blind.to_string() != signature.reference || !seen.insert(blind) {
+                continue;
+            }
             let denomination = denominations.map(|all| all.get(blind as usize));
             let made = coin(
                 currency,

@@ -30,6 +30,12 @@ impl RequestSecrets {
         }
     }
 
+    /// Returns the number of the request under the backup phrase.
+    pub(super) fn number(&self) -> Option<u64> {
+        let number = self.derived.as_ref().map(|(_, number)| *number);
+        number.filter(|_| self.phrase > 0)
+    }
+
     /// Returns the serial and the blinding seed of a blind.
     fn of_blind(&self, index: usize, rng: &mut (impl RngCore + CryptoRng)) -> (BigInt, BlindingSeed) {
         let index = u32::try_from(index).expect("a request has few blinds");
@@ -54,9 +60,12 @@ impl Wallet {
             });
         };
         let currency = self.state.currencies.get_mut(id).ok_or(WalletError::NoCurrency)?;
-        // Written with the request. A number whose request is not begun is left out.
-        let request = currency.derived;
-        currency.derived += 1;
+        if self.store.is_restored() && !currency.numbers.is_restored {
+            // The lost wallet has used the first numbers.
+            return Err(WalletError::RestoreFirst(currency.url.clone()));
+        }
+        // Written with the request.
+        let request = currency.numbers.take();
         Ok(RequestSecrets::derived(derivation, request, self.state.phrase))
     }
 

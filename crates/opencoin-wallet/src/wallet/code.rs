@@ -81,6 +81,7 @@ impl Wallet {
             subject: subject.to_owned(),
             coins: made,
             transfer: None,
+            returned: 0,
             at: self.now,
         };
         let send_id = send.id;

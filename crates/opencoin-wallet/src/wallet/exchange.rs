@@ -77,10 +77,15 @@ impl Wallet {
             return Ok(None);
         }
         let secrets = self.next_secrets(id)?;
-        let begun = self
-            .begin_derived(id, kind, gives, get, replaces, secrets)
-            .await?;
-        Ok(Some(begun))
+        let number = secrets.number();
+        let begun = self.begin_derived(id, kind, gives, get, replaces, secrets).await;
+        if begun.is_err()
+            && let (Some(number), Some(currency)) = (number, self.state.currencies.get_mut(id))
+        {
+            // Nothing was sent under it.
+            currency.numbers.free.insert(number);
+        }
+        begun.map(Some)
     }
 
     /// Begins a renew of exactly these coins, with these secrets.
@@ -102,6 +107,7 @@ impl Wallet {
         // The order must not tell the issuer which coins were received.
         gives.shuffle(&mut self.rng);
         let (blinded, blinds) = self.blind(id, get, &secrets, &mut |_| {}).await?;
+        let request_number = secrets.number();
         let reference = secrets.reference;
         let request = RequestRenew {
             blinds,
@@ -133,6 +139,7 @@ impl Wallet {
             gives: gives.iter().map(given).collect(),
             replaces,
             phrase: secrets.phrase,
+            number: request_number,
             at: self.now,
         };
         let operation_id = operation.id;

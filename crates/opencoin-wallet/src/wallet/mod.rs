@@ -42,7 +42,7 @@ use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, Send};
 use crate::old_journal;
 use crate::secret::Secret;
 use crate::state::{State, Status, Tracked};
-use crate::storage::{MemoryStorage, SqliteStorage, Storage};
+use crate::storage::{MemoryStorage, SqliteStorage, Storage, StorageError};
 use crate::store::{ENTROPY_BYTES, SEND, Store, random};
 use crate::tokenizing::{Counts, complete_set, count, number, total, values};
 use crate::transport::{ClockedTransport, NoTransport, Transport};
@@ -129,17 +129,20 @@ impl Wallet {
         rng: Box<dyn Randomness>,
     ) -> Result<Self, WalletError> {
         let storage = SqliteStorage::open(folder)?;
-        if !old_journal::is_in(folder) {
-            return Self::open(Box::new(storage), passphrase, transport, clock, rng);
+        if !SqliteStorage::is_in(folder) && old_journal::is_in(folder) {
+            storage.lock()?;
+            let wallet = Self::of_journal(folder, Box::new(storage), transport, clock, rng)?;
+            old_journal::remove(folder)?;
+            return Ok(wallet);
         }
-        if SqliteStorage::is_in(folder) {
+        let wallet = Self::open(Box::new(storage), passphrase, transport, clock, rng)?;
+        if old_journal::is_in(folder) {
+            if wallet.store.journal() != Some(old_journal::digest(folder)?.as_str()) {
+                return Err(StorageError::TwoWallets(folder.to_owned()).into());
+            }
             // The program ended between the last two steps of the move.
             old_journal::remove(folder)?;
-            return Self::open(Box::new(storage), passphrase, transport, clock, rng);
         }
-        storage.lock()?;
-        let wallet = Self::of_journal(folder, Box::new(storage), transport, clock, rng)?;
-        old_journal::remove(folder)?;
         Ok(wallet)
     }
 
@@ -192,6 +195,7 @@ impl Wallet {
         for event in old_journal::read(folder)? {
             state.apply(event).map_err(WalletError::Inconsistent)?;
         }
+        store.set_journal(old_journal::digest(folder)?);
         store.commit(&mut state, &mut rng)?;
         Ok(Self::of_state(store, state, transport, clock, rng))
     }
@@ -318,6 +322,7 @@ impl Wallet {
             let (blinded, blinds) = self
                 .blind(&id, &part, &secrets, &mut |made| progress(done + made, all))
                 .await?;
+            let request_number = secrets.number();
             let reference = secrets.reference;
             let request = RequestMint {
                 blinds,
@@ -337,6 +342,7 @@ impl Wallet {
                 gives: Vec::new(),
                 replaces: None,
                 phrase: secrets.phrase,
+                number: request_number,
                 at: self.now,
             });
             done += number(&part) as usize;
@@ -368,6 +374,7 @@ impl Wallet {
             subject: subject.to_owned(),
             coins: coins.iter().map(|coin| currency.coin_id(&coin.payload)).collect(),
             transfer: None,
+            returned: 0,
             at: self.now,
         };
         let send_id = send.id;
@@ -420,6 +427,7 @@ impl Wallet {
                 gives: ids.into_iter().map(|coin| Given { coin, is_own: true }).collect(),
                 replaces: None,
                 phrase: 0,
+                number: None,
                 at: self.now,
             });
         }

@@ -13,7 +13,7 @@ use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{Blinded, BlindingSecret, Event, Kind, Operation, OperationId};
 use crate::network::{HttpAnswer, SENDER_REFUSALS};
-use crate::refusal::word::{INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED, NOT_FOUND};
+use crate::refusal::word::{INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED, NOT_FOUND, REFERENCE_CONFLICT};
 use crate::secret::Secret;
 use crate::state::Status;
 use crate::tokenizing::sum;
@@ -48,7 +48,7 @@ impl Wallet {
                         _ => None,
                     };
                     if let Some(description) = description {
-                        ids.try_for_each(|id| self.refuse(id, description, Vec::new()))?;
+                        ids.try_for_each(|id| self.refuse(id, description, Vec::new(), true))?;
                     }
                     return Err(error);
                 }
@@ -57,11 +57,19 @@ impl Wallet {
         accepted.map_or(Ok(()), Err)
     }
 
-    fn refuse(&mut self, id: OperationId, why: &str, spent: Vec<usize>) -> Result<(), WalletError> {
+    /// `frees_number` if the issuer has certainly not accepted the request.
+    fn refuse(
+        &mut self,
+        id: OperationId,
+        why: &str,
+        spent: Vec<usize>,
+        frees_number: bool,
+    ) -> Result<(), WalletError> {
         self.record(Event::Refused {
             operation: id,
             description: why.to_owned(),
             spent,
+            frees_number,
         })
     }
 
@@ -135,7 +143,7 @@ impl Wallet {
         let answer = self.ask_resume(id).await;
         match &answer.result {
             Err(refused) if refused.is_refused_with(&[NOT_FOUND]) => self.run_again(id).await,
-            Err(refused) if brings_no_coins(refused) => self.settle(id, answer.result),
+            Err(refused) if brings_no_coins(refused) => self.settle_known(id, answer.result, true),
             _ => self.settle_accepted(id, answer).await,
         }
     }
@@ -259,6 +267,16 @@ impl Wallet {
         id: OperationId,
         answer: Result<Vec<BlindSignature>, ExchangeError>,
     ) -> Result<(), WalletError> {
+        self.settle_known(id, answer, false)
+    }
+
+    /// As [`Self::settle`]. `was_known` if the issuer knows the transaction reference of the request.
+    fn settle_known(
+        &mut self,
+        id: OperationId,
+        answer: Result<Vec<BlindSignature>, ExchangeError>,
+        was_known: bool,
+    ) -> Result<(), WalletError> {
         let operation = &self.state.operations[&id].item;
         match answer {
             Ok(signatures) => {
@@ -274,7 +292,8 @@ impl Wallet {
                 let own = own.filter_map(|index| currency.coins.get(&operation.gives[*index].coin));
                 let own = sum(own.map(|held| held.value));
                 let is_of_own_coins = matches!(operation.kind, Kind::Change | Kind::Redeem);
-                self.refuse(id, &refused.to_string(), spent)?;
+                let is_known = was_known || refused.is_refused_with(&[REFERENCE_CONFLICT]);
+                self.refuse(id, &refused.to_string(), spent, !is_known)?;
                 if is_of_own_coins && own > 0 {
                     return Err(WalletError::SpentElsewhere(own));
                 }
@@ -285,7 +304,7 @@ impl Wallet {
                 Err(ExchangeError::Unknown(reason).into())
             }
             Err(ExchangeError::NotSent(reason)) => {
-                self.refuse(id, &reason, Vec::new())?;
+                self.refuse(id, &reason, Vec::new(), true)?;
                 Err(ExchangeError::NotSent(reason).into())
             }
             Err(

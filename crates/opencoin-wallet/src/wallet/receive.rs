@@ -47,6 +47,23 @@ impl Wallet {
     /// No coin can be received, or the issuer delays or does not answer. After [`ExchangeError::Delayed`] and
     /// [`ExchangeError::Unknown`] the wallet holds the coins, and [`Wallet::resume`] finishes the request.
     pub async fn receive(&mut self, stack: &CoinStack) -> Result<Received, WalletError> {
+        self.receive_from(stack, None).await
+    }
+
+    /// As [`Self::receive`], for coins that a live transfer with this id has brought. [`Self::stack_progress`] then tells
+    /// how far it is.
+    ///
+    /// # Errors
+    /// See [`Self::receive`].
+    pub async fn receive_transfer(&mut self, id: &str, stack: &CoinStack) -> Result<Received, WalletError> {
+        self.receive_from(stack, Some(id)).await
+    }
+
+    async fn receive_from(
+        &mut self,
+        stack: &CoinStack,
+        transfer: Option<&str>,
+    ) -> Result<Received, WalletError> {
         self.read_clock();
         let id = self.currency_of(stack)?;
         self.learn_mint_keys(&id, stack).await?;
@@ -62,6 +79,7 @@ impl Wallet {
         for part in good.chunks(RECEIVE_COINS_MAX) {
             let kind = Kind::Receive {
                 subject: stack.subject.clone(),
+                transfer: transfer.map(str::to_owned),
             };
             let coins = part.iter().map(|good| (good.coin.clone(), good.value)).collect();
             begun.extend(self.begin_renew(&id, kind, coins).await?);
@@ -251,7 +269,7 @@ impl Wallet {
         for coin in &stack.coins {
             if let Some(currency) = self.state.currencies.get(&coin.payload.issuer_id) {
                 let id = currency.coin_id(&coin.payload);
-                if given.contains(&id) || self.store.was_received(&id)? {
+                if given.contains(&id) || self.store.received_by(&id)?.is_some() {
                     received.insert(id);
                 }
             }

@@ -152,6 +152,7 @@ impl Wallet {
             self.require_signing_keys(id, &set).await?;
             let secrets = self.next_secrets(id)?;
             let (blinded, blinds) = self.blind_now(id, &set, &secrets, &mut |_| {})?;
+            let request_number = secrets.number();
             let reference = secrets.reference;
             let request = RequestRecoup {
                 blinds,
@@ -176,6 +177,7 @@ impl Wallet {
                 gives: gives.collect(),
                 replaces: None,
                 phrase: secrets.phrase,
+                number: request_number,
                 at: self.now,
             });
         }

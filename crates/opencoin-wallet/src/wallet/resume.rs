@@ -140,6 +140,7 @@ impl Wallet {
                 operation: id,
                 description: "abandoned, and never carried out".to_owned(),
                 spent: Vec::new(),
+                frees_number: true,
             }),
             Ok(_) | Err(ExchangeError::Recoup) => self.settle_accepted(id, answer).await,
             Err(_) => Ok(()),

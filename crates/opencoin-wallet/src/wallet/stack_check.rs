@@ -1,6 +1,6 @@
 //! What the wallet can say of a stack without taking it: whether its coins are good, and how much of it was received.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use opencoin_schema::CoinStack;
 
@@ -57,30 +57,40 @@ impl Wallet {
         Ok(left_out)
     }
 
-    /// How much of a stack this wallet has received.
+    /// How much of the stack of a live transfer this wallet has received. Coins that it has received in another way do not
+    /// count: nobody can pay twice with them.
     ///
     /// # Errors
     /// The wallet cannot be read.
-    pub fn stack_progress(&self, stack: &CoinStack) -> Result<StackProgress, WalletError> {
-        let operations = self.state.operations.values();
-        let receives = operations.filter(|tracked| matches!(tracked.item.kind, Kind::Receive { .. }));
-        let pending: BTreeSet<_> = receives
-            .filter(|tracked| tracked.status == Status::Pending)
-            .flat_map(|tracked| &tracked.item.gives)
-            .filter(|given| !given.is_own)
-            .map(|given| &given.coin)
-            .collect();
+    pub fn stack_progress(&self, transfer: &str, stack: &CoinStack) -> Result<StackProgress, WalletError> {
+        // By the last request for each coin, whether it is this transfer's, and whether it is pending.
+        let mut last = BTreeMap::new();
+        for tracked in self.state.operations.values() {
+            if let Kind::Receive {
+                transfer: brought, ..
+            } = &tracked.item.kind
+            {
+                let is_meant = brought.as_deref() == Some(transfer);
+                let state = (is_meant, tracked.status == Status::Pending);
+                let foreign = tracked.item.gives.iter().filter(|given| !given.is_own);
+                last.extend(foreign.map(|given| (&given.coin, state)));
+            }
+        }
         let mut progress = StackProgress::default();
         for coin in &stack.coins {
             let Some(currency) = self.state.currencies.get(&coin.payload.issuer_id) else {
                 continue;
             };
             let id = currency.coin_id(&coin.payload);
-            let held = currency.coins.get(&id).map(|held| held.place);
-            if pending.contains(&id) || held == Some(CoinPlace::Received) {
-                progress.pending += coin.payload.denomination;
-            } else if self.store.was_received(&id)? {
-                progress.received += coin.payload.denomination;
+            let is_received = currency.coins.get(&id).map(|held| held.place) == Some(CoinPlace::Received);
+            match last.get(&id) {
+                Some((true, is_pending)) if *is_pending || is_received => {
+                    progress.pending += coin.payload.denomination;
+                }
+                _ if self.store.received_by(&id)?.as_deref() == Some(transfer) => {
+                    progress.received += coin.payload.denomination;
+                }
+                _ => {}
             }
         }
         Ok(progress)

@@ -5,6 +5,8 @@
 //! they are in the wallet and in no other payment, and can be released. From the moment before they leave they are *in
 //! flight*: only a receipt of the receiver, or a renewal, tells whose they are.
 
+use std::fmt;
+
 use opencoin_schema::CoinStack;
 use serde_json::Value;
 
@@ -13,8 +15,8 @@ use crate::error::WalletError;
 use crate::event::{Event, OperationId, Send, TransferCoins, TransferEvent};
 use crate::state::Status;
 
-/// A transfer, with the record of its conversation.
-#[derive(Debug, Clone, PartialEq)]
+/// A transfer, with the record of its conversation. `Debug` hides the record, which has keys and perhaps coins.
+#[derive(Clone, PartialEq)]
 pub struct StoredTransfer {
     /// The id of the transfer.
     pub id: String,
@@ -22,6 +24,16 @@ pub struct StoredTransfer {
     pub record: Value,
     /// Where the coins of an outgoing transfer are.
     pub coins: TransferCoins,
+}
+
+impl fmt::Debug for StoredTransfer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("StoredTransfer")
+            .field("id", &self.id)
+            .field("coins", &self.coins)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The result of taking back the coins of a transfer. Amounts are in the smallest unit.
@@ -68,7 +80,7 @@ impl Wallet {
     /// The transfer is over although its coins are reserved or on their way, or the wallet cannot be written.
     pub fn put_transfer(&mut self, id: &str, record: &Value, is_over: bool) -> Result<(), WalletError> {
         let coins = self.state.transfers.get(id).map(|transfer| transfer.coins);
-        if is_over && matches!(coins, Some(TransferCoins::Reserved | TransferCoins::InFlight)) {
+        if is_over && coins.is_some_and(TransferCoins::are_out) {
             return Err(WalletError::TransferHasCoins(id.to_owned()));
         }
         self.record_transfer(id, record, TransferEvent::Record { is_over })
@@ -92,7 +104,7 @@ impl Wallet {
             .state
             .transfers
             .get(id)
-            .is_some_and(|transfer| transfer.send.is_some())
+            .is_some_and(|transfer| transfer.coins.are_out())
         {
             return Err(WalletError::TransferHasCoins(id.to_owned()));
         }
@@ -106,6 +118,7 @@ impl Wallet {
             amount,
             subject: subject.to_owned(),
             transfer: Some(id.to_owned()),
+            returned: 0,
             at: self.now,
         };
         self.record_transfer(id, record, TransferEvent::Reserve { send: Box::new(send) })?;
@@ -181,20 +194,16 @@ impl Wallet {
         self.read_clock();
         self.expect_coins(id, TransferCoins::InFlight)?;
         let send = self.send_of(id)?.clone();
-        let mut returned = 0;
-        self.reclaim_send(&send, &mut returned).await?;
-        let status = self.state.sends[&send.id].status;
-        if ![Status::Done, Status::Reclaimed].contains(&status) {
+        self.reclaim_send(&send, &mut 0).await?;
+        let ended = &self.state.sends[&send.id];
+        if ended.status == Status::Pending {
             return Err(WalletError::TransferHasCoins(id.to_owned()));
         }
-        let returned = match status {
-            // A renewal that an earlier call began has brought the coins back.
-            Status::Reclaimed if returned == 0 => send.amount,
-            _ => returned,
-        };
+        // Earlier calls, and requests that `resume` has finished, count too.
+        let returned = ended.item.returned.min(send.amount);
         let reclaimed = Reclaimed {
             returned,
-            taken: send.amount - returned.min(send.amount),
+            taken: send.amount - returned,
         };
         let record = record_of(self.state.transfers[id].record.clone(), reclaimed);
         self.record_transfer(id, &record, TransferEvent::Reclaimed)?;

@@ -105,22 +105,6 @@ async fn a_wallet_lost_at_any_moment_is_restored() {
     }
 }
 
-/// Requests that the issuer never accepted leave numbers out.
-#[tokio::test]
-async fn refused_requests_leave_a_gap() {
-    let world = World::new(CipherSuite::default(), FUNDS);
-    let mut wallet = world.wallet_with("wallet", 10).await;
-    world.network.fail_all(Fault::Refused);
-    for _ in 0..99 {
-        mint(&mut wallet, 1).await.unwrap_err();
-    }
-    world.network.heal();
-    mint(&mut wallet, 11).await.unwrap();
-    let phrase = wallet.phrase().unwrap();
-    let (wallet, _) = restored(&world, &phrase).await;
-    assert_eq!(held(&wallet), (21, 0));
-}
-
 #[tokio::test]
 async fn coins_of_keys_that_no_longer_sign_come_back() {
     let world = World::new(CipherSuite::default(), FUNDS);
@@ -246,4 +230,77 @@ async fn rows_without_a_phrase_stay_without_one() {
     let copy = MemoryStorage::default();
     copy.commit(&rows_of(&storage)).unwrap();
     assert!(world.open_storage("old", Box::new(copy)).phrase().is_none());
+}
+
+#[tokio::test]
+async fn a_restore_does_not_take_back_what_the_wallet_itself_has_sent() {
+    let world = World::new(CipherSuite::default(), FUNDS);
+    let mut wallet = world.wallet_with("wallet", 40).await;
+    let stack = wallet.send(None, 13, "a gift").await.unwrap().stack;
+    let restored = wallet.restore(None, &mut |_| {}).await.unwrap();
+    assert_eq!((restored.value, balance(&wallet).sent), (0, 13));
+    let mut bob = world.wallet_with("bob", 0).await;
+    assert_eq!(bob.receive(&stack).await.unwrap().amount, 13);
+}
+
+/// The lost wallet has used the first numbers.
+#[tokio::test]
+async fn nothing_is_derived_before_the_restore_is_complete() {
+    let world = World::new(CipherSuite::default(), FUNDS);
+    let mut lost = world.wallet_with("lost", 40).await;
+    let other = "http://other.test";
+    world.add_issuer("Other", other, &[1, 2, 5], FUNDS);
+    lost.add(other).await.unwrap();
+    let phrase = lost.phrase().unwrap();
+    let currency = lost
+        .balances()
+        .into_iter()
+        .find(|balance| balance.balance > 0)
+        .unwrap();
+    drop(lost);
+
+    let mut wallet = world.open_storage("restored", Box::new(MemoryStorage::default()));
+    wallet.use_phrase(&phrase).unwrap();
+    wallet.add(URL).await.unwrap();
+    world.network.fail(7, Fault::RequestLost);
+    wallet.restore(None, &mut |_| {}).await.unwrap_err();
+    world.network.heal();
+    let error = mint(&mut wallet, 5).await.unwrap_err();
+    assert!(
+        matches!(&error, WalletError::RestoreFirst(url) if url == URL),
+        "{error}"
+    );
+    wallet.restore(None, &mut |_| {}).await.unwrap();
+    mint(&mut wallet, 5).await.unwrap();
+    assert_eq!(held(&wallet), (45, 0));
+
+    let added = wallet.add(other).await.unwrap().currency;
+    let mut mint_other =
+        async |wallet: &mut Wallet| wallet.mint(Some(&added), 5, &token(), &mut |_, _| {}).await;
+    let error = mint_other(&mut wallet).await.unwrap_err();
+    assert!(
+        matches!(&error, WalletError::RestoreFirst(url) if url == other),
+        "{error}"
+    );
+    wallet.restore(Some(&added), &mut |_| {}).await.unwrap();
+    mint_other(&mut wallet).await.unwrap();
+    assert_eq!(wallet.balance_of(Some(&currency.currency)).unwrap().balance, 45);
+}
+
+/// Requests that were refused, or that were never sent, give their numbers to later ones.
+#[tokio::test]
+async fn many_refused_requests_leave_no_gap() {
+    let world = World::new(CipherSuite::default(), FUNDS);
+    let mut wallet = world.wallet_with("wallet", 10).await;
+    for fault in [Fault::Refused, Fault::NoConnection] {
+        world.network.fail_all(fault);
+        for _ in 0..150 {
+            mint(&mut wallet, 1).await.unwrap_err();
+        }
+        world.network.heal();
+    }
+    mint(&mut wallet, 11).await.unwrap();
+    let phrase = wallet.phrase().unwrap();
+    let (wallet, _) = restored(&world, &phrase).await;
+    assert_eq!(held(&wallet), (21, 0));
 }

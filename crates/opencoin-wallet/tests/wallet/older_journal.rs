@@ -70,6 +70,22 @@ fn a_crash_between_the_file_and_the_end_of_the_journal_changes_nothing() {
     assert!(!world.folder("wallet").join(JOURNAL).exists());
 }
 
+/// An earlier version sees no wallet in the folder, and makes one.
+#[test]
+fn a_journal_that_was_made_since_is_not_removed() {
+    let world = world();
+    world.put_file("wallet", JOURNAL, include_bytes!("journals/wallet.jsonl"));
+    drop(world.open("wallet"));
+    let other = include_bytes!("journals/coins-with-unblinders.jsonl");
+    world.put_file("wallet", JOURNAL, other);
+    let error = world.try_open("wallet").map(drop).unwrap_err();
+    assert!(
+        matches!(error, WalletError::Storage(StorageError::TwoWallets(_))),
+        "{error}"
+    );
+    assert!(world.folder("wallet").join(JOURNAL).exists());
+}
+
 #[test]
 fn a_damaged_journal_is_not_moved() {
     let world = world();

@@ -201,6 +201,23 @@ async fn a_row_that_was_changed_is_refused() {
 }
 
 #[tokio::test]
+async fn a_new_wallet_can_be_encrypted_before_its_first_row() {
+    let world = world();
+    let mut wallet = world.open("wallet");
+    wallet
+        .set_passphrase(Some(&Secret::new("correct horse")))
+        .unwrap();
+    wallet.add(crate::world::URL).await.unwrap();
+    drop(wallet);
+    let error = with_passphrase(&world, None).map(drop).unwrap_err();
+    assert!(
+        matches!(error, WalletError::Storage(StorageError::NeedsPassphrase)),
+        "{error}"
+    );
+    with_passphrase(&world, Some("correct horse")).unwrap();
+}
+
+#[tokio::test]
 async fn a_wallet_of_a_newer_version_is_refused() {
     let world = world();
     drop(world.wallet_with("wallet", 0).await);

@@ -4,7 +4,7 @@ use opencoin_crypto::CipherSuite;
 use opencoin_wallet::{Reclaimed, TransferCoins, Wallet, WalletError};
 use serde_json::json;
 
-use crate::world::{Fault, World, balance, held, states};
+use crate::world::{DENOMINATIONS, Fault, World, balance, held, states};
 
 const ID: &str = "transfer one";
 
@@ -190,4 +190,116 @@ fn of_two_renewals_at_the_same_time_one_wins() {
         assert_eq!(balance(&receiver).balance, won, "round {round}");
         assert_eq!(balance(&sender).balance, HELD - won, "round {round}");
     }
+}
+
+/// The wallet that resumes the renewal need not be the process that began it.
+#[tokio::test]
+async fn a_reclaim_that_another_process_finished_is_known_after_a_restart() {
+    let world = world();
+    let mut sender = world.wallet_with("sender", 40).await;
+    sender
+        .reserve_transfer(ID, None, 17, "", &json!({}))
+        .await
+        .unwrap();
+    sender.transfer_leaves(ID, &json!({})).unwrap();
+    world.network.fail_all(Fault::AnswerLost);
+    sender.reclaim_transfer(ID).await.unwrap_err();
+    drop(sender);
+    world.network.heal();
+    let mut sender = world.open("sender");
+    sender.resume().await.unwrap();
+    assert_eq!(states(&sender, "send"), ["reclaimed"]);
+    drop(sender);
+    let mut sender = world.open("sender");
+    let reclaimed = sender.reclaim_transfer(ID).await.unwrap();
+    let (returned, taken) = (17, 0);
+    assert_eq!(reclaimed, Reclaimed { returned, taken });
+    sender.put_transfer(ID, &json!({}), true).unwrap();
+    drop(sender);
+    let mut sender = world.open("sender");
+    sender.put_transfer(ID, &json!({"seen": true}), true).unwrap();
+    assert!(sender.transfers().is_empty());
+    assert_eq!(held(&sender), (40, 0));
+}
+
+#[tokio::test]
+async fn released_coins_can_be_reserved_again() {
+    let world = world();
+    let mut wallet = world.wallet_with("wallet", 40).await;
+    for round in 0..3 {
+        wallet
+            .reserve_transfer(ID, None, 17, "", &json!({ "round": round }))
+            .await
+            .unwrap();
+        drop(wallet);
+        wallet = world.open("wallet");
+        wallet.release_transfer(ID, &json!({})).unwrap();
+        drop(wallet);
+        wallet = world.open("wallet");
+        assert_eq!(held(&wallet), (40, 0));
+    }
+}
+
+/// Nobody pays twice with the same coins: what came in another way is no progress of a transfer.
+#[tokio::test]
+async fn coins_that_came_before_pay_for_no_transfer() {
+    let world = world();
+    let mut sender = world.wallet_with("sender", 40).await;
+    let stack = sender.send(None, 17, "").await.unwrap().stack;
+    let mut receiver = world.wallet_with("receiver", 0).await;
+    receiver.receive_transfer("first", &stack).await.unwrap();
+    let progress = |receiver: &Wallet, id| {
+        let progress = receiver.stack_progress(id, &stack).unwrap();
+        (progress.received, progress.pending)
+    };
+    assert_eq!(progress(&receiver, "first"), (17, 0));
+    assert_eq!(progress(&receiver, "second"), (0, 0));
+    let error = receiver.receive_transfer("second", &stack).await.unwrap_err();
+    assert!(matches!(error, WalletError::ReceivedBefore), "{error}");
+    drop(receiver);
+    let receiver = world.open("receiver");
+    assert_eq!(progress(&receiver, "first"), (17, 0));
+    assert_eq!(progress(&receiver, "second"), (0, 0));
+
+    let stack = sender.send(None, 5, "").await.unwrap().stack;
+    let mut other = world.wallet_with("other", 0).await;
+    other.receive(&stack).await.unwrap();
+    let progress = other.stack_progress("first", &stack).unwrap();
+    assert_eq!(
+        (progress.received, progress.pending),
+        (0, 0),
+        "a file is no transfer"
+    );
+}
+
+/// A recoup ends the send of a transfer. The transfer then learns that its coins have come back.
+#[tokio::test]
+async fn revoked_coins_in_flight_come_back_by_a_recoup() {
+    let world = world();
+    let mut sender = world.wallet_with("sender", 40).await;
+    for (id, leaves) in [("reserved", false), ("in flight", true)] {
+        sender
+            .reserve_transfer(id, None, 7, "", &json!({}))
+            .await
+            .unwrap();
+        if leaves {
+            sender.transfer_leaves(id, &json!({})).unwrap();
+        }
+    }
+    world.revoke(&DENOMINATIONS);
+    world.network.set_day(115); // the next keys sign
+    sender.recoup(None, true).await.unwrap();
+    assert_eq!(held(&sender), (40, 0));
+    drop(sender);
+    let mut sender = world.open("sender");
+    let reclaimed = sender.reclaim_transfer("in flight").await.unwrap();
+    let (returned, taken) = (7, 0);
+    assert_eq!(reclaimed, Reclaimed { returned, taken });
+    sender.release_transfer("reserved", &json!({})).unwrap();
+    drop(sender);
+    let mut sender = world.open("sender");
+    for id in ["reserved", "in flight"] {
+        sender.put_transfer(id, &json!({}), true).unwrap();
+    }
+    assert_eq!(held(&sender), (40, 0));
 }

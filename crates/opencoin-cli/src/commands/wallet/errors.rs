@@ -20,6 +20,7 @@ impl Session {
             return failure::reworded(&error, text);
         }
         let help = match wallet_error {
+            WalletError::RestoreFirst(url) => format!("`opencoin wallet restore {url}{flag}`"),
             WalletError::NoCurrency => format!("`opencoin wallet add URL{flag}` adds a currency"),
             WalletError::UnknownCurrency { .. } => format!(
                 "nothing was asked there, and nothing was stored. If you trust it: `opencoin wallet receive --trust`, or \

@@ -132,7 +132,7 @@ enum Command {
     /// Restore the coins of a lost wallet from its backup phrase, into a new folder.
     ///
     /// It asks the issuers for every request of the lost wallet, and renews the coins. Coins that the lost wallet had sent
-    /// and that nobody has received come back too. The issuers learn which requests belonged to one wallet.
+    /// and that nobody has received come back too, those of short codes excepted. The issuers learn which requests belonged to one wallet.
     Restore(restore::Arguments),
     /// Encrypt the wallet's file with a passphrase, or change the passphrase.
     Passphrase(passphrase::Arguments),
@@ -170,7 +170,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Balance(_) | Command::History(_) | Command::Evidence(_) | Command::Receipts(_) => {
             open_to_read(&dir, &arguments.passphrase)?
         }
-        Command::Add(add::Arguments { encrypt: true, .. }) if !Wallet::is_in(&dir) => {
+        Command::Add(add::Arguments { encrypt: true, .. })
+        | Command::Restore(restore::Arguments { encrypt: true, .. }) => {
+            if Wallet::is_in(&dir) {
+                return Err(failure::usage(format!(
+                    "there is a wallet in {} already; `opencoin wallet passphrase{flag}` encrypts it",
+                    dir.display()
+                )));
+            }
             let new = arguments.passphrase.new_passphrase()?;
             open_with(
                 &dir,

@@ -67,6 +67,7 @@ impl Session {
             return self.receive_live(link, arguments.yes, arguments.trust).await;
         }
         let (form, is_locked) = (coins.form, coins.is_locked());
+        let promised = coins.code().and_then(ShortCode::amount);
         let stack = match coins.code() {
             Some(code) => self.stack_of_code(code, arguments.trust).await?,
             None => coins.open(|| arguments.passphrase.read())?,
@@ -110,7 +111,13 @@ impl Session {
         )?;
         self.tidy(Tidy::All).await;
         if received.left_out.is_empty() {
-            return Ok(());
+            return match promised.filter(|promised| *promised > received.amount) {
+                Some(promised) => Err(failure::refused(format!(
+                    "the code is for {}, and the issuer has not signed the other coins: their mint keys were revoked",
+                    unit(&currency).show(promised)
+                ))),
+                None => Ok(()),
+            };
         }
         let reasons = faults_in_words(&received.left_out, stack.coins.len());
         let each = received.left_out.iter();

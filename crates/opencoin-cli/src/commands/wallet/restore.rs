@@ -19,6 +19,9 @@ pub(super) struct Arguments {
     urls: Vec<IssuerUrl>,
     #[command(flatten)]
     phrase: PhraseArgs,
+    /// Encrypt the new wallet with a passphrase.
+    #[arg(long)]
+    pub(super) encrypt: bool,
 }
 
 impl Session {
@@ -42,14 +45,21 @@ impl Session {
                 show(chosen.balance)
             ));
             for (count, what) in [
-                (restored.waiting, "wait for the issuer; restore again later"),
+                (
+                    restored.waiting,
+                    "requests wait for the issuer; restore again later",
+                ),
                 (
                     restored.revoked,
-                    "have coins of revoked mint keys, whose proof is lost with the wallet",
+                    "requests have coins of revoked mint keys, which are not restored",
+                ),
+                (
+                    restored.unknown as u64,
+                    "signatures are of mint keys that the issuer no longer names",
                 ),
             ] {
                 if count > 0 {
-                    lines.push(format!("  {count} requests {what}"));
+                    lines.push(format!("  {count} {what}"));
                 }
             }
             all.push(json!({

@@ -170,6 +170,7 @@ impl Session {
 
     /// Ends live transfers that cannot go on any more: coins whose receiver is late come back.
     pub(super) async fn settle_transfers(&mut self) -> Result<()> {
+        let mut failed = None;
         for (stored, record) in check_stored(&mut self.wallet).await? {
             let settled = match record {
                 StoredRecord::Sender(_) => settle(&mut self.wallet, &stored.id, false, now_s())
@@ -177,9 +178,10 @@ impl Session {
                     .map(drop),
                 record => end_late(&mut self.wallet, &stored.id, record, now_s()).await,
             };
-            settled.map_err(|error| self.transfer_error(error))?;
+            // The others are ended too.
+            failed = failed.or(settled.err());
         }
-        Ok(())
+        failed.map_or(Ok(()), |error| Err(self.transfer_error(error)))
     }
 
     /// Drives a transfer of this wallet until it is over or cannot go on.
