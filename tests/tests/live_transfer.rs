@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use opencoin_e2e::deploy::{Authority, Service, caddy_of_relay, nginx_of_relay};
 use opencoin_e2e::live::{FrameProxy, Relay, Side, Spoil, Talk, Target, Way, relay_url};
-use opencoin_e2e::{Currency, Database, RFC9474, Wallet, metrics};
+use opencoin_e2e::{Currency, Database, RFC9474, Wallet, free_port, metrics};
 use serde_json::Value;
 
 /// Whom a payment is between, and through what.
@@ -76,7 +77,7 @@ impl World {
 }
 
 /// Makes a file readable by its owner alone.
-fn private(path: &std::path::Path) {
+fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
@@ -175,6 +176,31 @@ fn the_issuer_may_be_the_relay() {
     assert_eq!((alice.balance(), bob.balance()), (33, 17));
     assert!(metrics(&operators)["opencoin_relay_frames_total"] > 20.0);
     server.stop();
+}
+
+/// The files of `deploy/` pass WebSockets on, and nothing else.
+#[test]
+fn wallets_meet_behind_nginx_and_caddy() {
+    type StartProxy = fn(&Path, u16, u16, &Authority) -> Service;
+    let proxies: [(&str, StartProxy); 2] = [("nginx", nginx_of_relay), ("caddy", caddy_of_relay)];
+    let world = World::new();
+    for (name, start) in proxies {
+        let folder = world.dir(name);
+        std::fs::create_dir(&folder).unwrap();
+        let (authority, port) = (Authority::make(&folder), free_port());
+        let proxy = start(&folder, port, world.relay.port, &authority);
+        let trusted = authority.certificate();
+        let trusted = trusted.to_str().unwrap();
+        let url = format!("https://localhost:{port}/relay");
+        let sending = ["send", "17", "--live", "--relay", &url, "--ca-file", trusted];
+        let mut sending = Talk::start(&world.dir("alice"), &sending);
+        let link = sending.line();
+        let receiving = ["receive", &link, "--yes", "--ca-file", trusted];
+        Talk::start(&world.dir("bob"), &receiving).succeed();
+        sending.succeed();
+        drop(proxy);
+    }
+    assert_eq!(world.held(), (MONEY - 34, 34));
 }
 
 #[test]

@@ -13,6 +13,8 @@ const SERVERS: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
 const MACHINES: [&str; 3] = ["10.0.0.11:8080", "10.0.0.12:8080", "10.0.0.13:8080"];
 /// The witness in `nginx/witness.conf`.
 const WITNESS: &str = "127.0.0.1:8090";
+/// The relay in `nginx/relay.conf`.
+const RELAY: &str = "127.0.0.1:8095";
 /// The command in `scale-out/README.md` that removes the two servers from `nginx/opencoin.conf`.
 const WITHOUT_UPSTREAM: &str = "sed '/^upstream /,/^}/d' nginx/opencoin.conf";
 
@@ -47,6 +49,15 @@ fn with_ports(text: String, addresses: &[&str], ports: &[u16]) -> String {
 pub fn nginx_of_witness(folder: &Path, port: u16, witness: u16, authority: &Authority) -> Service {
     let site = with_ports(text("nginx/witness.conf"), &[WITNESS], &[witness]);
     let names = ["witness.example", "opencoin-witness", "opencoin_witness_error"];
+    let site = on_port(folder, port, site, names, authority);
+    run_nginx(folder, port, site)
+}
+
+/// As [`nginx`], in front of a relay for live transfers.
+#[must_use]
+pub fn nginx_of_relay(folder: &Path, port: u16, relay: u16, authority: &Authority) -> Service {
+    let site = with_ports(text("nginx/relay.conf"), &[RELAY], &[relay]);
+    let names = ["relay.example", "opencoin-relay", "opencoin_relay_error"];
     let site = on_port(folder, port, site, names, authority);
     run_nginx(folder, port, site)
 }
@@ -163,7 +174,36 @@ pub fn caddy(folder: &Path, port: u16, servers: &[u16], authority: &Authority) -
 /// Starts Caddy in front of a witness, as `https://localhost:PORT`.
 #[must_use]
 pub fn caddy_of_witness(folder: &Path, port: u16, witness: u16, authority: &Authority) -> Service {
-    let site = text("caddy/witness.Caddyfile");
+    caddy_of_one(
+        folder,
+        port,
+        ("witness.Caddyfile", "OPENCOIN_WITNESS"),
+        witness,
+        authority,
+    )
+}
+
+/// Starts Caddy in front of a relay, as `https://localhost:PORT`.
+#[must_use]
+pub fn caddy_of_relay(folder: &Path, port: u16, relay: u16, authority: &Authority) -> Service {
+    caddy_of_one(
+        folder,
+        port,
+        ("relay.Caddyfile", "OPENCOIN_RELAY"),
+        relay,
+        authority,
+    )
+}
+
+/// Starts Caddy with a file of `deploy/caddy` whose variables begin with this prefix.
+fn caddy_of_one(
+    folder: &Path,
+    port: u16,
+    (site, prefix): (&str, &str),
+    server: u16,
+    authority: &Authority,
+) -> Service {
+    let site = text(&format!("caddy/{site}"));
     let file = folder.join("Caddyfile");
     // Caddy's own listener for its operator would be on a fixed port.
     fs::write(
@@ -176,10 +216,10 @@ pub fn caddy_of_witness(folder: &Path, port: u16, witness: u16, authority: &Auth
         let mut caddy = Command::new("caddy");
         caddy.args([command, "--config"]).arg(&file);
         caddy
-            .env("OPENCOIN_WITNESS_NAME", format!("https://localhost:{port}"))
-            .env("OPENCOIN_WITNESS_SERVER", format!("127.0.0.1:{witness}"))
+            .env(format!("{prefix}_NAME"), format!("https://localhost:{port}"))
+            .env(format!("{prefix}_SERVER"), format!("127.0.0.1:{server}"))
             .env(
-                "OPENCOIN_WITNESS_TLS",
+                format!("{prefix}_TLS"),
                 format!("tls {} {}", certificate.display(), key.display()),
             );
         // Caddy stores files in these folders.
