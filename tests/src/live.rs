@@ -195,7 +195,7 @@ struct State {
     is_hit: bool,
     is_released: bool,
     counts: BTreeMap<(Side, Way), usize>,
-    /// All that wallets and the relay have sent, without the masks of WebSocket.
+    /// All that wallets have sent to each other through the relay, without the masks of WebSocket, and the heads of HTTP.
     captured: Vec<u8>,
 }
 
@@ -257,7 +257,7 @@ impl FrameProxy {
         state.counts.get(&(side, way)).copied().unwrap_or(0)
     }
 
-    /// All that was sent.
+    /// All that wallets have sent to each other, as the relay sees it, and the heads of HTTP.
     #[must_use]
     pub fn captured(&self) -> Vec<u8> {
         self.state.0.lock().unwrap().captured.clone()
@@ -292,7 +292,10 @@ fn pass(
             break Some(());
         }
         to.write_all(&line).ok()?;
-        capture(shared, &line);
+        // The port may have the digits of an amount.
+        if !line.to_ascii_lowercase().starts_with(b"host:") {
+            capture(shared, &line);
+        }
         if line == b"\r\n" {
             break None;
         }
@@ -302,7 +305,10 @@ fn pass(
     }
     let mut delayed: Option<Vec<u8>> = None;
     while let Some(frame) = Frame::read(&mut reader) {
-        capture(shared, &frame.payload);
+        // Texts are for the relay itself: random numbers in hex.
+        if !frame.is_text() {
+            capture(shared, &frame.payload);
+        }
         if way == Way::Out && frame.is_text() {
             let is_maker = String::from_utf8_lossy(&frame.payload).contains("\"maker\"");
             *side.lock().unwrap() = Some(if is_maker { Side::Maker } else { Side::Taker });
