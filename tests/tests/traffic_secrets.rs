@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use opencoin_e2e::foreign_wallet::{
     Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume,
 };
-use opencoin_e2e::{CHAUM82, Currency, Database, Process, RFC9474, get_text};
+use opencoin_e2e::{CHAUM82, Currency, Database, Process, RFC9474, get_text, sqlite};
 use reqwest::Method;
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
@@ -341,7 +341,7 @@ impl Traffic {
         self.send(Method::PUT, &url, Some(&session), &change, 204);
     }
 
-    /// A key is revoked and its coins are recouped. The wallet's journal is secret.
+    /// A key is revoked and its coins are recouped. What the wallet stores is secret.
     fn revoke_a_key(&mut self) {
         let token = self.account("bob");
         let (wallet, folder) = (self.currency.wallet("wallet"), self.currency.scratch("wallet"));
@@ -367,8 +367,18 @@ impl Traffic {
                     .add_public(&fs::read_to_string(entry.unwrap().path()).unwrap());
             }
         }
-        self.needles
-            .add_message(&fs::read_to_string(folder.join("journal.jsonl")).unwrap());
+        // The rows of the wallet are JSON, after which a coin or a checksum follows.
+        for table in ["settings", "coin_secrets", "operations", "sends"] {
+            let query = format!("SELECT hex(body) FROM {table}");
+            for row in sqlite::texts(&folder.join("wallet.db"), &query).unwrap() {
+                let bytes = row
+                    .as_bytes()
+                    .chunks(2)
+                    .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap());
+                let json: Vec<u8> = bytes.take_while(u8::is_ascii_graphic).collect();
+                self.needles.add_message(&String::from_utf8(json).unwrap());
+            }
+        }
     }
 
     /// Searches the log and the metrics for the secrets.

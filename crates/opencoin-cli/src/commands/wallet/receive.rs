@@ -53,7 +53,7 @@ impl Session {
                     id.parse()
                         .is_ok_and(|id| ShortCode::issuer_bytes(&id) == code.issuer)
                 };
-                self.trust_currency_of_coins(&issuer, &is_meant, &hint, is_trusted)
+                self.trust_currency_of_coins(&issuer, &is_meant, &format!("{hint}/cddc"), is_trusted)
                     .await?;
                 Ok(self.wallet.coins_of_code(code).await?)
             }
