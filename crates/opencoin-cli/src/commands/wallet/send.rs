@@ -74,6 +74,11 @@ impl Session {
 
     pub(super) async fn send(&mut self, arguments: &Arguments) -> Result<()> {
         if arguments.live {
+            if form == Form::Code && arguments.lock {
+                return Err(failure::usage(
+                    "a code cannot be locked: send the coins as file, text or qr",
+                ));
+            }
             let (chosen, units) = self.amount(&arguments.amount)?;
             return self
                 .send_live(units, &chosen, &arguments.subject, &arguments.relay)
@@ -88,11 +93,6 @@ impl Session {
             .transpose()?;
         // Created before coins are taken out, so that a wrong path costs nothing.
         let target = Target::create(form, out, self.output.json)?;
-        if form == Form::Code && arguments.lock {
-            return Err(failure::usage(
-                "a code cannot be locked: send the coins as file, text or qr",
-            ));
-        }
         let (id, coins, parcel) = self
             .take_out(form, &chosen.currency, units, arguments, passphrase)
             .await?;
