@@ -74,11 +74,6 @@ impl Session {
 
     pub(super) async fn send(&mut self, arguments: &Arguments) -> Result<()> {
         if arguments.live {
-            if form == Form::Code && arguments.lock {
-                return Err(failure::usage(
-                    "a code cannot be locked: send the coins as file, text or qr",
-                ));
-            }
             let (chosen, units) = self.amount(&arguments.amount)?;
             return self
                 .send_live(units, &chosen, &arguments.subject, &arguments.relay)
@@ -86,6 +81,11 @@ impl Session {
         }
         let out = arguments.out.as_deref();
         let form = form_for(arguments.form, out)?;
+        if form == Form::Code && arguments.lock {
+            return Err(failure::usage(
+                "a code cannot be locked: send the coins as file, text or qr",
+            ));
+        }
         let (chosen, units) = self.amount(&arguments.amount)?;
         let passphrase = arguments
             .lock
