@@ -6,7 +6,7 @@
 //! mint keys whose leaves it has seen, and the issuer's promises that are still open. [`evidence`] is what proves a fault
 //! to others.
 //!
-//! Nothing here changes the wallet; `wallet::log` decides and writes to the journal.
+//! Nothing here changes the wallet; `wallet::log` decides and writes to the disk.
 
 pub(crate) mod batches;
 pub(crate) mod checkpoint;

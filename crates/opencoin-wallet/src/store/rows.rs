@@ -37,7 +37,7 @@ pub(super) struct Settings {
     pub(super) phrase: u8,
     /// Whether the phrase is that of a lost wallet, whose requests must be looked for before new ones are made.
     pub(super) is_restored: bool,
-    /// The SHA-256 of the journal that was moved here, in hex, until it is removed.
+    /// The SHA-256, in hex, of the journal of an earlier version that was moved here.
     pub(super) journal: Option<String>,
     /// The numbers of derived requests, by the number of the currency.
     pub(super) numbers: BTreeMap<u64, RequestNumbers>,

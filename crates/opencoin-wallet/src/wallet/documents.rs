@@ -19,7 +19,7 @@ use crate::event::Event;
 
 /// Documents older than this are fetched again before payloads are blinded.
 const DOCUMENTS_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
-/// The most unknown CDDCs that are fetched before their mint keys are written to the journal.
+/// The most unknown CDDCs that are fetched before their mint keys are written to the disk.
 const PORTION_CDDCS: usize = 32;
 /// The longest stored reason of a revocation.
 const REASON_CHARS_MAX: usize = 200;

@@ -66,7 +66,7 @@ impl Wallet {
     /// Finishes pending requests. Returns the number of finished ones and the first error of the others.
     ///
     /// # Errors
-    /// The journal cannot be written.
+    /// The wallet cannot be written.
     pub async fn resume(&mut self) -> Result<Done<usize>, WalletError> {
         let mut done = Done {
             value: 0,

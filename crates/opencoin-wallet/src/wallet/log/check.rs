@@ -49,7 +49,7 @@ impl Wallet {
     /// URL of a copy to read instead of the log itself. What is wrong with the log is in the result.
     ///
     /// # Errors
-    /// The wallet has no such currency, or several, or the journal cannot be written.
+    /// The wallet has no such currency, or several, or the wallet cannot be written.
     pub async fn check_log(
         &mut self,
         currency: Option<&str>,

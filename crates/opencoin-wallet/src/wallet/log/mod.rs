@@ -2,7 +2,7 @@
 //!
 //! A currency whose description names a log ([`LogBlock`]) is checked at three points. Before a mint key is used for the
 //! first time, its leaf must be in the log (`keys`). Every answer to an accepted request must carry the issuer's promise
-//! that the request will be in the log (`promises`); it is in the journal before the answer takes effect. And the user
+//! that the request will be in the log (`promises`); it is on the disk before the answer takes effect. And the user
 //! can check at any time whether the promises were kept (`check`). All of it rests on the newest checkpoint, which must
 //! continue the last one that this wallet has seen (`checkpoint`).
 //!
@@ -31,7 +31,7 @@ use crate::public_log::memory::{LogEvent, LogFault, LogMemory, path_of};
 pub use status::{LogStatus, SeenLog, ShownFault};
 
 impl Wallet {
-    /// Uses mint keys without looking for them in the public log, until the wallet is closed. The journal notes it.
+    /// Uses mint keys without looking for them in the public log, until the wallet is closed. The wallet notes it.
     pub fn without_log_check(&mut self) {
         self.is_log_checked = false;
     }

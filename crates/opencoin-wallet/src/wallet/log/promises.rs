@@ -29,7 +29,7 @@ impl Wallet {
     /// Verifies and stores the promise that came with an answer. Returns the fault if there should have been another one.
     ///
     /// # Errors
-    /// The journal cannot be written.
+    /// The wallet cannot be written.
     pub(in super::super) async fn take_promise(
         &mut self,
         id: OperationId,
