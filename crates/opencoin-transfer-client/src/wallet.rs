@@ -223,6 +223,12 @@ pub async fn settle(
     else {
         return Ok(None);
     };
+    if entry.record.is_over() {
+        // The program ended before this was stored among those that are over.
+        let value = wrapped(&entry, &entry.record).value();
+        wallet.store(id, Durable::Put, &value, true).await?;
+        return Ok(Some(StoredRecord::Sender(entry)));
+    }
     let is_reclaiming = matches!(entry.record.state, SenderState::Reclaiming { .. });
     let event = match (is_reclaiming, is_forced) {
         (true, _) => None,

@@ -37,6 +37,17 @@
 //! Call [`Wallet::tidy`] when the result of an operation is stored safely, and [`Wallet::maintain`] from time to time: coins
 //! expire.
 //!
+//! # Backup
+//!
+//! The secrets of all requests are derived from [`Wallet::phrase`]. [`Wallet::use_phrase`] and [`Wallet::restore`] make the
+//! coins of a lost wallet again. [`Wallet::set_passphrase`] encrypts what is stored.
+//!
+//! # Handing coins over
+//!
+//! [`Wallet::send`] returns a coin stack, and [`Wallet::send_code`] a short code. Both are money, and
+//! [`Wallet::reclaim`] takes the coins back until their receiver has renewed them. The functions for transfers keep the record
+//! of a conversation with another wallet together with its coins; the crate `opencoin-transfer-client` has the conversation.
+//!
 //! # Threads
 //!
 //! The async functions block the thread that polls them: a few milliseconds for each coin that is blinded or verified, and
