@@ -275,8 +275,7 @@ async fn nothing_is_derived_before_the_restore_is_complete() {
     assert_eq!(held(&wallet), (45, 0));
 
     let added = wallet.add(other).await.unwrap().currency;
-    let mint_other =
-        async |wallet: &mut Wallet| wallet.mint(Some(&added), 5, &token(), &mut |_, _| {}).await;
+    let mint_other = async |wallet: &mut Wallet| wallet.mint(Some(&added), 5, &token(), &mut |_, _| {}).await;
     let error = mint_other(&mut wallet).await.unwrap_err();
     assert!(
         matches!(&error, WalletError::RestoreFirst(url) if url == other),
