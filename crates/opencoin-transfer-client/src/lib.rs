@@ -24,6 +24,7 @@ pub use error::{RelayError, TransferError};
 pub use lobby::{own_room, till};
 pub use person::{Person, Progress};
 pub use random::Random;
+pub use relay::find_relay;
 pub use running::Running;
 pub use setting::{Patience, Setting};
 pub use shared::SharedWallet;

@@ -100,6 +100,44 @@ pub(crate) struct Entry<'a> {
     pub(crate) client: ClientToken,
 }
 
+/// Whether there is a relay at this URL. Enters no room.
+///
+/// # Errors
+/// There is none, or it cannot be reached now.
+pub async fn find_relay(upgrader: &Upgrader, url: &str, rng: &mut dyn Random) -> Result<(), RelayError> {
+    connect(upgrader, url, rng).await.map(drop)
+}
+
+/// Opens a connection that speaks WebSocket.
+async fn connect(
+    upgrader: &Upgrader,
+    url: &str,
+    rng: &mut dyn Random,
+) -> Result<Box<dyn Upgraded>, RelayError> {
+    let mut nonce = [0; NONCE_BYTES];
+    rng.fill_bytes(&mut nonce);
+    let key = STANDARD.encode(nonce);
+    let headers = [
+        ("sec-websocket-version", "13".to_owned()),
+        ("sec-websocket-key", key.clone()),
+    ];
+    match upgrader.upgrade(url, "websocket", &headers).await? {
+        Upgrade::Switched(stream, headers) => {
+            let accept = headers.get("sec-websocket-accept");
+            let expected = derive_accept_key(key.as_bytes());
+            match accept.is_some_and(|accept| accept.as_bytes() == expected.as_bytes()) {
+                true => Ok(stream),
+                false => Err(RelayError::Protocol(url.to_owned())),
+            }
+        }
+        Upgrade::Refused {
+            status: NOT_FOUND | METHOD_NOT_ALLOWED,
+            ..
+        } => Err(RelayError::NoRelay(url.to_owned())),
+        Upgrade::Refused { text, .. } => Err(RelayError::Refused(text)),
+    }
+}
+
 impl Connection {
     /// Connects and enters the room.
     pub(crate) async fn open(
@@ -107,30 +145,7 @@ impl Connection {
         entry: &Entry<'_>,
         rng: &mut dyn Random,
     ) -> Result<Self, RelayError> {
-        let url = entry.invitation.relay.as_str();
-        let mut nonce = [0; NONCE_BYTES];
-        rng.fill_bytes(&mut nonce);
-        let key = STANDARD.encode(nonce);
-        let headers = [
-            ("sec-websocket-version", "13".to_owned()),
-            ("sec-websocket-key", key.clone()),
-        ];
-        let stream = match upgrader.upgrade(url, "websocket", &headers).await? {
-            Upgrade::Switched(stream, headers) => {
-                let accept = headers.get("sec-websocket-accept");
-                if accept
-                    .is_none_or(|accept| accept.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes())
-                {
-                    return Err(RelayError::Protocol(url.to_owned()));
-                }
-                stream
-            }
-            Upgrade::Refused {
-                status: NOT_FOUND | METHOD_NOT_ALLOWED,
-                ..
-            } => return Err(RelayError::NoRelay(url.to_owned())),
-            Upgrade::Refused { text, .. } => return Err(RelayError::Refused(text)),
-        };
+        let stream = connect(upgrader, entry.invitation.relay.as_str(), rng).await?;
         let mut config = WebSocketConfig::default();
         config.max_frame_size = Some(FRAME_BYTES_MAX);
         config.max_message_size = Some(FRAME_BYTES_MAX);

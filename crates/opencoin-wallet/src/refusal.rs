@@ -59,6 +59,10 @@ pub(crate) fn of_coins(word: &str, description: &str, coins: Option<RefusedCoins
             "coins have expired, or the issuer no longer signs with the mint keys of the request".to_owned()
         }
         word::KEY_REVOKED => "the issuer has revoked a mint key, and accepts none of its coins".to_owned(),
+        word::REFERENCE_CONFLICT => {
+            "a copy of this wallet has made another request with the same number; try again, and use one of them only"
+                .to_owned()
+        }
         word => of_account(word, description),
     }
 }
@@ -67,10 +71,6 @@ pub(crate) fn of_coins(word: &str, description: &str, coins: Option<RefusedCoins
 pub(crate) fn of_account(word: &str, description: &str) -> String {
     let reason = without_word(word, description);
     match word {
-        word::REFERENCE_CONFLICT => {
-            "a copy of this wallet has made another request with the same number; try again, and use one of them only"
-                .to_owned()
-        }
         word::INSUFFICIENT_FUNDS => "the account does not hold enough money".to_owned(),
         word::UNAUTHORIZED => {
             format!("the issuer does not recognise the account's token or password: {reason}")

@@ -24,7 +24,7 @@ use opencoin_transfer::machine::sender::{SenderEnd, SenderRecord, SenderState};
 use opencoin_transfer::machine::{Durable, INVITATION_S};
 use opencoin_transfer_client::{
     Patience, RelayError, Running, SenderEntry, Setting, StoredRecord, TransferError, TransferWallet,
-    check_stored, end_late, run, settle,
+    check_stored, end_late, find_relay, run, settle,
 };
 use opencoin_wallet::{Balance, Upgrader, WalletError};
 use rand::rngs::OsRng;
@@ -92,7 +92,7 @@ impl Session {
                     }
                     .into());
                 }
-                let invitation = self.new_invitation(relay, chosen, Kind::ToReceive)?;
+                let invitation = self.new_invitation(relay, chosen, Kind::ToReceive).await?;
                 let record = SenderRecord::inviting(invitation, units, subject.to_owned(), &mut OsRng);
                 let entry = SenderEntry {
                     record,
@@ -244,7 +244,10 @@ impl Session {
         })
     }
 
-    fn new_invitation(&self, relay: url::Url, chosen: &Balance, kind: Kind) -> Result<Invitation> {
+    /// Makes an invitation to a relay that is there: nobody should get a link that leads nowhere.
+    async fn new_invitation(&self, relay: url::Url, chosen: &Balance, kind: Kind) -> Result<Invitation> {
+        let found = find_relay(&self.upgrader()?, relay.as_str(), &mut OsRng).await;
+        found.map_err(|error| self.transfer_error(error.into()))?;
         let issuer_id: BigInt = chosen.currency.parse()?;
         Ok(Invitation {
             relay,

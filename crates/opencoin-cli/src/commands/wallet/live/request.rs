@@ -52,7 +52,7 @@ impl Session {
         let record = match self.stored_transfer(is_same).await? {
             Some(record) => record,
             None => {
-                let invitation = self.new_invitation(relay, &chosen, kind.clone())?;
+                let invitation = self.new_invitation(relay, &chosen, kind.clone()).await?;
                 let record = if arguments.many {
                     let participant = Participant::new(invitation, Party::Receiver, &mut OsRng);
                     StoredRecord::Till(TillEntry { participant })
