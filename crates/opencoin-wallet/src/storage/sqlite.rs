@@ -134,7 +134,9 @@ impl SqliteStorage {
         }
         let file = self.folder.join(FILE);
         let unfinished = private_files::unfinished(&file);
+        // What a crash has left of another attempt. Its rollback journal would be applied to the new file.
         private_files::remove(&unfinished)?;
+        private_files::remove(&journal_of(&unfinished))?;
         drop(private_files::open_or_make(&unfinished).map_err(FileError::of(&unfinished))?);
         let mut connection = connect(&self.folder, options(&unfinished))?;
         let made = wait_for(async {
@@ -150,6 +152,7 @@ impl SqliteStorage {
             connection.close().await
         });
         made.map_err(self.failed())?;
+        private_files::remove(&journal_of(&unfinished))?;
         fs::rename(&unfinished, &file).map_err(FileError::of(&file))?;
         private_files::sync_parent(&file)?;
         Ok(Access::Write {
@@ -339,6 +342,13 @@ fn connect(folder: &Path, options: SqliteConnectOptions) -> Result<SqliteConnect
     connected.map_err(failed(folder))
 }
 
+/// Returns SQLite's rollback journal of a file.
+fn journal_of(file: &Path) -> PathBuf {
+    let mut journal = file.to_owned().into_os_string();
+    journal.push("-journal");
+    journal.into()
+}
+
 /// Compares the length of the file with that in its header: SQLite itself notices a file that was cut off only when
 /// it needs a page that is missing.
 fn check_length(folder: &Path) -> Result<(), StorageError> {
@@ -347,9 +357,7 @@ fn check_length(folder: &Path) -> Result<(), StorageError> {
         place: path.display().to_string(),
         reason: reason.to_owned(),
     };
-    let mut journal = path.clone().into_os_string();
-    journal.push("-journal");
-    if fs::metadata(journal).is_ok_and(|journal| journal.len() > 0) {
+    if fs::metadata(journal_of(&path)).is_ok_and(|journal| journal.len() > 0) {
         // A commit is under way, or is undone when the file is opened.
         return Ok(());
     }

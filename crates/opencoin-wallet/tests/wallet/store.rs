@@ -308,3 +308,28 @@ fn a_wallet_that_was_never_written_leaves_no_files() {
     drop(world.open("wallet"));
     assert!(fs::read_dir(world.folder("wallet")).is_err());
 }
+
+/// The rollback journal of an attempt that a crash has ended must not be applied to the new file.
+#[tokio::test]
+async fn an_unfinished_wallet_is_begun_anew() {
+    let world = world();
+    drop(world.wallet_with("other", 40).await);
+    let other = world.file("other");
+    world.put_file("wallet", "wallet.db.unfinished", &other[..4096]);
+    // A journal's header: its magic number, one page, and page sizes; then the page.
+    let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    journal.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 2, 0, 0, 0, 16, 0]);
+    journal.resize(512, 0);
+    journal.extend([0, 0, 0, 1]);
+    journal.extend(&other[..4096]);
+    journal.extend([0; 4]);
+    world.put_file("wallet", "wallet.db.unfinished-journal", &journal);
+    drop(world.wallet_with("wallet", 40).await);
+    let mut files: Vec<String> = fs::read_dir(world.folder("wallet"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["wallet.db", "wallet.db-journal", "wallet.lock"]);
+    assert_eq!(held(&world.open("wallet")), (40, 0));
+}
