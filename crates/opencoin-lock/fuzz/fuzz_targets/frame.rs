@@ -11,7 +11,10 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(locked) = from_cbor(data) {
         assert_eq!(to_cbor(&locked), data);
     }
-    assert_eq!(find_armored(&armored(data)), Some(Ok(data.to_vec())));
+    // An age file has a header, so it is never empty.
+    if !data.is_empty() {
+        assert_eq!(find_armored(&armored(data)), Some(Ok(data.to_vec())));
+    }
     if let Ok(text) = str::from_utf8(data) {
         let _ = find_armored(text);
     }
