@@ -132,7 +132,7 @@ async fn ask(
 /// The wallet cannot be written, or the relay cannot be used for long.
 pub async fn till<W: TransferWallet>(
     request: &Participant,
-    wallet: &SharedWallet<W>,
+    wallet: &SharedWallet<'_, W>,
     person_of: &(dyn Fn(&str) -> Box<dyn Person> + Sync),
     rng_of: &(dyn Fn() -> Box<dyn Random> + Sync),
     setting: &mut Setting<'_>,
@@ -209,7 +209,7 @@ async fn pause(patience: &Patience, attempts: u32) {
 /// The payments of this request that have begun and not ended.
 async fn unfinished<W: TransferWallet>(
     request: &Participant,
-    wallet: &SharedWallet<W>,
+    wallet: &SharedWallet<'_, W>,
 ) -> Result<Vec<StoredRecord>, TransferError> {
     let mut wallet = wallet.clone();
     let all = crate::wallet::check_stored(&mut wallet).await?;

@@ -12,24 +12,24 @@ use tokio::sync::Mutex;
 use crate::wallet::{RecordOf, Stored, TransferWallet};
 
 /// A wallet that several transfers use in turn.
-pub struct SharedWallet<W>(Arc<Mutex<W>>);
+pub struct SharedWallet<'a, W>(Arc<Mutex<&'a mut W>>);
 
-impl<W> SharedWallet<W> {
+impl<'a, W> SharedWallet<'a, W> {
     /// Shares a wallet.
     #[must_use]
-    pub fn new(wallet: W) -> Self {
+    pub fn new(wallet: &'a mut W) -> Self {
         Self(Arc::new(Mutex::new(wallet)))
     }
 }
 
-impl<W> Clone for SharedWallet<W> {
+impl<W> Clone for SharedWallet<'_, W> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
 #[async_trait]
-impl<W: TransferWallet> TransferWallet for SharedWallet<W> {
+impl<W: TransferWallet> TransferWallet for SharedWallet<'_, W> {
     async fn stored(&mut self) -> Result<Vec<Stored>, WalletError> {
         self.0.lock().await.stored().await
     }
@@ -79,59 +79,5 @@ impl<W: TransferWallet> TransferWallet for SharedWallet<W> {
         may_begin: bool,
     ) -> Result<WalletAnswer, WalletError> {
         self.0.lock().await.renew(id, stack, may_begin).await
-    }
-}
-
-/// So that a wallet that belongs to somebody else can be shared.
-#[async_trait]
-impl<W: TransferWallet + ?Sized> TransferWallet for &mut W {
-    async fn stored(&mut self) -> Result<Vec<Stored>, WalletError> {
-        (**self).stored().await
-    }
-
-    async fn store(
-        &mut self,
-        id: &str,
-        how: Durable,
-        record: &Value,
-        is_over: bool,
-    ) -> Result<(), WalletError> {
-        (**self).store(id, how, record, is_over).await
-    }
-
-    async fn reserve(
-        &mut self,
-        id: &str,
-        issuer_id: &str,
-        amount: u64,
-        subject: &str,
-        record: &Value,
-    ) -> Result<CoinStack, WalletError> {
-        (**self).reserve(id, issuer_id, amount, subject, record).await
-    }
-
-    async fn stack(&mut self, id: &str) -> Result<CoinStack, WalletError> {
-        (**self).stack(id).await
-    }
-
-    async fn reclaim(&mut self, id: &str, record_of: RecordOf<'_>) -> Result<Reclaimed, WalletError> {
-        (**self).reclaim(id, record_of).await
-    }
-
-    async fn resume(&mut self) -> Result<bool, WalletError> {
-        (**self).resume().await
-    }
-
-    async fn check(&mut self, stack: &CoinStack) -> Result<bool, WalletError> {
-        (**self).check(stack).await
-    }
-
-    async fn renew(
-        &mut self,
-        id: &str,
-        stack: &CoinStack,
-        may_begin: bool,
-    ) -> Result<WalletAnswer, WalletError> {
-        (**self).renew(id, stack, may_begin).await
     }
 }

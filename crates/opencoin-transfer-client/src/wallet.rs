@@ -105,7 +105,7 @@ impl TransferWallet for Wallet {
             Durable::Unchanged => Ok(()),
             Durable::Put => self.put_transfer(id, record, is_over),
             Durable::Release => {
-                if coins_of(self, id) == TransferCoins::Reserved {
+                if self.transfer_coins(id) == TransferCoins::Reserved {
                     self.release_transfer(id, record)?;
                 }
                 self.put_transfer(id, record, is_over)
@@ -123,7 +123,7 @@ impl TransferWallet for Wallet {
         subject: &str,
         record: &Value,
     ) -> Result<CoinStack, WalletError> {
-        if coins_of(self, id) == TransferCoins::Reserved {
+        if self.transfer_coins(id) == TransferCoins::Reserved {
             return self.transfer_stack(id);
         }
         self.reserve_transfer(id, Some(issuer_id), amount, subject, record)
@@ -184,11 +184,6 @@ impl TransferWallet for Wallet {
             Some(error) => Err(error),
         }
     }
-}
-
-fn coins_of(wallet: &Wallet, id: &str) -> TransferCoins {
-    let found = wallet.transfers().into_iter().find(|transfer| transfer.id == id);
-    found.map_or(TransferCoins::None, |transfer| transfer.coins)
 }
 
 /// Reads all stored transfers. Those that cannot be read are left out.

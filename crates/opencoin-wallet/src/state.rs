@@ -8,7 +8,7 @@ use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::coins::{CoinPlace, Held, Origin};
+use crate::coins::{CoinPlace, Coins, Held, Origin};
 use crate::currency::Currency;
 use crate::event::{
     CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send, TransferCoins, TransferEvent,
@@ -477,24 +477,22 @@ impl State {
 
     /// Frees the coins of a send that did not leave the wallet.
     fn release_send(&mut self, id: OperationId) -> Result<(), String> {
-        let tracked = self
-            .sends
-            .get_mut(&id)
-            .ok_or_else(|| format!("send {id} is unknown"))?;
-        if tracked.status != Status::Pending {
-            return Ok(());
-        }
-        tracked.status = Status::Reclaimed;
-        self.changed.sends.insert(id);
-        let (currency, coins) = (tracked.item.currency.clone(), tracked.item.coins.clone());
-        let currency = self.currency_mut(&currency)?;
-        coins
-            .iter()
-            .for_each(|coin| currency.coins.set_place(coin, CoinPlace::Here));
-        Ok(())
+        self.end_send(id, Status::Reclaimed, |coins, coin| {
+            coins.set_place(coin, CoinPlace::Here)
+        })
     }
 
     fn taken(&mut self, id: OperationId) -> Result<(), String> {
+        self.end_send(id, Status::Done, Coins::remove)
+    }
+
+    /// Ends a pending send, and does `with` to each of its coins. A send that has ended stays as it is.
+    fn end_send(
+        &mut self,
+        id: OperationId,
+        status: Status,
+        with: impl Fn(&mut Coins, &CoinId),
+    ) -> Result<(), String> {
         let tracked = self
             .sends
             .get_mut(&id)
@@ -502,11 +500,11 @@ impl State {
         if tracked.status != Status::Pending {
             return Ok(());
         }
-        tracked.status = Status::Done;
+        tracked.status = status;
         self.changed.sends.insert(id);
         let (currency, coins) = (tracked.item.currency.clone(), tracked.item.coins.clone());
-        let currency = self.currency_mut(&currency)?;
-        coins.iter().for_each(|coin| currency.coins.remove(coin));
+        let held = &mut self.currency_mut(&currency)?.coins;
+        coins.iter().for_each(|coin| with(held, coin));
         Ok(())
     }
 }

@@ -58,6 +58,13 @@ impl Wallet {
         .collect()
     }
 
+    /// Returns where the coins of a transfer are. [`TransferCoins::None`] also for one that is over or unknown.
+    #[must_use]
+    pub fn transfer_coins(&self, id: &str) -> TransferCoins {
+        let transfer = self.state.transfers.get(id);
+        transfer.map_or(TransferCoins::None, |transfer| transfer.coins)
+    }
+
     /// Returns the transfers that are over, with their receipts.
     ///
     /// # Errors
