@@ -14,12 +14,20 @@ use crate::batch::BatchLeaf;
 use crate::bundle::ENTRY_BYTES_MAX;
 use crate::digest::{DIGEST_BYTES, IssuedDigest, SpentDigest};
 use crate::encoding::Reader;
+use crate::key::ED25519_KEY_BYTES;
+use crate::key_account::{AccountKey, Credit, Introduction, Payment};
 use crate::key_no::KeyNo;
 
 pub use close_reason::CloseReason;
 
 /// The length in bytes of a leaf about a coin or a blind.
 pub const COIN_LEAF_BYTES: usize = 2 + size_of::<u32>() + DIGEST_BYTES;
+
+/// The first bytes of a leaf about a key account, which no other leaf of a log has: type, key, and the number of the
+/// credit or payment.
+pub const KEY_ACCOUNT_PREFIX_BYTES_MAX: usize = 2 + ED25519_KEY_BYTES + size_of::<u64>();
+
+const KEY_INTRODUCED_PREFIX_BYTES: usize = 2 + ED25519_KEY_BYTES;
 
 /// The first byte of every leaf.
 const VERSION: u8 = 0x01;
@@ -31,6 +39,9 @@ const ISSUED: u8 = 0x10;
 const SPENT: u8 = 0x11;
 const COIN_RECOUPED: u8 = 0x12;
 const BLIND_RECOUPED: u8 = 0x13;
+const KEY_INTRODUCED: u8 = 0x20;
+const KEY_CREDITED: u8 = 0x21;
+const KEY_PAID: u8 = 0x22;
 /// Sorts after all others, so the batch leaf is the last one of its batch.
 const BATCH: u8 = 0xff;
 
@@ -85,6 +96,12 @@ pub enum Leaf {
         /// The blinded number.
         digest: IssuedDigest,
     },
+    /// 0x20: a key has an account from now on.
+    KeyIntroduced(Box<Introduction>),
+    /// 0x21: the issuer put money on a key account.
+    KeyCredited(Box<Credit>),
+    /// 0x22: a key account has paid.
+    KeyPaid(Box<Payment>),
     /// 0xff: the end of a batch.
     Batch(Box<BatchLeaf>),
 }
@@ -141,6 +158,34 @@ fn coin_leaf(leaf_type: u8, key_no: KeyNo, digest: &[u8; DIGEST_BYTES]) -> [u8; 
     leaf
 }
 
+/// The first bytes of the leaf that introduces this account.
+#[must_use]
+pub fn introduced_prefix(key: &AccountKey) -> Vec<u8> {
+    [&[VERSION, KEY_INTRODUCED], key.as_bytes().as_slice()].concat()
+}
+
+/// The first bytes of the leaf of the account's credit with this number.
+#[must_use]
+pub fn credited_prefix(key: &AccountKey, number: u64) -> Vec<u8> {
+    [
+        &[VERSION, KEY_CREDITED],
+        key.as_bytes().as_slice(),
+        &number.to_be_bytes(),
+    ]
+    .concat()
+}
+
+/// The first bytes of the leaf of the account's payment with this number.
+#[must_use]
+pub fn paid_prefix(key: &AccountKey, seq: u64) -> Vec<u8> {
+    [
+        &[VERSION, KEY_PAID],
+        key.as_bytes().as_slice(),
+        &seq.to_be_bytes(),
+    ]
+    .concat()
+}
+
 impl Leaf {
     /// The bytes of the entry.
     ///
@@ -176,6 +221,21 @@ impl Leaf {
             Self::Spent { key_no, digest } => spent_leaf(*key_no, digest).to_vec(),
             Self::CoinRecouped { key_no, digest } => coin_recouped_leaf(*key_no, digest).to_vec(),
             Self::BlindRecouped { key_no, digest } => blind_recouped_leaf(*key_no, digest).to_vec(),
+            Self::KeyIntroduced(introduction) => [
+                introduced_prefix(&introduction.key),
+                introduction.to_text().into_bytes(),
+            ]
+            .concat(),
+            Self::KeyCredited(credit) => [
+                credited_prefix(&credit.key, credit.number),
+                credit.to_text().into_bytes(),
+            ]
+            .concat(),
+            Self::KeyPaid(payment) => [
+                paid_prefix(&payment.order.from, payment.order.seq),
+                payment.to_text().into_bytes(),
+            ]
+            .concat(),
             Self::Batch(batch) if !batch.is_well_formed() => return Err(LeafError::Value),
             Self::Batch(batch) => [&[VERSION, BATCH], batch.to_text().as_bytes()].concat(),
         };
@@ -220,6 +280,15 @@ impl Leaf {
                 key_no,
                 digest: IssuedDigest::new(digest),
             }),
+            KEY_INTRODUCED => statement(bytes, KEY_INTRODUCED_PREFIX_BYTES, |text| {
+                Introduction::from_text(text).map(|read| Self::KeyIntroduced(Box::new(read)))
+            }),
+            KEY_CREDITED => statement(bytes, KEY_ACCOUNT_PREFIX_BYTES_MAX, |text| {
+                Credit::from_text(text).map(|read| Self::KeyCredited(Box::new(read)))
+            }),
+            KEY_PAID => statement(bytes, KEY_ACCOUNT_PREFIX_BYTES_MAX, |text| {
+                Payment::from_text(text).map(|read| Self::KeyPaid(Box::new(read)))
+            }),
             BATCH => {
                 let text = reader.rest();
                 let batch = BatchLeaf::from_text(text).ok_or(LeafError::Text)?;
@@ -231,6 +300,21 @@ impl Leaf {
             }
             other => Err(LeafError::Type(other)),
         }
+    }
+}
+
+/// Reads a statement about a key account, whose text repeats what is in the bytes before it.
+fn statement(
+    bytes: &[u8],
+    prefix_bytes: usize,
+    read: impl FnOnce(&[u8]) -> Option<Leaf>,
+) -> Result<Leaf, LeafError> {
+    let text = bytes.get(prefix_bytes..).ok_or(LeafError::Length)?;
+    let leaf = read(text).ok_or(LeafError::Text)?;
+    if leaf.encode()? == bytes {
+        Ok(leaf)
+    } else {
+        Err(LeafError::Value)
     }
 }
 

@@ -17,6 +17,8 @@ pub mod cosignature;
 pub mod digest;
 pub mod hash;
 pub mod key;
+pub mod key_account;
+pub mod key_ledger;
 pub mod key_no;
 pub mod leaf;
 pub mod log_block;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod key_accounts;
 mod leaves;
 mod log_block;
 mod notes;
