@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::CertificateError;
+use opencoin_log_reader::LogReadError;
 use thiserror::Error;
 
 use crate::client::ExchangeError;
@@ -166,4 +167,10 @@ pub enum WalletError {
     /// The total would exceed [`opencoin_text::AMOUNT_MAX`].
     #[error("the amount is too large")]
     Overflow,
+}
+
+impl From<LogReadError> for WalletError {
+    fn from(error: LogReadError) -> Self {
+        Self::Log(error.into())
+    }
 }

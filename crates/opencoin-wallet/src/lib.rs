@@ -102,6 +102,8 @@ pub use coin_fault::{CoinFault, LeftOut, faults_in_words};
 pub use error::WalletError;
 pub use event::TransferCoins;
 pub use file_error::FileError;
+pub use opencoin_log_reader::LogReadError;
+
 pub use network::{Authorities, AuthoritiesError, HttpAnswer, Network, NoAnswer};
 pub use phrase::{PHRASE_WORDS, Phrase, PhraseError};
 pub use proxy::{ConnectionKind, ProxyError, SocksProxy};

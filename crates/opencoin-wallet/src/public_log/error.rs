@@ -1,10 +1,14 @@
 //! What can be wrong with a public log, in words for the user.
 
+use opencoin_log_reader::LogReadError;
 use thiserror::Error;
 
 /// Why the wallet does not believe the public log, or cannot read it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LogError {
+    /// The log cannot be read, or its files and signatures are not as they must be.
+    #[error(transparent)]
+    Read(#[from] LogReadError),
     /// The currency's description names a log in a form that cannot be read.
     #[error("the currency's description names its public log in a form that cannot be read: {0}")]
     Block(String),
@@ -14,29 +18,9 @@ pub enum LogError {
     /// The currency's description does not say where the log is.
     #[error("the currency's description does not say where its public log is")]
     NoUrl,
-    /// The log does not answer, or not with what was asked for.
-    #[error("the public log cannot be read: {url}: {reason}")]
-    Unreachable {
-        /// The URL of the request.
-        url: String,
-        /// The cause.
-        reason: String,
-    },
     /// Reading takes longer than the wallet waits.
     #[error("the public log cannot be read in time: it has taken more than {0} seconds")]
     TooSlow(u64),
-    /// Reading takes more requests or bytes than the wallet spends on it.
-    #[error("the public log cannot be read: a check takes more files or bytes than it should")]
-    TooMuch,
-    /// The log's key did not sign the checkpoint.
-    #[error("the checkpoint of the public log is not signed by the log: {0}")]
-    NotSigned(String),
-    /// Too few witnesses have cosigned the checkpoint.
-    #[error("the checkpoint of the public log is not cosigned by the witnesses that the currency names: {0}")]
-    NoQuorum(String),
-    /// The files do not belong to the checkpoint.
-    #[error("the files of the public log do not belong to its checkpoint; another copy of it may be good")]
-    OtherFiles,
     /// The log has signed two different histories.
     #[error(
         "the public log has shown this wallet two different histories. Each is signed by the log, which proves \
@@ -51,9 +35,6 @@ pub enum LogError {
         /// The size that is shown now.
         now: u64,
     },
-    /// The batches of the log are not as they must be.
-    #[error("the public log is in disorder: {0}")]
-    Disorder(&'static str),
     /// The log does not have a mint key that the issuer uses.
     #[error(
         "mint key {0} is not in the public log. An issuer could give a single wallet a key of its own and recognise \
@@ -86,9 +67,9 @@ impl LogError {
     /// Whether another attempt or another copy of the log may succeed, and nothing is wrong with the issuer.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::TooSlow(_) | Self::TooMuch | Self::OtherFiles | Self::NoUrl
-        )
+        match self {
+            Self::Read(error) => error.is_temporary(),
+            error => matches!(error, Self::TooSlow(_) | Self::NoUrl),
+        }
     }
 }

@@ -4,9 +4,9 @@ use opencoin_log::hash::Hash;
 use opencoin_log::policy::VerifiedCheckpoint;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log::tree::verify_consistency;
+use opencoin_log_reader::checkpoint::{is_later_than, quorum_time, verify_log_signature, verify_quorum};
 use opencoin_text::printable;
 
-use super::super::checkpoint::{is_later_than, quorum_time, verify_log_signature, verify_quorum};
 use super::keys::{LogKeys, fails};
 use super::{
     Base64Bytes, Claim, EVIDENCE_BYTES_MAX, Evidence, EvidenceError, OmittedLeaf, ROLLBACK_MARGIN_S,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use opencoin_log::log_block::LogBlock;
+use opencoin_log_reader::checkpoint::is_later_than;
+use opencoin_log_reader::{Batch, BatchHint, Place};
 use opencoin_schema::BigInt;
 
 use super::Wallet;
@@ -14,8 +16,6 @@ use crate::client::urls;
 use crate::error::WalletError;
 use crate::event::OperationId;
 use crate::public_log::LogError;
-use crate::public_log::batches::{Batch, BatchHint, Place};
-use crate::public_log::checkpoint::is_later_than;
 use crate::public_log::evidence::Claim;
 use crate::public_log::memory::{LogEvent, LogMemory, OpenPromise, encode};
 

@@ -4,21 +4,23 @@
 //! proof are kept. A smaller checkpoint may be an old copy; it is kept as well, and it is evidence of an incident if a
 //! quorum cosigned it later than the larger one.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use opencoin_log::log_block::LogBlock;
 use opencoin_log::policy::VerifiedCheckpoint;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
+use opencoin_log_reader::checkpoint::{verify_log_signature, verify_quorum};
+use opencoin_log_reader::{Beginning, LogReader, LogTree};
 use opencoin_schema::BigInt;
 
 use super::{Wallet, evidence};
 use crate::clock::CLOCK_DIFFERENCE_MAX;
 use crate::error::WalletError;
 use crate::public_log::LogError;
-use crate::public_log::checkpoint::{verify_log_signature, verify_quorum};
 use crate::public_log::evidence::{Base64Bytes, Claim, Rollback, SplitView};
+use crate::public_log::files::LogFiles;
 use crate::public_log::memory::LogEvent;
-use crate::public_log::reader::LogReader;
-use crate::public_log::tree::{Beginning, LogTree};
 
 /// An unchanged checkpoint is not noted again within this time.
 const SAME_CHECKPOINT_PAUSE: TimeDelta = TimeDelta::minutes(10);
@@ -40,7 +42,7 @@ impl Wallet {
     ) -> Result<NewestLog, WalletError> {
         let of_log = || block.policy().logs().iter().find_map(|log| log.url.as_deref());
         let prefix = from.or_else(of_log).ok_or(LogError::NoUrl)?;
-        let mut reader = LogReader::new(self.transport.inner(), prefix);
+        let mut reader = LogReader::new(Arc::new(LogFiles(self.transport.inner())), prefix);
         let note = reader.checkpoint().await?;
         verify_log_signature(block, &note)?;
         let (size, root) = (note.checkpoint().size(), *note.checkpoint().root());

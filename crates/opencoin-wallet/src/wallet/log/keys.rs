@@ -9,6 +9,7 @@ use std::time::Duration;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::Leaf;
 use opencoin_log::log_block::LogBlock;
+use opencoin_log_reader::LogTree;
 use opencoin_schema::BigInt;
 use serde::Deserialize;
 
@@ -17,7 +18,6 @@ use crate::client::urls;
 use crate::error::WalletError;
 use crate::public_log::LogError;
 use crate::public_log::memory::{LogEvent, LoggedKey};
-use crate::public_log::tree::LogTree;
 
 /// The longest time for mint keys before a request.
 const DURATION_MAX: Duration = Duration::from_secs(20);

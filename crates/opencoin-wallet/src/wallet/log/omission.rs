@@ -1,10 +1,10 @@
 //! Evidence that a leaf is missing, from the places where it would be.
 
+use opencoin_log_reader::{Batch, LogTree};
+
 use super::checkpoint::NewestLog;
 use crate::public_log::LogError;
-use crate::public_log::batches::Batch;
 use crate::public_log::evidence::{Absence, Base64Bytes, Included, OmittedLeaf, PromisedLeaf};
-use crate::public_log::tree::LogTree;
 
 /// A batch that does not have a leaf: the indices of the leaves that enclose it, and of the batch leaf.
 #[derive(Debug, Clone, Copy)]

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_log::log_block::LogBlock;
+use opencoin_log_reader::checkpoint::{quorum_time, verify_quorum};
 use opencoin_schema::BigInt;
 
 use super::{Wallet, evidence, promised_claim};
 use crate::error::WalletError;
 use crate::public_log::LogError;
-use crate::public_log::checkpoint::{quorum_time, verify_quorum};
 use crate::public_log::evidence::{Claim, Evidence, StalledLog};
 use crate::public_log::memory::{LogMemory, OpenPromise, SeenCheckpoint, encode};
 

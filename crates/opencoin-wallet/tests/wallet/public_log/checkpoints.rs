@@ -1,7 +1,7 @@
 //! Checkpoints that do not continue what the wallet has seen.
 
 use chrono::TimeDelta;
-use opencoin_wallet::{LogError, Wallet, check_evidence};
+use opencoin_wallet::{LogError, LogReadError, Wallet, check_evidence};
 
 use super::{check, redeem_all, seal, set, world};
 use crate::fake_log::Misdeed;
@@ -53,7 +53,7 @@ async fn a_checkpoint_without_quorum_is_not_believed() {
     seal(&world);
     let status = check(&mut wallet).await;
     assert!(
-        matches!(status.problem, Some(LogError::NoQuorum(_))),
+        matches!(status.problem, Some(LogError::Read(LogReadError::NoQuorum(_)))),
         "{:?}",
         status.problem
     );

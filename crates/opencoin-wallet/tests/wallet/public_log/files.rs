@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use opencoin_wallet::{HttpTransport, LogError, Network, Transport};
+use opencoin_wallet::{HttpTransport, LogError, LogReadError, Network, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -150,5 +150,8 @@ async fn a_checkpoint_of_another_log_is_not_believed() {
         .check_log(None, Some("http://nobody.test/log"))
         .await
         .unwrap();
-    assert!(matches!(text.problem, Some(LogError::Unreachable { .. })));
+    assert!(matches!(
+        text.problem,
+        Some(LogError::Read(LogReadError::Unreachable { .. }))
+    ));
 }

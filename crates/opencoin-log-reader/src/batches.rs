@@ -15,8 +15,8 @@ use rand::RngCore;
 use rand::seq::SliceRandom;
 use serde::Deserialize;
 
-use super::error::LogError;
-use super::tree::LogTree;
+use crate::error::LogReadError;
+use crate::tree::LogTree;
 
 /// The most bundles of a batch that is read as a whole: 8,192 leaves, some 330 kB.
 const WHOLE_BUNDLES_MAX: u64 = 32;
@@ -24,24 +24,25 @@ const WHOLE_BUNDLES_MAX: u64 = 32;
 const DECOYS: usize = 3;
 /// The most of them in a batch. Many leaves of one's own hide each other.
 const DECOYS_MAX: usize = 64;
-/// The most batches that the wallet goes back from the last one when nobody says where a batch is.
+/// The most batches that are read back from the last one when nobody says where a batch is.
 const STEPS_BACK_MAX: usize = 256;
 
 /// A batch and its place.
 #[derive(Debug, Clone)]
-pub(crate) struct Batch {
-    pub(crate) number: u64,
+pub struct Batch {
+    /// 1, 2, 3 ...
+    pub number: u64,
     /// The index of its first leaf.
-    pub(crate) first: u64,
+    pub first: u64,
     /// The index of its last leaf, the batch leaf.
-    pub(crate) end: u64,
+    pub end: u64,
     /// The index of the batch leaf before.
     previous: Option<u64>,
 }
 
-/// Where the issuer says that a batch is.
+/// Where the issuer says that a batch is: the answer to `/v1/log/batches/N`.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(crate) struct BatchHint {
+pub struct BatchHint {
     first: u64,
     /// The number of its leaves, the batch leaf included.
     count: u64,
@@ -49,21 +50,26 @@ pub(crate) struct BatchHint {
 
 /// Where a leaf is in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// At this index.
     At(u64),
     /// Nowhere: the neighbours with these indices enclose it. There is no left one before the first leaf.
-    Between { left: Option<u64>, right: u64 },
+    Between {
+        /// The leaf before.
+        left: Option<u64>,
+        /// The leaf after.
+        right: u64,
+    },
 }
 
 impl Batch {
-    fn of_leaf(leaf: &BatchLeaf, end: u64) -> Result<Self, LogError> {
+    fn of_leaf(leaf: &BatchLeaf, end: u64) -> Result<Self, LogReadError> {
         let first = match leaf.previous {
             Some(previous) => previous.checked_add(1),
             None => Some(0),
         };
         if first != Some(leaf.first) || leaf.first > end {
-            return Err(LogError::Disorder(
+            return Err(LogReadError::Disorder(
                 "a batch does not begin where the one before ends",
             ));
         }
@@ -76,7 +82,7 @@ impl Batch {
     }
 
     /// Returns the batch whose batch leaf stands at this index; `None` when another leaf does.
-    async fn ending_at(tree: &mut LogTree, end: u64) -> Result<Option<Self>, LogError> {
+    async fn ending_at(tree: &mut LogTree, end: u64) -> Result<Option<Self>, LogReadError> {
         match Leaf::decode(tree.leaf(end).await?) {
             Ok(Leaf::Batch(leaf)) => Self::of_leaf(&leaf, end).map(Some),
             Ok(_) | Err(_) => Ok(None),
@@ -84,22 +90,29 @@ impl Batch {
     }
 
     /// Returns the last batch of the tree; `None` when it is empty.
-    pub(crate) async fn last(tree: &mut LogTree) -> Result<Option<Self>, LogError> {
+    ///
+    /// # Errors
+    /// The log cannot be read, its files belong to another tree, or it does not end with a batch leaf.
+    pub async fn last(tree: &mut LogTree) -> Result<Option<Self>, LogReadError> {
         let Some(end) = tree.size().checked_sub(1) else {
             return Ok(None);
         };
         let last = Self::ending_at(tree, end).await?;
         last.map(Some)
-            .ok_or(LogError::Disorder("it does not end with a complete batch"))
+            .ok_or(LogReadError::Disorder("it does not end with a complete batch"))
     }
 
     /// Returns the batch with this number, which is not later than `last`. A hint that is wrong is ignored.
-    pub(crate) async fn numbered(
+    ///
+    /// # Errors
+    /// The log cannot be read, its files belong to another tree, its batches are in disorder, or without a good hint the
+    /// batch is too far from the last one.
+    pub async fn numbered(
         tree: &mut LogTree,
         number: u64,
         hint: Option<BatchHint>,
         last: &Self,
-    ) -> Result<Self, LogError> {
+    ) -> Result<Self, LogReadError> {
         let end = hint.and_then(|hint| hint.first.checked_add(hint.count)?.checked_sub(1));
         if let Some(end) = end.filter(|end| *end < tree.size())
             && let Some(batch) = Self::ending_at(tree, end).await?
@@ -113,20 +126,23 @@ impl Batch {
                 return Ok(batch);
             }
             let previous = batch.previous.filter(|_| batch.number > number);
-            let previous = previous.ok_or(LogError::Disorder("the numbers of the batches have a gap"))?;
+            let previous = previous.ok_or(LogReadError::Disorder("the numbers of the batches have a gap"))?;
             let before = Self::ending_at(tree, previous).await?;
-            batch = before.ok_or(LogError::Disorder("a batch does not end with a batch leaf"))?;
+            batch = before.ok_or(LogReadError::Disorder("a batch does not end with a batch leaf"))?;
         }
-        Err(LogError::TooMuch)
+        Err(LogReadError::TooMuch)
     }
 
     /// Finds leaves, or the neighbours between which they are missing. The results are in the order of the leaves.
-    pub(crate) async fn locate(
+    ///
+    /// # Errors
+    /// The log cannot be read, or its files belong to another tree.
+    pub async fn locate(
         &self,
         tree: &mut LogTree,
         leaves: &[Vec<u8>],
         rng: &mut (impl RngCore + Send + ?Sized),
-    ) -> Result<Vec<Place>, LogError> {
+    ) -> Result<Vec<Place>, LogReadError> {
         let width = u64::from(TILE_HASHES);
         let (first, end) = (self.first / width, self.end / width);
         if end - first < WHOLE_BUNDLES_MAX {
@@ -156,7 +172,7 @@ impl Batch {
     }
 
     /// Finds the first leaf that is not before this one. The batch leaf is after all leaves about coins.
-    async fn locate_one(&self, tree: &mut LogTree, leaf: &[u8]) -> Result<Place, LogError> {
+    async fn locate_one(&self, tree: &mut LogTree, leaf: &[u8]) -> Result<Place, LogReadError> {
         let (mut low, mut high) = (self.first, self.end);
         while low < high {
             let middle = low + (high - low) / 2;

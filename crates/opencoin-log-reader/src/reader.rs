@@ -13,9 +13,8 @@ use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log::tile::{Resource, TILE_BYTES, TILE_HASHES, TilePath, TileWidth};
 use serde::de::DeserializeOwned;
 
-use super::error::LogError;
-use crate::network::HttpAnswer;
-use crate::transport::Transport;
+use crate::download::{Download, Downloaded};
+use crate::error::LogReadError;
 
 const OK: u16 = 200;
 const NOT_FOUND: u16 = 404;
@@ -31,8 +30,8 @@ const BUNDLE_BYTES_MAX: usize = TILE_HASHES as usize * (2 + ENTRY_BYTES_MAX);
 const HINT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Reads the files of one log, from the log itself or from a copy.
-pub(crate) struct LogReader {
-    transport: Arc<dyn Transport>,
+pub struct LogReader {
+    files: Arc<dyn Download>,
     /// Without a slash at its end.
     prefix: String,
     files_left: usize,
@@ -40,9 +39,11 @@ pub(crate) struct LogReader {
 }
 
 impl LogReader {
-    pub(crate) fn new(transport: Arc<dyn Transport>, prefix: &str) -> Self {
+    /// Reads the log whose files begin with `prefix`, a URL.
+    #[must_use]
+    pub fn new(files: Arc<dyn Download>, prefix: &str) -> Self {
         Self {
-            transport,
+            files,
             prefix: prefix.trim_end_matches('/').to_owned(),
             files_left: FILES_MAX,
             bytes_left: BYTES_MAX,
@@ -50,12 +51,15 @@ impl LogReader {
     }
 
     /// Allows as many files and bytes as at the beginning.
-    pub(crate) fn begin_part(&mut self) {
+    pub fn begin_part(&mut self) {
         (self.files_left, self.bytes_left) = (FILES_MAX, BYTES_MAX);
     }
 
     /// Downloads the newest checkpoint. Nothing about it is verified.
-    pub(crate) async fn checkpoint(&mut self) -> Result<SignedCheckpoint, LogError> {
+    ///
+    /// # Errors
+    /// The log does not answer, or not with a checkpoint, or this part has read too much.
+    pub async fn checkpoint(&mut self) -> Result<SignedCheckpoint, LogReadError> {
         let url = format!("{}/checkpoint", self.prefix);
         let answer = self.get(&url, NOTE_BYTES_MAX).await?;
         let body = expect_ok(&url, answer)?;
@@ -64,7 +68,10 @@ impl LogReader {
     }
 
     /// Downloads a tile or a bundle. If its partial form is gone, downloads the full one, which begins with it.
-    pub(crate) async fn file(&mut self, path: TilePath) -> Result<Vec<u8>, LogError> {
+    ///
+    /// # Errors
+    /// The log does not answer, or not with a file of this path, or this part has read too much.
+    pub async fn file(&mut self, path: TilePath) -> Result<Vec<u8>, LogReadError> {
         let bytes_max = match path.resource {
             Resource::Tile(_) => TILE_BYTES,
             Resource::Entries(_) => BUNDLE_BYTES_MAX,
@@ -81,7 +88,10 @@ impl LogReader {
     }
 
     /// Downloads what says where something is in the log; `None` when the server does not know it.
-    pub(crate) async fn hint<D: DeserializeOwned>(&mut self, url: &str) -> Result<Option<D>, LogError> {
+    ///
+    /// # Errors
+    /// The server does not answer, or not in this form, or this part has read too much.
+    pub async fn hint<D: DeserializeOwned>(&mut self, url: &str) -> Result<Option<D>, LogReadError> {
         let answer = self.get(url, HINT_BYTES_MAX).await?;
         if answer.status == NOT_FOUND {
             return Ok(None);
@@ -92,21 +102,21 @@ impl LogReader {
             .map_err(|_| unreachable_because(url, "the answer is not of the expected form"))
     }
 
-    async fn get(&mut self, url: &str, bytes_max: usize) -> Result<HttpAnswer, LogError> {
-        self.files_left = self.files_left.checked_sub(1).ok_or(LogError::TooMuch)?;
-        let download = self.transport.download(url, bytes_max);
+    async fn get(&mut self, url: &str, bytes_max: usize) -> Result<Downloaded, LogReadError> {
+        self.files_left = self.files_left.checked_sub(1).ok_or(LogReadError::TooMuch)?;
+        let download = self.files.download(url, bytes_max);
         let answer = match tokio::time::timeout(FILE_DURATION_MAX, download).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(unreachable_because(url, &error.reason)),
+            Ok(Err(error)) => return Err(unreachable_because(url, &error.0)),
             Err(_) => return Err(unreachable_because(url, "no answer in time")),
         };
         let left = self.bytes_left.checked_sub(answer.body.len());
-        self.bytes_left = left.ok_or(LogError::TooMuch)?;
+        self.bytes_left = left.ok_or(LogReadError::TooMuch)?;
         Ok(answer)
     }
 }
 
-fn expect_ok(url: &str, answer: HttpAnswer) -> Result<Vec<u8>, LogError> {
+fn expect_ok(url: &str, answer: Downloaded) -> Result<Vec<u8>, LogReadError> {
     match (answer.status, &answer.location) {
         (OK, _) => Ok(answer.body),
         (status, Some(location)) => {
@@ -117,8 +127,8 @@ fn expect_ok(url: &str, answer: HttpAnswer) -> Result<Vec<u8>, LogError> {
     }
 }
 
-fn unreachable_because(url: &str, reason: &str) -> LogError {
-    LogError::Unreachable {
+fn unreachable_because(url: &str, reason: &str) -> LogReadError {
+    LogReadError::Unreachable {
         url: url.to_owned(),
         reason: opencoin_text::printable(reason),
     }
