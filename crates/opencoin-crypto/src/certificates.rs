@@ -141,7 +141,22 @@ pub fn verify_mint_key_certificate(
     mkc: &Mkc,
     cddc: &VerifiedCddc,
 ) -> Result<VerifiedMintKey, CertificateError> {
-    let public_key = check_mint_key(&mkc.mint_key, cddc)?;
+    check_issuer(&mkc.mint_key, cddc)?;
+    check_denomination(&mkc.mint_key, cddc)?;
+    verify_mint_key_of_issuer(mkc, cddc)
+}
+
+/// Verifies a mint key certificate as [`verify_mint_key_certificate`] does, except that the currency need not have the
+/// denomination. A description that is older or newer than `cddc` may have it.
+///
+/// # Errors
+/// Returns the first check that failed.
+pub fn verify_mint_key_of_issuer(
+    mkc: &Mkc,
+    cddc: &VerifiedCddc,
+) -> Result<VerifiedMintKey, CertificateError> {
+    check_issuer(&mkc.mint_key, cddc)?;
+    let public_key = check_key(&mkc.mint_key, cddc)?;
     cddc.master_key
         .verify_certificate(&text::pretty(&mkc.mint_key), &mkc.signature)
         .map_err(|_| CertificateError::Signature)?;
@@ -182,7 +197,9 @@ pub fn sign_mint_key_certificate(
     master_key: &PrivateKey,
     rng: &mut (impl CryptoRngCore + ?Sized),
 ) -> Result<VerifiedMintKey, CertificateError> {
-    let public_key = check_mint_key(&mint_key, cddc)?;
+    check_issuer(&mint_key, cddc)?;
+    check_denomination(&mint_key, cddc)?;
+    let public_key = check_key(&mint_key, cddc)?;
     if cddc.master_key != *master_key.public_key() {
         return Err(CertificateError::Signature);
     }
@@ -200,17 +217,27 @@ fn check_cdd(cdd: &Cdd) -> Result<(CipherSuite, PublicKey), CertificateError> {
     Ok((suite, master_key))
 }
 
-fn check_mint_key(mint_key: &MintKey, cddc: &VerifiedCddc) -> Result<PublicKey, CertificateError> {
+fn check_denomination(mint_key: &MintKey, cddc: &VerifiedCddc) -> Result<(), CertificateError> {
+    if cddc.cdd().denominations.contains(&mint_key.denomination) {
+        Ok(())
+    } else {
+        Err(CertificateError::Denomination(mint_key.denomination))
+    }
+}
+
+fn check_issuer(mint_key: &MintKey, cddc: &VerifiedCddc) -> Result<(), CertificateError> {
     let issuer_id = cddc.master_key.id();
-    if mint_key.issuer_id != *issuer_id {
-        return Err(CertificateError::Issuer {
+    if mint_key.issuer_id == *issuer_id {
+        Ok(())
+    } else {
+        Err(CertificateError::Issuer {
             named: mint_key.issuer_id.clone(),
             expected: issuer_id.clone(),
-        });
+        })
     }
-    if !cddc.cdd().denominations.contains(&mint_key.denomination) {
-        return Err(CertificateError::Denomination(mint_key.denomination));
-    }
+}
+
+fn check_key(mint_key: &MintKey, cddc: &VerifiedCddc) -> Result<PublicKey, CertificateError> {
     let public_key = PublicKey::parse(&mint_key.public_mint_key)?;
     check_id(&mint_key.id, &public_key)?;
     cddc.suite.check_mint_key(&public_key)?;

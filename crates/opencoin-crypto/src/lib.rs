@@ -29,7 +29,7 @@ mod suite;
 pub use blinding::{BlindError, Unblinder, UnblinderError};
 pub use certificates::{
     CertificateError, VerifiedCddc, VerifiedMintKey, sign_cddc, sign_mint_key_certificate, verify_cddc,
-    verify_mint_key_certificate,
+    verify_mint_key_certificate, verify_mint_key_of_issuer,
 };
 pub use engine::{
     AcceptedBlinds, BlindToSign, KeyStore, KeyStoreError, LocalSigner, LocalSignerOptions, Pool, PoolItem,
