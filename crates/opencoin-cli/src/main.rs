@@ -66,6 +66,8 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     /// Verify certificates, mint keys, coins and coin stacks against a currency's CDDC.
     Verify(commands::verify::Arguments),
+    /// Check a file that says what somebody did wrong with a public log, with nothing else than the file.
+    Evidence(commands::evidence::Arguments),
     /// Show the life of a coin: a currency, an issuer, Alice, Bob and an auditor.
     Demo(commands::demo::Arguments),
     /// Measure how fast an issuer is on this machine, compared with RSA alone.
@@ -91,6 +93,7 @@ async fn main() -> ExitCode {
         Command::Service(arguments) => commands::account::service::run(arguments).await,
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::Evidence(arguments) => commands::evidence::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments).await,
         Command::Bench(arguments) => opencoin_bench::run(arguments).await,
         Command::Completions(arguments) => {

@@ -108,9 +108,6 @@ pub use network::{Authorities, AuthoritiesError, HttpAnswer, Network, NoAnswer};
 pub use phrase::{PHRASE_WORDS, Phrase, PhraseError};
 pub use proxy::{ConnectionKind, ProxyError, SocksProxy};
 pub use public_log::LogError;
-pub use public_log::evidence::{
-    CheckedEvidence, EVIDENCE_BYTES_MAX, Evidence, EvidenceError, check_evidence,
-};
 pub use refusal::RefusedCoins;
 pub use secret::Secret;
 pub use tokenizing::NotRepresentable;

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod demo;
+pub(crate) mod evidence;
 pub(crate) mod inspect;
 pub(crate) mod issuer;
 pub(crate) mod manual;

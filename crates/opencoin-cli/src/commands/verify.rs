@@ -194,7 +194,7 @@ impl Verifier {
     }
 }
 
-fn read_cddc(path: &Path) -> Result<VerifiedCddc> {
+pub(super) fn read_cddc(path: &Path) -> Result<VerifiedCddc> {
     let bytes = read_file(path)?;
     let document = AnyDocument::from_json(&bytes);
     let cddc = match document.with_context(|| format!("{} is not a valid document", path.display()))? {

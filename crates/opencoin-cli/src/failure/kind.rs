@@ -7,6 +7,7 @@
 //! | 2 | wrong command line, or an amount that the currency cannot express |
 //! | 3 | try again later: no answer, another process is at work, or the issuer asks to wait |
 //! | 4 | what the command names does not exist |
+//! | 13 | the file is not one that the command can read |
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ pub(crate) enum Failure {
     Usage = 2,
     TryLater = 3,
     NotFound = 4,
+    Unreadable = 13,
 }
 
 impl Failure {
@@ -31,6 +33,7 @@ impl Failure {
             Self::Usage => "usage",
             Self::TryLater => "try-later",
             Self::NotFound => "not-found",
+            Self::Unreadable => "unreadable",
         }
     }
 }

@@ -29,6 +29,11 @@ pub(crate) fn refused(text: impl Into<String>) -> anyhow::Error {
     CommandError::new(Failure::Refused, text).into()
 }
 
+/// An error about a file that is not of the form that the command reads.
+pub(crate) fn unreadable(text: impl Into<String>) -> anyhow::Error {
+    CommandError::new(Failure::Unreadable, text).into()
+}
+
 /// An error about a session that is missing or has ended.
 pub(crate) fn needs_login(text: impl Into<String>) -> anyhow::Error {
     CommandError {

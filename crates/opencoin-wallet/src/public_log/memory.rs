@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use opencoin_evidence::Evidence;
 use opencoin_log::digest::{IssuedDigest, SpentDigest};
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::key_no::KeyNo;
@@ -12,8 +13,6 @@ use opencoin_log::promise::{LeafPath, Promise, request_root};
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_schema::BigInt;
 use serde::{Deserialize, Serialize};
-
-use super::evidence::Evidence;
 
 /// A change of what the wallet remembers.
 #[derive(Debug, Clone, Deserialize)]

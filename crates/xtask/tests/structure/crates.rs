@@ -6,7 +6,7 @@ use crate::folders;
 
 /// Each crate, and the crates of the workspace that its production code may use. A crate may use only earlier ones in
 /// the table, so it cannot depend on its caller.
-const MAY_USE: [(&str, &[&str]); 37] = [
+const MAY_USE: [(&str, &[&str]); 38] = [
     ("opencoin-api", &[]),
     ("opencoin-connections", &[]),
     ("opencoin-lanes", &[]),
@@ -25,6 +25,10 @@ const MAY_USE: [(&str, &[&str]); 37] = [
     ("opencoin-ledger", &["log", "schema", "text"]),
     ("opencoin-crypto", &["lanes", "schema"]),
     ("opencoin-replay", &["crypto", "log", "schema"]),
+    (
+        "opencoin-evidence",
+        &["crypto", "log", "log-reader", "schema", "text"],
+    ),
     ("opencoin-audit", &["ledger", "log"]),
     ("opencoin-conformance", &["audit", "ledger", "log", "schema"]),
     ("opencoin-sql", &["audit", "ledger", "log"]),
@@ -37,6 +41,7 @@ const MAY_USE: [(&str, &[&str]); 37] = [
         &[
             "api",
             "crypto",
+            "evidence",
             "log",
             "log-reader",
             "private-files",
@@ -126,6 +131,7 @@ const MAY_USE: [(&str, &[&str]); 37] = [
             "bench",
             "config",
             "crypto",
+            "evidence",
             "http",
             "issuer",
             "keys",

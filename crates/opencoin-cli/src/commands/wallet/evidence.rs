@@ -1,28 +1,21 @@
 //! `opencoin wallet evidence`: files that prove faults of an issuer's public log.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use opencoin_terminal::output::{self, OutputArgs};
-use opencoin_wallet::{CheckedEvidence, check_evidence};
+use opencoin_terminal::output;
 use serde_json::json;
 
 use super::counted;
 use super::new_file::NewFile;
 use super::session::Session;
-use crate::failure;
-use crate::input::read_file;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The file to create; further ones get a number. Default: one line of JSON each on stdout.
-    #[arg(long, value_name = "FILE", conflicts_with = "check")]
-    out: Option<PathBuf>,
-    /// Check this file instead, with nothing else than what is in it.
     #[arg(long, value_name = "FILE")]
-    pub(super) check: Option<PathBuf>,
+    out: Option<PathBuf>,
 }
 
 impl Session {
@@ -48,38 +41,6 @@ impl Session {
     }
 }
 
-/// Checks a file without a wallet and without the network.
-pub(super) fn check(file: &Path, output: &OutputArgs) -> Result<ExitCode> {
-    let checked = check_evidence(&read_file(file)?)
-        .map_err(|error| failure::refused(format!("{}: {error}", file.display())))?;
-    let CheckedEvidence {
-        kind,
-        currency,
-        master_key,
-        log,
-        statement,
-        is_proof,
-    } = &checked;
-    output.show(
-        json!({
-            "currency": currency,
-            "id": master_key,
-            "kind": kind,
-            "log": log,
-            "proof": is_proof,
-            "statement": statement,
-        }),
-        [
-            format!("{kind}: {statement}"),
-            format!(
-                "It rests on the master key {master_key} of {currency:?}, and on the keys of the log {log} that this \
-                 key names. Compare the id with the one that the operator publishes."
-            ),
-        ],
-    )?;
-    Ok(ExitCode::SUCCESS)
-}
-
 /// The name of a further file: `fault.json`, `fault-2.json`.
 fn numbered(path: &Path, number: usize) -> PathBuf {
     if number == 0 {
@@ -103,14 +64,5 @@ mod tests {
             assert_eq!(numbered(Path::new("a/fault.json"), number), Path::new(expected));
         }
         assert_eq!(numbered(Path::new("fault"), 1), Path::new("fault-2"));
-    }
-
-    #[test]
-    fn a_file_that_proves_nothing_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("fault.json");
-        std::fs::write(&file, "{}").unwrap();
-        let output = OutputArgs { json: false };
-        assert!(check(&file, &output).is_err());
     }
 }

@@ -141,19 +141,12 @@ enum Command {
     ///
     /// Nothing that is asked for names a coin. The exit code is 1 if anything is or was wrong.
     Log(log::Arguments),
-    /// Write what this wallet can prove about faults of an issuer's public log, or check such a file.
+    /// Write what this wallet can prove about faults of an issuer's public log. `opencoin evidence` checks such files.
     Evidence(evidence::Arguments),
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let command = arguments.command;
-    if let Command::Evidence(evidence::Arguments {
-        check: Some(file), ..
-    }) = &command
-    {
-        // Needs no wallet.
-        return evidence::check(file, &arguments.output);
-    }
     let (flag, dir) = (arguments.dir.flag(), arguments.dir.path()?);
     if !matches!(command, Command::Add(_) | Command::Restore(_)) && !Wallet::is_in(&dir) {
         let text = format!(

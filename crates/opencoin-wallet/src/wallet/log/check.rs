@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use opencoin_evidence::Claim;
 use opencoin_log::log_block::LogBlock;
 use opencoin_log_reader::checkpoint::is_later_than;
 use opencoin_log_reader::{Batch, BatchHint, Place};
@@ -16,7 +17,6 @@ use crate::client::urls;
 use crate::error::WalletError;
 use crate::event::OperationId;
 use crate::public_log::LogError;
-use crate::public_log::evidence::Claim;
 use crate::public_log::memory::{LogEvent, LogMemory, OpenPromise, encode};
 
 /// The longest time of a check.

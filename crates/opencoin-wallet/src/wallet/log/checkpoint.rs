@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use opencoin_evidence::{Claim, Rollback, SplitView};
 use opencoin_log::log_block::LogBlock;
 use opencoin_log::policy::VerifiedCheckpoint;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
@@ -18,7 +19,6 @@ use super::{Wallet, evidence};
 use crate::clock::CLOCK_DIFFERENCE_MAX;
 use crate::error::WalletError;
 use crate::public_log::LogError;
-use crate::public_log::evidence::{Base64Bytes, Claim, Rollback, SplitView};
 use crate::public_log::files::LogFiles;
 use crate::public_log::memory::LogEvent;
 
@@ -90,10 +90,7 @@ impl Wallet {
         if let Some(beginning) = beginning.filter(|found| found.root != *note.checkpoint().root()) {
             return self.split_view(id, note, seen, &beginning);
         }
-        let claim = Claim::Rollback(Rollback {
-            before: seen.to_string(),
-            after: note.to_string(),
-        });
+        let claim = Claim::Rollback(Rollback::new(seen, note));
         let error = LogError::Smaller { before, now };
         // A copy may simply be old. The log itself should not be, so its note is kept even if it proves nothing.
         if !is_copy
@@ -117,13 +114,7 @@ impl Wallet {
         larger: &SignedCheckpoint,
         beginning: &Beginning,
     ) -> WalletError {
-        let is_same_size = smaller.checkpoint().size() == larger.checkpoint().size();
-        let claim = Claim::SplitView(SplitView {
-            first: smaller.to_string(),
-            second: larger.to_string(),
-            root: (!is_same_size).then(|| beginning.root.into()),
-            proof: Base64Bytes::of_hashes(&beginning.proof),
-        });
+        let claim = Claim::SplitView(SplitView::new(smaller, larger, beginning));
         // Which of the two is new does not matter; the newest one that was seen before is known already.
         let seen = self.log_memory(id).and_then(|memory| memory.newest.as_ref());
         let is_new = |note: &&SignedCheckpoint| seen.is_none_or(|seen| seen.note != **note);

@@ -7,7 +7,7 @@
 //! continue the last one that this wallet has seen (`checkpoint`).
 //!
 //! A fault of the log never costs coins: it is noted, and what can be proven can be shown to others
-//! ([`crate::Evidence`]). Nothing happens for currencies without a log.
+//! ([`Evidence`]). Nothing happens for currencies without a log.
 
 mod check;
 mod checkpoint;
@@ -16,6 +16,7 @@ mod omission;
 mod promises;
 mod status;
 
+use opencoin_evidence::{Claim, Evidence, ShownPromise};
 use opencoin_log::log_block::LogBlock;
 use opencoin_log::promise::Promise;
 use opencoin_schema::{BigInt, Cddc};
@@ -25,7 +26,6 @@ use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::Event;
 use crate::public_log::LogError;
-use crate::public_log::evidence::{Base64Bytes, Claim, Evidence, PromisedLeaf};
 use crate::public_log::memory::{LogEvent, LogFault, LogMemory, path_of};
 
 pub use status::{LogStatus, SeenLog, ShownFault};
@@ -88,11 +88,7 @@ impl Wallet {
 
 /// Makes evidence under the currency's newest description; `None` if it does not hold.
 fn evidence(currency: &Currency, claim: Claim) -> Option<Evidence> {
-    let evidence = Evidence {
-        cdd: Box::new(currency.cddc.cddc().clone()),
-        claim,
-    };
-    evidence.check().is_ok().then_some(evidence)
+    Evidence::new(currency.cddc.cddc().clone(), claim).ok()
 }
 
 /// Returns what the description with this serial says about the log, if the wallet has it.
@@ -107,14 +103,8 @@ fn promised_claim(
     leaves: &[Vec<u8>],
     index: usize,
     then: Option<Cddc>,
-) -> Option<PromisedLeaf> {
+) -> Option<ShownPromise> {
     let path = path_of(leaves, index)?;
-    Some(PromisedLeaf {
-        promise: promise.to_string(),
-        leaf: Base64Bytes(leaves.get(index)?.clone()),
-        index: path.index,
-        count: path.count,
-        path: Base64Bytes::of_hashes(&path.path),
-        cdd: then.map(Box::new),
-    })
+    let leaf = leaves.get(index)?.clone();
+    Some(ShownPromise::new(promise, leaf, &path, then))
 }

@@ -1,10 +1,10 @@
 //! Evidence that a leaf is missing, from the places where it would be.
 
+use opencoin_evidence::{Absence, Included, OmittedLeaf, ShownPromise};
 use opencoin_log_reader::{Batch, LogTree};
 
 use super::checkpoint::NewestLog;
 use crate::public_log::LogError;
-use crate::public_log::evidence::{Absence, Base64Bytes, Included, OmittedLeaf, PromisedLeaf};
 
 /// A batch that does not have a leaf: the indices of the leaves that enclose it, and of the batch leaf.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub(super) struct Missing {
 /// Makes the evidence. `last_batch` is the last batch of the log if later ones could have the leaf.
 pub(super) async fn omission(
     newest: &mut NewestLog,
-    promised: PromisedLeaf,
+    promised: ShownPromise,
     places: &[Missing],
     last_batch: Option<&Batch>,
 ) -> Result<OmittedLeaf, LogError> {
@@ -37,16 +37,10 @@ pub(super) async fn omission(
         Some(last) => Some(included(&mut newest.tree, last.end).await?),
         None => None,
     };
-    Ok(OmittedLeaf {
-        promised,
-        checkpoint: newest.note.to_string(),
-        batches,
-        last,
-    })
+    Ok(OmittedLeaf::new(promised, &newest.note, batches, last))
 }
 
 async fn included(tree: &mut LogTree, index: u64) -> Result<Included, LogError> {
-    let leaf = Base64Bytes(tree.leaf(index).await?.to_vec());
-    let proof = Base64Bytes::of_hashes(&tree.proof(index).await?);
-    Ok(Included { index, leaf, proof })
+    let leaf = tree.leaf(index).await?.to_vec();
+    Ok(Included::new(index, leaf, &tree.proof(index).await?))
 }

@@ -1,6 +1,7 @@
 //! What the wallet knows of a currency's public log, and what it can prove.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_evidence::{Claim, Evidence, StalledLog};
 use opencoin_log::log_block::LogBlock;
 use opencoin_log_reader::checkpoint::{quorum_time, verify_quorum};
 use opencoin_schema::BigInt;
@@ -8,7 +9,6 @@ use opencoin_schema::BigInt;
 use super::{Wallet, evidence, promised_claim};
 use crate::error::WalletError;
 use crate::public_log::LogError;
-use crate::public_log::evidence::{Claim, Evidence, StalledLog};
 use crate::public_log::memory::{LogMemory, OpenPromise, SeenCheckpoint, encode};
 
 /// A log whose newest checkpoint is older than a promise's deadline counts as stalled only after this time: witnesses
@@ -124,11 +124,7 @@ impl Wallet {
         let promised = leaves.and_then(|leaves| promised_claim(&open.promise, &leaves, 0, then));
         let currency = self.currency(id)?;
         Ok(promised.and_then(|promised| {
-            let claim = StalledLog {
-                promised,
-                checkpoint: newest.note.to_string(),
-                looked_at: looked_at.unsigned_abs(),
-            };
+            let claim = StalledLog::new(promised, &newest.note, looked_at.unsigned_abs());
             evidence(currency, Claim::StalledLog(Box::new(claim)))
         }))
     }

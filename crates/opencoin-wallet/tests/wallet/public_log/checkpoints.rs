@@ -1,7 +1,8 @@
 //! Checkpoints that do not continue what the wallet has seen.
 
 use chrono::TimeDelta;
-use opencoin_wallet::{LogError, LogReadError, Wallet, check_evidence};
+use opencoin_evidence::{Verdict, check_evidence};
+use opencoin_wallet::{LogError, LogReadError, Wallet};
 
 use super::{check, redeem_all, seal, set, world};
 use crate::fake_log::Misdeed;
@@ -26,7 +27,7 @@ fn proves(wallet: &Wallet, kind: &str) {
     let file = evidence[0].to_json();
     let checked = check_evidence(file.as_bytes()).unwrap();
     assert_eq!(
-        checked.is_proof,
+        checked.verdict == Verdict::Fault,
         kind == "split view",
         "a rollback is an incident"
     );

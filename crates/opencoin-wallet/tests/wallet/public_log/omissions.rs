@@ -1,6 +1,7 @@
 //! Leaves that were promised and are not in the log, and what proves it.
 
-use opencoin_wallet::{Evidence, EvidenceError, Wallet, check_evidence};
+use opencoin_evidence::{Evidence, EvidenceError, Verdict, check_evidence};
+use opencoin_wallet::Wallet;
 
 use super::{check, check_well, redeem_all, seal, seal_late, set, world};
 use crate::fake_log::Misdeed;
@@ -41,7 +42,7 @@ async fn an_omitted_leaf_is_proven_by_a_file() {
         assert!(file.len() < 24 * 1024, "{} bytes", file.len());
         let checked = check_evidence(file.as_bytes()).unwrap();
         assert!(
-            checked.is_proof && checked.statement.contains("It is not"),
+            checked.verdict == Verdict::Fault && checked.statement.contains("It is not"),
             "{checked:?}"
         );
         assert_eq!(
@@ -118,7 +119,7 @@ async fn a_log_that_stands_still_is_a_complaint() {
     };
     assert_eq!(stalled.kind(), "stalled log");
     let checked = check_evidence(stalled.to_json().as_bytes()).unwrap();
-    assert!(!checked.is_proof);
+    assert_eq!(checked.verdict, Verdict::Complaint);
     // The log goes on.
     seal(&world);
     assert_eq!(check_well(&mut wallet).await.kept, 1);
