@@ -14,7 +14,7 @@ use opencoin_config::{Config, PublicLogConfig};
 use opencoin_crypto::{AcceptedBlinds, BlindToSign};
 use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
-use opencoin_keys::{Clock, Directory, NewLog, SystemClock, register_mint_keys};
+use opencoin_keys::{Clock, Cosigners, Directory, SystemClock, register_mint_keys};
 use opencoin_ledger::{
     AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, LogStore, Reference,
     SPENT_DIGEST_BYTES, SpentDigest, TransactionReference,
@@ -48,7 +48,7 @@ pub(super) struct NewCurrency<'run> {
     pub(super) accounts: usize,
     pub(super) is_distributed: bool,
     /// Its public log, if it has one.
-    pub(super) log: Option<&'run NewLog>,
+    pub(super) log: Option<&'run Cosigners>,
 }
 
 /// A currency, its books, and the accounts of the clients.

@@ -12,7 +12,7 @@ use opencoin_crypto::{
     sign_mint_key_certificate,
 };
 use opencoin_keys::{
-    Clock, Directory, LogKeys, NewLog, SignedCertificates, SystemClock, describe_log, log_origin, with_log,
+    Clock, Cosigners, Directory, LogKeys, SignedCertificates, SystemClock, describe_log, log_origin, with_log,
 };
 use opencoin_ledger::MintKeyId;
 use opencoin_schema::{BigInt, Cdd, MintKey, PROTOCOL_VERSION, Timestamp, WeightedUrl};
@@ -61,7 +61,7 @@ impl MintKeys {
         config: &Config,
         engine: &EngineSettings,
         kinds: &[KeyKind],
-        log: Option<&NewLog>,
+        log: Option<&Cosigners>,
     ) -> Result<Self> {
         // Opened first, so that a wrong PIN is found at once.
         let mut private_halves = PrivateHalves {
@@ -75,7 +75,7 @@ impl MintKeys {
         let log_folder = directory.root().with_extension("log");
         if let Some(log) = log {
             let keys = LogKeys::create(&log_folder, &log_origin(URL)?, engine.secret().1, &mut OsRng)?;
-            let block = describe_log(&keys, URL, &log.witnesses, log.quorum)?;
+            let block = describe_log(&keys, URL, log)?;
             cdd.additional_info = with_log("", Some(&block));
         }
         let cddc = sign_cddc(cdd, &master_key, &mut OsRng)?;

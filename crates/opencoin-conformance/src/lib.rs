@@ -175,6 +175,7 @@ macro_rules! conformance_tests {
             ended_keys_are_closed_in_the_log
             a_broken_rule_halts_the_log
             checkpoints_and_the_lease_are_shared
+            the_newest_published_checkpoints_are_kept
             the_batch_of_a_spent_coin_is_known
         }
     };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTotals, Outcome, PublishedCheckpoint, Refusal,
-    SealOutcome,
+    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTotals, Outcome, PUBLISHED_KEPT_MAX,
+    PublishedCheckpoint, Refusal, SealOutcome,
 };
 use opencoin_log::batch::BatchLeaf;
 use opencoin_log::bundle;
@@ -445,6 +445,15 @@ pub async fn checkpoints_and_the_lease_are_shared(ledgers: &Pair) {
     assert!(!other.publish(&checkpoint(4, "b")).await.unwrap());
     assert!(other.publish(&checkpoint(5, "c")).await.unwrap());
     assert_eq!(one.published().await.unwrap(), Some(checkpoint(5, "c")));
+    assert!(one.publish_joint(&checkpoint(5, "a")).await.unwrap());
+    assert!(!other.publish_joint(&checkpoint(4, "b")).await.unwrap());
+    assert!(other.publish_joint(&checkpoint(5, "d")).await.unwrap());
+    assert_eq!(one.joint().await.unwrap(), Some(checkpoint(5, "d")));
+    assert_eq!(
+        other.published().await.unwrap(),
+        Some(checkpoint(5, "c")),
+        "the joint one is kept apart"
+    );
     let [a, b] = [[1; 16], [2; 16]];
     assert!(one.take_lease(a, time(10), time(20)).await.unwrap());
     assert!(!other.take_lease(b, time(15), time(25)).await.unwrap());
@@ -452,6 +461,35 @@ pub async fn checkpoints_and_the_lease_are_shared(ledgers: &Pair) {
     assert!(!other.take_lease(b, time(29), time(40)).await.unwrap());
     assert!(other.take_lease(b, time(31), time(40)).await.unwrap());
     assert!(!one.take_lease(a, time(32), time(50)).await.unwrap());
+}
+
+/// Published checkpoints are kept for the auditors, as many as may be.
+pub async fn the_newest_published_checkpoints_are_kept(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 1).await;
+    let [one, other] = [ledgers[0].log(), ledgers[1].log()];
+    assert_eq!(one.published_of_size(2).await.unwrap(), None);
+    let checkpoint = |size: u64, note: &str| PublishedCheckpoint {
+        size,
+        note: note.to_owned(),
+        at: NOW,
+    };
+    let last = 2 * PUBLISHED_KEPT_MAX as u64;
+    for size in (2..=last).step_by(2) {
+        assert!(one.publish(&checkpoint(size, "first")).await.unwrap());
+    }
+    for size in [2, last] {
+        let found = other.published_of_size(size).await.unwrap();
+        assert_eq!(found, Some(checkpoint(size, "first")));
+    }
+    assert_eq!(other.published_of_size(3).await.unwrap(), None);
+    assert!(other.publish(&checkpoint(last, "dated anew")).await.unwrap());
+    assert!(!other.publish(&checkpoint(4, "too late")).await.unwrap());
+    let found = one.published_of_size(last).await.unwrap();
+    assert_eq!(found, Some(checkpoint(last, "dated anew")));
+    assert!(one.publish(&checkpoint(last + 2, "first")).await.unwrap());
+    assert_eq!(one.published_of_size(2).await.unwrap(), None);
+    let found = one.published_of_size(4).await.unwrap();
+    assert_eq!(found, Some(checkpoint(4, "first")));
 }
 
 /// The batch of a spent coin is found, so that its holder can be shown the leaf.

@@ -13,7 +13,7 @@ use crate::currency::Currency;
 use crate::directory::{Directory, DirectoryError};
 use crate::key_files::KeyFiles;
 use crate::limits::{DIVISOR_MAX, check_denominations, check_name};
-use crate::log_description::{LogDescriptionError, Witness, describe_log, log_origin, with_log};
+use crate::log_description::{Cosigners, LogDescriptionError, describe_log, log_origin, with_log};
 use crate::log_keys::LogKeys;
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
@@ -40,19 +40,10 @@ pub struct NewCurrency {
     pub url: String,
     /// The cipher suite of its coins.
     pub cipher_suite: CipherSuite,
-    /// The public log; `None` for a currency without one.
-    pub log: Option<NewLog>,
+    /// Who cosigns the public log; `None` for a currency without one.
+    pub log: Option<Cosigners>,
     /// The settings, among them the places of database and keys and the rotation of keys.
     pub config: Config,
-}
-
-/// The public log of a new currency.
-#[derive(Debug, Clone, Default)]
-pub struct NewLog {
-    /// The witnesses that cosign it.
-    pub witnesses: Vec<Witness>,
-    /// How many of them must.
-    pub quorum: usize,
 }
 
 /// Opens the store of private mint keys of a currency in this folder.
@@ -214,14 +205,14 @@ pub fn create_with_key_files(
 
 /// Makes the keys of the log and describes it.
 fn create_log(
-    log: &NewLog,
+    cosigners: &Cosigners,
     url: &str,
     directory: &Directory,
     passphrase: &Passphrase,
     rng: &mut dyn Randomness,
 ) -> Result<LogBlock, CreateError> {
     let keys = LogKeys::create(&directory.log_folder(), &log_origin(url)?, passphrase, rng)?;
-    Ok(describe_log(&keys, url, &log.witnesses, log.quorum)?)
+    Ok(describe_log(&keys, url, cosigners)?)
 }
 
 fn cdd(new: &NewCurrency, now: DateTime<Utc>) -> CddDraft {

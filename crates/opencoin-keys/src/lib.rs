@@ -19,13 +19,13 @@ mod signing_request;
 mod vault;
 
 pub use clock::{Clock, SystemClock};
-pub use create::{CreateError, NewCurrency, NewKeys, NewLog, OpenStore, create, create_with_key_files};
+pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError, ledger_time};
 pub use directory::{CertificateLock, Directory, DirectoryError};
 pub use key_files::{KeyFiles, change_passphrase};
 pub use key_manager::{CddChange, Change, DestroyedKey, KeyEntry, KeyManager, KeyManagerError, OpenVault};
 pub use log_description::{
-    LOG_PATH, LogDescriptionError, PROMISE_BATCHES, PROMISE_WITHIN_S, Witness, change_witnesses,
+    Cosigners, LOG_PATH, LogDescriptionError, PROMISE_BATCHES, PROMISE_WITHIN_S, Witness, change_cosigners,
     describe_log, free_text, log_origin, move_log, with_log,
 };
 pub use log_keys::LogKeys;

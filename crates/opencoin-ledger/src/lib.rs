@@ -77,7 +77,8 @@ pub use ledger::{
 };
 pub use log::{LogBatch, LogBatchNo, LogHead, LogTotals, Logged, SEAL_PAUSE_MIN};
 pub use log_store::{
-    HasLog, LEASE_HOLDER_BYTES, LogStore, PendingSummary, PublishedCheckpoint, SealOutcome, TileOfLog,
+    HasLog, LEASE_HOLDER_BYTES, LogStore, PUBLISHED_KEPT_MAX, PendingSummary, PublishedCheckpoint,
+    SealOutcome, TileOfLog,
 };
 pub use memory::{LogSnapshot, MemoryLedger, MemorySnapshot};
 pub use mint_key::{

@@ -32,6 +32,9 @@ pub struct PublishedCheckpoint {
     pub at: LedgerTime,
 }
 
+/// The most published checkpoints that are kept until the auditors have signed them.
+pub const PUBLISHED_KEPT_MAX: usize = 256;
+
 /// Hashes or entries of the tree: a full tile or bundle, or the beginning of one.
 pub type TileOfLog = Vec<u8>;
 
@@ -132,6 +135,26 @@ pub trait LogStore: Send + Sync {
     /// # Errors
     /// As [`Self::seal`].
     async fn publish(&self, checkpoint: &PublishedCheckpoint) -> Result<bool, LedgerError>;
+
+    /// The published checkpoint of a tree of this size, if it is among the newest [`PUBLISHED_KEPT_MAX`]: auditors sign
+    /// checkpoints that were published before.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn published_of_size(&self, size: u64) -> Result<Option<PublishedCheckpoint>, LedgerError>;
+
+    /// The newest checkpoint with the joint signature of the auditors.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn joint(&self) -> Result<Option<PublishedCheckpoint>, LedgerError>;
+
+    /// Publishes a checkpoint that has the joint signature, unless there is one of a larger tree. Returns whether it is
+    /// published now.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    async fn publish_joint(&self, checkpoint: &PublishedCheckpoint) -> Result<bool, LedgerError>;
 
     /// Takes or prolongs the lease of the sealer. Returns whether `holder` has it until `until`. It saves work; no rule
     /// depends on it.

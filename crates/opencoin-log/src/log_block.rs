@@ -22,7 +22,8 @@ use thiserror::Error;
 
 use crate::encoding::{from_decimal, split_line};
 use crate::key::{KeyName, KeyType, VerifierKey};
-use crate::policy::{Policy, PolicyParseError};
+use crate::policy::{Policy, PolicyError, PolicyParseError, VerifiedCheckpoint};
+use crate::signed_checkpoint::SignedCheckpoint;
 
 /// The first line of the block.
 const FIRST_LINE: &str = "opencoin log v1";
@@ -64,6 +65,17 @@ pub enum LogBlockError {
     /// The promise key does not have the name of the log followed by `/promise`.
     #[error("the promise key does not have the name of the log")]
     PromiseName,
+}
+
+/// A checkpoint lacks the quorum or the joint signature.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum JointError {
+    /// It does not fulfil the policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Too few of the joint group have cosigned it.
+    #[error("the joint signature of the auditors is missing")]
+    Joint,
 }
 
 impl LogBlock {
@@ -152,6 +164,35 @@ impl LogBlock {
     #[must_use]
     pub fn joint(&self) -> Option<&str> {
         self.joint.as_deref()
+    }
+
+    /// The members of the joint group, by their names in the policy.
+    #[must_use]
+    pub fn auditors(&self) -> BTreeSet<&str> {
+        self.joint
+            .as_deref()
+            .map_or_else(BTreeSet::new, |name| self.policy.names_in(name))
+    }
+
+    /// Checks that a checkpoint has what makes a payment final: the quorum, and the joint signature if the block names a
+    /// group for it.
+    ///
+    /// Cosignatures later than `latest`, in seconds since 1970, do not count; `None` lets all count.
+    ///
+    /// # Errors
+    /// Either is missing, or a signature is wrong.
+    pub fn verify_joint(
+        &self,
+        signed: &SignedCheckpoint,
+        latest: Option<u64>,
+    ) -> Result<VerifiedCheckpoint, JointError> {
+        let verified = self.policy.verify_checkpoint(signed, latest)?;
+        let is_met = |name: &String| self.policy.is_met(name, &verified.witnesses_after(0)) == Some(true);
+        if self.joint.as_ref().is_none_or(is_met) {
+            Ok(verified)
+        } else {
+            Err(JointError::Joint)
+        }
     }
 
     /// The log's keys, the witnesses and the quorum.

@@ -139,6 +139,57 @@ impl Policy {
         Some(self.has_cosigned(member, cosigned))
     }
 
+    /// The witnesses that can count for the group or witness `name`, by name; none when the policy does not have it.
+    #[must_use]
+    pub fn names_in(&self, name: &str) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        if let Some(member) = self.member(name) {
+            self.collect_names(member, &mut names);
+        }
+        names
+    }
+
+    /// The witnesses that can count for the quorum, by name.
+    #[must_use]
+    pub fn names_in_quorum(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        if let Some(member) = self.quorum {
+            self.collect_names(member, &mut names);
+        }
+        names
+    }
+
+    /// The name of the quorum; `None` when no witness is needed.
+    #[must_use]
+    pub fn quorum(&self) -> Option<&str> {
+        self.quorum.map(|member| self.name_of(member))
+    }
+
+    /// A group that has no other groups: how many of its members must have cosigned, and the members.
+    #[must_use]
+    pub fn group_of_witnesses(&self, name: &str) -> Option<(usize, Vec<&PolicyWitness>)> {
+        let group = self.groups.iter().find(|group| group.name == name)?;
+        let witness = |member: &Member| match member {
+            Member::Witness(index) => Some(&self.witnesses[*index]),
+            Member::Group(_) => None,
+        };
+        let members = group.members.iter().map(witness).collect::<Option<_>>()?;
+        Some((group.needed(), members))
+    }
+
+    fn collect_names<'policy>(&'policy self, member: Member, names: &mut BTreeSet<&'policy str>) {
+        match member {
+            Member::Witness(index) => {
+                names.insert(&self.witnesses[index].name);
+            }
+            Member::Group(index) => {
+                for member in &self.groups[index].members {
+                    self.collect_names(*member, names);
+                }
+            }
+        }
+    }
+
     fn member(&self, name: &str) -> Option<Member> {
         let witness = self.witnesses.iter().position(|witness| witness.name == name);
         let group = || self.groups.iter().position(|group| group.name == name);

@@ -5,6 +5,7 @@
 //! ([`opencoin_ledger::log::seal`]), and stores tree, totals and the new open batch. A crash before the commit leaves
 //! everything as it was.
 
+mod checkpoints;
 mod recovery;
 
 use std::sync::{Arc, OnceLock};
@@ -134,9 +135,9 @@ impl<R: Runner> LogStore for SqlLog<R> {
     }
 
     async fn published(&self) -> Result<Option<PublishedCheckpoint>, LedgerError> {
-        let read = self
-            .0
-            .read("published checkpoint", (), |sql, ()| Box::pin(published(sql)));
+        let read = self.0.read("published checkpoint", (), |sql, ()| {
+            Box::pin(checkpoints::published(sql))
+        });
         read.await
     }
 
@@ -144,8 +145,31 @@ impl<R: Runner> LogStore for SqlLog<R> {
         let change = self
             .0
             .change("publish a checkpoint", checkpoint.clone(), |sql, checkpoint| {
-                Box::pin(publish(sql, checkpoint))
+                Box::pin(checkpoints::publish(sql, checkpoint))
             });
+        change.await
+    }
+
+    async fn published_of_size(&self, size: u64) -> Result<Option<PublishedCheckpoint>, LedgerError> {
+        let read = self.0.read("published checkpoint", size, |sql, size| {
+            Box::pin(checkpoints::of_size(sql, *size))
+        });
+        read.await
+    }
+
+    async fn joint(&self) -> Result<Option<PublishedCheckpoint>, LedgerError> {
+        let read = self.0.read("joint checkpoint", (), |sql, ()| {
+            Box::pin(checkpoints::joint(sql))
+        });
+        read.await
+    }
+
+    async fn publish_joint(&self, checkpoint: &PublishedCheckpoint) -> Result<bool, LedgerError> {
+        let change = self.0.change(
+            "publish a joint checkpoint",
+            checkpoint.clone(),
+            |sql, checkpoint| Box::pin(checkpoints::publish_joint(sql, checkpoint)),
+        );
         change.await
     }
 
@@ -526,30 +550,6 @@ async fn tile(sql: &mut dyn Executor, id: TileId) -> Result<Option<TileOfLog>, S
     let query = "SELECT data FROM log_tiles WHERE level = $1 AND no = $2";
     let values = [i64::from(id.level).into(), column(id.index)?.into()];
     sql.optional(query, &values, Row::take).await
-}
-
-async fn published(sql: &mut dyn Executor) -> Result<Option<PublishedCheckpoint>, SqlError> {
-    let checkpoint = |row: &mut Row| {
-        Ok(PublishedCheckpoint {
-            size: number(row)?,
-            note: row.take()?,
-            at: LedgerTime::from_unix_micros(row.take()?),
-        })
-    };
-    let query = "SELECT size, note, at FROM log_checkpoint WHERE id = 1";
-    sql.optional(query, &[], checkpoint).await
-}
-
-async fn publish(sql: &mut dyn Executor, checkpoint: &PublishedCheckpoint) -> Result<bool, SqlError> {
-    let query = "INSERT INTO log_checkpoint (id, size, note, at) VALUES (1, $1, $2, $3)
-        ON CONFLICT (id) DO UPDATE SET size = excluded.size, note = excluded.note, at = excluded.at
-        WHERE log_checkpoint.size <= excluded.size";
-    let values = [
-        column(checkpoint.size)?.into(),
-        checkpoint.note[..].into(),
-        checkpoint.at.unix_micros().into(),
-    ];
-    Ok(sql.execute(query, &values).await? == 1)
 }
 
 async fn take_lease(

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use opencoin_keys::{Clock, NewLog, SystemClock, Witness};
+use opencoin_keys::{Clock, Cosigners, SystemClock, Witness};
 use opencoin_witness::{WitnessFolder, WitnessServer, WitnessServerOptions, serve};
 use rand::rngs::OsRng;
 use tokio::net::TcpListener;
@@ -56,10 +56,11 @@ impl LocalWitnesses {
     }
 
     /// A log that all of them cosign.
-    pub(super) fn log(&self) -> NewLog {
-        NewLog {
+    pub(super) fn log(&self) -> Cosigners {
+        Cosigners {
             witnesses: self.0.iter().map(|witness| witness.described.clone()).collect(),
             quorum: self.0.len(),
+            ..Cosigners::default()
         }
     }
 

@@ -17,7 +17,7 @@ use opencoin_issuer::{
     Books, Cashier, Issuer, IssuerOptions, OpenedBooks, Operator, StoreMode, open_audit_source, open_books,
 };
 use opencoin_keys::{
-    Currency, Directory, KeyFiles, NewCurrency, NewLog, Passphrase, SystemClock, create_with_key_files,
+    Cosigners, Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
 };
 use opencoin_ledger::{AccountName, Amount, HistoryId, Reference};
 use opencoin_terminal::output;
@@ -152,7 +152,7 @@ fn make_currency(
     url: &str,
     suite: CipherSuite,
     passphrase: &Passphrase,
-    log: NewLog,
+    log: Cosigners,
 ) -> Result<(Currency, KeyFiles)> {
     let new = NewCurrency {
         name: NAME.to_owned(),

@@ -5,14 +5,18 @@
 //! the tree (`sealer.rs`), signs the checkpoint, asks the witnesses and publishes it (`publisher.rs`). Every process
 //! makes promises (`promises.rs`) and serves the tree (`reader.rs`).
 
+mod auditors;
 pub mod copy;
 pub mod export;
+mod joint;
+mod peers;
 mod promises;
 mod publisher;
 mod reader;
 pub mod recovery;
 mod rhythm;
 mod sealer;
+mod shown;
 mod signed_mark;
 mod status;
 #[cfg(test)]
@@ -24,7 +28,6 @@ use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use opencoin_keys::{CertifiedMintKey, Clock, Currency, LogKeys};
 use opencoin_ledger::recovered::RecoveredRequest;
@@ -45,12 +48,11 @@ pub(crate) use promises::Promises;
 pub use rhythm::Rhythm;
 pub use status::{Incident, LogStatus, WitnessStatus};
 
+use auditors::Auditors;
+use shown::ShownCheckpoint;
 use signed_mark::SignedMark;
 use status::Recorder;
 use witnesses::Witnesses;
-
-/// How long a published checkpoint is served before it is read again.
-const PUBLISHED_AGE_MAX: Duration = Duration::from_millis(250);
 
 /// What an issuer needs for its public log.
 pub struct LogOptions<'a> {
@@ -75,11 +77,15 @@ pub struct IssuerLog {
     rhythm: Rhythm,
     signed: SignedMark,
     witnesses: Witnesses,
+    auditors: Auditors,
     /// The name of this process in the lease.
     holder: [u8; opencoin_ledger::LEASE_HOLDER_BYTES],
     /// Where the leaves of mint keys are, as far as they were looked for. They never move.
     key_indices: Mutex<HashMap<KeyNo, u64>>,
-    published: Mutex<Option<(Instant, Arc<PublishedCheckpoint>)>>,
+    published_shown: ShownCheckpoint,
+    joint_shown: ShownCheckpoint,
+    /// Whether this process holds the lease of the sealer.
+    seals: AtomicBool,
     /// Whether a quorum of witnesses has seen nothing newer than the books, since this process started.
     confirmed: AtomicBool,
     /// Whether batches of a lost time were recovered before this process started.
@@ -117,8 +123,9 @@ impl IssuerLog {
             Arc::clone(&store),
             Arc::clone(&clock),
         );
-        let witnesses = Witnesses::new(Arc::clone(&store))
-            .map_err(|error| LedgerError::Address(format!("witnesses cannot be asked: {error}")))?;
+        let no_client = |error| LedgerError::Address(format!("witnesses cannot be asked: {error}"));
+        let witnesses = Witnesses::new(Arc::clone(&store)).map_err(no_client)?;
+        let auditors = Auditors::new().map_err(no_client)?;
         Ok(Self {
             log_key: keys.log,
             promises: Arc::new(promises),
@@ -127,9 +134,12 @@ impl IssuerLog {
             rhythm,
             signed: SignedMark::in_folder(folder, history),
             witnesses,
+            auditors,
             holder,
             key_indices: Mutex::default(),
-            published: Mutex::default(),
+            published_shown: ShownCheckpoint::default(),
+            joint_shown: ShownCheckpoint::default(),
+            seals: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
             has_recovered: AtomicBool::new(false),
             closed: OnceLock::new(),
@@ -161,22 +171,25 @@ impl IssuerLog {
     /// # Errors
     /// When the books cannot be read.
     pub async fn checkpoint(&self) -> Result<Option<Arc<PublishedCheckpoint>>, LedgerError> {
-        let fresh = |known: &(Instant, Arc<PublishedCheckpoint>)| {
-            (known.0.elapsed() < PUBLISHED_AGE_MAX).then(|| Arc::clone(&known.1))
-        };
-        let known = self.published_lock().as_ref().and_then(fresh);
-        if known.is_some() {
-            return Ok(known);
-        }
-        let published = self.store.published().await?.map(Arc::new);
-        if let Some(published) = &published {
-            *self.published_lock() = Some((Instant::now(), Arc::clone(published)));
-        }
-        Ok(published)
+        self.published_shown.get(self.store.published()).await
     }
 
-    fn published_lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<PublishedCheckpoint>)>> {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The newest checkpoint with the joint signature of the auditors that this description names; `None` before the first
+    /// one, and if it names none.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn joint(&self, block: &LogBlock) -> Result<Option<Arc<PublishedCheckpoint>>, LedgerError> {
+        if block.joint().is_none() {
+            return Ok(None);
+        }
+        let stored = self.joint_shown.get(self.store.joint()).await?;
+        // The description may name other auditors by now.
+        let is_signed = |joint: &Arc<PublishedCheckpoint>| {
+            let signed = joint.note.parse().ok();
+            signed.is_some_and(|signed| block.verify_joint(&signed, None).is_ok())
+        };
+        Ok(stored.filter(is_signed))
     }
 
     async fn published_size(&self) -> Result<u64, LedgerError> {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use futures_util::future::join;
 use opencoin_keys::ledger_time;
 use opencoin_ledger::{LedgerError, PublishedCheckpoint};
 use opencoin_log::checkpoint::Checkpoint;
@@ -29,7 +30,7 @@ impl IssuerLog {
             return Ok(false);
         };
         let log_key = self.log_key.verifier();
-        let answers = self.witnesses.ask(block.policy(), log_key, &signed).await;
+        let answers = self.witnesses.ask(block, log_key, &signed).await;
         let size = signed.checkpoint().size();
         self.examine(block, &answers, size).await?;
         if self.closed().is_some() {
@@ -54,7 +55,7 @@ impl IssuerLog {
             self.store
                 .publish(&PublishedCheckpoint { size, note, at })
                 .await?;
-            *self.published_lock() = None;
+            self.published_shown.forget();
         } else {
             complain(&missing);
         }
@@ -63,7 +64,7 @@ impl IssuerLog {
     }
 
     /// Asks the witnesses whether they have seen more than the books have. A witness that knows the log gives the tree no
-    /// new date. Returns whether a quorum has seen nothing newer.
+    /// new date. Returns whether a quorum has seen nothing newer. Auditors that answer must not show more either.
     ///
     /// # Errors
     /// As [`Self::publish`].
@@ -72,8 +73,16 @@ impl IssuerLog {
             return Ok(false);
         };
         let log_key = self.log_key.verifier();
-        let answers = self.witnesses.compare(block.policy(), log_key, &signed).await;
+        let (answers, shown) = join(
+            self.witnesses.compare(block, log_key, &signed),
+            self.auditors.ask(block),
+        )
+        .await;
         self.examine(block, &answers, signed.checkpoint().size()).await?;
+        for shown in shown {
+            // Signatures are collected later. One of a tree that the books do not have closes the issuer.
+            let _ = self.examine_shown(&shown).await?;
+        }
         let agree = answers.iter().filter(|answer| answer.result.is_ok());
         let agree: BTreeSet<&str> = agree.map(|answer| answer.name.as_str()).collect();
         let has_quorum = block.policy().is_satisfied(&agree);

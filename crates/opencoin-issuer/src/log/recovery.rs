@@ -21,6 +21,7 @@ use opencoin_log::tile::{TILE_HASHES, TileBuilder, TileId, TileWidth, right_edge
 use opencoin_schema::{BigInt, Cddc, Mkc};
 use thiserror::Error;
 
+use super::auditors::Auditors;
 use super::copy::{CopyError, LogCopy};
 use super::reader;
 use super::signed_mark::{SignedMark, SignedMarkError};
@@ -354,7 +355,7 @@ async fn check_newest(
     let witnesses = Witnesses::new(Arc::clone(&books.log))
         .map_err(|error| LedgerError::Address(format!("witnesses cannot be asked: {error}")))?;
     for log in block.policy().logs() {
-        for answer in witnesses.compare(block.policy(), &log.key, checkpoint).await {
+        for answer in witnesses.compare(block, &log.key, checkpoint).await {
             match answer.result {
                 Err(Refused::Ahead { size, .. }) => {
                     newer = Some(format!("witness {} has seen one of {size}", answer.name));
@@ -365,6 +366,19 @@ async fn check_newest(
                 }
                 Ok(_) | Err(Refused::Failed(_) | Refused::Books(_)) => {}
             }
+        }
+    }
+    let auditors = Auditors::new()
+        .map_err(|error| LedgerError::Address(format!("auditors cannot be asked: {error}")))?;
+    let keys: Vec<_> = block.policy().logs().iter().map(|log| log.key.clone()).collect();
+    for shown in auditors.ask(block).await {
+        let Ok(theirs) = shown.checkpoint else {
+            continue;
+        };
+        let size = theirs.checkpoint().size();
+        let is_of_log = theirs.checkpoint().origin() == checkpoint.checkpoint().origin();
+        if is_of_log && size > copy && theirs.note().verify(&keys).is_ok() {
+            newer = Some(format!("auditor {} shows one of {size}", shown.name));
         }
     }
     match newer {

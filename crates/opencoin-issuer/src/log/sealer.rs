@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use opencoin_keys::{Currency, ledger_time};
 use opencoin_ledger::{
     Command, Ledger, LedgerError, LedgerTime, LogBatchNo, LogHead, PendingSummary, SEAL_PAUSE_MIN,
@@ -74,9 +75,23 @@ struct Lease {
 }
 
 impl IssuerLog {
-    /// Seals and publishes, until it is dropped. `is_served` says whether the books may be used, and `currency` gives the
+    /// Seals, publishes and collects the joint signature, until it is dropped. `is_served` says whether the books may be used, and `currency` gives the
     /// current documents.
     pub(crate) async fn run(
+        &self,
+        ledger: &dyn Ledger,
+        is_served: impl Fn() -> bool,
+        currency: impl Fn() -> Arc<Currency>,
+    ) {
+        // An auditor that answers late does not delay a batch.
+        join(
+            self.run_sealer(ledger, &is_served, &currency),
+            self.collect(&is_served, &currency),
+        )
+        .await;
+    }
+
+    async fn run_sealer(
         &self,
         ledger: &dyn Ledger,
         is_served: impl Fn() -> bool,
@@ -205,6 +220,7 @@ impl IssuerLog {
             .store
             .take_lease(self.holder, ledger_time(now), ledger_time(until))
             .await?;
+        self.seals.store(is_held, Ordering::Relaxed);
         sealer.lease = Some(Lease {
             is_held,
             asked: Instant::now(),

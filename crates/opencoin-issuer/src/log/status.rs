@@ -13,6 +13,8 @@ const INCIDENTS_MAX: usize = 100;
 pub struct LogStatus {
     /// The witnesses by name.
     pub witnesses: BTreeMap<String, WitnessStatus>,
+    /// The auditors by name.
+    pub auditors: BTreeMap<String, WitnessStatus>,
     /// The batches that this process has sealed.
     pub sealed: u64,
     /// Attempts to seal or publish that failed.
@@ -23,7 +25,7 @@ pub struct LogStatus {
     pub incidents: Vec<Incident>,
 }
 
-/// What a witness has answered.
+/// What a witness or auditor has answered.
 #[derive(Debug, Clone, Default)]
 pub struct WitnessStatus {
     /// Cosignatures.
@@ -78,6 +80,22 @@ impl Recorder {
         let witness = status.witnesses.entry(witness.to_owned()).or_default();
         witness.failed += 1;
         witness.last_error = Some(error);
+    }
+
+    /// An auditor shows a signature of a tree of this size.
+    pub(super) fn auditor_signed(&self, auditor: &str, size: u64, is_new: bool) {
+        let mut status = self.lock();
+        let auditor = status.auditors.entry(auditor.to_owned()).or_default();
+        auditor.cosigned += u64::from(is_new);
+        auditor.size = size;
+        auditor.last_error = None;
+    }
+
+    pub(super) fn auditor_failed(&self, auditor: &str, error: String) {
+        let mut status = self.lock();
+        let auditor = status.auditors.entry(auditor.to_owned()).or_default();
+        auditor.failed += 1;
+        auditor.last_error = Some(error);
     }
 
     pub(super) fn incident(&self, at: DateTime<Utc>, text: String) {

@@ -1,13 +1,14 @@
 //! The sealer on books in memory, with a clock that the tests move. Pauses of the sealer itself are real.
 
 mod fake_witness;
+mod joint;
 mod two_processes;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_keys::{Passphrase, describe_log, ledger_time, log_origin};
+use opencoin_keys::{Cosigners, Passphrase, describe_log, ledger_time, log_origin};
 use opencoin_ledger::{
     AccountId, Amount, Command, HISTORY_ID_BYTES, HasLog, Ledger, MemoryLedger, SEAL_PAUSE_MIN, TokenHash,
 };
@@ -51,7 +52,7 @@ impl World {
         let path = folder.path().join("log");
         let keys = LogKeys::create(&path, &log_origin(URL).unwrap(), &passphrase, &mut rng).unwrap();
         let world = Self {
-            block: describe_log(&keys, URL, &[], 0).unwrap(),
+            block: describe_log(&keys, URL, &Cosigners::default()).unwrap(),
             folder,
             passphrase,
             ledger: MemoryLedger::new(),

@@ -12,13 +12,15 @@ use opencoin_ledger::{LedgerError, LogStore};
 use opencoin_log::checkpoint::Checkpoint;
 use opencoin_log::hash::Hash;
 use opencoin_log::key::VerifierKey;
+use opencoin_log::log_block::LogBlock;
 use opencoin_log::policy::{Policy, PolicyWitness};
 use opencoin_log::signature_line::{SignatureLine, parse_lines};
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log::witness::{AddCheckpoint, checkpoint_path, parse_size_body};
 use opencoin_log::{cosignature, note::Note};
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, StatusCode};
 
+use super::peers;
 use super::reader::consistency;
 
 /// How long a witness may take to answer.
@@ -74,48 +76,49 @@ impl Witnesses {
     /// # Errors
     /// When TLS cannot be initialized.
     pub(crate) fn new(store: Arc<dyn LogStore>) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .timeout(ANSWER_DURATION_MAX)
-            .redirect(redirect::Policy::none())
-            .build()?;
         Ok(Self {
-            client,
+            client: peers::client(ANSWER_DURATION_MAX)?,
             store,
             known_sizes: Mutex::default(),
         })
     }
 
-    /// Sends a checkpoint to all witnesses of the policy that have a URL, at the same time.
+    /// Sends a checkpoint to all witnesses that have a URL, at the same time. Auditors are not among them, unless they count
+    /// for the quorum.
     pub(crate) async fn ask(
         &self,
-        policy: &Policy,
+        block: &LogBlock,
         log: &VerifierKey,
         signed: &SignedCheckpoint,
     ) -> Vec<Answer> {
-        self.ask_all(policy, log, signed, false).await
+        self.ask_all(block, log, signed, false).await
     }
 
     /// Asks the same witnesses whether they have seen something else than this checkpoint. It is sent as the first one of
     /// the log, so only a witness that does not know the log cosigns it. An answer without lines means no objection.
     pub(crate) async fn compare(
         &self,
-        policy: &Policy,
+        block: &LogBlock,
         log: &VerifierKey,
         signed: &SignedCheckpoint,
     ) -> Vec<Answer> {
-        self.ask_all(policy, log, signed, true).await
+        self.ask_all(block, log, signed, true).await
     }
 
     async fn ask_all(
         &self,
-        policy: &Policy,
+        block: &LogBlock,
         log: &VerifierKey,
         signed: &SignedCheckpoint,
         compares: bool,
     ) -> Vec<Answer> {
+        let policy = block.policy();
+        let (counted, auditors) = (policy.names_in_quorum(), block.auditors());
+        let is_asked = |name: &str| counted.contains(name) || !auditors.contains(name);
         let asked = policy
             .witnesses()
             .iter()
+            .filter(|witness| is_asked(&witness.name))
             .filter_map(|witness| Some((witness, witness.url.as_deref()?)));
         let proofs = &self.usual_proofs(policy, signed, compares).await;
         let answers = asked.map(|(witness, url)| async move {
@@ -257,22 +260,12 @@ fn verified(key: &VerifierKey, signed: &SignedCheckpoint, body: &str) -> Result<
     }
 }
 
-/// The body of an answer, at most [`ANSWER_BYTES_MAX`].
-async fn text(mut response: reqwest::Response) -> Result<String, Refused> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES_MAX {
-            return Err(Refused::Failed("its answer is too long".to_owned()));
-        }
-    }
-    String::from_utf8(body).map_err(|_| Refused::Failed("its answer is not text".to_owned()))
+async fn text(response: reqwest::Response) -> Result<String, Refused> {
+    peers::text(response, ANSWER_BYTES_MAX)
+        .await
+        .map_err(Refused::Failed)
 }
 
 fn failed(error: &reqwest::Error) -> Refused {
-    Refused::Failed(if error.is_timeout() {
-        "it does not answer in time".to_owned()
-    } else {
-        error.to_string()
-    })
+    Refused::Failed(peers::reason(error))
 }

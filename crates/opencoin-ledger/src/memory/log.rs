@@ -16,7 +16,8 @@ use crate::log::{
     WaitingRow, seal, seal_copied,
 };
 use crate::log_store::{
-    LEASE_HOLDER_BYTES, LogStore, PendingSummary, PublishedCheckpoint, SealOutcome, TileOfLog,
+    LEASE_HOLDER_BYTES, LogStore, PUBLISHED_KEPT_MAX, PendingSummary, PublishedCheckpoint, SealOutcome,
+    TileOfLog,
 };
 use crate::recovered_entry::RecoveredEntry;
 use crate::view::{Changes, LogOpening, MintKeyNo, MintKeyState};
@@ -34,7 +35,9 @@ pub(super) struct MemoryLog {
     keys: BTreeMap<KeyNo, LogKey>,
     spent: HashMap<(MintKeyNo, SpentDigest), LogBatchNo>,
     recovered: Vec<(MintKeyNo, IssuedDigest, LogBatchNo)>,
-    published: Option<PublishedCheckpoint>,
+    /// By the size of their trees; the last one is the published one.
+    published: BTreeMap<u64, PublishedCheckpoint>,
+    joint: Option<PublishedCheckpoint>,
     lease: Option<([u8; LEASE_HOLDER_BYTES], LedgerTime)>,
 }
 
@@ -100,7 +103,8 @@ impl MemoryLog {
             keys,
             spent: HashMap::new(),
             recovered: Vec::new(),
-            published: None,
+            published: BTreeMap::new(),
+            joint: None,
             lease: None,
         }
     }
@@ -294,7 +298,9 @@ impl LogStore for MemoryLedger {
     }
 
     async fn published(&self) -> Result<Option<PublishedCheckpoint>, LedgerError> {
-        Ok(self.state().log.as_ref().and_then(|log| log.published.clone()))
+        let state = self.state();
+        let newest = state.log.as_ref().and_then(|log| log.published.values().last());
+        Ok(newest.cloned())
     }
 
     async fn publish(&self, checkpoint: &PublishedCheckpoint) -> Result<bool, LedgerError> {
@@ -302,10 +308,38 @@ impl LogStore for MemoryLedger {
         let Some(log) = &mut state.log else {
             return Ok(false);
         };
-        let is_newer = |before: &PublishedCheckpoint| before.size <= checkpoint.size;
-        let is_published = log.published.as_ref().is_none_or(is_newer);
+        let newest = log.published.keys().last().copied();
+        let is_published = newest <= Some(checkpoint.size);
         if is_published {
-            log.published = Some(checkpoint.clone());
+            log.published.insert(checkpoint.size, checkpoint.clone());
+            if log.published.len() > PUBLISHED_KEPT_MAX {
+                log.published.pop_first();
+            }
+        }
+        Ok(is_published)
+    }
+
+    async fn published_of_size(&self, size: u64) -> Result<Option<PublishedCheckpoint>, LedgerError> {
+        let state = self.state();
+        Ok(state
+            .log
+            .as_ref()
+            .and_then(|log| log.published.get(&size).cloned()))
+    }
+
+    async fn joint(&self) -> Result<Option<PublishedCheckpoint>, LedgerError> {
+        Ok(self.state().log.as_ref().and_then(|log| log.joint.clone()))
+    }
+
+    async fn publish_joint(&self, checkpoint: &PublishedCheckpoint) -> Result<bool, LedgerError> {
+        let mut state = self.state();
+        let Some(log) = &mut state.log else {
+            return Ok(false);
+        };
+        let is_newer = |before: &PublishedCheckpoint| before.size <= checkpoint.size;
+        let is_published = log.joint.as_ref().is_none_or(is_newer);
+        if is_published {
+            log.joint = Some(checkpoint.clone());
         }
         Ok(is_published)
     }

@@ -220,7 +220,7 @@ impl fmt::Display for Policy {
 }
 
 impl Policy {
-    fn name_of(&self, member: Member) -> &str {
+    pub(super) fn name_of(&self, member: Member) -> &str {
         match member {
             Member::Witness(index) => &self.witnesses[index].name,
             Member::Group(index) => &self.groups[index].name,

@@ -1,7 +1,13 @@
 //! The block in a currency's description.
 
+use std::collections::BTreeSet;
+
+use opencoin_log::checkpoint::Checkpoint;
+use opencoin_log::hash::Hash;
 use opencoin_log::key::KeyType;
-use opencoin_log::log_block::{LogBlock, LogBlockError};
+use opencoin_log::log_block::{JointError, LogBlock, LogBlockError};
+use opencoin_log::policy::PolicyError;
+use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use proptest::prelude::*;
 
 use crate::notes::key;
@@ -114,6 +120,37 @@ fn parts_that_do_not_agree_are_refused() {
     assert!(new(&policy).is_ok());
     assert_eq!(new(&bracket), Err(LogBlockError::Bracket));
     assert!(matches!(with(8, "quorum nobody"), Err(LogBlockError::Policy(_))));
+}
+
+#[test]
+fn final_is_what_the_quorum_and_the_auditors_have_signed() {
+    let lines = lines();
+    let groups = ["group auditors 1 w2", "quorum w1"];
+    let text = [&lines[..6].join("\n"), groups[0], groups[1]].join("\n");
+    let block: LogBlock = text.parse().unwrap();
+    assert_eq!(block.auditors(), BTreeSet::from(["w2"]));
+    let log = key(ORIGIN, KeyType::Ed25519Note, 1);
+    let [w1, w2] = [3, 4].map(|seed| key("witness.example", KeyType::Ed25519Cosignature, seed));
+    let signed = |by: &[(&_, u64)]| {
+        let checkpoint = Checkpoint::new(ORIGIN, 0, Hash::EMPTY_TREE).unwrap();
+        let mut signed = SignedCheckpoint::new(checkpoint).unwrap();
+        for (key, time) in by {
+            signed.sign(key, *time).unwrap();
+        }
+        signed
+    };
+    let (witnessed, audited) = (signed(&[(&log, 0), (&w1, 5)]), signed(&[(&log, 0), (&w2, 5)]));
+    let both = signed(&[(&log, 0), (&w1, 5), (&w2, 9)]);
+    assert_eq!(block.verify_joint(&witnessed, None), Err(JointError::Joint));
+    assert_eq!(
+        block.verify_joint(&audited, None),
+        Err(JointError::Policy(PolicyError::Quorum))
+    );
+    assert_eq!(block.verify_joint(&both, Some(8)), Err(JointError::Joint));
+    assert_eq!(block.verify_joint(&both, Some(9)).unwrap().cosigned_by.len(), 2);
+    let alone: LogBlock = text.replace("joint auditors\n", "").parse().unwrap();
+    assert!(alone.verify_joint(&witnessed, None).is_ok());
+    assert_eq!(alone.auditors(), BTreeSet::new());
 }
 
 proptest! {

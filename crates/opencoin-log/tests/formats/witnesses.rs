@@ -120,6 +120,27 @@ fn a_checkpoint_needs_its_log_and_the_quorum() {
 }
 
 #[test]
+fn a_policy_says_who_counts_for_what() {
+    let policy = policy();
+    assert_eq!(policy.quorum(), Some("two"));
+    assert_eq!(policy.names_in_quorum(), BTreeSet::from(["w0", "w1", "w2"]));
+    assert_eq!(policy.names_in("joint"), BTreeSet::from(["w3"]));
+    assert_eq!(policy.names_in("w1"), BTreeSet::from(["w1"]));
+    assert_eq!(policy.names_in("nobody"), BTreeSet::new());
+    let (needed, members) = policy.group_of_witnesses("two").unwrap();
+    assert_eq!((needed, members.len()), (2, 3));
+    assert_eq!(policy.group_of_witnesses("w0"), None);
+    let nested = policy.to_string().replace(
+        "quorum two",
+        "group both all two joint\ngroup some 1 both\nquorum some",
+    );
+    let nested: Policy = nested.parse().unwrap();
+    assert_eq!(nested.names_in_quorum(), BTreeSet::from(["w0", "w1", "w2", "w3"]));
+    assert_eq!(nested.group_of_witnesses("both"), None);
+    assert_eq!(Policy::default().names_in_quorum(), BTreeSet::new());
+}
+
+#[test]
 fn a_log_may_sign_with_ml_dsa() {
     let log = key("log.example/log", KeyType::MlDsa44Cosignature, 1);
     let policy: Policy = format!("log {}\nquorum none\n", log.verifier()).parse().unwrap();

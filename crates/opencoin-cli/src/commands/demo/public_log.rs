@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use opencoin_issuer::log::{IssuerLog, LogOptions, Rhythm};
-use opencoin_keys::{Clock, Currency, Directory, LogKeys, NewLog, Passphrase, SystemClock, Witness};
+use opencoin_keys::{Clock, Cosigners, Currency, Directory, LogKeys, Passphrase, SystemClock, Witness};
 use opencoin_ledger::{HistoryId, LogStore};
 use opencoin_wallet::{LogStatus, Wallet};
 use opencoin_witness::{WitnessFolder, WitnessServer, WitnessServerOptions, serve};
@@ -58,10 +58,11 @@ impl RunningWitness {
     }
 
     /// A log that this witness cosigns.
-    pub(super) fn log(&self) -> NewLog {
-        NewLog {
+    pub(super) fn log(&self) -> Cosigners {
+        Cosigners {
             witnesses: vec![self.described.clone()],
             quorum: 1,
+            ..Cosigners::default()
         }
     }
 

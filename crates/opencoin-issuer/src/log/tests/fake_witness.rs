@@ -36,8 +36,13 @@ pub(super) struct FakeWitness {
 impl FakeWitness {
     /// An honest witness.
     pub(super) fn start() -> Self {
-        let name = "witness.example/fake".parse().unwrap();
-        let key = SigningKey::from_seed(name, KeyType::Ed25519Cosignature, &Zeroizing::new([9; 32])).unwrap();
+        Self::start_as("witness.example/fake", 9)
+    }
+
+    /// An honest witness with this name, and a key made from this number.
+    pub(super) fn start_as(name: &str, seed: u8) -> Self {
+        let (name, seed) = (name.parse().unwrap(), Zeroizing::new([seed; 32]));
+        let key = SigningKey::from_seed(name, KeyType::Ed25519Cosignature, &seed).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let witness = Self {
             key: Arc::new(key),
@@ -62,6 +67,11 @@ impl FakeWitness {
             key: self.key.verifier().clone(),
             url: self.url.clone(),
         }
+    }
+
+    /// Its key.
+    pub(super) fn key(&self) -> &SigningKey {
+        &self.key
     }
 
     /// From now on it answers so.

@@ -21,12 +21,20 @@ async fn witnessed() -> (World, Arc<FakeWitness>) {
         world.block.origin(),
         &world.passphrase,
     );
-    world.block = describe_log(&keys.unwrap(), URL, &[witness.named()], 1).unwrap();
+    world.block = describe_log(&keys.unwrap(), URL, &one(&witness)).unwrap();
     (world, witness)
 }
 
+fn one(witness: &FakeWitness) -> Cosigners {
+    Cosigners {
+        witnesses: vec![witness.named()],
+        quorum: 1,
+        ..Cosigners::default()
+    }
+}
+
 /// Seals what waits, as another process does. Books in memory are never pending.
-fn seal_elsewhere(ledger: &MemoryLedger) {
+pub(super) fn seal_elsewhere(ledger: &MemoryLedger) {
     let log = ledger.log();
     let head = log.head().now_or_never().unwrap().unwrap().unwrap();
     let sealed = log
@@ -37,7 +45,7 @@ fn seal_elsewhere(ledger: &MemoryLedger) {
 }
 
 /// A checkpoint of this tree that the key of the log has signed.
-fn signed_by_the_log(keys: &LogKeys, head: &LogHead) -> String {
+pub(super) fn signed_by_the_log(keys: &LogKeys, head: &LogHead) -> String {
     let origin = keys.log.verifier().name().as_str();
     let checkpoint = Checkpoint::new(origin, head.size, head.root).unwrap();
     let mut signed = SignedCheckpoint::new(checkpoint).unwrap();
@@ -47,7 +55,7 @@ fn signed_by_the_log(keys: &LogKeys, head: &LogHead) -> String {
 
 impl World {
     /// A process on another machine, which remembers for itself what it has signed.
-    async fn other_machine(&self) -> (TempDir, IssuerLog) {
+    pub(super) async fn other_machine(&self) -> (TempDir, IssuerLog) {
         let only_owner = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new()
             .permissions(only_owner)
@@ -63,7 +71,7 @@ impl World {
         (folder, log)
     }
 
-    fn log_keys(&self) -> LogKeys {
+    pub(super) fn log_keys(&self) -> LogKeys {
         let folder = self.folder.path().join("log");
         LogKeys::open(&folder, self.block.origin(), &self.passphrase).unwrap()
     }
@@ -189,6 +197,18 @@ impl LogStore for LateHead {
         until: LedgerTime,
     ) -> Result<bool, LedgerError> {
         self.store.take_lease(holder, now, until).await
+    }
+
+    async fn published_of_size(&self, size: u64) -> Result<Option<PublishedCheckpoint>, LedgerError> {
+        self.store.published_of_size(size).await
+    }
+
+    async fn joint(&self) -> Result<Option<PublishedCheckpoint>, LedgerError> {
+        self.store.joint().await
+    }
+
+    async fn publish_joint(&self, checkpoint: &PublishedCheckpoint) -> Result<bool, LedgerError> {
+        self.store.publish_joint(checkpoint).await
     }
 
     async fn keys_to_release(&self, size: u64) -> Result<Vec<MintKeyId>, LedgerError> {
