@@ -23,8 +23,11 @@ const FOREIGN: [&str; 3] = [
 ];
 /// Metrics that exist only after a login.
 const OF_LOGINS: [&str; 1] = ["opencoin_logins_total"];
-/// Metrics that exist only after a witness was asked.
-const OF_WITNESSES: [&str; 3] = [
+/// Metrics that exist only after a witness was asked, or with auditors.
+const OF_COSIGNERS: [&str; 6] = [
+    "opencoin_log_joint_leaves",
+    "opencoin_log_auditor_cosignatures_total",
+    "opencoin_log_auditor_failures_total",
     "opencoin_log_witness_cosignatures_total",
     "opencoin_log_witness_failures_total",
     "opencoin_log_witness_leaves",
@@ -85,7 +88,7 @@ fn every_query_of_dashboard_and_alerts_answers() {
         rules(&prometheus).iter().all(|rule| rule["health"] == "ok")
     });
 
-    let offered: BTreeSet<String> = (FOREIGN.iter().chain(&OF_LOGINS).chain(&OF_WITNESSES))
+    let offered: BTreeSet<String> = (FOREIGN.iter().chain(&OF_LOGINS).chain(&OF_COSIGNERS))
         .map(|name| (*name).to_owned())
         .chain(metrics(operators[0]))
         .collect();

@@ -5,6 +5,7 @@
 mod coin_stack;
 mod commands;
 mod confirmation;
+mod cosigner_args;
 mod currency_unit;
 mod database_args;
 mod dates;
@@ -24,7 +25,6 @@ mod settings_args;
 mod signer_link;
 mod token_args;
 mod wallet_dir_args;
-mod witness_args;
 
 use std::process::ExitCode;
 

@@ -68,6 +68,19 @@ pub(super) async fn checkpoint(State(server): State<Arc<Server>>) -> HandlerResu
     Ok(body(Body::from(note), TEXT, FOR_A_MOMENT))
 }
 
+/// The newest checkpoint with the joint signature.
+pub(super) async fn joint_checkpoint(State(server): State<Arc<Server>>) -> HandlerResult {
+    let log = log(&server)?;
+    let block = server.issuer().log_block().ok_or_else(no_log)?;
+    if block.joint().is_none() {
+        return Err(not_found("the description of the currency names no auditors").into());
+    }
+    let joint = log.joint(&block).await.map_err(unavailable)?;
+    let missing = || not_found("the auditors have not signed a checkpoint jointly yet");
+    let note = joint.ok_or_else(missing)?.note.clone();
+    Ok(body(Body::from(note), TEXT, FOR_A_MOMENT))
+}
+
 pub(super) async fn tile(
     State(server): State<Arc<Server>>,
     PathParameter(path): PathParameter,

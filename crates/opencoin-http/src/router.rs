@@ -42,6 +42,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/mint-keys", get(documents::live_mint_keys))
         .route("/v1/revocations", get(documents::revocations))
         .route("/log/checkpoint", get(log::checkpoint))
+        .route("/log/checkpoint.joint", get(log::joint_checkpoint))
         .route("/log/tile/{*path}", get(log::tile))
         .route("/v1/log/policy", get(log::policy))
         .route("/v1/log/batches/{no}", get(log::batch))

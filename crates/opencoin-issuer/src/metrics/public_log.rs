@@ -3,6 +3,10 @@
 //! Figures from the books are the same in every process. Those of witnesses and failures are of this process: only the
 //! one that seals asks witnesses.
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+
 use opencoin_ledger::{LedgerError, LogStore};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -11,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::gauge::single;
-use crate::log::LogStatus;
+use crate::log::{LogStatus, WitnessStatus};
 
 /// The figures of the log from the books.
 pub(crate) struct LogFacts {
@@ -21,11 +25,18 @@ pub(crate) struct LogFacts {
     oldest_pending_s: u64,
     published_size: u64,
     published_at_s: u64,
+    joint_size: u64,
+    joint_at_s: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WitnessLabel {
     witness: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AuditorLabel {
+    auditor: String,
 }
 
 impl LogFacts {
@@ -38,6 +49,7 @@ impl LogFacts {
             return Ok(None);
         };
         let (pending, published) = (log.pending().await?, log.published().await?);
+        let joint = log.joint().await?;
         Ok(Some(Self {
             size: head.size,
             is_halted: head.halted.is_some(),
@@ -45,6 +57,8 @@ impl LogFacts {
             oldest_pending_s: pending.oldest.map_or(0, |at| at.unix_seconds()),
             published_size: published.as_ref().map_or(0, |published| published.size),
             published_at_s: published.map_or(0, |published| published.at.unix_seconds()),
+            joint_size: joint.as_ref().map_or(0, |joint| joint.size),
+            joint_at_s: joint.map_or(0, |joint| joint.at.unix_seconds()),
         }))
     }
 
@@ -85,6 +99,24 @@ impl LogFacts {
             single(registry, name, help, i64::try_from(value).unwrap_or(i64::MAX));
         }
     }
+    /// The figures of the joint signature, which only some currencies have.
+    pub(super) fn register_joint(&self, registry: &mut Registry) {
+        let figures = [
+            (
+                "opencoin_log_joint_leaves",
+                "Leaves under the newest checkpoint with the joint signature of the auditors; 0 before the first",
+                self.joint_size,
+            ),
+            (
+                "opencoin_log_joint_timestamp_seconds",
+                "When a checkpoint with the joint signature was published last; 0 before the first",
+                self.joint_at_s,
+            ),
+        ];
+        for (name, help, value) in figures {
+            single(registry, name, help, i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
 }
 
 /// What this process knows of its sealing and of the witnesses.
@@ -96,31 +128,60 @@ pub(super) fn register_status(registry: &mut Registry, status: &LogStatus) {
     failures.inc_by(status.failures);
     let help = "Attempts of this process to seal or publish that failed";
     registry.register("opencoin_log_failures", help, failures);
-    let [cosigned, failed] = [(); 2].map(|()| Family::<WitnessLabel, Counter>::default());
-    let leaves = Family::<WitnessLabel, Gauge>::default();
-    for (name, witness) in &status.witnesses {
-        let label = WitnessLabel {
-            witness: name.clone(),
-        };
-        cosigned.get_or_create(&label).inc_by(witness.cosigned);
-        failed.get_or_create(&label).inc_by(witness.failed);
-        leaves
-            .get_or_create(&label)
-            .set(i64::try_from(witness.size).unwrap_or(i64::MAX));
-    }
-    registry.register(
-        "opencoin_log_witness_cosignatures",
+    Answers::of(&status.witnesses, |witness| WitnessLabel { witness }).register(
+        registry,
+        "witness",
         "Checkpoints that a witness cosigned for this process",
-        cosigned,
-    );
-    registry.register(
-        "opencoin_log_witness_failures",
         "Checkpoints that a witness did not cosign for this process",
-        failed,
     );
-    registry.register(
-        "opencoin_log_witness_leaves",
-        "Leaves of the last checkpoint that a witness cosigned for this process",
-        leaves,
+    Answers::of(&status.auditors, |auditor| AuditorLabel { auditor }).register(
+        registry,
+        "auditor",
+        "Signatures of an auditor that this process has collected",
+        "Requests of this process to which an auditor has shown no signature of a published checkpoint",
     );
+}
+
+/// What witnesses, or auditors, have answered.
+struct Answers<Label> {
+    cosigned: Family<Label, Counter>,
+    failed: Family<Label, Counter>,
+    leaves: Family<Label, Gauge>,
+}
+
+impl<Label> Answers<Label>
+where
+    Label: Clone + Debug + Eq + Hash + EncodeLabelSet + Send + Sync + 'static,
+{
+    fn of(answers: &BTreeMap<String, WitnessStatus>, label: impl Fn(String) -> Label) -> Self {
+        let (cosigned, failed) = (Family::<Label, Counter>::default(), Family::default());
+        let leaves = Family::<Label, Gauge>::default();
+        for (name, answer) in answers {
+            let label = label(name.clone());
+            cosigned.get_or_create(&label).inc_by(answer.cosigned);
+            Family::<Label, Counter>::get_or_create(&failed, &label).inc_by(answer.failed);
+            leaves
+                .get_or_create(&label)
+                .set(i64::try_from(answer.size).unwrap_or(i64::MAX));
+        }
+        Self {
+            cosigned,
+            failed,
+            leaves,
+        }
+    }
+
+    fn register(self, registry: &mut Registry, who: &str, cosigned: &str, failed: &str) {
+        registry.register(
+            format!("opencoin_log_{who}_cosignatures"),
+            cosigned,
+            self.cosigned,
+        );
+        registry.register(format!("opencoin_log_{who}_failures"), failed, self.failed);
+        registry.register(
+            format!("opencoin_log_{who}_leaves"),
+            "Leaves of the last checkpoint that it cosigned, as this process has seen",
+            self.leaves,
+        );
+    }
 }

@@ -167,6 +167,9 @@ impl Scrape<'_> {
             register_backlog(&mut registry, facts.backlog);
             if let Some(public_log) = &facts.public_log {
                 public_log.register(&mut registry);
+                if self.currency.log().is_some_and(|block| block.joint().is_some()) {
+                    public_log.register_joint(&mut registry);
+                }
             }
         }
         if let Some(status) = &self.log {

@@ -10,7 +10,7 @@ use opencoin_config::{
 };
 use opencoin_crypto::{CipherSuite, KeyPrimes};
 use opencoin_issuer::{StoreMode, open_books, open_ledger};
-use opencoin_keys::{Directory, NewCurrency, NewKeys, NewLog, SystemClock, create, register_mint_keys};
+use opencoin_keys::{Cosigners, Directory, NewCurrency, NewKeys, SystemClock, create, register_mint_keys};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::{KeySecretArgs, LogSecretArgs, MasterSecretArgs};
@@ -18,10 +18,10 @@ use opencoin_text::{AmountText, IssuerUrl, printable};
 use rand::rngs::OsRng;
 use serde_json::json;
 
+use crate::cosigner_args::CosignerArgs;
 use crate::currency_unit::CurrencyUnit;
 use crate::key_store::KeySecret;
 use crate::settings_args;
-use crate::witness_args::WitnessArgs;
 
 /// The default coin values, in the smallest unit.
 const DENOMINATIONS_DEFAULT: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
@@ -82,10 +82,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH")]
     signer_socket: Option<PathBuf>,
     /// Create the currency without a public log of its coins.
-    #[arg(long, conflicts_with_all = ["witnesses", "quorum"])]
+    #[arg(long, conflicts_with_all = ["witnesses", "quorum", "auditors", "joint_quorum"])]
     without_log: bool,
     #[command(flatten)]
-    witnesses: WitnessArgs,
+    cosigners: CosignerArgs,
     #[command(flatten)]
     log_secret: LogSecretArgs,
     #[command(flatten)]
@@ -216,14 +216,16 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
             "the master key is in {dir}/master; the server does not need it, so move it off this machine if you can"
         ),
     ];
-    if let Some(block) = currency
-        .log()
-        .filter(|block| !block.policy().witnesses().is_empty())
-    {
-        lines.push(format!(
-            "give the operators of the witnesses the key of the public log: {}",
-            super::log::log_key(block)
-        ));
+    if let Some(block) = currency.log() {
+        if !block.policy().names_in_quorum().is_empty() {
+            lines.push(format!(
+                "give the operators of the witnesses the key of the public log: {}",
+                super::log::log_key(block)
+            ));
+        }
+        if !block.auditors().is_empty() {
+            lines.push("give the operators of the auditors the URL and the id of the currency".to_owned());
+        }
     }
     lines.push(format!("next: opencoin issuer serve --dir {dir}"));
     output.show(
@@ -238,12 +240,11 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     )
 }
 
-fn log(arguments: &Arguments) -> Result<Option<NewLog>> {
+fn log(arguments: &Arguments) -> Result<Option<Cosigners>> {
     if arguments.without_log {
         return Ok(None);
     }
-    let (witnesses, quorum) = arguments.witnesses.read()?;
-    Ok(Some(NewLog { witnesses, quorum }))
+    arguments.cosigners.read().map(Some)
 }
 
 /// The coin values in the smallest unit.

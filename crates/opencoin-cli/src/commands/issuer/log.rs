@@ -2,26 +2,25 @@
 
 mod enable;
 mod recover;
+mod status;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use chrono::DateTime;
 use clap::{Args, Subcommand};
 use opencoin_issuer::StoreMode;
 use opencoin_issuer::log::export;
-use opencoin_keys::{CddChange, Currency, Directory, change_witnesses};
+use opencoin_keys::{CddChange, Cosigners, Currency, Directory, change_cosigners};
 use opencoin_log::log_block::LogBlock;
-use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::secret_args::MasterSecretArgs;
 use serde_json::json;
 
 use super::keys;
+use crate::cosigner_args::CosignerArgs;
 use crate::dir_args::DirArgs;
-use crate::witness_args::WitnessArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -33,7 +32,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
-    /// Show the log: its size, what waits, the published checkpoint and its cosignatures.
+    /// Show the log: its size, what waits, the published checkpoint, its cosignatures, and the joint signature.
     Status(DirArgs),
     /// Write the published log as files, for a web server or an auditor: checkpoint, tiles and entries.
     Export(ExportArguments),
@@ -43,7 +42,7 @@ pub(crate) enum LogCommand {
     Recover(recover::RecoverArguments),
     /// Show recovered money: what the lost time has changed in accounts, and which accounts have got or given it.
     Recovered(DirArgs),
-    /// Name other witnesses in the next description of the currency.
+    /// Name other witnesses or auditors in the next description of the currency.
     Witnesses(Box<WitnessesArguments>),
 }
 
@@ -58,10 +57,13 @@ pub(crate) struct ExportArguments {
 #[derive(Debug, Args)]
 pub(crate) struct WitnessesArguments {
     #[command(flatten)]
-    witnesses: WitnessArgs,
+    cosigners: CosignerArgs,
     /// The log has no witnesses any more.
     #[arg(long, conflicts_with_all = ["witnesses", "quorum"])]
     none: bool,
+    /// The log has no auditors any more, so it needs no joint signature.
+    #[arg(long, conflicts_with_all = ["auditors", "joint_quorum"])]
+    no_auditors: bool,
     #[command(flatten)]
     store: keys::KeyStoreArgs,
     #[command(flatten)]
@@ -77,7 +79,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 /// Also `opencoin issuer log`.
 pub(crate) async fn run_command(command: LogCommand, output: OutputArgs) -> Result<()> {
     match command {
-        LogCommand::Status(dir) => status(dir, output).await,
+        LogCommand::Status(dir) => status::show(dir, output).await,
         LogCommand::Export(arguments) => export_files(arguments, output).await,
         LogCommand::Enable(arguments) => enable::enable(*arguments, output).await,
         LogCommand::Recover(arguments) => recover::recover(arguments, output).await,
@@ -98,89 +100,6 @@ async fn open(dir: DirArgs) -> Result<(Directory, Currency, opencoin_issuer::Boo
         .await?
         .books;
     Ok((directory, currency, books))
-}
-
-async fn status(dir: DirArgs, output: OutputArgs) -> Result<()> {
-    let (_, currency, books) = open(dir).await?;
-    let block = currency.log().context("the currency has a log")?;
-    let head = books
-        .log
-        .head()
-        .await?
-        .context("the log was not begun; start the server")?;
-    let (pending, published) = (books.log.pending().await?, books.log.published().await?);
-    let mut lines = vec![
-        format!("log {}", block.origin()),
-        format!("key {}", log_key(block)),
-        format!("leaves: {}", head.size),
-        format!("batches: {}", head.batch.get() - 1),
-        format!("waiting for the next batch: {} coins and blinds", pending.coins),
-    ];
-    if let Some(reason) = &head.halted {
-        lines.push(format!("HALTED: {reason}"));
-    }
-    if let Some(batch) = head.recovered_to {
-        lines.push(format!(
-            "recovered from a copy up to batch {}: `opencoin log recovered` shows the money",
-            batch.get()
-        ));
-    }
-    let mut cosigned = Vec::new();
-    let published_size = published.as_ref().map(|published| published.size);
-    if let Some(published) = published {
-        let signed: SignedCheckpoint = published.note.parse().context("the published checkpoint")?;
-        lines.push(format!("published: {} leaves", published.size));
-        if head.size > published.size {
-            let missing = head.size - published.size;
-            lines.push(format!(
-                "not published yet: {missing} leaves, for want of a quorum or for a moment"
-            ));
-        }
-        for witness in block.policy().witnesses() {
-            let line = signed
-                .note()
-                .signatures()
-                .iter()
-                .find(|line| line.names(&witness.key));
-            let time = line.and_then(|line| {
-                opencoin_log::cosignature::verify(&witness.key, signed.note().text(), &line.signature).ok()
-            });
-            let said = time.map_or("has not cosigned it".to_owned(), |time| {
-                let date = i64::try_from(time)
-                    .ok()
-                    .and_then(|time| DateTime::from_timestamp(time, 0));
-                date.map_or("has cosigned it".to_owned(), |date| {
-                    format!("cosigned it at {date}")
-                })
-            });
-            lines.push(format!("  {} ({}): {said}", witness.name, witness.key.name()));
-            cosigned.push(
-                json!({ "witness": witness.name, "name": witness.key.name().to_string(), "time": time }),
-            );
-        }
-        let quorum = match block.policy().verify_checkpoint(&signed, None) {
-            Ok(_) if block.policy().witnesses().is_empty() => "the log has no witnesses".to_owned(),
-            Ok(_) => "the quorum is reached".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        lines.push(quorum);
-    } else {
-        lines.push("nothing is published yet: it takes a server and a quorum of the witnesses, which must know the key above".to_owned());
-    }
-    output.show(
-        json!({
-            "key": log_key(block),
-            "origin": block.origin().to_string(),
-            "size": head.size,
-            "batches": head.batch.get() - 1,
-            "waiting": pending.coins,
-            "published": published_size,
-            "witnesses": cosigned,
-            "halted": head.halted,
-            "recovered_to": head.recovered_to.map(opencoin_ledger::LogBatchNo::get),
-        }),
-        lines,
-    )
 }
 
 /// The key of the log, which its witnesses need.
@@ -208,8 +127,16 @@ async fn export_files(arguments: ExportArguments, output: OutputArgs) -> Result<
         write(&file, &bytes)?;
         written += 1;
     }
-    // Last, so that everything below the checkpoint is there.
+    // Last, so that everything below the checkpoints is there.
     write(&to.join("checkpoint"), published.note.as_bytes())?;
+    if let Some(joint) = books
+        .log
+        .joint()
+        .await?
+        .filter(|joint| joint.size <= published.size)
+    {
+        write(&to.join("checkpoint.joint"), joint.note.as_bytes())?;
+    }
     let said = format!(
         "{} leaves in {}; {written} new files",
         published.size,
@@ -228,16 +155,24 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 async fn witnesses(arguments: WitnessesArguments, output: OutputArgs) -> Result<()> {
-    if !arguments.none && !arguments.witnesses.are_given() {
-        bail!("name the witnesses with --witness, or say --none");
+    if !arguments.none && !arguments.no_auditors && !arguments.cosigners.are_given() {
+        bail!(
+            "name the witnesses with --witness and the auditors with --auditor, or say --none or --no-auditors"
+        );
     }
-    let (witnesses, quorum) = arguments.witnesses.read()?;
     let change = |currency: &Currency| {
         let block = currency
             .log()
             .context("this currency has no public log, so it has no witnesses")?;
+        let mut cosigners = arguments.cosigners.read_over(&Cosigners::of(block)?)?;
+        if arguments.none {
+            (cosigners.witnesses, cosigners.quorum) = (Vec::new(), 0);
+        }
+        if arguments.no_auditors {
+            (cosigners.auditors, cosigners.joint_quorum) = (Vec::new(), 0);
+        }
         Ok(CddChange {
-            log: Some(change_witnesses(block, &witnesses, quorum)?),
+            log: Some(change_cosigners(block, &cosigners)?),
             ..CddChange::default()
         })
     };

@@ -173,10 +173,12 @@ fn seen_log(block: &LogBlock, seen: &SeenCheckpoint) -> Option<SeenLog> {
     let verified = verify_quorum(block, &seen.note, None).ok()?;
     let time = quorum_time(block.policy(), &verified);
     let time = time.and_then(|time| DateTime::from_timestamp(i64::try_from(time).ok()?, 0));
+    let named = block.policy().names_in_quorum();
+    let cosigned = verified.cosigned_by.into_iter().map(|by| by.witness);
     Some(SeenLog {
         size: seen.note.checkpoint().size(),
         time,
-        witnesses: verified.cosigned_by.into_iter().map(|by| by.witness).collect(),
-        witnesses_named: block.policy().witnesses().len(),
+        witnesses: cosigned.filter(|witness| named.contains(&**witness)).collect(),
+        witnesses_named: named.len(),
     })
 }

@@ -64,7 +64,8 @@ async fn published(block: &LogBlock, log: &dyn LogStore, report: &mut Report) ->
         .parse()
         .map_err(|error| LedgerError::corrupt("the published checkpoint", error))?;
     let size = published.size;
-    let (named, policy) = (block.policy().witnesses().len(), block.policy());
+    let policy = block.policy();
+    let named = policy.names_in_quorum().len();
     match policy.verify_checkpoint(&signed, None) {
         Ok(_) if named == 0 => report.warn(
             CHECK,
@@ -79,6 +80,43 @@ async fn published(block: &LogBlock, log: &dyn LogStore, report: &mut Report) ->
         Err(error) => report.warn(
             CHECK,
             format!("{size} leaves are published without a quorum of witnesses: {error}; `opencoin log status` shows them"),
+        ),
+    }
+    signed_jointly(block, log, size, report).await
+}
+
+/// Checks that the auditors sign what is published.
+async fn signed_jointly(
+    block: &LogBlock,
+    log: &dyn LogStore,
+    published: u64,
+    report: &mut Report,
+) -> Result<(), LedgerError> {
+    const CHECK: &str = "auditors";
+    let named = block.auditors().len();
+    if named == 0 {
+        return Ok(());
+    }
+    let joint = log.joint().await?;
+    let is_joint = |note: &str| {
+        let signed = note.parse().ok();
+        signed.is_some_and(|signed| block.verify_joint(&signed, None).is_ok())
+    };
+    match joint.filter(|joint| is_joint(&joint.note)) {
+        Some(joint) if joint.size == published => report.ok(
+            CHECK,
+            format!("{named} auditors are named, and have signed jointly what is published"),
+        ),
+        Some(joint) => report.warn(
+            CHECK,
+            format!(
+                "{named} auditors are named, and have signed jointly {} of {published} leaves: payments by key in the others are not final yet",
+                joint.size
+            ),
+        ),
+        None => report.warn(
+            CHECK,
+            format!("{named} auditors are named, and have signed nothing jointly: no payment by key is final"),
         ),
     }
     Ok(())

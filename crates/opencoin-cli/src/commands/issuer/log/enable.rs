@@ -17,12 +17,12 @@ use serde_json::json;
 
 use super::keys;
 use crate::commands::issuer;
-use crate::witness_args::WitnessArgs;
+use crate::cosigner_args::CosignerArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct EnableArguments {
     #[command(flatten)]
-    witnesses: WitnessArgs,
+    cosigners: CosignerArgs,
     #[command(flatten)]
     store: keys::KeyStoreArgs,
     #[command(flatten)]
@@ -66,7 +66,7 @@ pub(super) async fn enable(arguments: EnableArguments, output: OutputArgs) -> Re
 
 /// Makes the keys of the log, and names them in the next description of the currency. Returns whether that is signed.
 async fn describe(arguments: &EnableArguments, directory: &Directory, output: OutputArgs) -> Result<bool> {
-    let (witnesses, quorum) = arguments.witnesses.read()?;
+    let cosigners = arguments.cosigners.read()?;
     let passphrase = arguments.log_secret.passphrase(arguments.store.secrets())?;
     let change = |currency: &Currency| {
         let url = currency.current().cdd().mint_service.first();
@@ -80,7 +80,7 @@ async fn describe(arguments: &EnableArguments, directory: &Directory, output: Ou
         } else {
             LogKeys::create(&folder, &origin, &passphrase, &mut OsRng)?
         };
-        let block: LogBlock = describe_log(&keys, url, &witnesses, quorum)?;
+        let block: LogBlock = describe_log(&keys, url, &cosigners)?;
         Ok(CddChange {
             log: Some(block),
             ..CddChange::default()
