@@ -19,6 +19,7 @@ mod foreign_wallet;
 mod interrupted_keys;
 mod interrupted_seals;
 mod issuer_check;
+mod joint_signature;
 mod key_commands;
 mod lanes;
 mod linkage;
