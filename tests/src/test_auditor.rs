@@ -91,6 +91,7 @@ impl Shared {
     }
 
     /// The newest published checkpoint with its signature.
+    #[expect(clippy::disallowed_methods, reason = "the servers of the tests have this clock")]
     fn signed(&self) -> Option<String> {
         let url = self
             .checkpoint
