@@ -91,7 +91,10 @@ impl Shared {
     }
 
     /// The newest published checkpoint with its signature.
-    #[expect(clippy::disallowed_methods, reason = "the servers of the tests have this clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the servers of the tests have this clock"
+    )]
     fn signed(&self) -> Option<String> {
         let url = self
             .checkpoint

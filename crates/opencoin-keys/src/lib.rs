@@ -1,6 +1,7 @@
 //! The keys of a currency: the folder with its certificates, the stores of private keys, the vault of the master
 //! key, and the rotation of mint keys.
 
+mod challenge_key;
 mod clock;
 mod create;
 mod currency;
@@ -18,6 +19,7 @@ mod rotation;
 mod signing_request;
 mod vault;
 
+pub use challenge_key::ChallengeKey;
 pub use clock::{Clock, SystemClock};
 pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError, ledger_time};

@@ -12,6 +12,7 @@ use opencoin_log::key::{KeyName, KeyType, SigningKey};
 use opencoin_private_files::{self as private_files, FileError};
 use zeroize::Zeroizing;
 
+use crate::challenge_key::ChallengeKey;
 use crate::key_files::check_exposure;
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
@@ -28,6 +29,8 @@ pub struct LogKeys {
     pub log: SigningKey,
     /// Signs promises.
     pub promise: SigningKey,
+    /// Makes challenges for key accounts. It comes from the secret of the promise key.
+    pub challenges: ChallengeKey,
 }
 
 impl LogKeys {
@@ -70,14 +73,13 @@ impl LogKeys {
         let promise_name = format!("{origin}{PROMISE_NAME_END}")
             .parse()
             .expect("the name of a log and more");
-        let read = |file, name, key_type| {
-            let path = folder.join(file);
-            let seed = read_seed(&path, passphrase)?;
-            SigningKey::from_seed(name, key_type, &seed).map_err(unusable)
-        };
+        let log = read_seed(&folder.join(LOG_KEY_FILE), passphrase)?;
+        let promise = read_seed(&folder.join(PROMISE_KEY_FILE), passphrase)?;
+        let key = |name, key_type, seed| SigningKey::from_seed(name, key_type, seed).map_err(unusable);
         Ok(Self {
-            log: read(LOG_KEY_FILE, origin.clone(), KeyType::Ed25519Note)?,
-            promise: read(PROMISE_KEY_FILE, promise_name, KeyType::Ed25519Promise)?,
+            log: key(origin.clone(), KeyType::Ed25519Note, &log)?,
+            promise: key(promise_name, KeyType::Ed25519Promise, &promise)?,
+            challenges: ChallengeKey::derive(&promise, origin),
         })
     }
 

@@ -14,7 +14,7 @@ mod redeem;
 
 pub use credit::{Credit, CreditSource};
 pub use details::{account_details, mint_details};
-pub use introduction::{CHALLENGE_BYTES, Challenge, Introduction, WORK_BITS};
+pub use introduction::{CHALLENGE_BYTES, Challenge, ChallengeError, Introduction, WORK_BITS};
 pub use payment::{MEMO_BYTES_MAX, Payee, Payment, PaymentFault, PaymentOrder};
 pub use public_key::{AccountKey, AccountKeyError};
 pub use redeem::{RedeemOrder, redeem_message};

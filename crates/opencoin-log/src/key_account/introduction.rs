@@ -2,9 +2,13 @@
 //!
 //! The work limits how fast somebody can fill the books with accounts. It is worth no money.
 
+use std::fmt;
+use std::str::FromStr;
+
 use opencoin_schema::text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
 use super::public_key::AccountKey;
 use super::{fixed_type, from_compact};
@@ -144,15 +148,20 @@ impl<'de> Deserialize<'de> for Introduction {
 
 impl Serialize for Challenge {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&const_hex::encode(self.to_bytes()))
+        serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Challenge {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes: [u8; CHALLENGE_BYTES] =
-            from_hex(&text).ok_or_else(|| de::Error::custom("not a challenge in lower-case hex"))?;
+/// The text is not a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a challenge of {} lower-case hex digits", 2 * CHALLENGE_BYTES)]
+pub struct ChallengeError;
+
+impl FromStr for Challenge {
+    type Err = ChallengeError;
+
+    fn from_str(text: &str) -> Result<Self, ChallengeError> {
+        let bytes: [u8; CHALLENGE_BYTES] = from_hex(text).ok_or(ChallengeError)?;
         let (expiry, code) = bytes
             .split_first_chunk()
             .expect("a challenge begins with eight bytes");
@@ -160,5 +169,18 @@ impl<'de> Deserialize<'de> for Challenge {
             expiry_s: u64::from_be_bytes(*expiry),
             code: code.try_into().expect("sixteen bytes are left"),
         })
+    }
+}
+
+impl fmt::Display for Challenge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&const_hex::encode(self.to_bytes()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Challenge {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
