@@ -8,6 +8,7 @@ mod account;
 mod admin;
 mod coin_indices;
 mod entry;
+mod key_account;
 mod payout;
 mod service;
 mod session;
@@ -20,6 +21,12 @@ pub use admin::{
 };
 pub use coin_indices::{COINS_HEADER, read_coin_indices, write_coin_indices};
 pub use entry::{Entries, Entry, EntryKind, Transfer};
+pub use key_account::{
+    ACCOUNT_KEY_CHARS, AcceptedKeyPayment, CHALLENGE_CHARS, IntroduceKey, IntroducedKey, IntroductionType,
+    KEY_ACCOUNTS_MAX, KEY_SCHEME, KeyAccount, KeyAccounts, KeyChallenge, KeyPayment, KeyPaymentState,
+    LoggedKeyAccount, MEMO_BYTES_MAX, PAYMENT_NONCE_CHARS, PayByKey, PaymentType, PendingKeyPayment,
+    SIGNATURE_CHARS,
+};
 pub use payout::{FailPayout, PayPayout, Payout, PayoutState, Payouts, RequestPayout};
 pub use service::{
     DeclareService, DeclaredService, RotatedService, Scope, ServiceLogin, ServiceSession, ServiceState,

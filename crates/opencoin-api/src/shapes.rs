@@ -8,8 +8,9 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, Schema, Schema
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    ACCOUNT_NAME_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_LENGTH_MAX, PASSWORD_BYTES_MAX,
-    PASSWORD_CHARS_MIN, SERVICE_ID_CHARS, SERVICE_KEY_CHARS, TEXT_CHARS_MAX,
+    ACCOUNT_KEY_CHARS, ACCOUNT_NAME_CHARS_MAX, CHALLENGE_CHARS, IDEMPOTENCY_KEY_CHARS_MAX, MEMO_BYTES_MAX,
+    PAGE_LENGTH_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PAYMENT_NONCE_CHARS, SERVICE_ID_CHARS,
+    SERVICE_KEY_CHARS, SIGNATURE_CHARS, TEXT_CHARS_MAX,
 };
 
 /// The greatest amount and the greatest id.
@@ -91,6 +92,31 @@ shape! {
     number(1, NUMBER_MAX)
 }
 shape! {
+    /// The key of an account.
+    AccountKey, "An Ed25519 public key: 64 lower-case hex digits.", hex(ACCOUNT_KEY_CHARS)
+}
+shape! {
+    /// A challenge.
+    Challenge, "48 lower-case hex digits.", hex(CHALLENGE_CHARS)
+}
+shape! {
+    /// The details of a payment.
+    Details, "A SHA-256: 64 lower-case hex digits.", hex(ACCOUNT_KEY_CHARS)
+}
+shape! {
+    /// A signature.
+    Signature, "An Ed25519 signature: 128 lower-case hex digits.", hex(SIGNATURE_CHARS)
+}
+shape! {
+    /// The nonce of a payment to an account.
+    PaymentNonce, "16 random bytes: 32 lower-case hex digits.", hex(PAYMENT_NONCE_CHARS)
+}
+shape! {
+    /// The memo of a payment.
+    Memo, "At most 140 bytes in UTF-8, without control characters. May be empty, and is public.",
+    text(0, MEMO_BYTES_MAX).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]*$"))
+}
+shape! {
     /// The most items of a page.
     PageLength, "The most items of the page; 50 by default.",
     number(1, PAGE_LENGTH_MAX.into())
@@ -106,6 +132,10 @@ fn text(chars_min: usize, chars_max: usize) -> ObjectBuilder {
         .schema_type(Type::String)
         .min_length(Some(chars_min))
         .max_length(Some(chars_max))
+}
+
+fn hex(chars: usize) -> ObjectBuilder {
+    text(chars, chars).pattern(Some("^[0-9a-f]+$"))
 }
 
 fn number(min: i64, max: i64) -> ObjectBuilder {

@@ -19,6 +19,8 @@ pub const ERROR_HEADER: HeaderName = HeaderName::from_static("opencoin-error");
 const PROMISE_HEADER: HeaderName = HeaderName::from_static("opencoin-log-promise");
 /// The header with the index of the leaf of a spent coin.
 const LOG_INDEX_HEADER: HeaderName = HeaderName::from_static("opencoin-log-index");
+/// The header with the next number of a payer, in the refusal of a payment with another one.
+const EXPECTED_SEQUENCE_HEADER: HeaderName = HeaderName::from_static("opencoin-expected-sequence");
 /// The seconds that a client should wait after a delay, or while the server is unavailable.
 const RETRY_AFTER_S: u16 = 1;
 
@@ -35,11 +37,26 @@ pub(super) fn status(reason: Reason) -> StatusCode {
         Reason::Unauthorized => StatusCode::UNAUTHORIZED,
         Reason::Forbidden => StatusCode::FORBIDDEN,
         Reason::InsufficientFunds => StatusCode::PAYMENT_REQUIRED,
-        Reason::NotFound => StatusCode::NOT_FOUND,
-        Reason::DoubleSpend | Reason::ReferenceConflict | Reason::Exists => StatusCode::CONFLICT,
-        Reason::KeyExpired | Reason::KeyRevoked | Reason::Recoup => StatusCode::GONE,
+        Reason::NotFound | Reason::UnknownKey => StatusCode::NOT_FOUND,
+        Reason::DoubleSpend | Reason::ReferenceConflict | Reason::Exists | Reason::WrongSequence => {
+            StatusCode::CONFLICT
+        }
+        Reason::KeyExpired
+        | Reason::KeyRevoked
+        | Reason::Recoup
+        | Reason::PaymentExpired
+        | Reason::ChallengeExpired => StatusCode::GONE,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Reason::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Reason::Invalid
+        | Reason::WrongDomain
+        | Reason::WrongAmount
+        | Reason::PaymentToItself
+        | Reason::WrongMemo
+        | Reason::WeakKey
+        | Reason::WrongSignature
+        | Reason::WrongDetails
+        | Reason::WrongChallenge
+        | Reason::NoProofOfWork => StatusCode::UNPROCESSABLE_ENTITY,
         Reason::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -211,11 +228,14 @@ pub(super) fn problem_with_status(status: StatusCode, refusal: &Refusal) -> Resp
     #[derive(Serialize)]
     struct Problem<'text> {
         detail: &'text str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected: Option<u64>,
         status: u16,
         title: &'text str,
     }
     let problem = Problem {
         detail: &refusal.description,
+        expected: refusal.expected_seq,
         status: status.as_u16(),
         title: refusal.reason.word(),
     };
@@ -235,6 +255,9 @@ fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Resp
     }
     if let Some(index) = refusal.log_index {
         headers.insert(LOG_INDEX_HEADER, index.into());
+    }
+    if let Some(expected) = refusal.expected_seq {
+        headers.insert(EXPECTED_SEQUENCE_HEADER, expected.into());
     }
     match refusal.reason {
         Reason::Unavailable | Reason::TooManyRequests => {
@@ -257,7 +280,20 @@ fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Resp
         | Reason::KeyRevoked
         | Reason::Recoup
         | Reason::TooLarge
-        | Reason::Invalid => {}
+        | Reason::Invalid
+        | Reason::UnknownKey
+        | Reason::WrongSequence
+        | Reason::PaymentExpired
+        | Reason::WrongDomain
+        | Reason::WrongAmount
+        | Reason::PaymentToItself
+        | Reason::WrongMemo
+        | Reason::WeakKey
+        | Reason::WrongSignature
+        | Reason::WrongDetails
+        | Reason::WrongChallenge
+        | Reason::ChallengeExpired
+        | Reason::NoProofOfWork => {}
     }
     response
 }

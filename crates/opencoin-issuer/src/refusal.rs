@@ -37,6 +37,32 @@ pub enum Reason {
     TooLarge,
     /// Well formed but wrong: signatures, mint keys, values.
     Invalid,
+    /// No key account has this key.
+    UnknownKey,
+    /// The number of a payment by key is not the next one of its payer.
+    WrongSequence,
+    /// A payment by key came after its end.
+    PaymentExpired,
+    /// A payment by key is for another log.
+    WrongDomain,
+    /// The amount of a payment by key is 0, too large, no whole number, or not the value of the coins to mint.
+    WrongAmount,
+    /// Payer and payee of a payment by key are the same.
+    PaymentToItself,
+    /// The memo of a payment by key is too long or has control characters.
+    WrongMemo,
+    /// A key is not one that an account can have.
+    WeakKey,
+    /// A payment or redeem by key is not signed by its key.
+    WrongSignature,
+    /// The details of a payment by key do not commit to this mint or account, or its payee does not fit the request.
+    WrongDetails,
+    /// A challenge is not one of this issuer for this key.
+    WrongChallenge,
+    /// The time of a challenge is over.
+    ChallengeExpired,
+    /// An introduction of a key lacks the proof of work.
+    NoProofOfWork,
     /// Above the rate limit of one address, or too many wrong passwords. Retry later.
     TooManyRequests,
     /// The server is shutting down, overloaded or without its database. The request may or may not have been carried
@@ -62,6 +88,19 @@ impl Reason {
             Self::Recoup => "recoup",
             Self::TooLarge => "too-large",
             Self::Invalid => "invalid",
+            Self::UnknownKey => "unknown-key",
+            Self::WrongSequence => "wrong-sequence",
+            Self::PaymentExpired => "payment-expired",
+            Self::WrongDomain => "wrong-domain",
+            Self::WrongAmount => "wrong-amount",
+            Self::PaymentToItself => "payment-to-itself",
+            Self::WrongMemo => "wrong-memo",
+            Self::WeakKey => "weak-key",
+            Self::WrongSignature => "wrong-signature",
+            Self::WrongDetails => "wrong-details",
+            Self::WrongChallenge => "wrong-challenge",
+            Self::ChallengeExpired => "challenge-expired",
+            Self::NoProofOfWork => "no-proof-of-work",
             Self::TooManyRequests => "too-many-requests",
             Self::Unavailable => "unavailable",
         }
@@ -83,6 +122,8 @@ pub struct Refusal {
     pub coins: Vec<usize>,
     /// Where the public log has the first of these coins, if they were spent before.
     pub log_index: Option<u64>,
+    /// The next number of the payer, with [`Reason::WrongSequence`].
+    pub expected_seq: Option<u64>,
 }
 
 impl Refusal {
@@ -94,6 +135,7 @@ impl Refusal {
             retry_after_s: None,
             coins: Vec::new(),
             log_index: None,
+            expected_seq: None,
         }
     }
 
