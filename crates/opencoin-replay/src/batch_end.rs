@@ -114,7 +114,9 @@ impl Replay {
                     KeyUse::Recouped => (key.coins_until_s, key.closed.coins_expired),
                 };
                 let (key_leaf, batch_leaf) = (key.leaf, self.size);
-                if batch.time > until_s.saturating_add(within_s) {
+                // What was accepted in time is sealed within the delay, and the clocks of an issuer differ by less.
+                let is_early = batch.time.saturating_add(within_s) < key.signs_from_s;
+                if is_early || batch.time > until_s.saturating_add(within_s) {
                     let rule = BrokenRule::OutsideWindow {
                         key_no,
                         used,

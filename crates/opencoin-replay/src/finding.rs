@@ -176,7 +176,7 @@ pub enum BrokenRule {
         /// Its leaf.
         key_leaf: u64,
     },
-    /// A mint key is used too late.
+    /// A mint key is used too early or too late.
     OutsideWindow {
         /// The key.
         key_no: KeyNo,

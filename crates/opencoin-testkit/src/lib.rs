@@ -5,6 +5,7 @@
 //! A helper that fails panics with the reason, because only tests call it.
 
 pub mod citus;
+pub mod frauds;
 pub mod keys;
 pub mod log_builder;
 pub mod log_peers;

@@ -5,7 +5,9 @@
 //! change leaves and totals first. [`LogBuilder::file`] gives the files that an HTTP server of the log would.
 
 mod currency;
+mod desk;
 mod draft;
+mod key_accounts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +24,10 @@ use opencoin_log::leaf::{CloseReason, Leaf};
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log::tile::{Resource, TILE_HASHES, TileBuilder, TileId, TilePath};
 
-pub use currency::{LogCurrency, MINT_KEY_SIGNS_S, MINT_KEY_TAKEN_S, WITHIN_S};
+pub use currency::{LogCurrency, LogTerms, MINT_KEY_SIGNS_S, MINT_KEY_TAKEN_S, WITHIN_S};
+pub use desk::{Conduct, Desk, DeskAnswer};
 pub use draft::{BatchDraft, KeyTotals};
+pub use key_accounts::{account_key, key_of_account};
 
 /// When the logs of tests begin, in seconds since 1970.
 pub const LOG_BEGIN_S: u64 = 1_800_000_000;
@@ -53,8 +57,8 @@ impl LogBuilder {
     #[must_use]
     pub fn of(currency: Arc<LogCurrency>) -> Self {
         Self {
+            now_s: currency.terms().begin_s,
             currency,
-            now_s: LOG_BEGIN_S,
             leaves: Vec::new(),
             batches: Vec::new(),
             keys: Vec::new(),
@@ -67,7 +71,13 @@ impl LogBuilder {
     /// A log with a first batch: the description of the currency and a key of denomination 1, and one of 5.
     #[must_use]
     pub fn begun() -> Self {
-        let mut log = Self::new();
+        Self::begun_of(Self::new().currency)
+    }
+
+    /// As [`Self::begun`], of this currency.
+    #[must_use]
+    pub fn begun_of(currency: Arc<LogCurrency>) -> Self {
+        let mut log = Self::of(currency);
         log.add_description();
         log.add_mint_key(1);
         log.add_mint_key(5);
@@ -160,9 +170,14 @@ impl LogBuilder {
     pub fn issue(&mut self, key_no: KeyNo, count: u64) {
         for _ in 0..count {
             let digest = self.next_digest();
-            self.waiting.issue(key_no, digest);
+            self.issue_blind(key_no, digest);
         }
-        self.waiting.paid_in += count * self.denomination(key_no);
+    }
+
+    /// Orders an issued leaf with this digest. The money for it is paid in.
+    pub fn issue_blind(&mut self, key_no: KeyNo, digest: Hash) {
+        self.waiting.issue(key_no, digest);
+        self.waiting.paid_in += self.denomination(key_no);
     }
 
     /// Orders spent leaves, and returns the digests. The money is put on custodial accounts.
@@ -223,6 +238,7 @@ impl LogBuilder {
                 end: self.size(),
                 now_s: self.now_s,
                 origin: self.currency.origin(),
+                within_s: self.currency.terms().within_s,
             },
             &mut self.keys,
             &mut self.key_ledger,
@@ -249,7 +265,8 @@ impl LogBuilder {
     /// The checkpoint of the whole log, signed by it and by all witnesses at the time of the last batch.
     #[must_use]
     pub fn checkpoint(&self) -> SignedCheckpoint {
-        let time = self.batches.last().map_or(LOG_BEGIN_S, |batch| batch.time);
+        let begin = self.currency.terms().begin_s;
+        let time = self.batches.last().map_or(begin, |batch| batch.time);
         self.checkpoint_at(self.size(), time)
     }
 

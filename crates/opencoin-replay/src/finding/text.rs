@@ -117,7 +117,7 @@ impl fmt::Display for BrokenRule {
                 key_no.get()
             ),
             Self::OutsideWindow { key_no, used, .. } => {
-                write!(formatter, "key {} {used} after its time", key_no.get())
+                write!(formatter, "key {} {used} outside its time", key_no.get())
             }
             Self::AfterClosing {
                 key_no,

@@ -5,6 +5,7 @@
 mod closings;
 mod coins;
 mod documents;
+mod frauds;
 mod key_accounts;
 mod order;
 mod random;

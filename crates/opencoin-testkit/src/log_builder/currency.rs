@@ -11,7 +11,7 @@ use opencoin_schema::{Cdd, MintKey, PROTOCOL_VERSION, Timestamp, WeightedUrl};
 use super::LOG_BEGIN_S;
 use crate::{keys, rng};
 
-/// How long a promise takes, in seconds.
+/// How long a promise takes by default, in seconds.
 pub const WITHIN_S: u32 = 3600;
 /// How long a mint key signs, in seconds.
 pub const MINT_KEY_SIGNS_S: u64 = 90 * 24 * 3600;
@@ -24,9 +24,31 @@ const DENOMINATIONS: [u64; 3] = [1, 2, 5];
 /// A century, so that no description expires.
 const CDD_VALID_S: u64 = 100 * 365 * 24 * 3600;
 
+/// What differs between the currencies of tests.
+#[derive(Debug, Clone)]
+pub struct LogTerms {
+    /// When the log begins, in seconds since 1970.
+    pub begin_s: u64,
+    /// How long a promise takes, in seconds.
+    pub within_s: u32,
+    /// The auditors, each as `<key> <url>`, all of which sign jointly. None by default.
+    pub auditors: Vec<String>,
+}
+
+impl Default for LogTerms {
+    fn default() -> Self {
+        Self {
+            begin_s: LOG_BEGIN_S,
+            within_s: WITHIN_S,
+            auditors: Vec::new(),
+        }
+    }
+}
+
 /// A currency with a log and two witnesses, both of which must cosign.
 pub struct LogCurrency {
     host: String,
+    terms: LogTerms,
     master_key: Arc<PrivateKey>,
     cddc: VerifiedCddc,
     log_key: SigningKey,
@@ -35,12 +57,21 @@ pub struct LogCurrency {
 }
 
 impl LogCurrency {
-    /// The currency of the issuer with this host name, whose services are at this URL. The same names give the same keys.
+    /// The currency of the issuer with this host name, whose services are at this URL. The same host has the same keys.
     ///
     /// # Panics
     /// The host is too long for the label of a key.
     #[must_use]
     pub fn new(host: &str, url: &str) -> Self {
+        Self::on_terms(host, url, LogTerms::default())
+    }
+
+    /// As [`Self::new`], on other terms.
+    ///
+    /// # Panics
+    /// The host is too long for the label of a key.
+    #[must_use]
+    pub fn on_terms(host: &str, url: &str, terms: LogTerms) -> Self {
         let origin = format!("{host}/log");
         let seed = |number: u8| {
             let mut seed = [number; 32];
@@ -58,22 +89,24 @@ impl LogCurrency {
         let witnesses: Vec<SigningKey> = [3, 4]
             .map(|number| key("witness.test", KeyType::Ed25519Cosignature, number))
             .into();
-        let [w1, w2] = [0, 1].map(|place: usize| witnesses[place].verifier().to_string());
-        let (promise, log) = (promise_key.verifier(), log_key.verifier());
-        let block = format!(
-            "opencoin log v1\npromise {promise} within {WITHIN_S} batches {BATCHES}\nlog {log} {url}/log\n\
-             witness w1 {w1}\nwitness w2 {w2}\ngroup all all w1 w2\nquorum all\n"
-        );
+        let block = block(url, &terms, &promise_key, &log_key, &witnesses);
         let master_key = keys::private_key(&format!("{host} log master"));
-        let cddc = certified(cdd(&master_key, url, 1, block), &master_key);
+        let cddc = certified(cdd(&master_key, url, &terms, block), &master_key);
         Self {
             host: host.to_owned(),
+            terms,
             master_key,
             cddc,
             log_key,
             promise_key,
             witnesses,
         }
+    }
+
+    /// What the currency was made with.
+    #[must_use]
+    pub fn terms(&self) -> &LogTerms {
+        &self.terms
     }
 
     /// The first description.
@@ -117,7 +150,7 @@ impl LogCurrency {
     /// A mint key of a denomination of the currency. Keys with other numbers differ.
     #[must_use]
     pub fn mint_key(&self, number: usize, denomination: u64, from_s: u64) -> VerifiedMintKey {
-        let key = keys::private_key(&format!("{} log {number}", self.host));
+        let key = self.private_key(number);
         let mint_key = MintKey {
             cdd_serial: self.cddc.cdd().cdd_serial,
             coins_expiry_date: date(from_s + MINT_KEY_TAKEN_S),
@@ -132,6 +165,36 @@ impl LogCurrency {
         let certified = sign_mint_key_certificate(mint_key, &self.cddc, &self.master_key, &mut salt);
         certified.expect("a key of this currency")
     }
+
+    /// The private key of [`Self::mint_key`].
+    #[must_use]
+    pub fn private_key(&self, number: usize) -> Arc<PrivateKey> {
+        keys::private_key(&format!("{} log {number}", self.host))
+    }
+}
+
+fn block(
+    url: &str,
+    terms: &LogTerms,
+    promise_key: &SigningKey,
+    log_key: &SigningKey,
+    witnesses: &[SigningKey],
+) -> String {
+    let [w1, w2] = [0, 1].map(|place: usize| witnesses[place].verifier().to_string());
+    let (promise, log, within) = (promise_key.verifier(), log_key.verifier(), terms.within_s);
+    let (mut joint, mut members, mut names) = ("", String::new(), String::new());
+    for (auditor, number) in terms.auditors.iter().zip(1..) {
+        joint = "joint auditors\n";
+        members += &format!("witness a{number} {auditor}\n");
+        names += &format!(" a{number}");
+    }
+    if !names.is_empty() {
+        members += &format!("group auditors all{names}\n");
+    }
+    format!(
+        "opencoin log v1\npromise {promise} within {within} batches {BATCHES}\n{joint}log {log} {url}/log\n\
+         witness w1 {w1}\nwitness w2 {w2}\n{members}group all all w1 w2\nquorum all\n"
+    )
 }
 
 fn certified(cdd: Cdd, master_key: &PrivateKey) -> VerifiedCddc {
@@ -139,14 +202,14 @@ fn certified(cdd: Cdd, master_key: &PrivateKey) -> VerifiedCddc {
     sign_cddc(cdd, master_key, &mut salt).expect("the description names this key")
 }
 
-fn cdd(master_key: &PrivateKey, url: &str, serial: u64, additional_info: String) -> Cdd {
+fn cdd(master_key: &PrivateKey, url: &str, terms: &LogTerms, additional_info: String) -> Cdd {
     let service = || vec![WeightedUrl(10, url.to_owned())];
     Cdd {
         additional_info,
-        cdd_expiry_date: date(LOG_BEGIN_S + CDD_VALID_S),
+        cdd_expiry_date: date(terms.begin_s + CDD_VALID_S),
         cdd_location: url.to_owned(),
-        cdd_serial: serial,
-        cdd_signing_date: date(LOG_BEGIN_S),
+        cdd_serial: 1,
+        cdd_signing_date: date(terms.begin_s),
         currency_divisor: 100,
         currency_name: "TestCent".to_owned(),
         denominations: DENOMINATIONS.to_vec(),

@@ -11,8 +11,6 @@ use opencoin_log::leaf::{
 };
 use opencoin_log::tree;
 
-use super::currency::WITHIN_S;
-
 /// The counts of a mint key.
 #[derive(Debug, Clone)]
 pub struct KeyTotals {
@@ -58,6 +56,7 @@ pub(super) struct Before<'log> {
     pub(super) end: u64,
     pub(super) now_s: u64,
     pub(super) origin: &'log str,
+    pub(super) within_s: u32,
 }
 
 impl BatchDraft {
@@ -111,7 +110,7 @@ impl BatchDraft {
             self.leaves.push(closing.encode().expect("a short leaf"));
         }
         self.leaves.sort_unstable();
-        let credited = self.apply_statements(before, key_ledger);
+        let [credited, withdrawn] = self.apply_statements(before, key_ledger);
         let value = |is_expired: bool| {
             let of_time = keys
                 .iter()
@@ -122,7 +121,7 @@ impl BatchDraft {
         };
         let last = before.batch;
         let total = |of: fn(&BatchLeaf) -> u64| last.map_or(0, of);
-        let accounts = total(|last| last.accounts) + self.to_accounts;
+        let accounts = total(|last| last.accounts) + self.to_accounts + withdrawn;
         let batch = BatchLeaf {
             accounts: accounts.saturating_sub(self.paid_out),
             batch: total(|last| last.batch) + 1,
@@ -143,8 +142,8 @@ impl BatchDraft {
         (self.leaves, batch)
     }
 
-    /// Applies the statements about key accounts. Returns by how much more these accounts have.
-    fn apply_statements(&self, before: &Before<'_>, key_ledger: &mut KeyLedger) -> u64 {
+    /// Applies the statements about key accounts. Returns by how much more, and by how much less, these accounts have.
+    fn apply_statements(&self, before: &Before<'_>, key_ledger: &mut KeyLedger) -> [u64; 2] {
         let statements: Vec<Leaf> = self
             .leaves
             .iter()
@@ -154,12 +153,13 @@ impl BatchDraft {
         let batch = BatchOfStatements {
             origin: before.origin,
             time_s: before.now_s,
-            within_s: WITHIN_S,
+            within_s: before.within_s,
         };
         let total = key_ledger.total();
         // A test that orders bad statements gets the ledger as it was.
         let _ = key_ledger.apply(&statements, batch, Signatures::AreVerified);
-        key_ledger.total().saturating_sub(total)
+        let after = key_ledger.total();
+        [after.saturating_sub(total), total.saturating_sub(after)]
     }
 }
 
