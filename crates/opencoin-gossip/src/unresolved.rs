@@ -28,9 +28,8 @@ pub struct UnresolvedCheckpoint {
     pub since_s: u64,
 }
 
-/// The unresolved checkpoints of one log, by size. As JSON they survive a restart; their signatures are not verified again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Stored>", into = "Vec<Stored>")]
+/// The unresolved checkpoints of one log, by size. As JSON they survive a restart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnresolvedCheckpoints(BTreeMap<u64, UnresolvedCheckpoint>);
 
 /// What became of a checkpoint that was to be remembered.
@@ -52,9 +51,9 @@ pub enum UnresolvedError {
     /// There are more than [`UNRESOLVED_PER_LOG_MAX`], or two of one size.
     #[error("more than {UNRESOLVED_PER_LOG_MAX} unresolved checkpoints, or two of one size")]
     TooMany,
-    /// One cannot be read.
-    #[error("an unresolved checkpoint cannot be read")]
-    Checkpoint,
+    /// The text is no list of checkpoints and times.
+    #[error("unresolved checkpoints cannot be read")]
+    Form,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -134,34 +133,36 @@ impl UnresolvedCheckpoints {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-impl From<UnresolvedCheckpoints> for Vec<Stored> {
-    fn from(unresolved: UnresolvedCheckpoints) -> Self {
-        let stored = |one: UnresolvedCheckpoint| Stored {
+    /// The text to store.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let stored = |one: &UnresolvedCheckpoint| Stored {
             checkpoint: one.signed.to_string(),
             since: one.since_s,
         };
-        unresolved.0.into_values().map(stored).collect()
+        let all: Vec<Stored> = self.iter().map(stored).collect();
+        serde_json::to_string(&all).expect("the fields are strings and numbers")
     }
-}
 
-impl TryFrom<Vec<Stored>> for UnresolvedCheckpoints {
-    type Error = UnresolvedError;
-
-    fn try_from(stored: Vec<Stored>) -> Result<Self, UnresolvedError> {
+    /// Reads what was stored. The signatures are not verified again.
+    ///
+    /// # Errors
+    /// The text makes no sense.
+    pub fn parse(json: &str) -> Result<Self, UnresolvedError> {
+        let stored: Vec<Stored> = serde_json::from_str(json).map_err(|_| UnresolvedError::Form)?;
         if stored.len() > UNRESOLVED_PER_LOG_MAX {
             return Err(UnresolvedError::TooMany);
         }
         let mut by_size = BTreeMap::new();
         for one in stored {
-            let signed: SignedCheckpoint = one.checkpoint.parse().map_err(|_| UnresolvedError::Checkpoint)?;
-            let size = signed.checkpoint().size();
-            let one = UnresolvedCheckpoint {
-                signed,
+            let signed: SignedCheckpoint = one.checkpoint.parse().map_err(|_| UnresolvedError::Form)?;
+            let unresolved = UnresolvedCheckpoint {
                 since_s: one.since,
+                signed,
             };
-            if by_size.insert(size, one).is_some() {
+            let size = unresolved.signed.checkpoint().size();
+            if by_size.insert(size, unresolved).is_some() {
                 return Err(UnresolvedError::TooMany);
             }
         }
