@@ -44,6 +44,23 @@ impl LogKeys {
         verify_quorum(&self.block, &signed, None).map_err(|error| fails(error.to_string()))
     }
 
+    /// Checks that this member of the joint group has cosigned the checkpoint.
+    pub(crate) fn joint_cosigner(&self, note: &str, name: &str) -> Result<(), EvidenceError> {
+        let policy = self.block.policy();
+        let joint = self.block.joint();
+        let joint = joint.ok_or_else(|| fails("the currency's description names no auditors"))?;
+        if !policy.names_in(joint).contains(name) {
+            return Err(fails(format!("{name} is none of the currency's auditors")));
+        }
+        let witness = policy.witnesses().iter().find(|witness| witness.name == name);
+        let key = witness.map(|witness| witness.key.clone());
+        let signed = self.signed(note)?;
+        let verified = signed.note().verify(key.as_slice());
+        verified
+            .map(drop)
+            .map_err(|_| fails(format!("{name} did not cosign the checkpoint")))
+    }
+
     /// The checkpoint without the signatures that [`signed`](Self::signed) would refuse. One that cannot be read stays as
     /// it is.
     pub(crate) fn tidy(&self, note: &str) -> String {

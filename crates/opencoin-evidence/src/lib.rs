@@ -7,6 +7,7 @@
 //! none.
 
 mod base64_bytes;
+mod build;
 mod claim;
 mod error;
 mod evidence;
@@ -15,11 +16,15 @@ mod kinds;
 mod tree;
 mod words;
 
-pub use claim::{Accused, Claim, Verdict};
+pub use build::{BuildError, EvidenceBuilder, included};
+pub use claim::{Accused, Claim, FalseJointSignature, Verdict};
 pub use error::EvidenceError;
 pub use evidence::{CheckedEvidence, EVIDENCE_BYTES_MAX, Evidence, check_evidence, master_key_fingerprint};
 pub use kinds::{
-    Absence, AfterClosing, KeyUnknown, OmittedLeaf, OutsideDates, OutsideWindow, OverRedemption, Rollback,
-    ShownPromise, SpentTwice, SplitView, StalledLog, WhyOutside,
+    Absence, AfterClosing, BadPayment, BatchOfPayments, ClosingCounts, CoinsValue, CountedKey, Disorder,
+    FalseRefusal, KeyCount, KeyNumber, KeyUnknown, Neighbours, OmittedLeaf, OneBatch, OneLeaf, OneStatement,
+    OrderRule, OutsideDates, OutsideWindow, OverRedemption, PaymentRule, Rollback, SecretKey, ShownPromise,
+    SpentTwice, SplitView, StalledLog, TotalsRule, TwoBatches, TwoLeaves, TwoStatements, UncountedLeaf,
+    WindowRule, WithheldSignature, WrongKeysRoot, WrongTotals,
 };
-pub use tree::Included;
+pub use tree::{Included, IncludedRun};

@@ -4,7 +4,7 @@ use opencoin_log::batch::BatchLeaf;
 use opencoin_log::checkpoint::Checkpoint;
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::leaf::Leaf;
-use opencoin_log::tree::verify_inclusion;
+use opencoin_log::tree::{verify_inclusion, verify_run};
 use serde::{Deserialize, Serialize};
 
 use crate::base64_bytes::Base64Bytes;
@@ -17,6 +17,16 @@ use crate::keys::LogKeys;
 pub struct Included {
     pub(crate) index: u64,
     pub(crate) leaf: Base64Bytes,
+    pub(crate) proof: Vec<Base64Bytes>,
+}
+
+/// Leaves that follow each other in a tree, with one proof for all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncludedRun {
+    /// The index of the first one.
+    pub(crate) first: u64,
+    pub(crate) leaves: Vec<Base64Bytes>,
     pub(crate) proof: Vec<Base64Bytes>,
 }
 
@@ -48,6 +58,19 @@ impl Included {
     }
 }
 
+impl IncludedRun {
+    /// The leaves from `first` on. The proof is that of [`run_spans`](opencoin_log::tree::run_spans), for the checkpoint of
+    /// the evidence.
+    #[must_use]
+    pub fn new(first: u64, leaves: Vec<Vec<u8>>, proof: &[Hash]) -> Self {
+        Self {
+            first,
+            leaves: leaves.into_iter().map(Base64Bytes).collect(),
+            proof: Base64Bytes::of_hashes(proof),
+        }
+    }
+}
+
 impl SignedTree {
     /// The tree of a checkpoint that the log has signed.
     pub(crate) fn of(keys: &LogKeys, note: &str) -> Result<Self, EvidenceError> {
@@ -75,6 +98,19 @@ impl SignedTree {
         let hash = leaf_hash(included.leaf());
         verify_inclusion(included.index, self.size(), &hash, &proof, self.root())
             .map_err(|error| fails(format!("leaf {}: {error}", included.index)))
+    }
+
+    /// Checks that the leaves follow each other in the tree, and returns them with their indices.
+    pub(crate) fn include_run<'run>(
+        &self,
+        run: &'run IncludedRun,
+    ) -> Result<Vec<(u64, &'run [u8])>, EvidenceError> {
+        let proof = Base64Bytes::hashes(&run.proof).ok_or_else(|| fails("a proof is not of hashes"))?;
+        let leaves = || run.leaves.iter().map(|leaf| leaf.0.as_slice());
+        let hashes: Vec<Hash> = leaves().map(leaf_hash).collect();
+        verify_run(run.first, &hashes, self.size(), &proof, self.root())
+            .map_err(|error| fails(format!("the leaves from {} on: {error}", run.first)))?;
+        Ok((run.first..).zip(leaves()).collect())
     }
 
     /// Reads a leaf of the tree.

@@ -9,7 +9,8 @@ use opencoin_log::bundle;
 use opencoin_log::hash::{HASH_BYTES, Hash, leaf_hash};
 use opencoin_log::tile::{Resource, TILE_HASHES, TileId, TilePath};
 use opencoin_log::tile_proof::{
-    consistency_proof, inclusion_proof, root_of, tiles_of_consistency, tiles_of_inclusion, tiles_of_root,
+    consistency_proof, inclusion_proof, root_of, run_proof, tiles_of_consistency, tiles_of_inclusion,
+    tiles_of_root, tiles_of_run,
 };
 use opencoin_log::tree::{verify_consistency, verify_inclusion};
 
@@ -123,6 +124,16 @@ impl LogTree {
         let needed = tiles_of_inclusion(index, self.size).ok_or(LogReadError::OtherFiles)?;
         self.download_tiles(&needed).await?;
         inclusion_proof(index, self.size, &self.tiles).map_err(|_| LogReadError::OtherFiles)
+    }
+
+    /// Returns the proof that the leaves `first..end` follow each other. It is right if they were read before.
+    ///
+    /// # Errors
+    /// As [`leaf`](Self::leaf).
+    pub async fn run_proof(&mut self, first: u64, end: u64) -> Result<Vec<Hash>, LogReadError> {
+        let needed = tiles_of_run(first, end, self.size).ok_or(LogReadError::OtherFiles)?;
+        self.download_tiles(&needed).await?;
+        run_proof(first, end, self.size, &self.tiles).map_err(|_| LogReadError::OtherFiles)
     }
 
     /// Returns the root of the first `size` leaves, which need not be what the log has signed for that size.

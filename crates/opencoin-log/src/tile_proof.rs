@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::hash::Hash;
 use crate::tile::{MissingTile, TileId, Tiles, root_of_subtree, tile_of_subtree};
-use crate::tree::{Span, consistency_spans, inclusion_spans};
+use crate::tree::{Span, consistency_spans, inclusion_spans, run_spans};
 
 /// A proof cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -50,6 +50,21 @@ pub fn tiles_of_consistency(old: u64, new: u64) -> Option<Vec<TileId>> {
 /// `old` is larger than `new`, or a tile is missing.
 pub fn consistency_proof(old: u64, new: u64, tiles: &impl Tiles) -> Result<Vec<Hash>, TileProofError> {
     proof(consistency_spans(old, new), tiles)
+}
+
+/// The tiles for the proof that the leaves `first..end` follow each other in the tree of `size` leaves; `None` when it does
+/// not have them.
+#[must_use]
+pub fn tiles_of_run(first: u64, end: u64, size: u64) -> Option<Vec<TileId>> {
+    Some(tiles_of(&run_spans(first, end, size)?))
+}
+
+/// The proof that the leaves `first..end` follow each other in the tree of `size` leaves.
+///
+/// # Errors
+/// The tree does not have them, or a tile is missing.
+pub fn run_proof(first: u64, end: u64, size: u64, tiles: &impl Tiles) -> Result<Vec<Hash>, TileProofError> {
+    proof(run_spans(first, end, size), tiles)
 }
 
 /// The tiles for the root of the tree of `size` leaves.

@@ -8,11 +8,13 @@
 
 mod frontier;
 mod layers;
+mod run;
 mod span;
 mod verify;
 
 pub use frontier::Frontier;
 pub use layers::Layers;
+pub use run::{run_spans, verify_run};
 pub use span::{Span, Subtree, consistency_spans, inclusion_spans};
 pub use verify::{ProofError, root_of_inclusion, verify_consistency, verify_inclusion};
 

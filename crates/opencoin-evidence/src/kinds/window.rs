@@ -7,9 +7,10 @@ use opencoin_log::batch::BatchLeaf;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{CloseReason, Leaf};
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
-use opencoin_schema::{MintKey, Timestamp};
+use opencoin_schema::MintKey;
 use serde::{Deserialize, Serialize};
 
+use super::time::unix_s;
 use crate::error::{EvidenceError, fails};
 use crate::keys::LogKeys;
 use crate::tree::{Included, SignedTree};
@@ -21,14 +22,14 @@ use crate::words::date;
 pub struct OutsideWindow {
     pub(crate) checkpoint: String,
     pub(crate) leaf: Included,
-    pub(crate) why: WhyOutside,
+    pub(crate) rule: WindowRule,
 }
 
 /// Why the leaf should not be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "because")]
-pub enum WhyOutside {
-    /// Its batch was sealed before the key signed, after it signed, or after its coins had expired.
+#[serde(tag = "broken")]
+pub enum WindowRule {
+    /// Its batch was sealed after the key signed, or after its coins had expired.
     #[serde(rename = "dates")]
     Dates(OutsideDates),
     /// The leaf of the key comes later, or, for a signature, in the same batch.
@@ -81,12 +82,12 @@ enum Use {
 impl OutsideWindow {
     /// `leaf` is one about a coin or a blind.
     #[must_use]
-    pub fn new(checkpoint: &SignedCheckpoint, leaf: Included, why: WhyOutside) -> Self {
+    pub fn new(checkpoint: &SignedCheckpoint, leaf: Included, rule: WindowRule) -> Self {
         let checkpoint = checkpoint.to_string();
         Self {
             checkpoint,
             leaf,
-            why,
+            rule,
         }
     }
 
@@ -99,10 +100,10 @@ impl OutsideWindow {
             _ => return Err(fails("the leaf is not one about a coin")),
         };
         let at = self.leaf.index;
-        let why = match &self.why {
-            WhyOutside::Dates(why) => why.check(&tree, at, key_no, used, keys.within_s())?,
-            WhyOutside::KeyUnknown(why) => why.check(&tree, at, key_no, used)?,
-            WhyOutside::KeyClosed(why) => why.check(&tree, at, key_no, used)?,
+        let why = match &self.rule {
+            WindowRule::Dates(why) => why.check(&tree, at, key_no, used, keys.within_s())?,
+            WindowRule::KeyUnknown(why) => why.check(&tree, at, key_no, used)?,
+            WindowRule::KeyClosed(why) => why.check(&tree, at, key_no, used)?,
         };
         let what = match used {
             Use::Issued => "a coin was signed",
@@ -127,35 +128,22 @@ impl OutsideDates {
     ) -> Result<String, EvidenceError> {
         let BatchLeaf { time, .. } = tree.batch_of(at, &self.batch)?;
         let key = mint_key(tree, &self.key, key_no)?;
-        let begin = unix_s(key.sign_coins_not_before);
         let end = unix_s(match used {
             Use::Issued => key.sign_coins_not_after,
             Use::Spent | Use::Recouped => key.coins_expiry_date,
         });
-        let until = match used {
-            Use::Issued => "signed",
-            Use::Spent | Use::Recouped => "were valid",
+        if time <= end.saturating_add(within_s) {
+            return Err(fails("the batch was sealed while the key was used"));
+        }
+        let what = match used {
+            Use::Issued => "the key signed",
+            Use::Spent | Use::Recouped => "its coins were valid",
         };
-        if time > end.saturating_add(within_s) {
-            let whose = if used == Use::Issued {
-                "the key"
-            } else {
-                "its coins"
-            };
-            return Ok(format!(
-                "{whose} {until} until {}, and the batch was sealed on {}, more than {within_s} seconds later",
-                date(end),
-                date(time)
-            ));
-        }
-        if time.saturating_add(within_s) < begin {
-            return Ok(format!(
-                "the key did not sign before {}, and the batch was sealed on {}",
-                date(begin),
-                date(time)
-            ));
-        }
-        Err(fails("the batch was sealed while the key was used"))
+        Ok(format!(
+            "{what} until {}, and the batch was sealed on {}, more than {within_s} seconds later",
+            date(end),
+            date(time)
+        ))
     }
 }
 
@@ -222,9 +210,4 @@ fn mint_key(tree: &SignedTree, included: &Included, key_no: KeyNo) -> Result<Min
             included.index
         ))),
     }
-}
-
-/// The whole second, since 1970.
-fn unix_s(time: Timestamp) -> u64 {
-    u64::try_from(time.unix_us() / 1_000_000).unwrap_or(0)
 }

@@ -59,7 +59,7 @@ impl Span {
 }
 
 /// The leaves of the left half of a node with `leaves` leaves: the largest power of two below it.
-fn left_half(leaves: u64) -> u64 {
+pub(super) fn left_half(leaves: u64) -> u64 {
     1 << (leaves - 1).ilog2()
 }
 

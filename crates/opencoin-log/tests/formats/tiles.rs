@@ -9,10 +9,10 @@ use opencoin_log::tile::{
     levels_of_size, right_edge, tiles_of_size,
 };
 use opencoin_log::tile_proof::{
-    TileProofError, consistency_proof, inclusion_proof, root_of, tiles_of_consistency, tiles_of_inclusion,
-    tiles_of_root,
+    TileProofError, consistency_proof, inclusion_proof, root_of, run_proof, tiles_of_consistency,
+    tiles_of_inclusion, tiles_of_root,
 };
-use opencoin_log::tree::{root, verify_consistency, verify_inclusion};
+use opencoin_log::tree::{root, verify_consistency, verify_inclusion, verify_run};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -157,8 +157,20 @@ fn tiles_give_the_same_roots_and_proofs_as_leaves() {
             Ok(())
         );
     }
+    for (first, end) in [
+        (0, 1),
+        (0, 70_000),
+        (255, 257),
+        (65_530, 69_900),
+        (69_999, 70_000),
+    ] {
+        let proof = run_proof(first, end, 70_000, &files).unwrap();
+        let run = &leaves[first as usize..end as usize];
+        assert_eq!(verify_run(first, run, 70_000, &proof, &new_root), Ok(()));
+    }
     let outside = Err(TileProofError::OutOfTree);
     assert_eq!(inclusion_proof(70_000, 70_000, &files), outside);
+    assert_eq!(run_proof(69_999, 70_001, 70_000, &files), outside);
     assert_eq!(consistency_proof(70_001, 70_000, &files), outside);
 }
 

@@ -2,8 +2,8 @@
 
 use opencoin_log::hash::{Hash, leaf_hash, node_hash};
 use opencoin_log::tree::{
-    Frontier, Layers, ProofError, Span, Subtree, consistency_spans, inclusion_spans, root,
-    verify_consistency, verify_inclusion,
+    Frontier, Layers, ProofError, Span, Subtree, consistency_spans, inclusion_spans, root, run_spans,
+    verify_consistency, verify_inclusion, verify_run,
 };
 use proptest::prelude::*;
 
@@ -176,4 +176,63 @@ proptest! {
         changed.insert(cut.min(changed.len()), Hash::new(random));
         prop_assert!(verify_consistency(old, new, &old_root, &new_root, &changed).is_err());
     }
+}
+
+#[test]
+fn a_run_of_leaves_has_one_proof() {
+    for size in 1..=19_u64 {
+        let leaves = leaves(size);
+        let root = root(&leaves);
+        for first in 0..size {
+            for end in first + 1..=size {
+                let run = &leaves[first as usize..end as usize];
+                let spans = run_spans(first, end, size).unwrap();
+                let beside = |span: &Span| reference(&leaves[span.start as usize..span.end as usize]);
+                let proof: Vec<Hash> = spans.iter().map(beside).collect();
+                assert_eq!(verify_run(first, run, size, &proof, &root), Ok(()));
+                // One leaf less, another place, another size, another proof.
+                if run.len() > 1 {
+                    assert!(verify_run(first, &run[1..], size, &proof, &root).is_err());
+                    assert!(verify_run(first + 1, &run[1..], size, &proof, &root).is_err());
+                }
+                assert!(verify_run(first + 1, run, size, &proof, &root).is_err());
+                let mut longer = proof.clone();
+                longer.push(root);
+                assert_eq!(
+                    verify_run(first, run, size, &longer, &root),
+                    Err(ProofError::Length)
+                );
+                if let Some((_, shorter)) = proof.split_last() {
+                    assert_eq!(
+                        verify_run(first, run, size, shorter, &root),
+                        Err(ProofError::Length)
+                    );
+                }
+                let mut other = run.to_vec();
+                other[0] = node_hash(&other[0], &other[0]);
+                assert_eq!(
+                    verify_run(first, &other, size, &proof, &root),
+                    Err(ProofError::Root)
+                );
+            }
+        }
+        assert_eq!(run_spans(0, size + 1, size), None);
+        assert_eq!(run_spans(1, 1, size), None);
+        assert_eq!(verify_run(0, &[], size, &[], &root), Err(ProofError::OutOfTree));
+        let last = [leaves[0], leaves[0]];
+        assert_eq!(
+            verify_run(u64::MAX, &last, size, &[], &root),
+            Err(ProofError::OutOfTree)
+        );
+    }
+    // The path to a node of a tree of the largest size is followed without recursion without end.
+    let leaf = [leaves(1)[0]];
+    let spans = run_spans(u64::MAX - 1, u64::MAX, u64::MAX).unwrap();
+    assert_eq!(spans.len(), 63);
+    let proof = vec![leaf[0]; 63];
+    let root = leaf[0];
+    assert_eq!(
+        verify_run(u64::MAX - 1, &leaf, u64::MAX, &proof, &root),
+        Err(ProofError::Root)
+    );
 }

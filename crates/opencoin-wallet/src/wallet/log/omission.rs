@@ -1,10 +1,9 @@
 //! Evidence that a leaf is missing, from the places where it would be.
 
-use opencoin_evidence::{Absence, Included, OmittedLeaf, ShownPromise};
-use opencoin_log_reader::{Batch, LogTree};
+use opencoin_evidence::{Absence, OmittedLeaf, ShownPromise, included};
+use opencoin_log_reader::{Batch, LogReadError};
 
 use super::checkpoint::NewestLog;
-use crate::public_log::LogError;
 
 /// A batch that does not have a leaf: the indices of the leaves that enclose it, and of the batch leaf.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +19,7 @@ pub(super) async fn omission(
     promised: ShownPromise,
     places: &[Missing],
     last_batch: Option<&Batch>,
-) -> Result<OmittedLeaf, LogError> {
+) -> Result<OmittedLeaf, LogReadError> {
     let mut batches = Vec::new();
     for place in places {
         let left = match place.left {
@@ -38,9 +37,4 @@ pub(super) async fn omission(
         None => None,
     };
     Ok(OmittedLeaf::new(promised, &newest.note, batches, last))
-}
-
-async fn included(tree: &mut LogTree, index: u64) -> Result<Included, LogError> {
-    let leaf = tree.leaf(index).await?.to_vec();
-    Ok(Included::new(index, leaf, &tree.proof(index).await?))
 }

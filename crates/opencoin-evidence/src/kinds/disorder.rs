@@ -1,0 +1,252 @@
+//! A leaf that cannot be in a log, or not in this place.
+
+use opencoin_log::batch::BatchLeaf;
+use opencoin_log::digest::KeyFingerprint;
+use opencoin_log::key_no::KeyNo;
+use opencoin_log::leaf::Leaf;
+use opencoin_log::signed_checkpoint::SignedCheckpoint;
+use opencoin_schema::{Mkc, text};
+use serde::{Deserialize, Serialize};
+
+use super::key_list::KeyList;
+use crate::error::{EvidenceError, fails};
+use crate::keys::LogKeys;
+use crate::tree::{Included, SignedTree};
+
+/// The first bytes of a batch leaf, after which the next batch begins.
+const BATCH: [u8; 2] = [0x01, 0xff];
+/// The first bytes of the only leaves that may stand twice in a batch: a blind that two requests bring is signed for both.
+const ISSUED: [u8; 2] = [0x01, 0x10];
+
+/// Leaves, and the rule for leaves that they break.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disorder {
+    pub(crate) checkpoint: String,
+    pub(crate) rule: OrderRule,
+}
+
+/// Which rule for leaves is broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "broken")]
+pub enum OrderRule {
+    /// A leaf is not after the one before it, in the same batch.
+    #[serde(rename = "order")]
+    Order(Neighbours),
+    /// A leaf cannot be read.
+    #[serde(rename = "form")]
+    Form(OneLeaf),
+    /// The tree does not end with a batch leaf.
+    #[serde(rename = "end")]
+    End(OneLeaf),
+    /// The master key did not sign the certificate in a leaf.
+    #[serde(rename = "certificate")]
+    Certificate(OneLeaf),
+    /// Two leaves have the same mint key, or two mint keys the same number.
+    #[serde(rename = "key twice")]
+    KeyTwice(TwoLeaves),
+    /// A leaf names a mint key by a number that no key has.
+    #[serde(rename = "key number")]
+    KeyNumber(KeyNumber),
+}
+
+/// A leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneLeaf {
+    /// The leaf that breaks the rule.
+    pub leaf: Included,
+}
+
+/// A leaf and the one after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Neighbours {
+    /// The one that should be the smaller one.
+    pub leaf: Included,
+    /// The one after it.
+    pub next: Included,
+}
+
+/// Two leaves that cannot both be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TwoLeaves {
+    /// The one with the smaller index.
+    pub first: Included,
+    /// The other one.
+    pub second: Included,
+}
+
+/// A leaf, and the keys that were in the log at the end of its batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyNumber {
+    pub(crate) leaf: Included,
+    /// The batch leaf of its batch.
+    batch: Included,
+    /// All mint keys that the log then had.
+    keys: KeyList,
+}
+
+impl KeyNumber {
+    /// `leaf` names a mint key, `batch` is the batch leaf of its batch, and `keys` are all mint keys that the log had then.
+    #[must_use]
+    pub fn new(leaf: Included, batch: Included, keys: Vec<KeyFingerprint>) -> Self {
+        let keys = KeyList::new(keys);
+        Self { leaf, batch, keys }
+    }
+}
+
+impl Disorder {
+    /// The leaves are of the tree of this checkpoint.
+    #[must_use]
+    pub fn new(checkpoint: &SignedCheckpoint, rule: OrderRule) -> Self {
+        let checkpoint = checkpoint.to_string();
+        Self { checkpoint, rule }
+    }
+
+    pub(crate) fn check(&self, keys: &LogKeys) -> Result<String, EvidenceError> {
+        let tree = SignedTree::of(keys, &self.checkpoint)?;
+        match &self.rule {
+            OrderRule::Order(rule) => rule.check(&tree),
+            OrderRule::Form(OneLeaf { leaf }) => check_form(&tree, leaf),
+            OrderRule::End(OneLeaf { leaf }) => check_end(&tree, leaf),
+            OrderRule::Certificate(OneLeaf { leaf }) => check_certificate(&tree, leaf, keys),
+            OrderRule::KeyTwice(rule) => rule.check(&tree),
+            OrderRule::KeyNumber(rule) => rule.check(&tree),
+        }
+    }
+
+    /// The index of the leaf that should not be there.
+    pub(crate) const fn index(&self) -> u64 {
+        match &self.rule {
+            OrderRule::Order(rule) => rule.next.index,
+            OrderRule::Form(rule) | OrderRule::End(rule) | OrderRule::Certificate(rule) => rule.leaf.index,
+            OrderRule::KeyTwice(rule) => rule.second.index,
+            OrderRule::KeyNumber(rule) => rule.leaf.index,
+        }
+    }
+}
+
+impl Neighbours {
+    fn check(&self, tree: &SignedTree) -> Result<String, EvidenceError> {
+        let (leaf, next) = (&self.leaf, &self.next);
+        tree.include(leaf)?;
+        tree.include(next)?;
+        if leaf.index.checked_add(1) != Some(next.index) {
+            return Err(fails("the leaves are not neighbours"));
+        }
+        let may_be_equal = leaf.leaf().starts_with(&ISSUED);
+        let is_in_order = leaf.leaf() < next.leaf() || may_be_equal && leaf.leaf() == next.leaf();
+        if leaf.leaf().starts_with(&BATCH) || is_in_order {
+            return Err(fails("the leaves are in order"));
+        }
+        Ok(format!(
+            "Leaves {} and {} of the log are of one batch and not in ascending order, so their order can tell who has \
+             made which request, and nobody can prove that a leaf is missing.",
+            leaf.index, next.index
+        ))
+    }
+}
+
+fn check_form(tree: &SignedTree, leaf: &Included) -> Result<String, EvidenceError> {
+    tree.include(leaf)?;
+    match Leaf::decode(leaf.leaf()) {
+        Ok(_) => Err(fails("the leaf can be read")),
+        Err(error) => Ok(format!(
+            "Leaf {} of the log is none that a log may have: {error}.",
+            leaf.index
+        )),
+    }
+}
+
+fn check_end(tree: &SignedTree, leaf: &Included) -> Result<String, EvidenceError> {
+    tree.include(leaf)?;
+    let is_last = leaf.index.checked_add(1) == Some(tree.size());
+    if !is_last || leaf.leaf().starts_with(&BATCH) {
+        return Err(fails("the leaf is not the last one, or ends a batch"));
+    }
+    Ok(format!(
+        "The log has signed a tree of {} leaves that ends in the middle of a batch, so nobody sees the totals.",
+        tree.size()
+    ))
+}
+
+/// Only the signature counts. Which denominations or cipher suites there are may change with the description.
+fn check_certificate(tree: &SignedTree, leaf: &Included, keys: &LogKeys) -> Result<String, EvidenceError> {
+    let master_key = keys.cddc.master_key();
+    let (what, is_signed) = match tree.leaf(leaf)? {
+        Leaf::MintKey { certificate, .. } => {
+            let Mkc { mint_key, signature } = *certificate;
+            let signed = master_key.verify_certificate(&text::pretty(&mint_key), &signature);
+            ("mint key", signed.is_ok())
+        }
+        Leaf::Currency(cddc) => {
+            let signed = master_key.verify_certificate(&text::pretty(&cddc.cdd), &cddc.signature);
+            ("description of the currency", signed.is_ok())
+        }
+        _ => return Err(fails("the leaf has no certificate")),
+    };
+    if is_signed {
+        return Err(fails("the master key has signed the certificate"));
+    }
+    Ok(format!(
+        "Leaf {} of the log is a {what} that the currency's master key did not sign.",
+        leaf.index
+    ))
+}
+
+impl TwoLeaves {
+    fn check(&self, tree: &SignedTree) -> Result<String, EvidenceError> {
+        let (first, second) = (&self.first, &self.second);
+        let key = |included: &Included| match tree.leaf(included)? {
+            Leaf::MintKey { key_no, certificate } => {
+                Ok((key_no, KeyFingerprint::of(&certificate.mint_key.public_mint_key)))
+            }
+            _ => Err(fails("a leaf is not that of a mint key")),
+        };
+        let (one, other) = (key(first)?, key(second)?);
+        if first.index >= second.index || one.0 != other.0 && one.1 != other.1 {
+            return Err(fails("the leaves are of two mint keys with two numbers"));
+        }
+        Ok(format!(
+            "Leaves {} and {} of the log give one mint key two leaves, or two mint keys one number, so counts of keys \
+             mean nothing.",
+            first.index, second.index
+        ))
+    }
+}
+
+impl KeyNumber {
+    fn check(&self, tree: &SignedTree) -> Result<String, EvidenceError> {
+        let leaf = tree.leaf(&self.leaf)?;
+        let key_no = key_no(&leaf).ok_or_else(|| fails("the leaf names no mint key"))?;
+        let BatchLeaf { keys_root, .. } = tree.batch_of(self.leaf.index, &self.batch)?;
+        let count = self.keys.verify(&keys_root)?.len() as u64;
+        if u64::from(key_no.get()) <= count {
+            return Err(fails("the log had a mint key with this number"));
+        }
+        Ok(format!(
+            "Leaf {} of the log names mint key {}, but the log had only {count} mint keys at the end of that batch.",
+            self.leaf.index,
+            key_no.get()
+        ))
+    }
+}
+
+const fn key_no(leaf: &Leaf) -> Option<KeyNo> {
+    match leaf {
+        Leaf::MintKey { key_no, .. }
+        | Leaf::KeyClosed { key_no, .. }
+        | Leaf::Issued { key_no, .. }
+        | Leaf::Spent { key_no, .. }
+        | Leaf::CoinRecouped { key_no, .. }
+        | Leaf::BlindRecouped { key_no, .. } => Some(*key_no),
+        Leaf::Currency(_)
+        | Leaf::KeyIntroduced(_)
+        | Leaf::KeyCredited(_)
+        | Leaf::KeyPaid(_)
+        | Leaf::Batch(_) => None,
+    }
+}
