@@ -6,8 +6,10 @@
 mod accept;
 mod client_address;
 mod client_stream;
+mod plain;
 mod rate;
 
 pub use accept::{ConnectionLimits, OpenConnections, accept_until};
 pub use client_address::{ClientAddress, PeerAddress, Route};
+pub use plain::{PLAIN_TEXT, escape_html, plain_answer, plain_text, set_header};
 pub use rate::{Rate, RateLimiter, network};

@@ -7,7 +7,6 @@
 //! What fills memory is bounded: a connection has a queue of [`QUEUE_FRAMES`] frames, and whoever sends faster than the
 //! other participant reads has to wait.
 
-mod answer;
 mod connection;
 mod limits;
 mod metrics;

@@ -10,10 +10,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use opencoin_connections::{ClientAddress, PeerAddress};
+use opencoin_connections::{ClientAddress, PeerAddress, plain_answer, plain_text};
 use opencoin_transfer::relay::{CloseCode, JOIN_BYTES_MAX};
 
-use crate::answer::{answer, text};
 use crate::connection;
 use crate::limits::RelayLimits;
 use crate::metrics::METRICS_CONTENT_TYPE;
@@ -67,10 +66,10 @@ async fn enter(
     request: Request,
 ) -> Response<Body> {
     let Ok(upgrade) = upgrade else {
-        return text(StatusCode::UPGRADE_REQUIRED, FOR_PEOPLE);
+        return plain_text(StatusCode::UPGRADE_REQUIRED, FOR_PEOPLE);
     };
     if relay.is_stopping() {
-        return text(StatusCode::SERVICE_UNAVAILABLE, CloseCode::Stopping.text());
+        return plain_text(StatusCode::SERVICE_UNAVAILABLE, CloseCode::Stopping.text());
     }
     // A request without a connection comes from this process.
     let peer = request.extensions().get::<PeerAddress>().copied();
@@ -79,7 +78,7 @@ async fn enter(
             let (client, _) = ClientAddress::of(peer, &headers, &relay.options.trusted_proxies);
             let Some(present) = relay.presence.enter(client.0) else {
                 relay.metrics.closed(CloseCode::TooManyConnections);
-                return text(
+                return plain_text(
                     StatusCode::TOO_MANY_REQUESTS,
                     CloseCode::TooManyConnections.text(),
                 );
@@ -102,23 +101,23 @@ async fn enter(
 }
 
 async fn live() -> Response<Body> {
-    text(StatusCode::OK, "live")
+    plain_text(StatusCode::OK, "live")
 }
 
 async fn ready(State(relay): State<Arc<Relay>>) -> Response<Body> {
     if relay.is_stopping() {
-        text(StatusCode::SERVICE_UNAVAILABLE, "the relay is shutting down")
+        plain_text(StatusCode::SERVICE_UNAVAILABLE, "the relay is shutting down")
     } else {
-        text(StatusCode::OK, "ready")
+        plain_text(StatusCode::OK, "ready")
     }
 }
 
 async fn metrics(State(relay): State<Arc<Relay>>) -> Response<Body> {
     let mut metrics = relay.metrics_text();
     metrics.push_str("# EOF\n");
-    answer(StatusCode::OK, METRICS_CONTENT_TYPE, metrics)
+    plain_answer(StatusCode::OK, METRICS_CONTENT_TYPE, metrics)
 }
 
 async fn unknown_path() -> Response<Body> {
-    text(StatusCode::NOT_FOUND, "there is nothing at this path")
+    plain_text(StatusCode::NOT_FOUND, "there is nothing at this path")
 }

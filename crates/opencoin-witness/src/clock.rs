@@ -17,7 +17,7 @@ pub const CLOCK_BEHIND_MAX_S: u64 = 60;
 
 /// The clock cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum ClockError {
+pub enum ClockError {
     /// It is behind the last cosignature.
     #[error("the clock is {0} s behind the last cosignature")]
     Behind(u64),
@@ -30,7 +30,7 @@ pub(crate) enum ClockError {
 ///
 /// # Errors
 /// The clock is too far behind, or shows no time.
-pub(crate) fn cosigning_time(now: u64, last: Option<u64>) -> Result<u64, ClockError> {
+pub fn cosigning_time(now: u64, last: Option<u64>) -> Result<u64, ClockError> {
     if now == 0 || now > TIME_MAX {
         return Err(ClockError::None);
     }

@@ -1,4 +1,4 @@
-//! The keys of a witness: an Ed25519 key, and an ML-DSA-44 key if it was made with one.
+//! The keys of a witness: an Ed25519 key, and an ML-DSA-44 key if it was made with one. An auditor has such keys too.
 //!
 //! Each is a seed in an encrypted file. Their public halves are in the file `vkeys`, which is written last: without it
 //! nobody has been told of the keys.
@@ -68,7 +68,10 @@ pub enum KeysError {
 
 impl WitnessKeys {
     /// Makes keys with this name in a folder. Existing ones are replaced.
-    pub(crate) fn create(
+    ///
+    /// # Errors
+    /// A file cannot be written, or the library refuses a key.
+    pub fn create(
         folder: &Path,
         name: &KeyName,
         with_ml_dsa: bool,
@@ -90,7 +93,10 @@ impl WitnessKeys {
     }
 
     /// Decrypts the keys in a folder.
-    pub(crate) fn open(folder: &Path, passphrase: &[u8]) -> Result<Self, KeysError> {
+    ///
+    /// # Errors
+    /// The passphrase is wrong, or a file is missing or damaged.
+    pub fn open(folder: &Path, passphrase: &[u8]) -> Result<Self, KeysError> {
         let mut keys = Vec::new();
         for vkey in read_vkeys(folder)?.unwrap_or_default() {
             let kind = KINDS
@@ -127,13 +133,19 @@ impl WitnessKeys {
     }
 
     /// Cosigns the text of a checkpoint with every key, at `time` seconds since 1970.
-    pub(crate) fn cosign(&self, time: u64, note_text: &str) -> Result<Vec<SignatureLine>, CosignatureError> {
+    ///
+    /// # Errors
+    /// The time is none, the text is not a checkpoint, or the library does not sign.
+    pub fn cosign(&self, time: u64, note_text: &str) -> Result<Vec<SignatureLine>, CosignatureError> {
         self.0.iter().map(|key| cosign(key, time, note_text)).collect()
     }
 }
 
-/// The public keys of the witness in a folder; `None` when there is no witness.
-pub(crate) fn read_vkeys(folder: &Path) -> Result<Option<Vec<VerifierKey>>, KeysError> {
+/// The public keys in a folder; `None` when there are none.
+///
+/// # Errors
+/// The file cannot be read, or is damaged.
+pub fn read_vkeys(folder: &Path) -> Result<Option<Vec<VerifierKey>>, KeysError> {
     let path = folder.join(VKEYS_FILE);
     let Some(bytes) = read_if_there(&path)? else {
         return Ok(None);

@@ -19,11 +19,11 @@ mod signatures;
 mod store;
 mod witness;
 
-pub use clock::{CLOCK_BEHIND_MAX_S, Now};
+pub use clock::{CLOCK_BEHIND_MAX_S, ClockError, Now, cosigning_time};
 pub use decide::CheckpointRefusal;
 pub use folder::{FolderError, WitnessFolder};
 pub use http::{BODY_DURATION_MAX, WitnessServer, WitnessServerOptions};
-pub use keys::{KeysError, WitnessKeys};
+pub use keys::{KeysError, WitnessKeys, read_vkeys};
 pub use log_key::{LogKey, LogKeyError};
 pub use serve::serve;
 pub use store::{Contradiction, EVIDENCE_MAX, LastCosigned, StoreError, WitnessStore, WitnessedLog};

@@ -11,10 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::middleware::Next;
-use opencoin_connections::{ClientAddress, PeerAddress, Route};
+use opencoin_connections::{ClientAddress, PeerAddress, Route, plain_text};
 use opencoin_logging::LogThrottle;
 
-use super::answer::text;
 use super::server::WitnessServer;
 
 static UNTRUSTED_PROXIES: LogThrottle = LogThrottle::new();
@@ -48,7 +47,7 @@ pub(super) async fn limit(
         Err(wait) => {
             server.metrics().rate_limited();
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let mut response = text(
+            let mut response = plain_text(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too many requests from this address",
             );

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
+use opencoin_connections::plain_text;
 
-use super::answer::text;
 use super::server::WitnessServer;
 
 /// How long the database may take to give the write lock.
@@ -15,20 +15,20 @@ const READY_DURATION_MAX: Duration = Duration::from_secs(2);
 
 /// Answers as long as the process runs.
 pub(super) async fn live() -> Response<Body> {
-    text(StatusCode::OK, "live")
+    plain_text(StatusCode::OK, "live")
 }
 
 /// Answers 200 if the witness does not stop and its database can be written.
 pub(super) async fn ready(State(server): State<Arc<WitnessServer>>) -> Response<Body> {
     if server.is_stopping() {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "the witness is shutting down");
+        return plain_text(StatusCode::SERVICE_UNAVAILABLE, "the witness is shutting down");
     }
     match tokio::time::timeout(READY_DURATION_MAX, server.witness().store().ready()).await {
-        Ok(Ok(())) => text(StatusCode::OK, "ready"),
+        Ok(Ok(())) => plain_text(StatusCode::OK, "ready"),
         Ok(Err(error)) => {
             tracing::error!(%error, "the witness is not ready");
-            text(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written")
+            plain_text(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written")
         }
-        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the database is busy"),
+        Err(_) => plain_text(StatusCode::SERVICE_UNAVAILABLE, "the database is busy"),
     }
 }

@@ -4,7 +4,6 @@
 //! it is escaped and comes from the operator's list of logs.
 
 mod address_limit;
-mod answer;
 mod body;
 mod health;
 mod monitoring;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
+use opencoin_connections::{PLAIN_TEXT, plain_answer, plain_text};
 use opencoin_log::hash::Hash;
 
-use super::answer::{PLAIN_TEXT, answer, text};
 use super::server::WitnessServer;
 use crate::metrics::METRICS_CONTENT_TYPE;
 
@@ -17,17 +17,17 @@ pub(super) async fn checkpoint(
     Path(origin_hash): Path<String>,
 ) -> Response<Body> {
     let Ok(origin_hash) = origin_hash.parse::<Hash>() else {
-        return text(
+        return plain_text(
             StatusCode::NOT_FOUND,
             "not the hash of an origin in lower-case hex",
         );
     };
     match server.witness().store().checkpoint(origin_hash.as_bytes()).await {
-        Ok(Some(checkpoint)) => answer(StatusCode::OK, PLAIN_TEXT, checkpoint),
-        Ok(None) => text(StatusCode::NOT_FOUND, "no checkpoint of this origin was cosigned"),
+        Ok(Some(checkpoint)) => plain_answer(StatusCode::OK, PLAIN_TEXT, checkpoint),
+        Ok(None) => plain_text(StatusCode::NOT_FOUND, "no checkpoint of this origin was cosigned"),
         Err(error) => {
             tracing::error!(%error, "a checkpoint cannot be read");
-            text(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
+            plain_text(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
         }
     }
 }
@@ -39,5 +39,5 @@ pub(super) async fn metrics(State(server): State<Arc<WitnessServer>>) -> Respons
         tracing::error!(%error, "the logs cannot be read for the metrics");
     }
     let text = server.metrics().text(logs.ok().as_deref());
-    answer(StatusCode::OK, METRICS_CONTENT_TYPE, text)
+    plain_answer(StatusCode::OK, METRICS_CONTENT_TYPE, text)
 }

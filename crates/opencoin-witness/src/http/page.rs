@@ -10,10 +10,10 @@ use axum::extract::State;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{Response, StatusCode};
 use chrono::{DateTime, SecondsFormat};
+use opencoin_connections::{escape_html, plain_answer, plain_text, set_header};
 use opencoin_log::key::VerifierKey;
 use opencoin_log::witness::checkpoint_path;
 
-use super::answer::{answer, set, text};
 use super::server::WitnessServer;
 use crate::store::WitnessedLog;
 
@@ -26,19 +26,19 @@ pub(super) async fn page(State(server): State<Arc<WitnessServer>>) -> Response<B
     match server.witness().store().logs().await {
         Ok(logs) => {
             let html = html(keys.name().as_str(), &keys.vkeys(), &logs);
-            let mut response = answer(StatusCode::OK, HTML, html);
-            set(&mut response, CONTENT_SECURITY_POLICY, POLICY);
+            let mut response = plain_answer(StatusCode::OK, HTML, html);
+            set_header(&mut response, CONTENT_SECURITY_POLICY, POLICY);
             response
         }
         Err(error) => {
             tracing::error!(%error, "the logs cannot be read for the page");
-            text(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
+            plain_text(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
         }
     }
 }
 
 fn html(name: &str, vkeys: &[VerifierKey], logs: &[WitnessedLog]) -> String {
-    let name = escape(name);
+    let name = escape_html(name);
     let mut html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Witness {name}</title></head>\n\
          <body>\n<h1>Witness {name}</h1>\n\
@@ -48,7 +48,7 @@ fn html(name: &str, vkeys: &[VerifierKey], logs: &[WitnessedLog]) -> String {
     for vkey in vkeys {
         push(
             &mut html,
-            format_args!("<pre>{}</pre>\n", escape(&vkey.to_string())),
+            format_args!("<pre>{}</pre>\n", escape_html(&vkey.to_string())),
         );
     }
     html.push_str(
@@ -62,7 +62,7 @@ fn html(name: &str, vkeys: &[VerifierKey], logs: &[WitnessedLog]) -> String {
 }
 
 fn row(html: &mut String, log: &WitnessedLog) {
-    let origin = escape(&log.origin);
+    let origin = escape_html(&log.origin);
     let Some(last) = &log.last else {
         push(
             html,
@@ -93,22 +93,6 @@ fn time(seconds: u64) -> String {
         || seconds.to_string(),
         |time| time.to_rfc3339_opts(SecondsFormat::Secs, true),
     )
-}
-
-/// The text with the characters that HTML gives a meaning replaced.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

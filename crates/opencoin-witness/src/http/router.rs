@@ -6,9 +6,9 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use opencoin_connections::plain_text;
 
 use super::address_limit;
-use super::answer::text;
 use super::server::WitnessServer;
 use super::{health, monitoring, page, submission};
 
@@ -39,9 +39,9 @@ pub(crate) fn operator_router(server: Arc<WitnessServer>) -> Router {
 }
 
 async fn unknown_path() -> Response<Body> {
-    text(StatusCode::NOT_FOUND, "there is nothing at this path")
+    plain_text(StatusCode::NOT_FOUND, "there is nothing at this path")
 }
 
 async fn wrong_method() -> Response<Body> {
-    text(StatusCode::METHOD_NOT_ALLOWED, "this path has another method")
+    plain_text(StatusCode::METHOD_NOT_ALLOWED, "this path has another method")
 }

@@ -8,10 +8,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONNECTION, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
+use opencoin_connections::{PLAIN_TEXT, plain_answer, plain_text, set_header};
 use opencoin_log::signature_line::SignatureLine;
 use opencoin_log::witness::{SIZE_CONTENT_TYPE, size_body};
 
-use super::answer::{PLAIN_TEXT, answer, set, text};
 use super::body::{self, BodyError};
 use super::server::WitnessServer;
 use crate::decide::CheckpointRefusal;
@@ -41,7 +41,7 @@ fn cosigned(lines: Vec<SignatureLine>) -> Response<Body> {
     for line in lines {
         writeln!(body, "{line}").expect("writing to a string does not fail");
     }
-    answer(StatusCode::OK, PLAIN_TEXT, body)
+    plain_answer(StatusCode::OK, PLAIN_TEXT, body)
 }
 
 fn refused(error: AddError) -> Response<Body> {
@@ -52,18 +52,18 @@ fn refused(error: AddError) -> Response<Body> {
         AddError::UnknownOrigin => StatusCode::NOT_FOUND,
         AddError::Signature => StatusCode::FORBIDDEN,
         AddError::Refused(CheckpointRefusal::Conflict(size)) => {
-            return answer(StatusCode::CONFLICT, SIZE_CONTENT_TYPE, size_body(*size));
+            return plain_answer(StatusCode::CONFLICT, SIZE_CONTENT_TYPE, size_body(*size));
         }
         AddError::Refused(CheckpointRefusal::OtherRoot(_) | CheckpointRefusal::Proof(_)) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         AddError::Clock | AddError::Unavailable => {
-            let mut response = text(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
-            set(&mut response, RETRY_AFTER, RETRY_AFTER_S);
+            let mut response = plain_text(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
+            set_header(&mut response, RETRY_AFTER, RETRY_AFTER_S);
             return response;
         }
     };
-    text(status, &error.to_string())
+    plain_text(status, &error.to_string())
 }
 
 fn not_received(error: BodyError) -> Response<Body> {
@@ -72,8 +72,8 @@ fn not_received(error: BodyError) -> Response<Body> {
         BodyError::Slow => (StatusCode::REQUEST_TIMEOUT, "the request took too long"),
         BodyError::Broken => (StatusCode::BAD_REQUEST, "the request ended early"),
     };
-    let mut response = text(status, why);
+    let mut response = plain_text(status, why);
     // The rest of the body may still come, and is no request.
-    set(&mut response, CONNECTION, "close");
+    set_header(&mut response, CONNECTION, "close");
     response
 }
