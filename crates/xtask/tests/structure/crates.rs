@@ -6,7 +6,7 @@ use crate::folders;
 
 /// Each crate, and the crates of the workspace that its production code may use. A crate may use only earlier ones in
 /// the table, so it cannot depend on its caller.
-const MAY_USE: [(&str, &[&str]); 39] = [
+const MAY_USE: [(&str, &[&str]); 40] = [
     ("opencoin-api", &[]),
     ("opencoin-connections", &[]),
     ("opencoin-lanes", &[]),
@@ -67,6 +67,22 @@ const MAY_USE: [(&str, &[&str]); 39] = [
     (
         "opencoin-witness",
         &["connections", "crypto", "log", "logging", "private-files"],
+    ),
+    (
+        "opencoin-auditor",
+        &[
+            "connections",
+            "crypto",
+            "evidence",
+            "log",
+            "log-reader",
+            "logging",
+            "private-files",
+            "replay",
+            "schema",
+            "text",
+            "witness",
+        ],
     ),
     ("opencoin-config", &["crypto", "text"]),
     (
@@ -129,6 +145,7 @@ const MAY_USE: [(&str, &[&str]); 39] = [
         &[
             "api",
             "audit",
+            "auditor",
             "bench",
             "config",
             "crypto",

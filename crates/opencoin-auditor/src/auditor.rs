@@ -1,0 +1,216 @@
+//! What all tasks of an auditor share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use opencoin_evidence::{CheckedEvidence, Evidence};
+use opencoin_log::hash::Hash;
+use opencoin_log::signed_checkpoint::SignedCheckpoint;
+use opencoin_log::witness::checkpoint_path;
+use opencoin_witness::{Now, WitnessKeys};
+use sha2::{Digest, Sha256};
+use tokio::sync::{broadcast, mpsc};
+
+use crate::fetch::HttpFiles;
+use crate::log_files::LogCopy;
+use crate::status::Statuses;
+use crate::store::{AuditedCurrency, AuditorStore, KeptEvidence, StoreError};
+use crate::worker::copy_folder;
+
+/// An issuer has a new checkpoint every minute, and looks for the auditor's cosignature every second.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many checkpoints of others may wait to be compared. More are dropped; they come again.
+const CANDIDATES_MAX: usize = 64;
+/// How much news may wait for a slow listener.
+const NEWS_MAX: usize = 256;
+
+/// An auditor: its keys, its memory, and what it does now.
+pub struct Auditor {
+    pub(crate) keys: WitnessKeys,
+    pub(crate) store: AuditorStore,
+    pub(crate) folder: PathBuf,
+    pub(crate) files: Arc<HttpFiles>,
+    pub(crate) now: Now,
+    pub(crate) options: AuditorOptions,
+    pub(crate) statuses: Statuses,
+    /// Where the followers of currencies take checkpoints that others have shown, by the origin of the log.
+    candidates: Mutex<BTreeMap<String, mpsc::Sender<Candidate>>>,
+    news: broadcast::Sender<News>,
+}
+
+/// What an auditor is told when it starts.
+#[derive(Debug, Clone)]
+pub struct AuditorOptions {
+    /// The pause between two looks at the newest checkpoint of a log.
+    pub look_every: Duration,
+    /// Whether it follows checkpoints and takes samples, and replays nothing.
+    pub is_light: bool,
+    /// The URLs of other auditors.
+    pub peers: Vec<String>,
+}
+
+impl Default for AuditorOptions {
+    fn default() -> Self {
+        Self {
+            look_every: LOOK_EVERY,
+            is_light: false,
+            peers: Vec::new(),
+        }
+    }
+}
+
+/// A checkpoint that somebody has shown, signed by its log.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The checkpoint.
+    pub note: SignedCheckpoint,
+    /// Where files of its tree may be.
+    pub prefix: Option<String>,
+}
+
+/// What others should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A checkpoint that was verified and is new, as text.
+    Checkpoint(String),
+    /// Evidence that was verified and is new, as text.
+    Evidence(String),
+}
+
+impl Auditor {
+    pub(crate) fn new(
+        keys: WitnessKeys,
+        store: AuditorStore,
+        folder: PathBuf,
+        files: HttpFiles,
+        now: Now,
+        options: AuditorOptions,
+    ) -> Self {
+        Self {
+            keys,
+            store,
+            folder,
+            files: Arc::new(files),
+            now,
+            options,
+            statuses: Statuses::default(),
+            candidates: Mutex::default(),
+            news: broadcast::Sender::new(NEWS_MAX),
+        }
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> &WitnessKeys {
+        &self.keys
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &AuditorStore {
+        &self.store
+    }
+
+    /// What it was told when it started.
+    #[must_use]
+    pub fn options(&self) -> &AuditorOptions {
+        &self.options
+    }
+
+    /// The present time, in seconds since 1970.
+    pub(crate) fn now_s(&self) -> u64 {
+        (self.now)()
+    }
+
+    /// The folder of a currency.
+    pub(crate) fn folder_of(&self, currency: &AuditedCurrency) -> PathBuf {
+        self.folder.join(currency.origin_hash.to_string())
+    }
+
+    /// The copy of a currency's log.
+    pub(crate) fn copy_of(&self, currency: &AuditedCurrency) -> LogCopy {
+        LogCopy::new(&copy_folder(&self.folder_of(currency)))
+    }
+
+    /// The prefix of the copy of a log that another auditor has.
+    pub(crate) fn mirror_prefix(peer: &str, origin: &str) -> String {
+        format!("{}/log", Self::monitoring_prefix(peer, origin))
+    }
+
+    /// The prefix under which another auditor, or a witness, shows what it has cosigned of a log.
+    pub(crate) fn monitoring_prefix(peer: &str, origin: &str) -> String {
+        let path = checkpoint_path(origin);
+        let hash = path.split_once('/').map_or("", |(hash, _)| hash);
+        format!("{}/{hash}", peer.trim_end_matches('/'))
+    }
+
+    /// Begins to take checkpoints of others for a log.
+    pub(crate) fn take_candidates(&self, origin: &str) -> mpsc::Receiver<Candidate> {
+        let (sender, receiver) = mpsc::channel(CANDIDATES_MAX);
+        let mut candidates = self.candidates.lock().unwrap_or_else(PoisonError::into_inner);
+        candidates.insert(origin.to_owned(), sender);
+        receiver
+    }
+
+    /// Hands a checkpoint to the follower of its log, which compares it with its own. Returns whether there is one.
+    pub fn offer(&self, candidate: Candidate) -> bool {
+        let candidates = self.candidates.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = candidates.get(candidate.note.checkpoint().origin());
+        // A full queue is as good: the checkpoint will come again.
+        sender.is_some_and(|sender| sender.try_send(candidate).is_ok())
+    }
+
+    /// What is new from now on.
+    #[must_use]
+    pub fn news(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    pub(crate) fn tell(&self, news: News) {
+        // Nobody may listen.
+        let _ = self.news.send(news);
+    }
+
+    /// Keeps verified evidence against a currency, and tells others. Returns its id and whether it is new.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub(crate) async fn keep_evidence(
+        &self,
+        currency: &AuditedCurrency,
+        evidence: &Evidence,
+        checked: &CheckedEvidence,
+        is_received: bool,
+    ) -> Result<(Hash, bool), StoreError> {
+        let text = evidence.to_json();
+        let id = content_id(&text);
+        let kept = KeptEvidence {
+            id,
+            kind: checked.kind.to_owned(),
+            statement: checked.statement.clone(),
+            verdict: checked.verdict.word().to_owned(),
+            kept_at: self.now_s(),
+            is_received,
+        };
+        let is_new = self.store.put_evidence(currency.no, &kept, &text).await?;
+        if is_new {
+            tracing::error!(
+                origin = currency.origin,
+                kind = kept.kind,
+                id = %id,
+                statement = kept.statement,
+                "ALARM: there is evidence against a log"
+            );
+            self.tell(News::Evidence(text));
+        }
+        Ok((id, is_new))
+    }
+}
+
+/// The id of a text: its SHA-256.
+#[must_use]
+pub fn content_id(text: &str) -> Hash {
+    Hash::new(Sha256::digest(text).into())
+}

@@ -1,0 +1,83 @@
+//! What the auditor says to programs: its status, who it is, and for operators the metrics.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Response, StatusCode};
+use opencoin_connections::{plain_answer, plain_text};
+use opencoin_log::key::VerifierKey;
+use serde_json::{Value, json};
+
+use super::server::AuditorServer;
+use crate::auditor::Auditor;
+use crate::metrics::METRICS_CONTENT_TYPE;
+use crate::report::Report;
+
+pub(super) const JSON: &str = "application/json";
+
+/// `GET /status.json`.
+pub(super) async fn status(State(server): State<Arc<AuditorServer>>) -> Response<Body> {
+    let auditor = server.auditor();
+    let reports = match auditor.reports().await {
+        Ok(reports) => reports,
+        Err(error) => return unavailable(&error),
+    };
+    let is_light = auditor.options().is_light;
+    let currencies: Vec<Value> = reports.iter().map(|report| report.to_json(is_light)).collect();
+    let mut body = node(auditor);
+    body["now"] = auditor.now_s().into();
+    body["version"] = env!("CARGO_PKG_VERSION").into();
+    body["currencies"] = currencies.into();
+    plain_answer(StatusCode::OK, JSON, format!("{body}\n"))
+}
+
+/// `GET /v1/nodes/self`.
+pub(super) async fn node_self(State(server): State<Arc<AuditorServer>>) -> Response<Body> {
+    let auditor = server.auditor();
+    let reports = match auditor.reports().await {
+        Ok(reports) => reports,
+        Err(error) => return unavailable(&error),
+    };
+    let log = |report: &Report| {
+        json!({
+            "origin": report.currency.origin,
+            "size": report.live.checkpoint_size,
+            "cosigned": report.cosigned.as_ref().map(|last| last.size),
+        })
+    };
+    let mut body = node(auditor);
+    body["logs"] = reports.iter().map(log).collect();
+    plain_answer(StatusCode::OK, JSON, format!("{body}\n"))
+}
+
+fn node(auditor: &Auditor) -> Value {
+    let vkeys: Vec<String> = auditor
+        .keys()
+        .vkeys()
+        .iter()
+        .map(VerifierKey::to_string)
+        .collect();
+    let role = if auditor.options().is_light {
+        "light auditor"
+    } else {
+        "full auditor"
+    };
+    json!({ "name": auditor.keys().name().as_str(), "role": role, "vkeys": vkeys })
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics(State(server): State<Arc<AuditorServer>>) -> Response<Body> {
+    let reports = server.auditor().reports().await;
+    if let Err(error) = &reports {
+        tracing::error!(%error, "the currencies cannot be read for the metrics");
+    }
+    let text = server.metrics().text(reports.ok().as_deref());
+    plain_answer(StatusCode::OK, METRICS_CONTENT_TYPE, text)
+}
+
+pub(super) fn unavailable(error: &dyn Display) -> Response<Body> {
+    tracing::error!(%error, "a request could not be answered");
+    plain_text(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
+}

@@ -1,0 +1,47 @@
+//! What an auditor does at the moment. What it has found is in the database.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use opencoin_replay::LastBatch;
+
+/// What the auditor does with one currency.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveStatus {
+    /// The size of the newest checkpoint that was verified.
+    pub checkpoint_size: u64,
+    /// When the witnesses cosigned it, in seconds since 1970: each witness by its name.
+    pub cosigned_by: Vec<(String, u64)>,
+    /// The number of entries on the disk.
+    pub copied: u64,
+    /// The number of entries that were replayed.
+    pub replayed: u64,
+    /// The last batch that was replayed.
+    pub last_batch: Option<LastBatch>,
+    /// Why the last attempt to read the log failed; `None` when it did not.
+    pub trouble: Option<String>,
+    /// When the log was read last, in seconds since 1970.
+    pub read_at: Option<u64>,
+    /// Why the newest checkpoint is not cosigned; `None` when it is.
+    pub refusal: Option<String>,
+    /// How many entries of the log were looked at, by an auditor that only takes samples.
+    pub sampled: u64,
+}
+
+/// The status of all currencies.
+#[derive(Debug, Default)]
+pub struct Statuses(Mutex<BTreeMap<i64, LiveStatus>>);
+
+impl Statuses {
+    pub(crate) fn change(&self, currency: i64, change: impl FnOnce(&mut LiveStatus)) {
+        change(self.lock().entry(currency).or_default());
+    }
+
+    pub(crate) fn get(&self, currency: i64) -> LiveStatus {
+        self.lock().get(&currency).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, LiveStatus>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
