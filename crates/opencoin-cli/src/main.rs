@@ -50,6 +50,8 @@ enum Command {
     Signer(commands::signer::Arguments),
     /// Run a witness of transparency logs, which cosigns checkpoints of logs that only grow.
     Witness(commands::witness::Arguments),
+    /// Audit currencies that others run: follow their public logs, check every rule, keep a copy and evidence.
+    Auditor(commands::auditor::Arguments),
     /// Run a relay, where wallets meet for live transfers. An issuer can run one too (`relay.enabled`).
     Relay(commands::relay::Arguments),
     /// Look after the public log of a currency: what was issued and what came back.
@@ -60,8 +62,6 @@ enum Command {
     Wallet(commands::wallet::Arguments),
     /// Use an account at an issuer: log in, pay, watch.
     Account(commands::account::Arguments),
-    /// Pay by key: accounts in the public log that belong to a key of the wallet, and proofs of payments.
-    Key(commands::key::Arguments),
     /// Let programs use your account, each with its own key and scopes.
     Service(commands::account::service::Arguments),
     /// Show a document or message, or its exact bytes.
@@ -87,12 +87,12 @@ async fn main() -> ExitCode {
         Command::Issuer(arguments) => commands::issuer::run(arguments).await,
         Command::Signer(arguments) => commands::signer::run(arguments).await,
         Command::Witness(arguments) => commands::witness::run(arguments).await,
+        Command::Auditor(arguments) => commands::auditor::run(arguments).await,
         Command::Relay(arguments) => commands::relay::run(arguments).await,
         Command::Log(arguments) => commands::issuer::log::run(arguments).await,
         Command::Master(arguments) => commands::master::run(arguments),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
         Command::Account(arguments) => commands::account::run(arguments).await,
-        Command::Key(arguments) => commands::key::run(arguments).await,
         Command::Service(arguments) => commands::account::service::run(arguments).await,
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
@@ -177,7 +177,7 @@ mod tests {
     fn commands_of_a_wallet_and_an_account_explain_errors_and_use_a_proxy() {
         let mut program = Arguments::command();
         program.build();
-        for name in ["wallet", "account", "service", "key"] {
+        for name in ["wallet", "account", "service"] {
             let command = program.find_subcommand(name).unwrap();
             for below in command
                 .get_subcommands()

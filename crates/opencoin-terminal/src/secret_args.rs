@@ -39,6 +39,11 @@ const WITNESS_PASSPHRASE: Secret = Secret {
     flag: "--passphrase-file",
     variable: "OPENCOIN_WITNESS_PASSPHRASE",
 };
+const AUDITOR_PASSPHRASE: Secret = Secret {
+    name: "passphrase of the auditor's key",
+    flag: "--passphrase-file",
+    variable: "OPENCOIN_AUDITOR_PASSPHRASE",
+};
 const PHRASE: Secret = Secret {
     name: "backup phrase",
     flag: "--phrase-file",
@@ -130,6 +135,15 @@ pub struct WitnessSecretArgs {
     /// A file that holds the passphrase of the witness's keys. Without it: `OPENCOIN_WITNESS_PASSPHRASE`, a systemd
     /// credential `opencoin-witness-passphrase`, or a prompt.
     #[arg(long, value_name = "FILE", env = "OPENCOIN_WITNESS_PASSPHRASE_FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+/// The passphrase of an auditor's key, which may be without one.
+#[derive(Debug, Clone, Args)]
+pub struct AuditorSecretArgs {
+    /// A file that holds the passphrase of the auditor's key. Without it: `OPENCOIN_AUDITOR_PASSPHRASE`, a systemd
+    /// credential `opencoin-auditor-passphrase`, or no passphrase.
+    #[arg(long, value_name = "FILE", env = "OPENCOIN_AUDITOR_PASSPHRASE_FILE")]
     passphrase_file: Option<PathBuf>,
 }
 
@@ -277,6 +291,13 @@ impl WitnessSecretArgs {
     /// Reads the passphrase for new keys. A prompt asks twice.
     pub fn new_passphrase(&self) -> Result<Passphrase> {
         WITNESS_PASSPHRASE.read_new(self.passphrase_file.as_deref())
+    }
+}
+
+impl AuditorSecretArgs {
+    /// Reads the passphrase, if one was given.
+    pub fn given(&self) -> Result<Option<Passphrase>> {
+        AUDITOR_PASSPHRASE.given(self.passphrase_file.as_deref())
     }
 }
 

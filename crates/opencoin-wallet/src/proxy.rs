@@ -51,8 +51,6 @@ pub enum ProxyError {
 pub enum ConnectionKind {
     /// Requests with the token or password of an account.
     Account,
-    /// Requests of a key account.
-    Key,
     /// Requests about coins without a token.
     Anonymous,
     /// Files that anybody may read, such as those of the public log.
@@ -65,7 +63,6 @@ impl ConnectionKind {
     fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
-            Self::Key => "key",
             Self::Anonymous => "anonymous",
             Self::Files => "files",
             Self::Live => "live",
@@ -178,7 +175,6 @@ mod tests {
         let proxy = proxy.isolated_by("4a4b");
         let kinds = [
             ConnectionKind::Account,
-            ConnectionKind::Key,
             ConnectionKind::Anonymous,
             ConnectionKind::Files,
             ConnectionKind::Live,

@@ -1,11 +1,11 @@
 //! One module for each command.
 
 pub(crate) mod account;
+pub(crate) mod auditor;
 pub(crate) mod demo;
 pub(crate) mod evidence;
 pub(crate) mod inspect;
 pub(crate) mod issuer;
-pub(crate) mod key;
 pub(crate) mod manual;
 pub(crate) mod master;
 pub(crate) mod relay;

@@ -140,7 +140,6 @@ impl Wallet {
             replaces,
             phrase: secrets.phrase,
             number: request_number,
-            key_order: None,
             at: self.now,
         };
         let operation_id = operation.id;

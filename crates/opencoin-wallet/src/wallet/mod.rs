@@ -14,7 +14,6 @@ mod documents;
 mod exchange;
 mod history;
 mod holdings;
-mod key_accounts;
 mod log;
 mod maintain;
 mod operations;
@@ -53,10 +52,6 @@ pub use backup::{RestoreProgress, Restored};
 pub use code::SentCode;
 pub use described::Described;
 pub use history::{Balance, HistoryEntry};
-pub use key_accounts::{
-    EntryKind, FollowedKey, FoundKeyPayment, KeyBalance, KeyEntry, KeyInfo, KeyPayee, KeyPaymentOrder,
-    OnAttempts, PaidByKey, PendingPayments, RestoredKeys, ShownKeyPayment,
-};
 pub use log::{LogStatus, SeenLog, ShownFault};
 pub use maintain::Maintained;
 pub use receive::Received;
@@ -348,7 +343,6 @@ impl Wallet {
                 replaces: None,
                 phrase: secrets.phrase,
                 number: request_number,
-                key_order: None,
                 at: self.now,
             });
             done += number(&part) as usize;
@@ -434,7 +428,6 @@ impl Wallet {
                 replaces: None,
                 phrase: 0,
                 number: None,
-                key_order: None,
                 at: self.now,
             });
         }

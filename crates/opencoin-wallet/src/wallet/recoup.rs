@@ -178,7 +178,6 @@ impl Wallet {
                 replaces: None,
                 phrase: secrets.phrase,
                 number: request_number,
-                key_order: None,
                 at: self.now,
             });
         }
