@@ -101,12 +101,19 @@ impl GossipMessage {
         }
         let body: Body<String> = serde_json::from_slice(body).map_err(|_| GossipMessageError::Form)?;
         let hops = u8::try_from(body.hops).map_err(|_| GossipMessageError::Hops)?;
-        // Written by this node the body may be longer, so that it could not be passed on: that is refused here too.
-        let message = Self::after(hops, body.kind, body.text)?;
-        if message.id != body.id {
+        if hops > HOPS_MAX {
+            return Err(GossipMessageError::Hops);
+        }
+        if content_id(&body.text) != body.id {
             return Err(GossipMessageError::Id);
         }
-        Ok(message)
+        // This node writes no body that is longer than another one with the same fields, so it can pass it on.
+        Ok(Self {
+            hops,
+            id: body.id,
+            kind: body.kind,
+            text: body.text,
+        })
     }
 
     /// The body of a request.

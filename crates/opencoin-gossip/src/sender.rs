@@ -112,10 +112,8 @@ struct Conduct {
 impl Conduct {
     fn admit(&mut self, now: Instant) -> Result<(), Rejection> {
         self.forgive(now);
-        let muted_until = self.offended_at.map(|at| at + muted_for(self.offences));
-        if let Some(wait) = muted_until.and_then(|until| until.checked_duration_since(now))
-            && !wait.is_zero()
-        {
+        let wait = self.muted(now);
+        if !wait.is_zero() {
             return Err(Rejection::Muted { wait });
         }
         let taken = self.bucket.take(ALONE, now);
@@ -137,10 +135,15 @@ impl Conduct {
         }
     }
 
-    /// Whether nothing is lost when it is forgotten.
-    fn is_clean(&mut self, now: Instant) -> bool {
-        self.forgive(now);
-        self.offences == 0 && self.bucket.is_full(now)
+    /// How long the sender is still muted.
+    fn muted(&self, now: Instant) -> Duration {
+        let until = self.offended_at.map(|at| at + muted_for(self.offences));
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    /// Whether it can be forgotten when there is no room: the sender would have no more rights than now.
+    fn is_idle(&self, now: Instant) -> bool {
+        self.muted(now).is_zero() && self.bucket.is_full(now)
     }
 }
 
@@ -215,7 +218,7 @@ impl Senders {
     fn sweep(&mut self, now: Instant) {
         let swept = self.swept;
         if swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEEP_INTERVAL) {
-            self.strangers.retain(|_, conduct| !conduct.is_clean(now));
+            self.strangers.retain(|_, conduct| !conduct.is_idle(now));
             self.swept = Some(now);
         }
     }
