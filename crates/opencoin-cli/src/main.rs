@@ -62,6 +62,8 @@ enum Command {
     Wallet(commands::wallet::Arguments),
     /// Use an account at an issuer: log in, pay, watch.
     Account(commands::account::Arguments),
+    /// Pay by key: accounts in the public log that belong to a key of the wallet, and proofs of payments.
+    Key(commands::key::Arguments),
     /// Let programs use your account, each with its own key and scopes.
     Service(commands::account::service::Arguments),
     /// Show a document or message, or its exact bytes.
@@ -93,6 +95,7 @@ async fn main() -> ExitCode {
         Command::Master(arguments) => commands::master::run(arguments),
         Command::Wallet(arguments) => commands::wallet::run(arguments).await,
         Command::Account(arguments) => commands::account::run(arguments).await,
+        Command::Key(arguments) => commands::key::run(arguments).await,
         Command::Service(arguments) => commands::account::service::run(arguments).await,
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
@@ -177,7 +180,7 @@ mod tests {
     fn commands_of_a_wallet_and_an_account_explain_errors_and_use_a_proxy() {
         let mut program = Arguments::command();
         program.build();
-        for name in ["wallet", "account", "service"] {
+        for name in ["wallet", "account", "service", "key"] {
             let command = program.find_subcommand(name).unwrap();
             for below in command
                 .get_subcommands()

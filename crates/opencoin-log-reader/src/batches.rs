@@ -9,7 +9,9 @@
 
 use opencoin_log::batch::BatchLeaf;
 use opencoin_log::digest::DIGEST_BYTES;
-use opencoin_log::leaf::Leaf;
+use opencoin_log::key::ED25519_KEY_BYTES;
+use opencoin_log::key_account::AccountKey;
+use opencoin_log::leaf::{Leaf, introduced_prefix, is_about_key_account};
 use opencoin_log::tile::TILE_HASHES;
 use rand::RngCore;
 use rand::seq::SliceRandom;
@@ -20,6 +22,8 @@ use crate::tree::LogTree;
 
 /// The most bundles of a batch that is read as a whole: 8,192 leaves, some 330 kB.
 const WHOLE_BUNDLES_MAX: u64 = 32;
+/// The bytes before the key in a leaf about a key account.
+const TYPE_BYTES: usize = 2;
 /// How many leaves that do not exist are sought for each one that may.
 const DECOYS: usize = 3;
 /// The most of them in a batch. Many leaves of one's own hide each other.
@@ -171,8 +175,48 @@ impl Batch {
         Ok(places.into_iter().flatten().collect())
     }
 
-    /// Finds the first leaf that is not before this one. The batch leaf is after all leaves about coins.
+    /// Calls `each` with all leaves about key accounts, and with their indices, in their order. The server does not learn
+    /// which account is meant.
+    ///
+    /// # Errors
+    /// The log cannot be read, its files belong to another tree, or its leaves are in disorder.
+    pub async fn key_accounts(
+        &self,
+        tree: &mut LogTree,
+        each: &mut (dyn FnMut(u64, Leaf) + Send),
+    ) -> Result<(), LogReadError> {
+        let first = introduced_prefix(&AccountKey::of_stored([0; ED25519_KEY_BYTES]));
+        let mut last = Vec::new();
+        for index in self.not_before(tree, &first).await?..self.end {
+            let leaf = tree.leaf(index).await?;
+            if !is_about_key_account(leaf) {
+                break;
+            }
+            if leaf <= last.as_slice() {
+                return Err(LogReadError::Disorder("the leaves of a batch are not in order"));
+            }
+            leaf.clone_into(&mut last);
+            let decoded = Leaf::decode(leaf);
+            each(
+                index,
+                decoded.map_err(|_| LogReadError::Disorder("a leaf cannot be read"))?,
+            );
+        }
+        Ok(())
+    }
+
+    /// Finds a leaf. The batch leaf is after all others.
     async fn locate_one(&self, tree: &mut LogTree, leaf: &[u8]) -> Result<Place, LogReadError> {
+        let low = self.not_before(tree, leaf).await?;
+        if tree.leaf(low).await? == leaf {
+            return Ok(Place::At(low));
+        }
+        let left = (low > self.first).then(|| low - 1);
+        Ok(Place::Between { left, right: low })
+    }
+
+    /// Finds the first leaf that is not before this one.
+    async fn not_before(&self, tree: &mut LogTree, leaf: &[u8]) -> Result<u64, LogReadError> {
         let (mut low, mut high) = (self.first, self.end);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -182,18 +226,18 @@ impl Batch {
                 high = middle;
             }
         }
-        if tree.leaf(low).await? == leaf {
-            return Ok(Place::At(low));
-        }
-        let left = (low > self.first).then(|| low - 1);
-        Ok(Place::Between { left, right: low })
+        Ok(low)
     }
 }
 
-/// Returns a leaf of the same type and mint key with a digest of nothing.
+/// Returns a leaf of the same type and mint key with a digest of nothing, or one about another key account.
 fn decoy(leaf: &[u8], rng: &mut (impl RngCore + ?Sized)) -> Vec<u8> {
     let mut decoy = leaf.to_vec();
-    let digest = decoy.len().saturating_sub(DIGEST_BYTES);
-    rng.fill_bytes(&mut decoy[digest..]);
+    let changed = if is_about_key_account(leaf) {
+        TYPE_BYTES..decoy.len().min(TYPE_BYTES + ED25519_KEY_BYTES)
+    } else {
+        decoy.len().saturating_sub(DIGEST_BYTES)..decoy.len()
+    };
+    rng.fill_bytes(&mut decoy[changed]);
     decoy
 }

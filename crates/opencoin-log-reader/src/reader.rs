@@ -62,9 +62,21 @@ impl LogReader {
     pub async fn checkpoint(&mut self) -> Result<SignedCheckpoint, LogReadError> {
         let url = format!("{}/checkpoint", self.prefix);
         let answer = self.get(&url, NOTE_BYTES_MAX).await?;
-        let body = expect_ok(&url, answer)?;
-        let checkpoint = String::from_utf8(body).ok().and_then(|text| text.parse().ok());
-        checkpoint.ok_or_else(|| unreachable_because(&url, "the answer is not a checkpoint"))
+        read_checkpoint(&url, answer)
+    }
+
+    /// Downloads the newest checkpoint with the joint signature of a currency's auditors; `None` if the server has none.
+    /// Nothing about it is verified.
+    ///
+    /// # Errors
+    /// The log does not answer, or not with a checkpoint, or this part has read too much.
+    pub async fn joint_checkpoint(&mut self) -> Result<Option<SignedCheckpoint>, LogReadError> {
+        let url = format!("{}/checkpoint.joint", self.prefix);
+        let answer = self.get(&url, NOTE_BYTES_MAX).await?;
+        match answer.status {
+            NOT_FOUND => Ok(None),
+            _ => read_checkpoint(&url, answer).map(Some),
+        }
     }
 
     /// Downloads a tile or a bundle. If its partial form is gone, downloads the full one, which begins with it.
@@ -114,6 +126,12 @@ impl LogReader {
         self.bytes_left = left.ok_or(LogReadError::TooMuch)?;
         Ok(answer)
     }
+}
+
+fn read_checkpoint(url: &str, answer: Downloaded) -> Result<SignedCheckpoint, LogReadError> {
+    let body = expect_ok(url, answer)?;
+    let checkpoint = String::from_utf8(body).ok().and_then(|text| text.parse().ok());
+    checkpoint.ok_or_else(|| unreachable_because(url, "the answer is not a checkpoint"))
 }
 
 fn expect_ok(url: &str, answer: Downloaded) -> Result<Vec<u8>, LogReadError> {

@@ -158,6 +158,12 @@ fn coin_leaf(leaf_type: u8, key_no: KeyNo, digest: &[u8; DIGEST_BYTES]) -> [u8; 
     leaf
 }
 
+/// Whether these bytes are a leaf about a key account, if they are a leaf at all.
+#[must_use]
+pub const fn is_about_key_account(leaf: &[u8]) -> bool {
+    matches!(leaf, [VERSION, KEY_INTRODUCED | KEY_CREDITED | KEY_PAID, ..])
+}
+
 /// The first bytes of the leaf that introduces this account.
 #[must_use]
 pub fn introduced_prefix(key: &AccountKey) -> Vec<u8> {

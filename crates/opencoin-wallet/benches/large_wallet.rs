@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use opencoin_wallet::storage::{Change, SqliteStorage, Storage, Table};
-use opencoin_wallet::{HttpAnswer, NoAnswer, Secret, Transport, Wallet};
+use opencoin_wallet::{HttpAnswer, NoAnswer, OnBehalf, Transport, Wallet};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use sha2::{Digest, Sha256};
@@ -33,7 +33,7 @@ struct Nobody;
 
 #[async_trait]
 impl Transport for Nobody {
-    async fn send(&self, url: &str, _: Option<&Secret>, _: Option<&str>) -> Result<HttpAnswer, NoAnswer> {
+    async fn send(&self, url: &str, _: OnBehalf<'_>, _: Option<&str>) -> Result<HttpAnswer, NoAnswer> {
         Err(NoAnswer {
             url: url.to_owned(),
             reason: "there is no network in a benchmark".to_owned(),
@@ -42,7 +42,7 @@ impl Transport for Nobody {
     }
 
     async fn download(&self, url: &str, _: usize) -> Result<HttpAnswer, NoAnswer> {
-        self.send(url, None, None).await
+        self.send(url, OnBehalf::Nobody, None).await
     }
 }
 

@@ -15,7 +15,7 @@ use crate::event::RevokedKey;
 use crate::network::{HttpAnswer, NoAnswer};
 use crate::refusal::{self, RefusedCoins, word};
 use crate::secret::Secret;
-use crate::transport::Transport;
+use crate::transport::{OnBehalf, Transport};
 
 const OK: u16 = 200;
 const ACCEPTED: u16 = 202;
@@ -25,7 +25,7 @@ const NOT_FOUND: u16 = 404;
 const REDIRECTS: [u16; 4] = [301, 302, 307, 308];
 /// The error word for an accepted request that is not signed because a mint key was revoked later.
 const RECOUP: &str = "recoup";
-const NO_SERVICE: &str = "the currency names no service for this";
+pub(crate) const NO_SERVICE: &str = "the currency names no service for this";
 
 /// Why a request has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -94,13 +94,13 @@ pub(crate) async fn post(
     transport: &dyn Transport,
     services: &[WeightedUrl],
     path: &str,
-    token: Option<&Secret>,
+    on_behalf: OnBehalf<'_>,
     body: &str,
 ) -> Result<HttpAnswer, ExchangeError> {
     let mut not_sent = NO_SERVICE.to_owned();
     let mut unanswered = None;
     for url in urls(services, path) {
-        match (transport.send(&url, token, Some(body)).await, &unanswered) {
+        match (transport.send(&url, on_behalf, Some(body)).await, &unanswered) {
             // A service that did not answer may have carried out the request.
             (Ok(answer), Some(earlier)) if answer.is_sender_refusal() => {
                 return Err(ExchangeError::Unknown(format!(
@@ -129,7 +129,7 @@ async fn ask<D: Document>(
     path: &str,
     request: &str,
 ) -> Result<D, ExchangeError> {
-    document(&post(transport, services, path, None, request).await?)
+    document(&post(transport, services, path, OnBehalf::Nobody, request).await?)
 }
 
 fn redirected(url: &str, answer: &HttpAnswer) -> String {
@@ -218,7 +218,7 @@ async fn list<T: DeserializeOwned>(
 ) -> Result<Option<T>, ExchangeError> {
     let mut last = NO_SERVICE.to_owned();
     for url in urls(services, path) {
-        match transport.send(&url, None, None).await {
+        match transport.send(&url, OnBehalf::Nobody, None).await {
             Ok(answer) if answer.status == NOT_FOUND => return Ok(None),
             Ok(answer) if answer.status == OK => {
                 let wrong = |error| ExchangeError::Unknown(format!("{url} is not such a list: {error}"));
@@ -238,7 +238,7 @@ pub(crate) async fn fetch_account_balance(
     token: &Secret,
 ) -> Option<u64> {
     let url = urls(services, "/v1/account/balance").next()?;
-    let answer = transport.send(&url, Some(token), None).await.ok()?;
+    let answer = transport.send(&url, OnBehalf::Account(token), None).await.ok()?;
     let balance: Balance = serde_json::from_slice(&answer.body).ok()?;
     (answer.status == OK).then_some(balance.balance)
 }
@@ -280,16 +280,21 @@ fn document<D: Document>(answer: &HttpAnswer) -> Result<D, ExchangeError> {
         return from_json(&answer.body)
             .map_err(|error| ExchangeError::Unknown(format!("not a {:?}: {error}", <D as TypeName>::TYPE)));
     }
+    Err(refused(answer))
+}
+
+/// Returns what an answer means that is not a success.
+pub(crate) fn refused(answer: &HttpAnswer) -> ExchangeError {
     let description = answer.description();
     match &answer.error_word {
-        Some(word) if word == RECOUP => Err(ExchangeError::Recoup),
-        Some(word) if answer.is_refusal() => Err(ExchangeError::Refused {
+        Some(word) if word == RECOUP => ExchangeError::Recoup,
+        Some(word) if answer.is_refusal() => ExchangeError::Refused {
             word: word.clone(),
             description,
             coins: answer.coins.clone(),
             count: None,
-        }),
+        },
         // An error without an error word may come from a proxy.
-        Some(_) | None => Err(ExchangeError::Unknown(description)),
+        Some(_) | None => ExchangeError::Unknown(description),
     }
 }

@@ -8,8 +8,9 @@
 //! purpose || 0x00 || length of the issuer's id, one byte || issuer's id || n, eight bytes || i, four bytes
 //! ```
 //!
-//! with the purpose `transaction reference` (16 bytes, `i` is 0), `serial` (16 bytes) or `blinding seed` (32 bytes).
-//! Whoever knows the secret can spend the coins.
+//! with the purpose `transaction reference` (16 bytes, `i` is 0), `serial` (16 bytes) or `blinding seed` (32 bytes). Key
+//! account number `n` of the currency has the seed of an Ed25519 key, with the purpose `account key` (32 bytes, `i` is 0).
+//! Whoever knows the secret can spend the coins, and the money of the key accounts.
 
 use std::fmt;
 
@@ -18,6 +19,8 @@ use opencoin_crypto::BlindingSeed;
 use opencoin_schema::BigInt;
 use sha2::Sha256;
 use zeroize::Zeroizing;
+
+use crate::key_account::seed::KeySeed;
 
 /// The length of serials and transaction references.
 pub(crate) const NUMBER_BYTES: usize = 16;
@@ -65,6 +68,10 @@ impl Derivation {
     pub(crate) fn blinding_seed(&self, request: u64, blind: u32) -> BlindingSeed {
         let bytes = self.expand::<SEED_BYTES>("blinding seed", request, blind);
         BlindingSeed::from_revealed(&BigInt::from_be_bytes(&*bytes)).expect("it has the length of a seed")
+    }
+
+    pub(crate) fn account_key(&self, number: u64) -> KeySeed {
+        KeySeed::new(self.expand::<SEED_BYTES>("account key", number, 0))
     }
 
     fn expand<const LENGTH: usize>(
@@ -126,6 +133,16 @@ mod tests {
                 ["transaction_reference", "serial", "blinding_seed"].map(|name| text(&vector[name]));
             assert_eq!(actual.map(|number| number.to_string()), expected, "{vector}");
         }
+        let derivation = Derivation::new(SecretKind::BackupPhrase, &*phrase.seed(), &issuer);
+        for vector in vectors["account_keys"].as_array().unwrap() {
+            let seed = derivation.account_key(vector["number"].as_u64().unwrap());
+            let actual = [const_hex::encode(seed.expose()), seed.public_key().to_string()];
+            assert_eq!(
+                actual,
+                ["seed", "key"].map(|name| text(&vector[name])),
+                "{vector}"
+            );
+        }
     }
 
     #[test]
@@ -136,6 +153,7 @@ mod tests {
             for issuer in &issuers {
                 let derivation = Derivation::new(kind, &[7; 32], issuer);
                 for request in [0, 1, 1 << 40] {
+                    all.push(BigInt::from_be_bytes(derivation.account_key(request).expose()));
                     all.push(derivation.transaction_reference(request));
                     for blind in [0, 1, 1 << 20] {
                         all.push(derivation.serial(request, blind));

@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use opencoin_crypto::CertificateError;
+use opencoin_log::key_account::PaymentFault;
 use opencoin_log_reader::LogReadError;
 use thiserror::Error;
 
 use crate::client::ExchangeError;
 use crate::coin_fault::{LeftOut, faults_in_words};
+use crate::key_account::PaymentProofError;
 use crate::network::NoAnswer;
 use crate::public_log::LogError;
 use crate::storage::StorageError;
@@ -88,6 +90,44 @@ pub enum WalletError {
         "this wallet was restored from a backup phrase, and the coins of the issuer at {0} were not restored yet; that          must be done first"
     )]
     RestoreFirst(String),
+    /// The currency has no public log.
+    #[error("{0} has no public log, and key accounts need one")]
+    NoLog(String),
+    /// The wallet has no key account.
+    #[error("this wallet has no key yet")]
+    NoKey,
+    /// The wallet has no such key.
+    #[error("this wallet has no key that begins with {0}")]
+    UnknownKey(String),
+    /// The wallet has several keys, and the user named none.
+    #[error("this wallet has several keys; choose one: {0}")]
+    WhichKey(String),
+    /// The key has no account yet.
+    #[error("key {0} has no account yet")]
+    KeyNotIntroduced(String),
+    /// No such payment can be ordered.
+    #[error(transparent)]
+    PaymentOrder(#[from] PaymentFault),
+    /// A payment was signed and may still be carried out.
+    #[error("number {number} is a signed payment, which the issuer can still carry out until {until}")]
+    PaymentPending {
+        /// The number of the payment, or of the mint that it pays for.
+        number: u64,
+        /// When it ends.
+        until: DateTime<Utc>,
+    },
+    /// The wallet has made no such payment.
+    #[error("this wallet has made no payment by key {0}")]
+    UnknownPayment(String),
+    /// The issuer's proof of a payment is wrong.
+    #[error(transparent)]
+    PaymentProof(#[from] PaymentProofError),
+    /// The issuer's proof is of another payment.
+    #[error("the issuer has sent the proof of another payment instead of {0}")]
+    OtherPayment(String),
+    /// Mint keys were not looked for in the log.
+    #[error("a key account needs mint keys that were found in the public log")]
+    KeysUnchecked,
     /// The wallet has no backup phrase.
     #[error("this wallet was made by an earlier version and has no backup phrase yet")]
     NoPhrase,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::holder::Holder;
+use crate::key_account::records::KeyEvent;
 use crate::public_log::memory::LogEvent;
 use crate::secret::Secret;
 
@@ -80,6 +81,9 @@ pub(crate) enum Event {
         record: Value,
         event: TransferEvent,
     },
+    /// Something about a key account has changed.
+    #[serde(skip)]
+    Key(Box<KeyEvent>),
 }
 
 /// Where the coins of an outgoing transfer are.
@@ -160,7 +164,31 @@ pub(crate) struct Operation {
     /// The number of the request under this phrase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) number: Option<u64>,
+    /// The order of a key account that pays for a mint or receives a redeem, in place of a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key_order: Option<KeyOrder>,
     pub(crate) at: DateTime<Utc>,
+}
+
+/// What a key account has ordered with a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeyOrder {
+    /// The number of the account's row.
+    pub(crate) account: u64,
+    /// The payment or the order to redeem, as its key has signed it.
+    pub(crate) text: Secret,
+    /// For a mint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) payment: Option<MintPayment>,
+}
+
+/// The payment for a mint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MintPayment {
+    /// Its number among the payments of the account.
+    pub(crate) seq: u64,
+    /// When the issuer no longer accepts it, in seconds since 1970.
+    pub(crate) expires: u64,
 }
 
 #[expect(

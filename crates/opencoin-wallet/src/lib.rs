@@ -64,6 +64,11 @@
 //! If the currency's description names a public log, the wallet checks it: mint keys before their first use, a promise for
 //! every accepted request, and with [`Wallet::check_log`] that the promises were kept.
 //!
+//! # Key accounts
+//!
+//! [`Wallet::new_key`] makes a key, and [`Wallet::pay_by_key`] pays with it. What such accounts hold and pay is public and
+//! in the log, so [`Wallet::prove_balance`] and [`PaymentVerifier`] need not believe the issuer.
+//!
 //! # Accounts
 //!
 //! [`account`] is a client of an issuer's accounts, whose money pays for a mint and receives a redeem.
@@ -80,6 +85,8 @@ mod error;
 mod event;
 mod file_error;
 mod holder;
+mod key_account;
+mod key_requests;
 mod network;
 mod old_journal;
 mod phrase;
@@ -104,6 +111,7 @@ pub use event::TransferCoins;
 pub use file_error::FileError;
 pub use opencoin_log_reader::LogReadError;
 
+pub use key_account::{CheckedPayment, KeyPaymentState, PaymentProofError, PaymentVerifier};
 pub use network::{Authorities, AuthoritiesError, HttpAnswer, Network, NoAnswer};
 pub use phrase::{PHRASE_WORDS, Phrase, PhraseError};
 pub use proxy::{ConnectionKind, ProxyError, SocksProxy};
@@ -111,10 +119,12 @@ pub use public_log::LogError;
 pub use refusal::RefusedCoins;
 pub use secret::Secret;
 pub use tokenizing::NotRepresentable;
-pub use transport::{HttpTransport, Transport};
+pub use transport::{HttpTransport, OnBehalf, Transport};
 pub use upgrade::{Upgrade, Upgraded, Upgrader};
 pub use wallet::{
-    Abandoned, Balance, Described, Done, HistoryEntry, ITEMS_MAX, LogStatus, Maintained, OnProgress,
-    Randomness, Received, Reclaimed, Recouped, RestoreProgress, Restored, SeenLog, Sent, SentCode,
-    ShownFault, StackProgress, StoredTransfer, Wallet,
+    Abandoned, Balance, Described, Done, EntryKind, FollowedKey, FoundKeyPayment, HistoryEntry, ITEMS_MAX,
+    KeyBalance, KeyEntry, KeyInfo, KeyPayee, KeyPaymentOrder, LogStatus, Maintained, OnAttempts, OnProgress,
+    PaidByKey, PendingPayments, Randomness, Received, Reclaimed, Recouped, RestoreProgress, Restored,
+    RestoredKeys, SeenLog, Sent, SentCode, ShownFault, ShownKeyPayment, StackProgress, StoredTransfer,
+    Wallet,
 };

@@ -37,7 +37,7 @@ const REQUEST_TIMEOUT: u16 = 408;
 const TOO_MANY_REQUESTS: u16 = 429;
 
 /// The error words which say that the request was not carried out (all but `unavailable` and `recoup`).
-const REFUSALS: [&str; 13] = [
+const REFUSALS: [&str; 26] = [
     "malformed",
     "unauthorized",
     "forbidden",
@@ -51,6 +51,19 @@ const REFUSALS: [&str; 13] = [
     "key-revoked",
     "too-large",
     "invalid",
+    "unknown-key",
+    "wrong-sequence",
+    "payment-expired",
+    "wrong-domain",
+    "wrong-amount",
+    "payment-to-itself",
+    "wrong-memo",
+    "weak-key",
+    "wrong-signature",
+    "wrong-details",
+    "wrong-challenge",
+    "challenge-expired",
+    "no-proof-of-work",
 ];
 /// The error words for the sender or the request rate. They do not tell the outcome of an earlier attempt.
 pub(crate) const SENDER_REFUSALS: [&str; 3] = ["unauthorized", "forbidden", "too-many-requests"];

@@ -51,6 +51,8 @@ pub enum ProxyError {
 pub enum ConnectionKind {
     /// Requests with the token or password of an account.
     Account,
+    /// Requests of a key account.
+    Key,
     /// Requests about coins without a token.
     Anonymous,
     /// Files that anybody may read, such as those of the public log.
@@ -63,6 +65,7 @@ impl ConnectionKind {
     fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Key => "key",
             Self::Anonymous => "anonymous",
             Self::Files => "files",
             Self::Live => "live",
@@ -175,6 +178,7 @@ mod tests {
         let proxy = proxy.isolated_by("4a4b");
         let kinds = [
             ConnectionKind::Account,
+            ConnectionKind::Key,
             ConnectionKind::Anonymous,
             ConnectionKind::Files,
             ConnectionKind::Live,

@@ -23,6 +23,16 @@ pub(crate) mod word {
     pub(crate) const REFERENCE_CONFLICT: &str = "reference-conflict";
     /// What the request names does not exist.
     pub(crate) const NOT_FOUND: &str = "not-found";
+    /// A key has no account.
+    pub(crate) const UNKNOWN_KEY: &str = "unknown-key";
+    /// A payment by key does not have the next number.
+    pub(crate) const WRONG_SEQUENCE: &str = "wrong-sequence";
+    /// A payment by key is too late.
+    pub(crate) const PAYMENT_EXPIRED: &str = "payment-expired";
+    /// The challenge for an introduction is too old.
+    pub(crate) const CHALLENGE_EXPIRED: &str = "challenge-expired";
+    /// The challenge for an introduction is not the issuer's.
+    pub(crate) const WRONG_CHALLENGE: &str = "wrong-challenge";
 }
 
 /// How many coins of a request a refusal is about.
@@ -78,6 +88,13 @@ pub(crate) fn of_account(word: &str, description: &str) -> String {
         word::FORBIDDEN => format!("the issuer does not allow this with the token that was given: {reason}"),
         word::TOO_MANY_REQUESTS => format!("the issuer asks to wait: {reason}"),
         word::NOT_FOUND => format!("the issuer says: {reason}"),
+        word::UNKNOWN_KEY => {
+            "a key has no account at this issuer: its owner must introduce it first".to_owned()
+        }
+        word::WRONG_SEQUENCE => {
+            "the issuer has other payments by this key; perhaps a copy of this wallet has paid".to_owned()
+        }
+        word::PAYMENT_EXPIRED => "the payment has reached the issuer too late, and was not made".to_owned(),
         _ => format!("the issuer refuses: {reason}"),
     }
 }

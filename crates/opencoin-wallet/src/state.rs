@@ -1,8 +1,11 @@
 //! The state of a wallet in memory, and which of its rows an event has changed.
 
+mod key_accounts;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use opencoin_crypto::{CertificateError, verify_cddc};
 use opencoin_schema::{BigInt, Cddc, Coin, Mkc, RequestRenew, from_json};
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,8 @@ use crate::currency::Currency;
 use crate::event::{
     CoinId, Event, Given, Kind, Operation, OperationId, RevokedKey, Send, TransferCoins, TransferEvent,
 };
+use crate::key_account::records::{KeyPayment, OwnKey};
+use crate::key_account::seed::KeySeed;
 use crate::public_log::memory::LogMemory;
 use crate::secret::Secret;
 use crate::tokenizing::sum;
@@ -42,6 +47,18 @@ pub(crate) struct Tracked<T> {
     pub(crate) note: String,
 }
 
+/// A line of the history about the introduction of a key.
+#[derive(Debug)]
+pub(crate) struct IntroductionLine {
+    pub(crate) id: OperationId,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) currency: BigInt,
+    pub(crate) key: String,
+    pub(crate) status: Status,
+    /// Why it was refused.
+    pub(crate) note: String,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) currencies: BTreeMap<BigInt, Currency>,
@@ -51,6 +68,10 @@ pub(crate) struct State {
     pub(crate) logs: BTreeMap<BigInt, LogMemory>,
     /// The transfers that are not over, by id.
     pub(crate) transfers: BTreeMap<String, Transfer>,
+    /// The key accounts, by the numbers of their rows.
+    pub(crate) keys: BTreeMap<u64, OwnKey>,
+    /// The payments by key that are not over, or whose outcome was not shown.
+    pub(crate) key_payments: BTreeMap<OperationId, KeyPayment>,
     /// The number of the last operation or send. Those that have ended are in memory only until the wallet is closed.
     pub(crate) last_id: OperationId,
     /// The number of the wallet's backup phrase; 0 if it has none.
@@ -91,6 +112,11 @@ pub(crate) struct Changed {
     /// The requests whose promises have changed.
     pub(crate) promises: BTreeSet<(BigInt, OperationId)>,
     pub(crate) transfers: BTreeSet<String>,
+    pub(crate) keys: BTreeSet<u64>,
+    /// The seeds of new keys, by the numbers of their rows.
+    pub(crate) key_seeds: Vec<(u64, KeySeed)>,
+    pub(crate) key_payments: BTreeSet<OperationId>,
+    pub(crate) introductions: Vec<IntroductionLine>,
 }
 
 impl State {
@@ -170,6 +196,7 @@ impl State {
             Event::Sent { send } => self.send(*send),
             Event::Taken { send } => self.taken(send),
             Event::Transfer { id, record, event } => self.transfer(id, record, event),
+            Event::Key(event) => self.key_event(*event),
             Event::Log { currency, log } => {
                 if let Some(operation) = log.operation() {
                     self.changed.promises.insert((currency.clone(), operation));
@@ -261,6 +288,7 @@ impl State {
 
     /// Ends an operation, forgets its secret request and token, and returns it.
     fn end(&mut self, id: OperationId, status: Status, note: String) -> Result<&mut Operation, String> {
+        self.mint_by_key_ended(id, status)?;
         let tracked = self
             .operations
             .get_mut(&id)

@@ -1,18 +1,35 @@
 //! The wallet's connection to an issuer: HTTP, or a test double.
 //!
-//! Requests with an account's token and requests without one use different connections. A renew that shared
-//! the connection of a redeem would tell the issuer whose coins it renews. Files of the public log have a connection of
-//! their own too, so that a look at the log is not tied to a request.
+//! Requests of an account, requests of a key account and requests of nobody use different connections. A renew that
+//! shared the connection of a redeem would tell the issuer whose coins it renews. Files of the public log have a
+//! connection of their own too, so that a look at the log is not tied to a request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
+use reqwest::header::AUTHORIZATION;
 
 use crate::clock::Clock;
 use crate::network::{self, HttpAnswer, Network, NoAnswer, Repeat, reason};
 use crate::proxy::{ConnectionKind, SocksProxy};
 use crate::secret::Secret;
+
+/// The scheme of the header `Authorization` with an order of a key account.
+const KEY_SCHEME: &str = "OpenCoin-Key";
+
+/// On whose behalf a request is sent.
+#[derive(Debug, Clone, Copy)]
+pub enum OnBehalf<'call> {
+    /// Nobody's: it is about coins or documents.
+    Nobody,
+    /// An account's, with its token.
+    Account(&'call Secret),
+    /// A key account's. The order that its key has signed, if the header carries it and not the body.
+    Key(Option<&'call str>),
+}
 
 /// Sends requests to issuers.
 #[async_trait]
@@ -24,7 +41,7 @@ pub trait Transport: Send + Sync {
     async fn send(
         &self,
         url: &str,
-        token: Option<&Secret>,
+        on_behalf: OnBehalf<'_>,
         body: Option<&str>,
     ) -> Result<HttpAnswer, NoAnswer>;
 
@@ -40,6 +57,8 @@ pub trait Transport: Send + Sync {
 pub struct HttpTransport {
     /// For requests that carry a token.
     of_account: reqwest::Client,
+    /// For requests of key accounts.
+    of_key: reqwest::Client,
     /// For requests that do not.
     anonymous: reqwest::Client,
     /// For files that anybody may read.
@@ -63,6 +82,7 @@ impl HttpTransport {
         };
         Ok(Self {
             of_account: client(ConnectionKind::Account)?,
+            of_key: client(ConnectionKind::Key)?,
             anonymous: client(ConnectionKind::Anonymous)?,
             of_files: client(ConnectionKind::Files)?,
             proxy: network.proxy.clone(),
@@ -75,11 +95,15 @@ impl Transport for HttpTransport {
     async fn send(
         &self,
         url: &str,
-        token: Option<&Secret>,
+        on_behalf: OnBehalf<'_>,
         body: Option<&str>,
     ) -> Result<HttpAnswer, NoAnswer> {
         let request = || {
-            let client = token.map_or(&self.anonymous, |_| &self.of_account);
+            let client = match on_behalf {
+                OnBehalf::Nobody => &self.anonymous,
+                OnBehalf::Account(_) => &self.of_account,
+                OnBehalf::Key(_) => &self.of_key,
+            };
             let request = match body {
                 Some(body) => client
                     .post(url)
@@ -87,9 +111,12 @@ impl Transport for HttpTransport {
                     .body(body.to_owned()),
                 None => client.get(url),
             };
-            match token {
-                Some(token) => request.bearer_auth(token.expose()),
-                None => request,
+            match on_behalf {
+                OnBehalf::Account(token) => request.bearer_auth(token.expose()),
+                OnBehalf::Key(Some(order)) => {
+                    request.header(AUTHORIZATION, format!("{KEY_SCHEME} {}", STANDARD.encode(order)))
+                }
+                OnBehalf::Nobody | OnBehalf::Key(None) => request,
             }
         };
         // The wallet itself repeats requests whose outcome is unknown, after a restart too.
@@ -138,10 +165,10 @@ impl Transport for ClockedTransport {
     async fn send(
         &self,
         url: &str,
-        token: Option<&Secret>,
+        on_behalf: OnBehalf<'_>,
         body: Option<&str>,
     ) -> Result<HttpAnswer, NoAnswer> {
-        let answer = self.inner.send(url, token, body).await?;
+        let answer = self.inner.send(url, on_behalf, body).await?;
         if let Some(date) = answer.date {
             let difference = Some(date - (self.clock)());
             *self.difference.lock().unwrap_or_else(PoisonError::into_inner) = difference;
@@ -162,7 +189,7 @@ pub(crate) struct NoTransport;
 
 #[async_trait]
 impl Transport for NoTransport {
-    async fn send(&self, url: &str, _: Option<&Secret>, _: Option<&str>) -> Result<HttpAnswer, NoAnswer> {
+    async fn send(&self, url: &str, _: OnBehalf<'_>, _: Option<&str>) -> Result<HttpAnswer, NoAnswer> {
         Err(NoAnswer {
             url: url.to_owned(),
             reason: READ_ONLY.to_owned(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use opencoin_api::{ChangePassword, Transfer};
 use opencoin_wallet::account::{AccountClient, AccountError, Outbox, Payer, Payment, Receipt, Watch, pay};
-use opencoin_wallet::{HttpTransport, Network, Secret, Transport};
+use opencoin_wallet::{HttpTransport, Network, OnBehalf, Secret, Transport};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -286,13 +286,22 @@ async fn a_transport_repeats_only_rate_limited_requests() {
     let transport = HttpTransport::new(&Network::default()).unwrap();
     let limited = refusal("429 Too Many Requests", "retry-after: 0\r\n", "slower");
     let server = Server::start(vec![limited, created()]).await;
-    let answer = transport.send(&server.url, None, Some("{}")).await.unwrap();
+    let answer = transport
+        .send(&server.url, OnBehalf::Nobody, Some("{}"))
+        .await
+        .unwrap();
     assert_eq!((answer.status, server.heard().len()), (201, 2));
     let server = Server::start(vec![Turn::HangUp, created()]).await;
-    let error = transport.send(&server.url, None, Some("{}")).await.unwrap_err();
+    let error = transport
+        .send(&server.url, OnBehalf::Nobody, Some("{}"))
+        .await
+        .unwrap_err();
     assert!(error.was_sent && server.heard().len() == 1, "{error}");
     let server = Server::start(vec![refusal("502 Bad Gateway", "", "away"), created()]).await;
-    let answer = transport.send(&server.url, None, Some("{}")).await.unwrap();
+    let answer = transport
+        .send(&server.url, OnBehalf::Nobody, Some("{}"))
+        .await
+        .unwrap();
     assert_eq!((answer.status, server.heard().len()), (502, 1));
 }
 

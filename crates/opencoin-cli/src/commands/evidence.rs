@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use clap::Args;
-use opencoin_evidence::{CheckedEvidence, Evidence, EvidenceError, Verdict, master_key_fingerprint};
+use opencoin_evidence::{Accused, CheckedEvidence, Evidence, EvidenceError, Verdict, master_key_fingerprint};
 use opencoin_terminal::output::OutputArgs;
 use serde_json::json;
 
@@ -109,8 +109,12 @@ fn is_of_expected_key(arguments: &Arguments, checked: &CheckedEvidence) -> Resul
 }
 
 fn shown(checked: &CheckedEvidence, is_compared: bool) -> serde_json::Value {
+    let accused = match &checked.accused {
+        Accused::Issuer => "issuer".to_owned(),
+        Accused::Cosigner(name) => format!("cosigner {name}"),
+    };
     json!({
-        "accused": checked.accused.to_string(),
+        "accused": accused,
         "cdd_serial": checked.cdd_serial,
         "currency": checked.currency,
         "fingerprint": checked.master_key_fingerprint,
@@ -153,32 +157,108 @@ fn lines(checked: &CheckedEvidence, is_compared: bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
 
-    fn check(content: &str) -> anyhow::Error {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("fault.json");
+    use opencoin_evidence::{Claim, Rollback, SplitView};
+    use opencoin_log_reader::Beginning;
+    use opencoin_schema::text;
+    use opencoin_testkit::log_builder::{LogBuilder, LogCurrency};
+
+    use super::*;
+    use crate::failure::Failure;
+
+    fn arguments(folder: &Path, content: &str) -> Arguments {
+        let file = folder.join("fault.json");
         std::fs::write(&file, content).unwrap();
-        let output = OutputArgs { json: false };
-        let arguments = Arguments {
+        Arguments {
             file,
             master_key: None,
             cddc: None,
-            output,
+            output: OutputArgs { json: true },
+        }
+    }
+
+    fn failure(arguments: &Arguments) -> Failure {
+        Failure::of(&run(arguments).unwrap_err())
+    }
+
+    fn code(arguments: &Arguments) -> String {
+        format!("{:?}", run(arguments).unwrap())
+    }
+
+    fn log(other: bool) -> LogBuilder {
+        let mut log = LogBuilder::begun();
+        log.now_s += u64::from(other);
+        log.issue(opencoin_log::key_no::KeyNo::FIRST, 3);
+        log.seal();
+        log
+    }
+
+    fn split_view() -> Evidence {
+        let (log, other) = (log(false), log(true));
+        let beginning = Beginning {
+            root: log.root_at(0),
+            proof: Vec::new(),
         };
-        run(&arguments).unwrap_err()
+        let claim = SplitView::new(&log.checkpoint(), &other.checkpoint(), &beginning);
+        Evidence::new(log.cddc().cddc().clone(), Claim::SplitView(claim)).unwrap()
+    }
+
+    #[test]
+    fn a_proven_fault_ends_with_success() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = split_view().to_json();
+        let mut arguments = arguments(folder.path(), &file);
+        assert_eq!(code(&arguments), format!("{:?}", ExitCode::SUCCESS));
+        let checked = split_view().check().unwrap();
+        for key in [&checked.master_key, &checked.master_key_fingerprint] {
+            arguments.master_key = Some(key.to_uppercase().parse().unwrap());
+            assert!(is_of_expected_key(&arguments, &checked).unwrap());
+        }
+        let changed = self::arguments(
+            folder.path(),
+            &file.replacen("issuer.test/log\\n", "issuer.test/lag\\n", 1),
+        );
+        assert_eq!(failure(&changed), Failure::Refused);
+    }
+
+    #[test]
+    fn the_master_key_is_the_one_that_the_reader_expects() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut arguments = arguments(folder.path(), &split_view().to_json());
+        arguments.master_key = Some("ab".repeat(20).parse().unwrap());
+        assert_eq!(failure(&arguments), Failure::Refused);
+        arguments.master_key = None;
+        let cddc = folder.path().join("cddc.json");
+        let ours = LogBuilder::new();
+        let other = LogCurrency::new("other.test", "http://other.test");
+        for (trusted, is_ours) in [(ours.cddc().cddc(), true), (other.cddc().cddc(), false)] {
+            std::fs::write(&cddc, text::compact(trusted)).unwrap();
+            arguments.cddc = Some(cddc.clone());
+            assert_eq!(run(&arguments).is_ok(), is_ours);
+        }
+    }
+
+    #[test]
+    fn an_incident_has_another_exit_code_than_a_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log(false);
+        let (before, after) = (log.checkpoint(), log.checkpoint_at(4, log.now_s + 700));
+        let claim = Claim::Rollback(Rollback::new(&before, &after));
+        let evidence = Evidence::new(log.cddc().cddc().clone(), claim).unwrap();
+        let arguments = arguments(folder.path(), &evidence.to_json());
+        assert_eq!(code(&arguments), format!("{:?}", ExitCode::from(INCIDENT)));
     }
 
     #[test]
     fn what_is_not_evidence_has_an_exit_code_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
         for content in ["", "{}", "not JSON", r#"{"type": "log evidence"}"#] {
-            let error = check(content);
-            assert_eq!(
-                failure::Failure::of(&error),
-                failure::Failure::Unreadable,
-                "{error}"
-            );
+            assert_eq!(failure(&arguments(folder.path(), content)), Failure::Unreadable);
         }
+        let mut missing = arguments(folder.path(), "");
+        missing.file = folder.path().join("missing");
+        assert_eq!(failure(&missing), Failure::Unreadable);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod evidence;
 pub(crate) mod inspect;
 pub(crate) mod issuer;
+pub(crate) mod key;
 pub(crate) mod manual;
 pub(crate) mod master;
 pub(crate) mod relay;

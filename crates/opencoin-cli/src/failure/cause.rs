@@ -84,15 +84,21 @@ fn of_wallet(error: &WalletError) -> Option<Failure> {
             | ExchangeError::NeedsToken(_),
         )
         | WalletError::Network(NoAnswer { .. })
+        | WalletError::PaymentPending { .. }
         | WalletError::Storage(StorageError::InUse(_)) => Some(Failure::TryLater),
         WalletError::NoCurrency
         | WalletError::UnknownCurrency { .. }
         | WalletError::UnknownCurrencyName { .. }
         | WalletError::UnknownSend(_)
         | WalletError::UnknownOperation(_)
+        | WalletError::NoKey
+        | WalletError::UnknownKey(_)
+        | WalletError::UnknownPayment(_)
         | WalletError::Storage(StorageError::NoWallet(_)) => Some(Failure::NotFound),
         WalletError::Log(error) if error.is_temporary() => Some(Failure::TryLater),
-        WalletError::WhichCurrency(_) => Some(Failure::Usage),
+        WalletError::WhichCurrency(_) | WalletError::WhichKey(_) | WalletError::PaymentOrder(_) => {
+            Some(Failure::Usage)
+        }
         _ => None,
     }
 }

@@ -1,17 +1,19 @@
 //! Codes of errors, for programs that read `--json`. docs/COMMANDS.md lists them; a code never changes its meaning.
 
 use opencoin_lock::UnlockError;
+use opencoin_log::key_account::PaymentFault;
 use opencoin_pictures::{PartError, PictureError, ReadError};
 use opencoin_stack::StackError;
 use opencoin_wallet::account::AccountError;
 use opencoin_wallet::storage::StorageError;
-use opencoin_wallet::{ExchangeError, FileError, LogError, WalletError};
+use opencoin_wallet::{ExchangeError, FileError, LogError, PaymentProofError, WalletError};
 
 use super::command_error::CommandError;
 use super::kind::Failure;
 
 /// The issuer's error words that are codes, as docs/API.md defines them. Another word of an issuer becomes `refused`.
-const ISSUER_WORDS: [&str; 13] = [
+const ISSUER_WORDS: [&str; 25] = [
+    "challenge-expired",
     "double-spend",
     "exists",
     "forbidden",
@@ -20,11 +22,22 @@ const ISSUER_WORDS: [&str; 13] = [
     "key-expired",
     "key-revoked",
     "malformed",
+    "no-proof-of-work",
     "not-found",
+    "payment-expired",
+    "payment-to-itself",
     "reference-conflict",
     "too-large",
     "too-many-requests",
     "unauthorized",
+    "unknown-key",
+    "weak-key",
+    "wrong-amount",
+    "wrong-challenge",
+    "wrong-details",
+    "wrong-domain",
+    "wrong-memo",
+    "wrong-sequence",
 ];
 
 /// The code of the outermost cause that has one, else the word of the kind of failure.
@@ -65,6 +78,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref::<ReadError>() {
         return Some(of_pictures(error));
+    }
+    if cause.downcast_ref::<PaymentProofError>().is_some() {
+        return Some("not-proven");
     }
     cause.downcast_ref::<FileError>().map(of_file)
 }
@@ -118,6 +134,15 @@ fn of_wallet(error: &WalletError) -> &'static str {
         WalletError::UnknownSend(_) | WalletError::UnknownOperation(_) => "unknown-number",
         WalletError::CodeNotReady => "delayed",
         WalletError::CodeWithoutCoins => "no-coins",
+        WalletError::NoLog(_) => "no-log",
+        WalletError::NoKey | WalletError::UnknownKey(_) => "no-key",
+        WalletError::WhichKey(_) => "which-key",
+        WalletError::KeyNotIntroduced(_) => "not-introduced",
+        WalletError::PaymentOrder(fault) => of_order(*fault),
+        WalletError::PaymentPending { .. } => "payment-pending",
+        WalletError::UnknownPayment(_) => "unknown-payment",
+        WalletError::PaymentProof(_) | WalletError::OtherPayment(_) => "not-proven",
+        WalletError::KeysUnchecked => "log-unreachable",
         WalletError::NoPhrase => "no-phrase",
         WalletError::RestoreFirst(_) => "restore-first",
         WalletError::OtherPhrase => "other-phrase",
@@ -156,6 +181,15 @@ fn of_log(error: &LogError) -> &'static str {
         "log-unreachable"
     } else {
         "log-fault"
+    }
+}
+
+fn of_order(fault: PaymentFault) -> &'static str {
+    match fault {
+        PaymentFault::Amount => "wrong-amount",
+        PaymentFault::Memo => "wrong-memo",
+        PaymentFault::Seq => "wrong-sequence",
+        PaymentFault::ToItself => "payment-to-itself",
     }
 }
 

@@ -14,6 +14,7 @@ use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log_reader::{Download, DownloadError, Downloaded, LogReader, LogTree};
 use opencoin_schema::Cddc;
 use opencoin_testkit::log_builder::LogBuilder;
+use serde_json::Value;
 
 pub(crate) const ONE: KeyNo = KeyNo::FIRST;
 /// The longest of the files that tests make.
@@ -117,6 +118,7 @@ pub(crate) fn checked(evidence: &Evidence, kind: &str, words: &str) -> CheckedEv
     assert!(checked.statement.contains(words), "{}", checked.statement);
     assert_eq!(Evidence::parse(file.as_bytes()).unwrap(), *evidence);
     bytes_matter(&file, CHANGED_BYTES);
+    is_documented(&file);
     checked
 }
 
@@ -131,6 +133,43 @@ fn bytes_matter(file: &str, count: usize) {
         let checked = check_evidence(&changed);
         let near = String::from_utf8_lossy(&bytes[at.saturating_sub(60)..at]);
         assert!(checked.is_err(), "byte {at}, after {near:?}: {checked:?}");
+    }
+}
+
+/// docs/EVIDENCE.md names the kind, the rule and each field.
+fn is_documented(file: &str) {
+    let documented = include_str!("../../../../docs/EVIDENCE.md");
+    let mut file: Value = serde_json::from_str(file).unwrap();
+    // The specification says what is in certificates.
+    for certificate in ["cdd", "certificate"] {
+        file.as_object_mut().unwrap().remove(certificate);
+    }
+    let mut words = vec![];
+    collect_words(&file, &mut words);
+    for word in words {
+        let is_there = [format!("`{word}`"), format!("\"{word}\"")]
+            .iter()
+            .any(|word| documented.contains(word));
+        assert!(is_there, "docs/EVIDENCE.md does not have {word:?}");
+    }
+}
+
+fn collect_words(value: &Value, words: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                words.push(name.clone());
+                if let (true, Some(value)) = (
+                    ["kind", "broken", "counted"].contains(&name.as_str()),
+                    value.as_str(),
+                ) {
+                    words.push(value.to_owned());
+                }
+                collect_words(value, words);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_words(value, words)),
+        _ => {}
     }
 }
 

@@ -18,6 +18,12 @@ pub enum LogError {
     /// The currency's description does not say where the log is.
     #[error("the currency's description does not say where its public log is")]
     NoUrl,
+    /// The issuer's list of key accounts, or an account, is not what the log has.
+    #[error("what the issuer says of key accounts is not what its public log has: {0}")]
+    WrongAccounts(&'static str),
+    /// The issuer and the log, or the copy that was read, do not have the same newest batch.
+    #[error("the issuer and the public log do not show the same newest batch yet")]
+    OtherMoment,
     /// Reading takes longer than the wallet waits.
     #[error("the public log cannot be read in time: it has taken more than {0} seconds")]
     TooSlow(u64),

@@ -88,13 +88,19 @@ pub(crate) struct OpenPromise {
     pub(crate) is_verified: bool,
 }
 
-/// A leaf that was promised: a blind or a coin of the request. `Debug` hides the digest, which ties coins to requests.
+/// A leaf that was promised. `Debug` hides it, because it ties coins to requests.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PromisedLeaf {
-    /// Whether it is an issued leaf, and not a spent one.
-    pub(crate) is_issued: bool,
-    pub(crate) mint_key: BigInt,
-    pub(crate) digest: Hash,
+#[serde(untagged)]
+pub(crate) enum PromisedLeaf {
+    /// A blind or a coin of the request.
+    Coin {
+        /// Whether it is an issued leaf, and not a spent one.
+        is_issued: bool,
+        mint_key: BigInt,
+        digest: Hash,
+    },
+    /// A statement about a key account: the leaf in hex.
+    Statement { leaf: String },
 }
 
 /// Something that is wrong with the log or with the issuer's promises.
@@ -206,13 +212,28 @@ impl LogMemory {
 impl PromisedLeaf {
     /// Returns the bytes of the leaf; `None` when the mint key's leaf was not verified.
     fn encode(&self, keys: &BTreeMap<BigInt, LoggedKey>) -> Option<Vec<u8>> {
-        let key_no = keys.get(&self.mint_key)?.key_no;
-        let digest = *self.digest.as_bytes();
-        Some(if self.is_issued {
+        let (is_issued, mint_key, digest) = match self {
+            Self::Statement { leaf } => return const_hex::decode(leaf).ok(),
+            Self::Coin {
+                is_issued,
+                mint_key,
+                digest,
+            } => (is_issued, mint_key, *digest.as_bytes()),
+        };
+        let key_no = keys.get(mint_key)?.key_no;
+        Some(if *is_issued {
             issued_leaf(key_no, &IssuedDigest::new(digest)).to_vec()
         } else {
             spent_leaf(key_no, &SpentDigest::new(digest)).to_vec()
         })
+    }
+
+    /// Returns the mint key of the blind or coin.
+    pub(crate) fn mint_key(&self) -> Option<&BigInt> {
+        match self {
+            Self::Coin { mint_key, .. } => Some(mint_key),
+            Self::Statement { .. } => None,
+        }
     }
 }
 

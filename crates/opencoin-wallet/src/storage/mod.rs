@@ -46,11 +46,19 @@ pub enum Table {
     Transfers,
     /// The transfers that are over, with their receipts.
     Receipts,
+    /// The accounts that belong to keys of the wallet.
+    Keys,
+    /// The seeds of these keys. Read only when the key signs.
+    KeySeeds,
+    /// The payments by key that can still change.
+    KeyPayments,
+    /// The payments by key that are over, with their proofs.
+    KeyPaymentsOver,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Header,
         Self::Settings,
         Self::Currencies,
@@ -64,6 +72,10 @@ impl Table {
         Self::Promises,
         Self::Transfers,
         Self::Receipts,
+        Self::Keys,
+        Self::KeySeeds,
+        Self::KeyPayments,
+        Self::KeyPaymentsOver,
     ];
 }
 

@@ -67,7 +67,8 @@ impl SqliteStorage {
         let access = if Self::is_in(folder) {
             let lock = lock_wallet(folder)?;
             check_length(folder)?;
-            let connection = connect(folder, options(&folder.join(FILE)))?;
+            let mut connection = connect(folder, options(&folder.join(FILE)))?;
+            wait_for(make_tables(&mut connection)).map_err(failed(folder))?;
             Access::Write {
                 connection,
                 _lock: lock,
@@ -142,11 +143,7 @@ impl SqliteStorage {
         let made = wait_for(async {
             let mut transaction = connection.begin().await?;
             sqlx::raw_sql(APPLICATION_ID).execute(&mut *transaction).await?;
-            for table in Table::ALL {
-                sqlx::raw_sql(statements(table).create)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
+            make_tables(&mut transaction).await?;
             write(&mut transaction, changes).await?;
             transaction.commit().await?;
             connection.close().await
@@ -165,8 +162,9 @@ impl SqliteStorage {
 impl Storage for SqliteStorage {
     fn read(&self, tables: &[Table], row: OnRow<'_>) -> Result<(), StorageError> {
         let mut access = self.access();
-        let connection = match &mut *access {
-            Access::Read(connection) | Access::Write { connection, .. } => connection,
+        let (connection, is_complete) = match &mut *access {
+            Access::Read(connection) => (connection, false),
+            Access::Write { connection, .. } => (connection, true),
             Access::New { .. } => return Ok(()),
             Access::Broken => return Err(StorageError::Broken),
         };
@@ -174,6 +172,9 @@ impl Storage for SqliteStorage {
         wait_for(async {
             let mut transaction = connection.begin().await.map_err(failed)?;
             for table in tables {
+                if !is_complete && !has_table(&mut transaction, *table).await.map_err(failed)? {
+                    continue;
+                }
                 let mut after = i64::MIN;
                 while let Some(last) = read_some(&mut transaction, *table, after, failed, row).await? {
                     after = last;
@@ -185,13 +186,19 @@ impl Storage for SqliteStorage {
 
     fn get(&self, table: Table, no: u64) -> Result<Option<Vec<u8>>, StorageError> {
         let mut access = self.access();
-        let connection = match &mut *access {
-            Access::Read(connection) | Access::Write { connection, .. } => connection,
+        let (connection, is_complete) = match &mut *access {
+            Access::Read(connection) => (connection, false),
+            Access::Write { connection, .. } => (connection, true),
             Access::New { .. } => return Ok(None),
             Access::Broken => return Err(StorageError::Broken),
         };
-        let query = sqlx::query_scalar(statements(table).get).bind(no.cast_signed());
-        let found = wait_for(query.fetch_optional(connection));
+        let found = wait_for(async {
+            if !is_complete && !has_table(connection, table).await? {
+                return Ok(None);
+            }
+            let query = sqlx::query_scalar(statements(table).get).bind(no.cast_signed());
+            query.fetch_optional(connection).await
+        });
         found.map_err(self.failed())
     }
 
@@ -226,6 +233,7 @@ impl Storage for SqliteStorage {
 
 /// The statements for one table.
 struct Statements {
+    name: &'static str,
     create: &'static str,
     get: &'static str,
     /// Packs many rows into one, because a row by itself costs more than its reading. SQLite has no longer texts than
@@ -238,8 +246,9 @@ struct Statements {
 macro_rules! statements {
     ($table:literal, $rows_read_max:literal) => {
         Statements {
+            name: $table,
             create: concat!(
-                "CREATE TABLE ",
+                "CREATE TABLE IF NOT EXISTS ",
                 $table,
                 " (no INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT"
             ),
@@ -273,7 +282,28 @@ fn statements(table: Table) -> Statements {
         Table::Promises => statements!("promises", "64"),
         Table::Transfers => statements!("transfers", "64"),
         Table::Receipts => statements!("receipts", "64"),
+        Table::Keys => statements!("keys", "64"),
+        Table::KeySeeds => statements!("key_seeds", "64"),
+        Table::KeyPayments => statements!("key_payments", "64"),
+        Table::KeyPaymentsOver => statements!("key_payments_over", "64"),
     }
+}
+
+/// Makes the tables that are not there. A file of an earlier version does not have all of them.
+async fn make_tables(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    for table in Table::ALL {
+        sqlx::raw_sql(statements(table).create)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether the file has the table. One that was opened to be read may be of an earlier version.
+async fn has_table(connection: &mut SqliteConnection, table: Table) -> Result<bool, sqlx::Error> {
+    let query = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = ?");
+    let count: i64 = query.bind(statements(table).name).fetch_one(connection).await?;
+    Ok(count > 0)
 }
 
 async fn write(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(), sqlx::Error> {

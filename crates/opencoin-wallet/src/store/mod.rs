@@ -22,8 +22,11 @@ use self::seal::{KeyDerivation, Seal};
 use crate::coins::{CoinSecret, Coins, Held};
 use crate::currency::RequestNumbers;
 use crate::event::{CoinId, Kind, Operation, OperationId, Send};
+use crate::key_account::KeyPaymentState;
+use crate::key_account::records::KeyPayment;
+use crate::key_account::seed::KeySeed;
 use crate::secret::Secret;
-use crate::state::{State, Status, Tracked, Transfer};
+use crate::state::{IntroductionLine, State, Status, Tracked, Transfer};
 use crate::storage::{Change, Storage, StorageError, Table};
 
 pub(crate) use rows::HistoryRow;
@@ -139,7 +142,7 @@ impl Store {
     }
 
     fn load(&mut self) -> Result<State, StorageError> {
-        const LOADED: [Table; 7] = [
+        const LOADED: [Table; 9] = [
             Table::Currencies,
             Table::Coins,
             Table::Operations,
@@ -147,6 +150,8 @@ impl Store {
             Table::Logs,
             Table::Promises,
             Table::Transfers,
+            Table::Keys,
+            Table::KeyPayments,
         ];
         let mut state = State {
             last_id: self.settings.last_id,
@@ -200,12 +205,16 @@ impl Store {
                     let (id, transfer): (String, Transfer) = read_json(table, no, &body)?;
                     state.transfers.insert(id, transfer);
                 }
+                Table::Keys => drop(state.keys.insert(no, read_json(table, no, &body)?)),
+                Table::KeyPayments => drop(state.key_payments.insert(no, read_json(table, no, &body)?)),
                 Table::Header
                 | Table::Settings
                 | Table::CoinSecrets
                 | Table::History
                 | Table::Received
-                | Table::Receipts => {}
+                | Table::Receipts
+                | Table::KeySeeds
+                | Table::KeyPaymentsOver => {}
             }
             Ok(())
         })?;
@@ -295,6 +304,26 @@ impl Store {
                 changes.put(Table::Transfers, no, row);
             }
         }
+        for no in &changed.keys {
+            changes.put(Table::Keys, *no, to_json(&state.keys[no]));
+        }
+        for (no, seed) in &changed.key_seeds {
+            changes.put(Table::KeySeeds, *no, seed.expose().to_vec());
+        }
+        for line in &changed.introductions {
+            changes.put(Table::History, line.id, to_json(&introduced(line)));
+        }
+        for id in &changed.key_payments {
+            let payment = &state.key_payments[id];
+            changes.put(Table::History, *id, to_json(&paid_by_key(payment)));
+            if State::is_payment_open(payment) {
+                changes.put(Table::KeyPayments, *id, to_json(payment));
+            } else {
+                changes.remove(Table::KeyPayments, *id);
+                changes.put(Table::KeyPaymentsOver, *id, to_json(payment));
+                state.key_payments.remove(id);
+            }
+        }
         for (currency, id) in &changed.promises {
             match state.logs[currency].promises.get(id) {
                 Some(open) => changes.put(Table::Promises, *id, to_json(&PromiseRow::of(currency, open))),
@@ -369,6 +398,35 @@ impl Store {
             all.push(read_json(table, no, &body)?);
             Ok(())
         })?;
+        Ok(all)
+    }
+
+    /// Returns the seed of a key account.
+    pub(crate) fn key_seed(&self, no: u64) -> Result<KeySeed, StorageError> {
+        let missing = || damaged(Table::KeySeeds, no, "it is missing");
+        let body = self.storage.get(Table::KeySeeds, no)?.ok_or_else(missing)?;
+        let body = self.seal.open(Table::KeySeeds, no, &body)?;
+        KeySeed::of_stored(&body).ok_or_else(|| damaged(Table::KeySeeds, no, "it is not a seed"))
+    }
+
+    /// Returns a payment by key that is over.
+    pub(crate) fn key_payment_over(&self, id: OperationId) -> Result<Option<KeyPayment>, StorageError> {
+        let Some(body) = self.storage.get(Table::KeyPaymentsOver, id)? else {
+            return Ok(None);
+        };
+        let body = self.seal.open(Table::KeyPaymentsOver, id, &body)?;
+        read_json(Table::KeyPaymentsOver, id, &body).map(Some)
+    }
+
+    /// Returns the payments by key that are over, in the order of their numbers.
+    pub(crate) fn key_payments_over(&self) -> Result<Vec<KeyPayment>, StorageError> {
+        let mut all = Vec::new();
+        self.storage
+            .read(&[Table::KeyPaymentsOver], &mut |table, no, body| {
+                let body = self.seal.open(table, no, body)?;
+                all.push(read_json(table, no, &body)?);
+                Ok(())
+            })?;
         Ok(all)
     }
 
@@ -575,6 +633,39 @@ fn sent(tracked: &Tracked<Send>) -> HistoryRow {
         note: tracked.note.clone(),
     }
 }
+
+fn introduced(line: &IntroductionLine) -> HistoryRow {
+    HistoryRow {
+        at: line.at,
+        kind: INTRODUCTION.to_owned(),
+        amount: 0,
+        currency: line.currency.clone(),
+        subject: line.key.clone(),
+        status: line.status,
+        note: line.note.clone(),
+    }
+}
+
+fn paid_by_key(payment: &KeyPayment) -> HistoryRow {
+    HistoryRow {
+        at: payment.at,
+        kind: KEY_PAYMENT.to_owned(),
+        amount: payment.payment.order.amount,
+        currency: payment.currency.clone(),
+        subject: payment.payment.order.memo.clone(),
+        status: match payment.state {
+            KeyPaymentState::Signed => Status::Pending,
+            KeyPaymentState::Accepted | KeyPaymentState::Published | KeyPaymentState::Final => Status::Done,
+            KeyPaymentState::Refused => Status::Refused,
+        },
+        note: payment.note.clone(),
+    }
+}
+
+/// The name of the introduction of a key in the history.
+const INTRODUCTION: &str = "introduce";
+/// The name of a payment by key in the history.
+const KEY_PAYMENT: &str = "pay-by-key";
 
 /// The name of a send in the history.
 pub(crate) const SEND: &str = "send";

@@ -28,6 +28,7 @@ use crate::phrase::{PHRASE_WORDS, Phrase, entropy_bytes};
 use crate::refusal::word;
 use crate::store::random;
 use crate::tokenizing::sum;
+use crate::transport::OnBehalf;
 
 /// So many unknown references in a row end a restore. A wallet leaves out hardly any: the numbers of refused requests are
 /// used again.
@@ -281,7 +282,8 @@ impl Wallet {
         });
         let (mut index, mut pauses) = (0, 0);
         while let Some(service) = services.get(index) {
-            let answer = client::post(&self.transport, service, "/resume", None, &request).await?;
+            let answer =
+                client::post(&self.transport, service, "/resume", OnBehalf::Nobody, &request).await?;
             match client::signatures(&answer) {
                 Ok(signatures) => return Ok(Some(Found::Signatures(signatures))),
                 Err(ExchangeError::Delayed { .. }) => return Ok(Some(Found::Waiting)),

@@ -140,6 +140,7 @@ impl Wallet {
             replaces,
             phrase: secrets.phrase,
             number: request_number,
+            key_order: None,
             at: self.now,
         };
         let operation_id = operation.id;

@@ -14,6 +14,7 @@ mod documents;
 mod exchange;
 mod history;
 mod holdings;
+mod key_accounts;
 mod log;
 mod maintain;
 mod operations;
@@ -52,6 +53,10 @@ pub use backup::{RestoreProgress, Restored};
 pub use code::SentCode;
 pub use described::Described;
 pub use history::{Balance, HistoryEntry};
+pub use key_accounts::{
+    EntryKind, FollowedKey, FoundKeyPayment, KeyBalance, KeyEntry, KeyInfo, KeyPayee, KeyPaymentOrder,
+    OnAttempts, PaidByKey, PendingPayments, RestoredKeys, ShownKeyPayment,
+};
 pub use log::{LogStatus, SeenLog, ShownFault};
 pub use maintain::Maintained;
 pub use receive::Received;
@@ -343,6 +348,7 @@ impl Wallet {
                 replaces: None,
                 phrase: secrets.phrase,
                 number: request_number,
+                key_order: None,
                 at: self.now,
             });
             done += number(&part) as usize;
@@ -428,6 +434,7 @@ impl Wallet {
                 replaces: None,
                 phrase: 0,
                 number: None,
+                key_order: None,
                 at: self.now,
             });
         }

@@ -17,6 +17,7 @@ use crate::refusal::word::{INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED, NOT_FOU
 use crate::secret::Secret;
 use crate::state::Status;
 use crate::tokenizing::sum;
+use crate::transport::OnBehalf;
 
 impl Wallet {
     /// Writes all requests to the disk and then sends them.
@@ -100,11 +101,22 @@ impl Wallet {
             Kind::Receive { .. } | Kind::Change | Kind::Reclaim { .. } => (&cdd.renew_service, "/renew"),
             Kind::Recoup => (&cdd.renew_service, "/v1/recoup"),
         };
-        let (token, request) = (self.token(operation), operation.request.expose());
-        if token.is_none() && matches!(operation.kind, Kind::Mint | Kind::Redeem) {
-            return Err(ExchangeError::NeedsToken(id));
-        }
-        client::post(&self.transport, services, path, token, request).await
+        let on_behalf = match (&operation.key_order, self.token(operation)) {
+            (Some(order), _) => OnBehalf::Key(Some(order.text.expose())),
+            (None, Some(token)) => OnBehalf::Account(token),
+            (None, None) if matches!(operation.kind, Kind::Mint | Kind::Redeem) => {
+                return Err(ExchangeError::NeedsToken(id));
+            }
+            (None, None) => OnBehalf::Nobody,
+        };
+        client::post(
+            &self.transport,
+            services,
+            path,
+            on_behalf,
+            operation.request.expose(),
+        )
+        .await
     }
 
     /// Settles an operation with the answer to its request. Asks for more if a mint key was revoked. A fault of the
@@ -202,7 +214,7 @@ impl Wallet {
             message_reference: 0,
             transaction_reference,
         });
-        client::post(&self.transport, services, "/resume", None, &request).await
+        client::post(&self.transport, services, "/resume", OnBehalf::Nobody, &request).await
     }
 
     fn cdd_of(&self, operation: &Operation) -> Result<&Cdd, ExchangeError> {

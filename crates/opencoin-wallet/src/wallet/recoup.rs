@@ -178,6 +178,7 @@ impl Wallet {
                 replaces: None,
                 phrase: secrets.phrase,
                 number: request_number,
+                key_order: None,
                 at: self.now,
             });
         }

@@ -60,6 +60,7 @@ impl Wallet {
             .operations
             .values()
             .any(|tracked| tracked.status == Status::Pending)
+            || !self.undecided_by_key().is_empty()
             || self.state.currencies.values().any(has_received)
     }
 
@@ -75,6 +76,14 @@ impl Wallet {
         for id in self.operations_with(Status::Pending) {
             self.read_clock();
             match self.resume_one(id).await {
+                Ok(()) => done.value += 1,
+                Err(error @ (WalletError::Storage(_) | WalletError::Inconsistent(_))) => return Err(error),
+                Err(error) => done.warning = done.warning.or(Some(error)),
+            }
+        }
+        for id in self.undecided_by_key() {
+            self.read_clock();
+            match self.resume_by_key(id).await {
                 Ok(()) => done.value += 1,
                 Err(error @ (WalletError::Storage(_) | WalletError::Inconsistent(_))) => return Err(error),
                 Err(error) => done.warning = done.warning.or(Some(error)),
@@ -166,6 +175,9 @@ impl Wallet {
     /// [`Self::resume`] finishes the renew.
     pub async fn abandon(&mut self, id: u64) -> Result<Abandoned, WalletError> {
         self.read_clock();
+        if let Some(until) = self.signed_payment_until(id) {
+            return Err(WalletError::PaymentPending { number: id, until });
+        }
         let Some(tracked) = self.state.operations.get(&id) else {
             let ended = self.store.history_of(id)?.filter(|entry| entry.kind != SEND);
             return Err(ended.map_or(WalletError::UnknownOperation(id), |_| WalletError::NotPending(id)));

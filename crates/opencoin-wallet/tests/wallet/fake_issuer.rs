@@ -18,10 +18,11 @@ use opencoin_schema::{
     ResponseMint, ResponseMintKeyCertificates, ResponseRedeem, RevealedCoin, Timestamp, WeightedUrl, text,
 };
 use opencoin_testkit::keys::private_key;
-use opencoin_wallet::{HttpAnswer, Secret};
+use opencoin_wallet::{HttpAnswer, OnBehalf, Secret};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::fake_keys::KeyBooks;
 use crate::fake_log::FakeLog;
 
 /// When all currencies begin.
@@ -68,6 +69,7 @@ pub(crate) struct FakeIssuer {
     later_mkcs: Mutex<Vec<Mkc>>,
     /// Whether refusals name the refused coins.
     pub(crate) names_coins: AtomicBool,
+    keys: Mutex<KeyBooks>,
 }
 
 /// When the signatures of an accepted request come.
@@ -99,8 +101,27 @@ impl FakeIssuer {
 
     /// Makes an issuer with a public log, which has its mint keys already.
     pub(crate) fn with_log(name: &str, url: &str, suite: CipherSuite, denominations: &[u64]) -> Self {
-        let mut log = FakeLog::new();
-        let info = format!("A currency with a log.\n\n{}", log.block(url));
+        let log = FakeLog::new();
+        let block = log.block(url);
+        Self::with_block(log, &block, name, url, suite, denominations)
+    }
+
+    /// Makes an issuer with a public log, and an auditor who makes the joint signature.
+    pub(crate) fn with_auditor(name: &str, url: &str, suite: CipherSuite, denominations: &[u64]) -> Self {
+        let log = FakeLog::new();
+        let block = log.block_with_auditor(url);
+        Self::with_block(log, &block, name, url, suite, denominations)
+    }
+
+    fn with_block(
+        mut log: FakeLog,
+        block: &str,
+        name: &str,
+        url: &str,
+        suite: CipherSuite,
+        denominations: &[u64],
+    ) -> Self {
+        let info = format!("A currency with a log.\n\n{block}");
         let mut issuer = Self::with_additional_info(info, 1, name, url, suite, denominations);
         let mkcs: Vec<Mkc> = issuer
             .mint_keys
@@ -147,6 +168,7 @@ impl FakeIssuer {
             log: None,
             later_mkcs: Mutex::default(),
             names_coins: AtomicBool::new(true),
+            keys: Mutex::default(),
         }
     }
 
@@ -226,15 +248,24 @@ impl FakeIssuer {
             }
             _ => return answer,
         };
-        let mut log = self.log();
+        let leaves = self.leaves_of(&blinds, &coins);
+        HttpAnswer {
+            log_promise: self.log().promise(&leaves, now, is_new),
+            ..answer
+        }
+    }
+
+    /// Returns the leaves of a request.
+    pub(crate) fn leaves_of(&self, blinds: &[Blind], coins: &[Coin]) -> Vec<Vec<u8>> {
+        let log = self.log();
         let mut leaves = Vec::new();
-        for blind in &blinds {
+        for blind in blinds {
             let key = self.key(&blind.mint_key_id).unwrap().0.public_key();
             let fingerprint = KeyFingerprint::of(key.document());
             let digest = IssuedDigest::of(&fingerprint, key.modulus_bytes(), &blind.blinded_payload_hash);
             leaves.push(issued_leaf(log.key_no(&blind.mint_key_id), &digest.unwrap()).to_vec());
         }
-        for coin in &coins {
+        for coin in coins {
             let id = &coin.payload.mint_key_id;
             let fingerprint = KeyFingerprint::of(self.key(id).unwrap().0.public_key().document());
             let digest = SpentDigest::of(
@@ -243,10 +274,25 @@ impl FakeIssuer {
             );
             leaves.push(spent_leaf(log.key_no(id), &digest).to_vec());
         }
-        HttpAnswer {
-            log_promise: log.promise(&leaves, now, is_new),
-            ..answer
-        }
+        leaves
+    }
+
+    /// Returns the value of blinds.
+    pub(crate) fn value_of(&self, blinds: &[Blind]) -> u64 {
+        let values = blinds
+            .iter()
+            .map(|blind| self.key(&blind.mint_key_id).unwrap().0.mint_key().denomination);
+        values.sum()
+    }
+
+    /// Whether a request with this reference was accepted.
+    pub(crate) fn is_accepted(&self, reference: &BigInt) -> bool {
+        self.state().accepted.contains_key(reference)
+    }
+
+    /// Returns the books of key accounts.
+    pub(crate) fn keys(&self) -> MutexGuard<'_, KeyBooks> {
+        self.keys.lock().unwrap()
     }
 
     fn current_cddc(&self) -> VerifiedCddc {
@@ -255,7 +301,10 @@ impl FakeIssuer {
     }
 
     /// Answers a GET.
-    pub(crate) fn get(&self, url: &str, token: Option<&Secret>) -> HttpAnswer {
+    pub(crate) fn get(&self, url: &str, token: Option<&Secret>, now: DateTime<Utc>) -> HttpAnswer {
+        if let Some((_, path)) = url.split_once("/v1/key-") {
+            return self.get_keys(&format!("key-{path}"), now);
+        }
         if url.ends_with("/v1/account/balance") {
             let balance = self.account(token.expect("an account needs a token").expose());
             return http(200, None, format!(r#"{{"balance": {balance}}}"#));
@@ -304,13 +353,24 @@ impl FakeIssuer {
     /// Carries out one request.
     pub(crate) fn answer(
         &self,
-        token: Option<&Secret>,
+        url: &str,
+        on_behalf: OnBehalf<'_>,
         body: &str,
         now: DateTime<Utc>,
         signing: Signing,
     ) -> HttpAnswer {
-        let answer = self.answer_without_log(token, body, now, signing);
-        self.with_promise(body, now, answer)
+        if let Some((_, path)) = url.split_once("/v1/key-") {
+            return self.post_keys(&format!("key-{path}"), body, now);
+        }
+        let carry_out = |token: Option<&Secret>| {
+            let answer = self.answer_without_log(token, body, now, signing);
+            self.with_promise(body, now, answer)
+        };
+        match on_behalf {
+            OnBehalf::Nobody | OnBehalf::Key(None) => carry_out(None),
+            OnBehalf::Account(token) => carry_out(Some(token)),
+            OnBehalf::Key(Some(order)) => self.by_order(order, body, now, |token| carry_out(Some(token))),
+        }
     }
 
     fn answer_without_log(

@@ -8,12 +8,14 @@ use opencoin_log::bundle;
 use opencoin_log::checkpoint::Checkpoint;
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::key::{KeyType, SigningKey};
+use opencoin_log::key_ledger::{BatchOfStatements, KeyLedger, Signatures};
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::Leaf;
 use opencoin_log::promise::{request_root, sign_commit};
+use opencoin_log::proof_file::ProofFile;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log::tile::{Resource, TILE_HASHES, TileBuilder, TileId, TilePath};
-use opencoin_log::tree::root;
+use opencoin_log::tree::{Layers, root};
 use opencoin_schema::{BigInt, Mkc};
 use opencoin_wallet::HttpAnswer;
 
@@ -76,6 +78,12 @@ pub(crate) struct FakeLog {
     published: String,
     files: BTreeMap<TileId, Vec<u8>>,
     pub(crate) misdeed: Option<Misdeed>,
+    /// Whose cosignature is the joint signature.
+    auditor: SigningKey,
+    /// Whether the auditor does not sign.
+    pub(crate) is_auditor_away: bool,
+    /// The key accounts at the end of each batch.
+    ledgers: Vec<KeyLedger>,
 }
 
 fn key(name: &str, key_type: KeyType, seed: u8) -> SigningKey {
@@ -98,7 +106,14 @@ impl FakeLog {
             published: String::new(),
             files: BTreeMap::new(),
             misdeed: None,
+            auditor: key("auditor.test", KeyType::Ed25519Cosignature, 5),
+            is_auditor_away: false,
+            ledgers: Vec::new(),
         }
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        ORIGIN.to_owned()
     }
 
     /// Signs promises with another key from now on.
@@ -114,6 +129,14 @@ impl FakeLog {
             "opencoin log v1\npromise {promise} within {WITHIN_S} batches {BATCHES}\nlog {log} {url}/log\n\
              witness w1 {w1}\nwitness w2 {w2}\ngroup all all w1 w2\nquorum all\n"
         )
+    }
+
+    /// Returns the block of a description that names an auditor.
+    pub(crate) fn block_with_auditor(&self, url: &str) -> String {
+        let block = self.block(url);
+        let auditor = self.auditor.verifier();
+        let named = block.replace("quorum all", &format!("witness a1 {auditor}\nquorum all"));
+        named.replace("\nlog ", "\njoint a1\nlog ")
     }
 
     /// Enters mint keys in a batch of their own.
@@ -153,7 +176,19 @@ impl FakeLog {
             self.pending.sort();
             self.leaves.append(&mut self.pending);
             let batch = self.batches.len() as u64;
-            let leaf = Leaf::Batch(Box::new(batch_leaf(batch, first, now)));
+            let mut ledger = self.ledgers.last().cloned().unwrap_or_default();
+            let statements = self.leaves[first as usize..].iter();
+            let statements: Vec<Leaf> = statements.filter_map(|leaf| Leaf::decode(leaf).ok()).collect();
+            let batch_of = BatchOfStatements {
+                origin: ORIGIN,
+                time_s: now.timestamp() as u64,
+                within_s: WITHIN_S,
+            };
+            ledger.apply(&statements, batch_of, Signatures::Verify).unwrap();
+            let mut leaf = batch_leaf(batch, first, now);
+            (leaf.key_accounts, leaf.ledger_root) = (ledger.total(), ledger.root());
+            self.ledgers.push(ledger);
+            let leaf = Leaf::Batch(Box::new(leaf));
             self.leaves.push(leaf.encode().unwrap());
             self.batches.push((first, self.leaves.len() as u64 - first));
         }
@@ -175,6 +210,9 @@ impl FakeLog {
         for witness in &self.witnesses[..witnesses] {
             signed.sign(witness, time).unwrap();
         }
+        if !self.is_auditor_away {
+            signed.sign(&self.auditor, time).unwrap();
+        }
         self.published = signed.to_string();
         self.files.clear();
         let mut builder = TileBuilder::new(0, &self.files, 0).unwrap();
@@ -188,6 +226,7 @@ impl FakeLog {
     pub(crate) fn forget_batches(&mut self, count: usize) {
         let left = self.batches.len() - count;
         self.leaves.truncate(self.batches[left].0 as usize);
+        self.ledgers.truncate(left);
         self.batches.truncate(left);
     }
 
@@ -206,6 +245,37 @@ impl FakeLog {
     /// Changes a leaf, so that the history is another one from there on.
     pub(crate) fn rewrite(&mut self, index: usize) {
         *self.leaves[index].last_mut().unwrap() ^= 1;
+    }
+
+    /// Enters a statement about a key account.
+    pub(crate) fn enter(&mut self, leaf: &Leaf) {
+        self.pending.push(leaf.encode().unwrap());
+    }
+
+    /// Returns the proof that a leaf is under the published checkpoint, which has all leaves.
+    pub(crate) fn proof(&self, leaf: &[u8]) -> Option<String> {
+        let index = self.leaves.iter().position(|other| other == leaf)?;
+        let hashes = self.leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+        let proof = ProofFile {
+            extra: leaf.to_vec(),
+            index: index as u64,
+            proof: Layers::new(hashes).inclusion_proof(index)?,
+            checkpoint: self.published.parse().unwrap(),
+        };
+        Some(proof.to_string())
+    }
+
+    /// Returns the first leaf of this type.
+    pub(crate) fn first_leaf(&self, leaf_type: u8) -> Option<Vec<u8>> {
+        self.leaves.iter().find(|leaf| leaf[1] == leaf_type).cloned()
+    }
+
+    /// Returns the key accounts at the end of the last batch, or of the one before, and its batch leaf.
+    pub(crate) fn published_ledger(&self, is_old: bool) -> (KeyLedger, Vec<u8>) {
+        let batch = self.batches.len() - 1 - usize::from(is_old);
+        let (first, count) = self.batches[batch];
+        let leaf = self.leaves[(first + count - 1) as usize].clone();
+        (self.ledgers[batch].clone(), leaf)
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -252,6 +322,12 @@ impl FakeLog {
         }
         if path == "checkpoint" {
             return http(200, None, self.published.clone());
+        }
+        if path == "checkpoint.joint" {
+            return match self.is_auditor_away {
+                true => http(404, Some("not-found"), String::new()),
+                false => http(200, None, self.published.clone()),
+            };
         }
         let path: TilePath = path.parse().expect("the path of a tile or bundle");
         match self.file(path) {

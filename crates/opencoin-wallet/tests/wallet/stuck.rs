@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::TimeDelta;
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::{BigInt, CoinStack, RequestRenew, from_json};
-use opencoin_wallet::{CoinFault, ExchangeError, Secret, Wallet, WalletError};
+use opencoin_wallet::{CoinFault, ExchangeError, OnBehalf, Secret, Wallet, WalletError};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -132,9 +132,13 @@ async fn an_abandoned_mint_that_arrives_later_is_not_lost() {
     assert_eq!(balance(&wallet).pending, 0);
     assert_eq!(state(&wallet, last(&wallet)), "abandoned");
     // The request arrives late.
-    world
-        .issuer
-        .answer(Some(&token()), &request, world.network.now(), Signing::Now);
+    world.issuer.answer(
+        URL,
+        OnBehalf::Account(&token()),
+        &request,
+        world.network.now(),
+        Signing::Now,
+    );
     drop(wallet);
     let mut wallet = world.open("wallet");
     assert!(wallet.resume().await.unwrap().warning.is_none());

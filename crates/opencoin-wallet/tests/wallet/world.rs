@@ -11,7 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_crypto::CipherSuite;
 use opencoin_schema::{BigInt, Coin, CoinStack, ResponseMint, from_json, text};
 use opencoin_wallet::storage::Storage;
-use opencoin_wallet::{Balance, Clock, HttpAnswer, NoAnswer, Secret, Transport, Wallet, WalletError};
+use opencoin_wallet::{
+    Balance, Clock, HttpAnswer, NoAnswer, OnBehalf, Secret, Transport, Wallet, WalletError,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tempfile::TempDir;
@@ -84,6 +86,8 @@ pub(crate) struct Network {
     now_s: AtomicI64,
     /// The faults, by the number of the request.
     faults: Mutex<BTreeMap<usize, Fault>>,
+    /// The fault of the POST requests whose URLs end so.
+    fault_of_path: Mutex<Option<(&'static str, Fault)>>,
     pub(crate) steps: Mutex<Vec<Step>>,
     /// How far the issuers' clocks are ahead of the wallets', in seconds.
     pub(crate) issuers_ahead_s: AtomicI64,
@@ -96,14 +100,17 @@ impl Transport for Network {
     async fn send(
         &self,
         url: &str,
-        token: Option<&Secret>,
+        on_behalf: OnBehalf<'_>,
         body: Option<&str>,
     ) -> Result<HttpAnswer, NoAnswer> {
         let number = self.note_step(url, body.unwrap_or_default());
         let fault = self.faults.lock().unwrap().get(&number).copied();
+        let of_path = *self.fault_of_path.lock().unwrap();
+        let of_path = of_path.filter(|(path, _)| body.is_some() && url.ends_with(path));
+        let fault = fault.or(of_path.map(|(_, fault)| fault));
         match body {
-            Some(body) => self.post(url, token, body, fault),
-            None => self.get(url, token, fault),
+            Some(body) => self.post(url, on_behalf, body, fault),
+            None => self.get(url, on_behalf, fault),
         }
     }
 
@@ -111,7 +118,7 @@ impl Transport for Network {
         if *self.is_log_slow.lock().unwrap() {
             std::future::pending::<()>().await;
         }
-        let answer = self.send(url, None, None).await?;
+        let answer = self.send(url, OnBehalf::Nobody, None).await?;
         if answer.body.len() > bytes_max {
             return Err(no_answer(url, true));
         }
@@ -123,13 +130,13 @@ impl Network {
     fn post(
         &self,
         url: &str,
-        token: Option<&Secret>,
+        on_behalf: OnBehalf<'_>,
         body: &str,
         fault: Option<Fault>,
     ) -> Result<HttpAnswer, NoAnswer> {
         let carried_out = |signing| {
             let issuer = self.issuer_at(url).ok_or_else(|| no_answer(url, true))?;
-            Ok(issuer.answer(token, body, self.now(), signing))
+            Ok(issuer.answer(url, on_behalf, body, self.now(), signing))
         };
         let carry_out = || carried_out(Signing::Now);
         match fault {
@@ -173,7 +180,11 @@ impl Network {
         }
     }
 
-    fn get(&self, url: &str, token: Option<&Secret>, fault: Option<Fault>) -> Result<HttpAnswer, NoAnswer> {
+    fn get(&self, url: &str, on_behalf: OnBehalf<'_>, fault: Option<Fault>) -> Result<HttpAnswer, NoAnswer> {
+        let token = match on_behalf {
+            OnBehalf::Account(token) => Some(token),
+            OnBehalf::Nobody | OnBehalf::Key(_) => None,
+        };
         match fault {
             Some(Fault::RequestLost | Fault::AnswerLost | Fault::NoConnection) => Err(no_answer(url, true)),
             Some(Fault::Redirect) => Ok(http(404, None, "<html>not here</html>".to_owned())),
@@ -191,7 +202,7 @@ impl Network {
             )
             | None => {
                 let issuer = self.issuer_at(url).ok_or_else(|| no_answer(url, true))?;
-                Ok(issuer.get(url, token))
+                Ok(issuer.get(url, token, self.now()))
             }
         }
     }
@@ -225,9 +236,16 @@ impl Network {
         *self.faults.lock().unwrap() = (0..1000).map(|number| (number, fault)).collect();
     }
 
+    /// Sets the fault of the POST requests to this path.
+    pub(crate) fn fail_on(&self, path: &'static str, fault: Fault) {
+        self.steps.lock().unwrap().clear();
+        *self.fault_of_path.lock().unwrap() = Some((path, fault));
+    }
+
     /// Removes all faults and forgets the earlier requests.
     pub(crate) fn heal(&self) {
         self.faults.lock().unwrap().clear();
+        *self.fault_of_path.lock().unwrap() = None;
         self.steps.lock().unwrap().clear();
     }
 
@@ -318,6 +336,14 @@ impl World {
         )
     }
 
+    /// Makes the same issuer with a public log and an auditor.
+    pub(crate) fn with_auditor(suite: CipherSuite, funds: u64) -> Self {
+        Self::of(
+            FakeIssuer::with_auditor(name_of(suite), URL, suite, &DENOMINATIONS),
+            funds,
+        )
+    }
+
     fn of(issuer: FakeIssuer, funds: u64) -> Self {
         let issuer = Arc::new(issuer);
         issuer.credit(TOKEN, funds);
@@ -325,6 +351,7 @@ impl World {
             issuers: Mutex::default(),
             now_s: AtomicI64::new(0),
             faults: Mutex::default(),
+            fault_of_path: Mutex::default(),
             steps: Mutex::default(),
             issuers_ahead_s: AtomicI64::new(0),
             is_log_slow: Mutex::default(),

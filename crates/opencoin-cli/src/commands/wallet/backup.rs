@@ -64,6 +64,13 @@ impl Session {
                 self.flag
             ));
         }
+        let keys = self.wallet.keys(None)?;
+        for key in keys.iter().filter(|key| !key.is_covered) {
+            output::complain(&format!(
+                "note: key {} is of an older phrase and cannot be restored from this one; pay what it holds to a new key",
+                key.key
+            ));
+        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::failure;
 
 impl Session {
     /// Shows the amounts of an error in the currency, and adds advice.
-    pub(super) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+    pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let Some(wallet_error) = error.downcast_ref::<WalletError>() else {
             return error;
         };

@@ -37,8 +37,8 @@ use opencoin_text::printable;
 use opencoin_wallet::{Secret, Wallet};
 use rand::rngs::OsRng;
 
-pub(crate) use self::session::open;
-use self::session::{Session, open_to_read, open_with, with_passphrase};
+pub(crate) use self::new_file::NewFile;
+pub(crate) use self::session::{Session, Tidy, open, open_to_read, open_with, with_passphrase};
 use crate::failure::{self, DetailArgs};
 use crate::network_args::NetworkArgs;
 use crate::wallet_dir_args::WalletDirArgs;
@@ -124,12 +124,12 @@ enum Command {
     /// Exchange coins of stolen mint keys, which the issuer has revoked, for fresh ones. This shows the issuer where
     /// those coins were minted or renewed: for a mint, which account paid for them.
     Recoup(recoup::Arguments),
-    /// Show the backup phrase, from which the coins can be restored if the wallet is lost.
+    /// Show the backup phrase, from which the coins and keys can be restored if the wallet is lost.
     ///
     /// A wallet of an earlier version gets its phrase now: its coins are renewed. What others gave you is covered as soon
     /// as it is received; sent coins are not.
     Backup(backup::Arguments),
-    /// Restore the coins of a lost wallet from its backup phrase, into a new folder.
+    /// Restore the coins and keys of a lost wallet from its backup phrase, into a new folder.
     ///
     /// It asks the issuers for every request of the lost wallet, and renews the coins. Coins that the lost wallet had sent
     /// and that nobody has received come back too, those of short codes excepted. The issuers learn which requests belonged to one wallet.
@@ -232,12 +232,12 @@ impl Session {
 }
 
 /// An untrusted text in quotation marks.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", printable(text))
 }
 
 /// `1 request`, `2 requests`.
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {what}{plural}")
 }

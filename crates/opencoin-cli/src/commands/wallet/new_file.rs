@@ -1,4 +1,4 @@
-//! Files for coins and evidence: complete or not there, readable by their owner alone.
+//! Files for coins, evidence and proofs: complete or not there, readable by their owner alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A new file that appears under its name only when it is complete.
-pub(super) struct NewFile {
+pub(crate) struct NewFile {
     path: PathBuf,
     /// The file beside `path` that is written first. It is empty until [`NewFile::finish`].
     unfinished: PathBuf,
@@ -15,7 +15,7 @@ pub(super) struct NewFile {
 
 impl NewFile {
     /// Creates the unfinished file. Fails if `path` exists.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         if path.exists() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -35,7 +35,7 @@ impl NewFile {
     }
 
     /// Writes and syncs the file and gives it its name. Never replaces another file.
-    pub(super) fn finish(mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn finish(mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.file.sync_all()?;
         fs::hard_link(&self.unfinished, &self.path).or_else(|error| match error.kind() {

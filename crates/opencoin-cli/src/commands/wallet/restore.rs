@@ -1,4 +1,4 @@
-//! `opencoin wallet restore`: the coins of a lost wallet, from its backup phrase.
+//! `opencoin wallet restore`: the coins and keys of a lost wallet, from its backup phrase.
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -6,9 +6,10 @@ use opencoin_terminal::output;
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::PhraseArgs;
 use opencoin_text::{IssuerUrl, printable};
-use opencoin_wallet::{Phrase, RestoreProgress, Restored};
+use opencoin_wallet::{Phrase, RestoreProgress, Restored, RestoredKeys};
 use serde_json::{Value, json};
 
+use super::counted;
 use super::session::{Session, unit};
 use crate::network_args::warn_if_exposed;
 
@@ -29,11 +30,16 @@ impl Session {
         let words = arguments.phrase.read()?;
         let phrase: Phrase = words.text().parse().context("this is not a backup phrase")?;
         self.wallet.use_phrase(&phrase)?;
-        let (mut all, mut lines) = (Vec::new(), Vec::new());
+        let (mut all, mut lines, mut failed) = (Vec::new(), Vec::new(), None);
         for url in &arguments.urls {
             warn_if_exposed(url, "change the documents of the issuer");
             let added = self.wallet.add(url.as_str()).await?;
             let restored = self.restore_one(&added.currency).await?;
+            let keys = self.wallet.restore_keys(Some(&added.currency)).await;
+            let keys = keys.unwrap_or_else(|error| {
+                failed.get_or_insert(error);
+                RestoredKeys::default()
+            });
             let chosen = self.wallet.balance_of(Some(&added.currency))?;
             let show = |units| unit(&chosen).show(units);
             lines.push(format!(
@@ -44,6 +50,14 @@ impl Session {
                 restored.requests,
                 show(chosen.balance)
             ));
+            if !keys.keys.is_empty() {
+                lines.push(format!(
+                    "  found {} with {}; `opencoin key list{}` shows them",
+                    counted(keys.keys.len(), "key account"),
+                    show(keys.balance),
+                    self.flag
+                ));
+            }
             for (count, what) in [
                 (
                     restored.waiting,
@@ -68,13 +82,21 @@ impl Session {
                 "coins": restored.coins,
                 "currency": chosen.name,
                 "id": chosen.currency,
+                "key_balance": keys.balance,
+                "keys": keys.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "requests": restored.requests,
                 "revoked": restored.revoked,
                 "unknown": restored.unknown,
                 "waiting": restored.waiting,
             }));
         }
-        self.output.show(Value::Array(all), lines)
+        self.output.show(Value::Array(all), lines)?;
+        match failed {
+            Some(error) => Err(error).context(
+                "the coins are restored, but key accounts could not be looked for; restore again later",
+            ),
+            None => Ok(()),
+        }
     }
 
     async fn restore_one(&mut self, currency: &str) -> Result<Restored> {

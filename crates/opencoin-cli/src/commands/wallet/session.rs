@@ -24,18 +24,18 @@ use crate::token_args::TokenArgs;
 const TIDY_DURATION_MAX: Duration = Duration::from_secs(10);
 
 /// An open wallet and the options of the command.
-pub(super) struct Session {
-    pub(super) wallet: Wallet,
-    pub(super) dir: PathBuf,
+pub(crate) struct Session {
+    pub(crate) wallet: Wallet,
+    pub(crate) dir: PathBuf,
     /// See [`crate::wallet_dir_args::WalletDirArgs::flag`].
-    pub(super) flag: String,
-    pub(super) currency: Option<String>,
-    pub(super) network: NetworkArgs,
-    pub(super) output: OutputArgs,
+    pub(crate) flag: String,
+    pub(crate) currency: Option<String>,
+    pub(crate) network: NetworkArgs,
+    pub(crate) output: OutputArgs,
 }
 
 /// The coins that are renewed after a command.
-pub(super) enum Tidy {
+pub(crate) enum Tidy {
     All,
     /// Only coins that would expire soon.
     Expiring,
@@ -53,7 +53,7 @@ impl Session {
     }
 
     /// Renews and changes coins after the result of the command was shown. Names promises that are due.
-    pub(super) async fn tidy(&mut self, what: Tidy) {
+    pub(crate) async fn tidy(&mut self, what: Tidy) {
         self.change_coins(what).await;
         self.mention_overdue();
     }
@@ -75,7 +75,7 @@ impl Session {
         ));
     }
 
-    pub(super) fn show_amount(
+    pub(crate) fn show_amount(
         &self,
         chosen: &Balance,
         units: u64,
@@ -117,7 +117,7 @@ pub(crate) fn open(dir: &Path, network: &Network) -> Result<Wallet> {
 }
 
 /// Opens the wallet in this folder, or creates it. It uses HTTP.
-pub(super) fn open_with(dir: &Path, network: &Network, passphrase: Option<&Secret>) -> Result<Wallet> {
+pub(crate) fn open_with(dir: &Path, network: &Network, passphrase: Option<&Secret>) -> Result<Wallet> {
     let transport = Arc::new(HttpTransport::new(network)?);
     Ok(Wallet::create(
         dir,
@@ -129,7 +129,7 @@ pub(super) fn open_with(dir: &Path, network: &Network, passphrase: Option<&Secre
 }
 
 /// Opens the wallet in this folder to read it.
-pub(super) fn open_to_read(dir: &Path, secret: &WalletSecretArgs) -> Result<Wallet> {
+pub(crate) fn open_to_read(dir: &Path, secret: &WalletSecretArgs) -> Result<Wallet> {
     with_passphrase(secret, |passphrase| {
         let clock = Arc::new(|| SystemClock.now());
         Ok(Wallet::open_to_read(dir, passphrase, clock, Box::new(OsRng))?)
@@ -137,7 +137,7 @@ pub(super) fn open_to_read(dir: &Path, secret: &WalletSecretArgs) -> Result<Wall
 }
 
 /// Opens a wallet, with its passphrase if it is encrypted.
-pub(super) fn with_passphrase(
+pub(crate) fn with_passphrase(
     secret: &WalletSecretArgs,
     open: impl Fn(Option<&Secret>) -> Result<Wallet>,
 ) -> Result<Wallet> {

@@ -17,7 +17,7 @@ use crate::client::urls;
 use crate::error::WalletError;
 use crate::event::OperationId;
 use crate::public_log::LogError;
-use crate::public_log::memory::{LogEvent, LogMemory, OpenPromise, encode};
+use crate::public_log::memory::{LogEvent, LogMemory, OpenPromise, PromisedLeaf, encode};
 
 /// The longest time of a check.
 const DURATION_MAX: Duration = Duration::from_secs(120);
@@ -106,7 +106,7 @@ impl Wallet {
             .log_memory(id)
             .into_iter()
             .flat_map(|memory| memory.promises.values());
-        let promised = open.flat_map(|open| open.leaves.iter().map(|leaf| &leaf.mint_key));
+        let promised = open.flat_map(|open| open.leaves.iter().filter_map(PromisedLeaf::mint_key));
         Ok(current.chain(promised).cloned().collect())
     }
 
@@ -239,7 +239,7 @@ impl Wallet {
     }
 
     /// Asks the issuer where a batch is. Without an answer the wallet looks for it itself.
-    async fn batch_hint(
+    pub(in super::super) async fn batch_hint(
         &self,
         id: &BigInt,
         newest: &mut NewestLog,

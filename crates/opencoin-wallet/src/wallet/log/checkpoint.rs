@@ -26,15 +26,15 @@ use crate::public_log::memory::LogEvent;
 const SAME_CHECKPOINT_PAUSE: TimeDelta = TimeDelta::minutes(10);
 
 /// A checkpoint that was verified, and its tree.
-pub(super) struct NewestLog {
-    pub(super) tree: LogTree,
+pub(in super::super) struct NewestLog {
+    pub(in super::super) tree: LogTree,
     pub(super) note: SignedCheckpoint,
-    pub(super) verified: VerifiedCheckpoint,
+    pub(in super::super) verified: VerifiedCheckpoint,
 }
 
 impl Wallet {
     /// Reads and verifies the newest checkpoint, from the log or from a copy of it.
-    pub(super) async fn newest_log(
+    pub(in super::super) async fn newest_log(
         &mut self,
         id: &BigInt,
         block: &LogBlock,

@@ -28,6 +28,7 @@ use crate::event::Event;
 use crate::public_log::LogError;
 use crate::public_log::memory::{LogEvent, LogFault, LogMemory, path_of};
 
+pub(super) use checkpoint::NewestLog;
 pub use status::{LogStatus, SeenLog, ShownFault};
 
 impl Wallet {
@@ -37,7 +38,7 @@ impl Wallet {
     }
 
     /// Returns what the currency's newest description says about its log; `None` if it has none.
-    fn log_block(&self, id: &BigInt) -> Result<Option<LogBlock>, WalletError> {
+    pub(super) fn log_block(&self, id: &BigInt) -> Result<Option<LogBlock>, WalletError> {
         let block = LogBlock::find(&self.currency(id)?.cddc.cdd().additional_info);
         block.map_err(|error| LogError::Block(error.to_string()).into())
     }

@@ -4,6 +4,8 @@
 //! what must have been promised from its own request, and treats a missing or wrong promise as a fault. The coins are
 //! taken all the same.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use opencoin_crypto::BlindingSeed;
 use opencoin_log::digest::{IssuedDigest, KeyFingerprint, SpentDigest};
@@ -53,11 +55,60 @@ impl Wallet {
                 Ok(None) | Err(_) => return Ok(None),
             };
         }
+        self.note_promise(&currency, id, taken, answer.promise.as_ref())
+    }
+
+    /// Verifies and stores the promise of a statement about a key account, which the issuer has accepted. Returns the
+    /// fault if there should have been another one.
+    ///
+    /// # Errors
+    /// The wallet cannot be written.
+    pub(in super::super) async fn take_statement_promise(
+        &mut self,
+        currency: &BigInt,
+        id: OperationId,
+        leaf: &[u8],
+        promise: Option<&String>,
+    ) -> Result<Option<LogError>, WalletError> {
+        if self
+            .log_memory(currency)
+            .is_some_and(|memory| memory.has_promise(id))
+        {
+            return Ok(None);
+        }
+        let leaves = vec![PromisedLeaf::Statement {
+            leaf: const_hex::encode(leaf),
+        }];
+        let read = |wallet: &Self, block: &LogBlock| {
+            let promise = promise.cloned().ok_or(LogError::NoPromise(id))?;
+            wallet.promised(currency, id, block, promise, leaves.clone())
+        };
+        let mut taken = match self.log_block(currency) {
+            Ok(Some(block)) => read(self, &block),
+            Ok(None) | Err(_) => return Ok(None),
+        };
+        if taken.is_err() {
+            self.refresh_for_promise(currency).await?;
+            taken = match self.log_block(currency) {
+                Ok(Some(newer)) => read(self, &newer),
+                Ok(None) | Err(_) => return Ok(None),
+            };
+        }
+        self.note_promise(currency, id, taken, promise)
+    }
+
+    fn note_promise(
+        &mut self,
+        currency: &BigInt,
+        id: OperationId,
+        taken: Result<Option<LogEvent>, LogError>,
+        promise: Option<&String>,
+    ) -> Result<Option<LogError>, WalletError> {
         match taken {
             Ok(None) => Ok(None),
-            Ok(Some(event)) => self.record_log(&currency, event).map(|()| None),
+            Ok(Some(event)) => self.record_log(currency, event).map(|()| None),
             Err(fault) => self
-                .promise_fault(&currency, id, fault, answer.promise.clone())
+                .promise_fault(currency, id, fault, promise.cloned())
                 .map(Some),
         }
     }
@@ -79,8 +130,11 @@ impl Wallet {
     ) -> Result<Option<LogEvent>, LogError> {
         let is_expected = match &answer.result {
             Ok(_) => true,
-            // A mint may wait for money. Then it is not accepted yet, which the answer does not tell.
-            Err(ExchangeError::Delayed { .. }) => operation.kind != Kind::Mint,
+            // A mint may wait for the money of a custodial account. Then it is not accepted yet, which the answer does
+            // not tell.
+            Err(ExchangeError::Delayed { .. }) => {
+                operation.kind != Kind::Mint || operation.key_order.is_some()
+            }
             Err(ExchangeError::Recoup) => false,
             Err(_) => return Ok(None),
         };
@@ -93,14 +147,23 @@ impl Wallet {
         let Some(leaves) = self.promised_leaves(operation, answer.is_resume) else {
             return Ok(None);
         };
-        let verified = self.verify_promise(&operation.currency, block, &promise, &leaves);
-        let is_verified = verified.map_err(|reason| LogError::WrongPromise {
-            operation: operation.id,
-            reason,
-        })?;
-        let currency = self.state.currencies.get(&operation.currency);
+        self.promised(&operation.currency, operation.id, block, promise, leaves)
+    }
+
+    /// Verifies a promise for these leaves of the request with this number.
+    fn promised(
+        &self,
+        currency: &BigInt,
+        operation: OperationId,
+        block: &LogBlock,
+        promise: String,
+        leaves: Vec<PromisedLeaf>,
+    ) -> Result<Option<LogEvent>, LogError> {
+        let verified = self.verify_promise(currency, block, &promise, &leaves);
+        let is_verified = verified.map_err(|reason| LogError::WrongPromise { operation, reason })?;
+        let currency = self.state.currencies.get(currency);
         Ok(currency.map(|currency| LogEvent::Promised {
-            operation: operation.id,
+            operation,
             promise,
             cdd_serial: currency.cddc.cdd().cdd_serial,
             leaves,
@@ -142,8 +205,9 @@ impl Wallet {
         if promise.within > block.within_s() {
             return Err("it gives the issuer more time than the currency's description does".to_owned());
         }
-        let keys = self.log_memory(currency).map(|memory| &memory.keys);
-        let Some(leaves) = keys.and_then(|keys| encode(leaves, keys)) else {
+        let none = BTreeMap::new();
+        let keys = self.log_memory(currency).map_or(&none, |memory| &memory.keys);
+        let Some(leaves) = encode(leaves, keys) else {
             return Ok(false);
         };
         let root = root_of(&leaves);
@@ -206,6 +270,22 @@ impl Wallet {
     }
 }
 
+impl Wallet {
+    /// Returns the leaves of blinds, in their order; `None` if mint keys were not looked for in the log.
+    pub(in super::super) fn issued_leaves(&self, id: &BigInt, blinds: &[Blind]) -> Option<Vec<Vec<u8>>> {
+        let currency = self.state.currencies.get(id)?;
+        let leaves = blinds.iter().map(|blind| issued(currency, blind));
+        encode(&leaves.collect::<Option<Vec<_>>>()?, &self.log_memory(id)?.keys)
+    }
+
+    /// Returns the leaves of coins that are spent, in their order; `None` if mint keys were not looked for in the log.
+    pub(in super::super) fn spent_leaves(&self, id: &BigInt, coins: &[Coin]) -> Option<Vec<Vec<u8>>> {
+        let currency = self.state.currencies.get(id)?;
+        let leaves = coins.iter().map(|coin| spent(currency, coin));
+        encode(&leaves.collect::<Option<Vec<_>>>()?, &self.log_memory(id)?.keys)
+    }
+}
+
 /// Blinds a payload with its stored seed once more.
 fn blind_again(currency: &Currency, blinded: &Blinded) -> Option<Blind> {
     let BlindingSecret::Seed(seed) = &blinded.secret else {
@@ -230,7 +310,7 @@ fn issued(currency: &Currency, blind: &Blind) -> Option<PromisedLeaf> {
     let key = currency.mint_keys.get(&blind.mint_key_id)?.public_key();
     let fingerprint = KeyFingerprint::of(key.document());
     let digest = IssuedDigest::of(&fingerprint, key.modulus_bytes(), &blind.blinded_payload_hash).ok()?;
-    Some(PromisedLeaf {
+    Some(PromisedLeaf::Coin {
         is_issued: true,
         mint_key: blind.mint_key_id.clone(),
         digest: Hash::new(*digest.as_bytes()),
@@ -241,7 +321,7 @@ fn spent(currency: &Currency, coin: &Coin) -> Option<PromisedLeaf> {
     let key = currency.mint_keys.get(&coin.payload.mint_key_id)?.public_key();
     let hash = currency.cddc.cipher_suite().payload_hash(&coin.payload);
     let digest = SpentDigest::of(&KeyFingerprint::of(key.document()), &hash);
-    Some(PromisedLeaf {
+    Some(PromisedLeaf::Coin {
         is_issued: false,
         mint_key: coin.payload.mint_key_id.clone(),
         digest: Hash::new(*digest.as_bytes()),

@@ -3,13 +3,13 @@
 use chrono::TimeDelta;
 use opencoin_crypto::CipherSuite;
 use opencoin_wallet::storage::{SqliteStorage, Table};
-use opencoin_wallet::{LogError, WalletError};
+use opencoin_wallet::{LogError, OnBehalf, WalletError};
 
 use super::{FUNDS, check, check_well, redeem_all, seal, seal_late, set, world};
 use crate::fake_issuer::Signing;
 use crate::fake_log::{Misdeed, WITHIN_S};
 use crate::recorder::rows_of;
-use crate::world::{Fault, World, balance, held, mint, states, token};
+use crate::world::{Fault, URL, World, balance, held, mint, states, token};
 
 #[tokio::test]
 async fn an_honest_log_fulfils_every_promise() {
@@ -215,9 +215,13 @@ async fn an_abandoned_mint_that_arrives_later_is_promised_too() {
     world.network.heal();
     let id = wallet.history().unwrap().last().unwrap().id;
     wallet.abandon(id).await.unwrap();
-    world
-        .issuer
-        .answer(Some(&token()), &request, world.network.now(), Signing::Now);
+    world.issuer.answer(
+        URL,
+        OnBehalf::Account(&token()),
+        &request,
+        world.network.now(),
+        Signing::Now,
+    );
     assert!(wallet.resume().await.unwrap().warning.is_none());
     assert_eq!(held(&wallet), (67, 0));
     seal(&world);
