@@ -6,6 +6,7 @@
 mod currency;
 mod cutting_proxy;
 pub mod deploy;
+pub mod dishonest;
 pub mod failover;
 mod file_server;
 pub mod files;

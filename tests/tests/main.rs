@@ -16,6 +16,7 @@ mod deploy_monitoring;
 mod deploy_proxies;
 mod failover;
 mod foreign_wallet;
+mod frauds;
 mod interrupted_keys;
 mod interrupted_seals;
 mod issuer_check;

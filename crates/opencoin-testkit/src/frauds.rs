@@ -66,7 +66,7 @@ pub fn named(name: &str) -> Fraud {
 }
 
 /// A key of denomination 1 that signs.
-const ONE: KeyNo = KeyNo::FIRST;
+pub const ONE: KeyNo = KeyNo::FIRST;
 
 /// A key of denomination 5 that signs.
 fn five() -> KeyNo {

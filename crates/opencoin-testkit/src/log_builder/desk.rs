@@ -1,18 +1,20 @@
-//! What the issuer of a log answers to holders: signatures and promises, honest or not.
+//! What the issuer of a log answers to holders: documents, signatures and promises, honest or not.
 //!
 //! Accounts have as much money as anybody wants, and coins are taken without a look at them: what is tested is what an
 //! issuer does to honest holders.
 
+mod documents;
+
 use std::collections::BTreeMap;
 
-use opencoin_crypto::{VerifiedMintKey, verify_mint_key_of_issuer};
+use opencoin_crypto::VerifiedMintKey;
 use opencoin_log::digest::{IssuedDigest, KeyFingerprint, SpentDigest};
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{Leaf, issued_leaf, spent_leaf};
 use opencoin_log::promise::{request_root, sign_commit};
 use opencoin_schema::{
-    BigInt, Blind, BlindSignature, Coin, Mkc, Request, ResponseDelay, ResponseMint, ResponseRedeem, text,
+    BigInt, Blind, BlindSignature, Cddc, Coin, Request, ResponseDelay, ResponseMint, ResponseRedeem, text,
 };
 
 use super::LogBuilder;
@@ -30,9 +32,13 @@ pub struct Conduct {
     pub promised_s: u64,
 }
 
-/// Remembers what was accepted.
-#[derive(Debug, Default)]
+/// Answers requests, and remembers what was accepted.
+#[derive(Debug)]
 pub struct Desk {
+    /// The description that holders get.
+    pub cddc: Cddc,
+    /// Mint keys that holders get and that are not in the log.
+    pub secret_keys: Vec<VerifiedMintKey>,
     /// The blinds of a request, and the conduct in which it was accepted, by its reference.
     accepted: BTreeMap<BigInt, (Vec<Blind>, Conduct)>,
 }
@@ -51,13 +57,26 @@ pub struct DeskAnswer {
 }
 
 impl Desk {
-    /// Answers a mint, renew, redeem or resume; `None` for another request. What is accepted waits for the next batch of
+    /// A desk that hands out this description.
+    #[must_use]
+    pub fn new(cddc: Cddc) -> Self {
+        Self {
+            cddc,
+            secret_keys: Vec::new(),
+            accepted: BTreeMap::new(),
+        }
+    }
+
+    /// Answers a POST; `None` if it is no request that wallets or auditors send. What is accepted waits for the next batch of
     /// the log.
     ///
     /// # Panics
     /// The request is of a key that the log does not have.
     pub fn answer(&mut self, log: &mut LogBuilder, json: &[u8], conduct: Conduct) -> Option<DeskAnswer> {
         let (blinds, coins, reference) = match Request::from_json(json).ok()? {
+            Request::RequestCddSerial(request) => return Some(self.serial(&request)),
+            Request::RequestCddc(request) => return Some(self.description(&request)),
+            Request::RequestMintKeyCertificates(request) => return Some(self.certificates(log, &request)),
             Request::RequestMint(request) => {
                 (request.blinds, Vec::new(), Some(request.transaction_reference))
             }
@@ -68,7 +87,7 @@ impl Desk {
             Request::RequestResume(request) => {
                 return Some(self.resume(log, &request.transaction_reference, conduct));
             }
-            _ => return None,
+            Request::RequestRecoup(_) => return None,
         };
         if !coins.is_empty() && !conduct.takes {
             return Some(refused("double-spend", "coins were spent before: 0"));
@@ -131,6 +150,17 @@ fn answered(log: &LogBuilder, blinds: &[Blind], conduct: Conduct, promise: Strin
     }
 }
 
+impl DeskAnswer {
+    fn ok(body: String) -> Self {
+        Self {
+            status: 200,
+            word: None,
+            promise: None,
+            body,
+        }
+    }
+}
+
 fn refused(word: &'static str, description: &str) -> DeskAnswer {
     let status = if word == "not-found" { 404 } else { 409 };
     let response = ResponseRedeem {
@@ -147,19 +177,6 @@ fn refused(word: &'static str, description: &str) -> DeskAnswer {
 }
 
 impl LogBuilder {
-    /// The mint keys in the log that the master key has certified: number, index of the leaf and certificate.
-    #[must_use]
-    pub fn mint_keys(&self) -> Vec<(KeyNo, u64, VerifiedMintKey)> {
-        let certified = |mkc: &Mkc| verify_mint_key_of_issuer(mkc, self.cddc()).ok();
-        let leaves = self.leaves.iter().zip(0..);
-        leaves
-            .filter_map(|(leaf, index)| match Leaf::decode(leaf) {
-                Ok(Leaf::MintKey { key_no, certificate }) => Some((key_no, index, certified(&certificate)?)),
-                _ => None,
-            })
-            .collect()
-    }
-
     fn mint_key_with(&self, id: &BigInt) -> (KeyNo, VerifiedMintKey) {
         let mut keys = self.mint_keys().into_iter();
         let found = keys.find(|(.., key)| key.public_key().id() == id);

@@ -177,7 +177,7 @@ const MAY_USE: [(&str, &[&str]); 40] = [
 ];
 
 /// The end-to-end tests use the binary, and read and write its books.
-const TESTS: (&str, &[&str]) = ("opencoin-e2e", &["api", "ledger", "sqlite", "testkit"]);
+const TESTS: (&str, &[&str]) = ("opencoin-e2e", &["evidence", "keys", "log", "testkit"]);
 
 /// The name of a package, its dependencies in this workspace, and those of its tests.
 #[derive(Debug, Default, PartialEq, Eq)]
