@@ -25,8 +25,8 @@ pub const FRAUD_LASTS_S: u64 = 200 * 24 * 3600;
 pub struct Fraud {
     /// What is done.
     pub name: &'static str,
-    /// The kind of the evidence.
-    pub kind: &'static str,
+    /// The kind of the evidence; `None` if a file would have to show that something is nowhere in the log.
+    pub kind: Option<&'static str>,
     /// The rule that a replay finds broken first.
     pub rule: &'static str,
     /// Seals the batches that break the rule.
@@ -40,6 +40,18 @@ impl Fraud {
         rule: &'static str,
         commit: fn(&mut LogBuilder),
     ) -> Self {
+        let kind = Some(kind);
+        Self {
+            name,
+            kind,
+            rule,
+            commit,
+        }
+    }
+
+    /// A fraud that no file proves.
+    const fn unproven(name: &'static str, rule: &'static str, commit: fn(&mut LogBuilder)) -> Self {
+        let kind = None;
         Self {
             name,
             kind,

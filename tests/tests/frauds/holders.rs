@@ -46,7 +46,10 @@ impl Holder {
         holder.mint("8");
         holder.issuer.log(LogBuilder::seal);
         let seen = holder.look();
-        assert_eq!((&seen["promises"]["kept"], &seen["faults"]), (&json!(1), &json!([])));
+        assert_eq!(
+            (&seen["promises"]["kept"], &seen["faults"]),
+            (&json!(1), &json!([]))
+        );
         holder
     }
 
@@ -98,11 +101,22 @@ fn a_leaf_that_was_left_out_is_found_when_it_is_due() {
         holder.issuer.state().cosigned_s = Some(cosigned_s);
         let seen = holder.look();
         assert_eq!(seen["promises"]["open"], json!(u32::from(!is_due)), "{seen:#}");
-        assert_eq!(seen["faults"].as_array().unwrap().len(), usize::from(is_due), "{seen:#}");
+        assert_eq!(
+            seen["faults"].as_array().unwrap().len(),
+            usize::from(is_due),
+            "{seen:#}"
+        );
         assert_eq!(holder.evidence().is_some(), is_due);
     }
-    let said = shown_to_a_third_person(&holder.evidence().unwrap()).success().stdout;
-    for words in ["PROVEN: omitted leaf", "against: the issuer", "promised", "It is not"] {
+    let said = shown_to_a_third_person(&holder.evidence().unwrap())
+        .success()
+        .stdout;
+    for words in [
+        "PROVEN: omitted leaf",
+        "against: the issuer",
+        "promised",
+        "It is not",
+    ] {
         assert!(said.contains(words), "{words}: {said}");
     }
 }
@@ -142,6 +156,10 @@ fn a_log_that_stands_still_is_complained_about_when_a_promise_is_overdue() {
         (state.shown, state.cosigned_s) = (None, None);
     }
     let seen = holder.look();
-    assert_eq!((&seen["promises"]["open"], &seen["faults"]), (&json!(0), &json!([])), "{seen:#}");
+    assert_eq!(
+        (&seen["promises"]["open"], &seen["faults"]),
+        (&json!(0), &json!([])),
+        "{seen:#}"
+    );
     assert_eq!(holder.evidence(), None);
 }

@@ -1,6 +1,8 @@
 //! A dishonest issuer, and those who find out: holders by what was promised to them, auditors by a replay of its log. Each
 //! fraud ends with one file that convinces somebody who has nothing else.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod holders;
 
 use opencoin_e2e::{Output, command, run};

@@ -33,7 +33,7 @@ impl EvidenceBuilder<'_> {
         self.evidence(Claim::SpentTwice(claim))
     }
 
-    /// The batch of a leaf about a coin was sealed too late for its mint key. `batch` is the batch leaf of that batch, and
+    /// The batch of a leaf about a coin was sealed too early or too late for its mint key. `batch` is the batch leaf of that batch, and
     /// `key` the leaf of the mint key.
     ///
     /// # Errors
@@ -130,6 +130,25 @@ impl EvidenceBuilder<'_> {
     pub async fn wrong_certificate(&mut self, leaf: u64) -> Result<Evidence, BuildError> {
         let leaf = self.included(leaf).await?;
         self.wrong_leaf(OrderRule::Certificate(OneLeaf { leaf }))
+    }
+
+    /// A description that the master key has signed cannot be in this log.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn wrong_description(&mut self, leaf: u64) -> Result<Evidence, BuildError> {
+        let leaf = self.included(leaf).await?;
+        self.wrong_leaf(OrderRule::Description(OneLeaf { leaf }))
+    }
+
+    /// Two descriptions have the same number.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn description_twice(&mut self, one: u64, other: u64) -> Result<Evidence, BuildError> {
+        let first = self.included(one.min(other)).await?;
+        let second = self.included(one.max(other)).await?;
+        self.wrong_leaf(OrderRule::DescriptionTwice(TwoLeaves { first, second }))
     }
 
     /// Two leaves have the same mint key, or two mint keys the same number.

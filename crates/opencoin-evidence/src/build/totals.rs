@@ -41,13 +41,22 @@ impl EvidenceBuilder<'_> {
         self.wrong_totals(TotalsRule::Sequence(TwoBatches { earlier, batch }))
     }
 
-    /// A key was closed with other counts than those of a batch leaf, in the same, an earlier or a later batch.
+    /// A key was closed with other counts than those of a batch leaf. It is that of the same batch, or one before or after it
+    /// that has counts of the key.
     ///
     /// # Errors
     /// As above.
     pub async fn wrong_closing(&mut self, closing: u64, batch: u64) -> Result<Evidence, BuildError> {
+        let Leaf::KeyClosed { key_no, .. } = self.leaf(closing).await? else {
+            return Err(BuildError::OtherLeaf(closing));
+        };
+        let leaf = self.batch_leaf(batch).await?;
+        let before = match leaf.keys.iter().any(|counts| counts.key_no == key_no) {
+            true => Vec::new(),
+            false => self.batches_before(&leaf, BTreeSet::from([key_no])).await?,
+        };
         let (closing, batch) = (self.included(closing).await?, self.included(batch).await?);
-        self.wrong_totals(TotalsRule::Closing(ClosingCounts { closing, batch }))
+        self.wrong_totals(TotalsRule::Closing(ClosingCounts::new(closing, batch, before)))
     }
 
     /// A count in a batch leaf does not grow by the number of leaves in the batch.

@@ -4,8 +4,10 @@ use opencoin_log::batch::BatchLeaf;
 use opencoin_log::digest::KeyFingerprint;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::Leaf;
+use opencoin_log::log_block::LogBlock;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_schema::{Mkc, text};
+use opencoin_text::printable;
 use serde::{Deserialize, Serialize};
 
 use super::key_list::KeyList;
@@ -42,6 +44,12 @@ pub enum OrderRule {
     /// The master key did not sign the certificate in a leaf.
     #[serde(rename = "certificate")]
     Certificate(OneLeaf),
+    /// The master key has signed a description that cannot be in this log.
+    #[serde(rename = "description")]
+    Description(OneLeaf),
+    /// Two descriptions have the same number.
+    #[serde(rename = "description twice")]
+    DescriptionTwice(TwoLeaves),
     /// Two leaves have the same mint key, or two mint keys the same number.
     #[serde(rename = "key twice")]
     KeyTwice(TwoLeaves),
@@ -113,7 +121,9 @@ impl Disorder {
             OrderRule::Form(OneLeaf { leaf }) => check_form(&tree, leaf),
             OrderRule::End(OneLeaf { leaf }) => check_end(&tree, leaf),
             OrderRule::Certificate(OneLeaf { leaf }) => check_certificate(&tree, leaf, keys),
-            OrderRule::KeyTwice(rule) => rule.check(&tree),
+            OrderRule::Description(OneLeaf { leaf }) => check_description(&tree, leaf, keys),
+            OrderRule::DescriptionTwice(rule) => rule.check_descriptions(&tree),
+            OrderRule::KeyTwice(rule) => rule.check_keys(&tree),
             OrderRule::KeyNumber(rule) => rule.check(&tree),
         }
     }
@@ -122,8 +132,11 @@ impl Disorder {
     pub(crate) const fn index(&self) -> u64 {
         match &self.rule {
             OrderRule::Order(rule) => rule.next.index,
-            OrderRule::Form(rule) | OrderRule::End(rule) | OrderRule::Certificate(rule) => rule.leaf.index,
-            OrderRule::KeyTwice(rule) => rule.second.index,
+            OrderRule::Form(rule)
+            | OrderRule::End(rule)
+            | OrderRule::Certificate(rule)
+            | OrderRule::Description(rule) => rule.leaf.index,
+            OrderRule::DescriptionTwice(rule) | OrderRule::KeyTwice(rule) => rule.second.index,
             OrderRule::KeyNumber(rule) => rule.leaf.index,
         }
     }
@@ -197,8 +210,48 @@ fn check_certificate(tree: &SignedTree, leaf: &Included, keys: &LogKeys) -> Resu
     ))
 }
 
+/// A description without a log may be from before the log; it cannot follow one that names it.
+fn check_description(tree: &SignedTree, leaf: &Included, keys: &LogKeys) -> Result<String, EvidenceError> {
+    let cdd = match tree.leaf(leaf)? {
+        Leaf::Currency(cddc) => cddc.cdd,
+        _ => return Err(fails("the leaf is not a description of the currency")),
+    };
+    let log = keys.block.origin();
+    let fault = match LogBlock::find(&cdd.additional_info) {
+        Ok(Some(block)) if block.origin() != log => {
+            format!("names another log, {}", printable(block.origin().as_str()))
+        }
+        Ok(None) if cdd.cdd_serial > keys.cddc.cdd().cdd_serial => "no longer names a log".to_owned(),
+        Err(error) => format!("names its log in a form that nobody can read: {error}"),
+        Ok(_) => return Err(fails("the description may be in the log")),
+    };
+    Ok(format!(
+        "Leaf {} of the log is a description of the currency, number {}, that {fault}. Whoever follows it does not find \
+         this log any more.",
+        leaf.index, cdd.cdd_serial
+    ))
+}
+
 impl TwoLeaves {
-    fn check(&self, tree: &SignedTree) -> Result<String, EvidenceError> {
+    fn check_descriptions(&self, tree: &SignedTree) -> Result<String, EvidenceError> {
+        let (first, second) = (&self.first, &self.second);
+        let cddc = |included: &Included| match tree.leaf(included)? {
+            Leaf::Currency(cddc) => Ok(cddc),
+            _ => Err(fails("a leaf is not a description of the currency")),
+        };
+        let (one, other) = (cddc(first)?, cddc(second)?);
+        let number = one.cdd.cdd_serial;
+        if first.index >= second.index || number != other.cdd.cdd_serial || one == other {
+            return Err(fails("the leaves are not two descriptions with one number"));
+        }
+        Ok(format!(
+            "Leaves {} and {} of the log are two descriptions of the currency with the number {number}, so nobody knows \
+             which one counts.",
+            first.index, second.index
+        ))
+    }
+
+    fn check_keys(&self, tree: &SignedTree) -> Result<String, EvidenceError> {
         let (first, second) = (&self.first, &self.second);
         let key = |included: &Included| match tree.leaf(included)? {
             Leaf::MintKey { key_no, certificate } => {

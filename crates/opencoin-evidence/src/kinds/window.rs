@@ -29,7 +29,7 @@ pub struct OutsideWindow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "broken")]
 pub enum WindowRule {
-    /// Its batch was sealed after the key signed, or after its coins had expired.
+    /// Its batch was sealed before the key signed, after it signed, or after its coins had expired.
     #[serde(rename = "dates")]
     Dates(OutsideDates),
     /// The leaf of the key comes later, or, for a signature, in the same batch.
@@ -128,6 +128,15 @@ impl OutsideDates {
     ) -> Result<String, EvidenceError> {
         let BatchLeaf { time, .. } = tree.batch_of(at, &self.batch)?;
         let key = mint_key(tree, &self.key, key_no)?;
+        let begin = unix_s(key.sign_coins_not_before);
+        // The grace is for clocks that differ.
+        if time.saturating_add(within_s) < begin {
+            return Ok(format!(
+                "the key did not sign before {}, and the batch was sealed on {}, more than {within_s} seconds earlier",
+                date(begin),
+                date(time)
+            ));
+        }
         let end = unix_s(match used {
             Use::Issued => key.sign_coins_not_after,
             Use::Spent | Use::Recouped => key.coins_expiry_date,

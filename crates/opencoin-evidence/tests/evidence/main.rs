@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic when they fail")]
 
 mod challenges;
+mod frauds;
 mod honest;
 mod joint;
 mod leaves;
 mod payments;
+mod prove;
 mod split_view;
 mod support;
 mod totals;

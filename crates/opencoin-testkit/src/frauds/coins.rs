@@ -159,9 +159,8 @@ pub(super) const FRAUDS: &[Fraud] = &[
             log.seal();
         },
     ),
-    Fraud::new(
+    Fraud::unproven(
         "a coin is recouped of a key that was not revoked",
-        "outside its window",
         "not_revoked",
         |log| {
             let (coin, blind) = (log.next_digest(), log.next_digest());

@@ -1,6 +1,7 @@
 //! Leaves that cannot be in a log, or not in their place.
 
 use opencoin_log::digest::IssuedDigest;
+use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{CloseReason, Leaf, issued_leaf};
 
 use super::{Fraud, ONE, key_no};
@@ -96,25 +97,13 @@ pub(super) const FRAUDS: &[Fraud] = &[
         log.seal();
     }),
     Fraud::new("two mint keys have one number", "disorder", "key_number", |log| {
-        let key = log.currency().mint_key(3, 2, log.now_s);
-        log.add(&Leaf::MintKey {
-            key_no: ONE,
-            certificate: Box::new(key.mkc().clone()),
-        });
-        log.seal();
+        add_key_as(log, ONE);
     }),
     Fraud::new(
         "a number of mint keys is left out",
         "disorder",
         "key_number",
-        |log| {
-            let key = log.currency().mint_key(3, 2, log.now_s);
-            log.add(&Leaf::MintKey {
-                key_no: key_no(5),
-                certificate: Box::new(key.mkc().clone()),
-            });
-            log.seal();
-        },
+        |log| add_key_as(log, key_no(5)),
     ),
     Fraud::new(
         "a coin of a key that is not in the log",
@@ -148,6 +137,19 @@ fn strange(log: &mut LogBuilder, leaf: &[u8]) {
     log.seal_changed(|leaves, _| {
         leaves.push(leaf.to_vec());
         leaves.sort_unstable();
+    });
+}
+
+/// Seals a batch with a new mint key under this number.
+fn add_key_as(log: &mut LogBuilder, key_no: KeyNo) {
+    log.add_mint_key(2);
+    log.seal_changed(|leaves, _| {
+        for leaf in leaves {
+            if let Ok(Leaf::MintKey { certificate, .. }) = Leaf::decode(leaf) {
+                let changed = Leaf::MintKey { key_no, certificate };
+                *leaf = changed.encode().expect("a short leaf");
+            }
+        }
     });
 }
 

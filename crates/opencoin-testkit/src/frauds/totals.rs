@@ -121,7 +121,7 @@ pub(super) const FRAUDS: &[Fraud] = &[
         },
     ),
     Fraud::new(
-        "a key is closed with other counts",
+        "a key is closed with smaller counts",
         "wrong totals",
         "closing_counts",
         |log| {
@@ -129,6 +129,21 @@ pub(super) const FRAUDS: &[Fraud] = &[
                 key_no: ONE,
                 reason: CloseReason::Revoked,
                 issued: 24,
+                spent: 3,
+            });
+            log.seal();
+        },
+    ),
+    Fraud::new(
+        "a key is closed with larger counts",
+        "wrong totals",
+        "closing_counts",
+        |log| {
+            log.issue(five(), 1);
+            log.add(&Leaf::KeyClosed {
+                key_no: ONE,
+                reason: CloseReason::Revoked,
+                issued: 26,
                 spent: 3,
             });
             log.seal();

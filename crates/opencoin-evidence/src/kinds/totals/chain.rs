@@ -13,11 +13,15 @@ use crate::error::{EvidenceError, fails};
 use crate::tree::{Included, SignedTree};
 
 /// Batch leaves, each the one before the last, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct BatchesBefore(pub(super) Vec<Included>);
 
 impl BatchesBefore {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the counts of some keys before a batch, and the batch leaf before it. There are none and no leaf before the
     /// first batch. The chain must not be longer than needed.
     pub(super) fn counts(
