@@ -40,7 +40,10 @@ pub struct State {
 
 /// The seconds since 1970.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the real program has the clock of the machine")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the real program has the clock of the machine"
+)]
 pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
