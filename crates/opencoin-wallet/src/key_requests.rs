@@ -1,5 +1,6 @@
 //! The requests of key accounts. They go over connections of their own, which are not tied to requests about coins.
 
+use opencoin_api::{AcceptedKeyPayment, KeyAccount, PendingKeyPayment};
 use opencoin_log::key_account::{AccountKey, Challenge, Introduction, Payment};
 use opencoin_schema::{WeightedUrl, text};
 use serde::Deserialize;
@@ -25,13 +26,6 @@ pub(crate) struct ChallengeAnswer {
     pub(crate) domain: String,
 }
 
-/// An account in the issuer's books, as they are now. Nothing proves it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(crate) struct BooksAnswer {
-    /// The number of accepted payments.
-    pub(crate) seq: u64,
-}
-
 /// How far the issuer says that a payment is. Nothing of it is verified.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum PaymentAnswer {
@@ -52,13 +46,17 @@ pub(crate) async fn challenge(
     read(&get(transport, services, &path).await?)
 }
 
-/// Asks what the books have of a key.
+/// Asks what the books have of a key now, which nothing proves; `None` if it has no account.
 pub(crate) async fn books(
     transport: &dyn Transport,
     services: &[WeightedUrl],
     key: &AccountKey,
-) -> Result<BooksAnswer, ExchangeError> {
-    read(&get(transport, services, &format!("/v1/key-accounts/{key}")).await?)
+) -> Result<Option<KeyAccount>, ExchangeError> {
+    match read(&get(transport, services, &format!("/v1/key-accounts/{key}")).await?) {
+        Ok(account) => Ok(Some(account)),
+        Err(refused) if refused.is_refused_with(&[word::UNKNOWN_KEY]) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Introduces a key. Returns the promise, as it was sent.
@@ -109,12 +107,6 @@ pub(crate) async fn payment(
     services: &[WeightedUrl],
     id: &str,
 ) -> Result<PaymentAnswer, ExchangeError> {
-    #[derive(Deserialize)]
-    #[serde(tag = "state", rename_all = "lowercase")]
-    enum State {
-        Accepted,
-        Published { proof: String },
-    }
     let answer = get(transport, services, &format!("/v1/key-payments/{id}")).await?;
     match answer.status {
         OK => {
@@ -124,8 +116,10 @@ pub(crate) async fn payment(
             })
         }
         _ => Ok(match read(&answer)? {
-            State::Accepted => PaymentAnswer::Accepted,
-            State::Published { proof } => PaymentAnswer::Published(proof),
+            PendingKeyPayment { proof: None, .. } => PaymentAnswer::Accepted,
+            PendingKeyPayment {
+                proof: Some(proof), ..
+            } => PaymentAnswer::Published(proof),
         }),
     }
 }
@@ -157,14 +151,11 @@ fn read<T: DeserializeOwned>(answer: &HttpAnswer) -> Result<T, ExchangeError> {
 
 /// Returns the promise of an answer that accepts what has this id.
 fn accepted(answer: HttpAnswer, id: &str) -> Result<Option<String>, ExchangeError> {
-    #[derive(Deserialize)]
-    struct Accepted {
-        id: String,
-    }
     if answer.status != ACCEPTED {
         return Err(refused(&answer));
     }
-    let accepted: Accepted = read(&answer)?;
+    // An introduction is answered in the same way.
+    let accepted: AcceptedKeyPayment = read(&answer)?;
     if accepted.id != id {
         return Err(ExchangeError::Unknown(
             "the issuer's answer is about something else".to_owned(),

@@ -10,15 +10,13 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
+use opencoin_api::KEY_SCHEME;
 use reqwest::header::AUTHORIZATION;
 
 use crate::clock::Clock;
 use crate::network::{self, HttpAnswer, Network, NoAnswer, Repeat, reason};
 use crate::proxy::{ConnectionKind, SocksProxy};
 use crate::secret::Secret;
-
-/// The scheme of the header `Authorization` with an order of a key account.
-const KEY_SCHEME: &str = "OpenCoin-Key";
 
 /// On whose behalf a request is sent.
 #[derive(Debug, Clone, Copy)]

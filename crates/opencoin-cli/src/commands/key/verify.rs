@@ -102,16 +102,16 @@ pub(super) fn lines(checked: &CheckedPayment) -> Vec<String> {
     if !order.memo.is_empty() {
         lines.push(format!("  memo {}", quoted(&order.memo)));
     }
-    let seen = match checked.seen_at {
-        Some(at) => format!(", which its witnesses had seen by {}", utc(at)),
-        None => ", which has no witnesses".to_owned(),
-    };
     lines.push(format!(
-        "  payment {} of this key, entry {} of the log {}{seen}",
+        "  payment {} of this key, entry {} of the log {}",
         order.seq,
         checked.index,
         printable(&checked.log)
     ));
+    lines.push(match checked.seen_at {
+        Some(at) => format!("  its witnesses had seen it by {}", utc(at)),
+        None => "  the currency has no witnesses, so nothing tells when".to_owned(),
+    });
     if !checked.cosigned_by.is_empty() {
         lines.push(format!("  cosigned by {}", checked.cosigned_by.join(", ")));
     }

@@ -29,7 +29,7 @@ impl Wallet {
         if own.is_seq_unsure {
             let (services, key) = (self.currency(&own.currency)?.info_services(), own.key);
             let books = key_requests::books(&self.transport, &services, &key).await?;
-            let accepted = books.seq;
+            let accepted = books.map_or(0, |books| books.seq);
             self.record_key(KeyEvent::Counted { no, accepted })?;
         }
         let waiting = self.undecided_mints(no).filter_map(|(_, seq, _)| seq);

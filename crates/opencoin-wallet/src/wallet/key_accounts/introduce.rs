@@ -41,6 +41,9 @@ impl Wallet {
                 return Ok(());
             }
             if own.introduction.is_none() {
+                if self.was_introduced(&id, no).await? {
+                    return Ok(());
+                }
                 let introduction = self.work(&id, key, attempts).await?;
                 let introduction = OwnIntroduction {
                     id: self.state.next_id(),
@@ -82,6 +85,19 @@ impl Wallet {
             .await?;
         self.record_key(KeyEvent::Open { no })?;
         fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    /// Asks whether the key has an account already: a restored wallet may not have found one of the last minutes. A second
+    /// introduction would not be in the log.
+    async fn was_introduced(&mut self, id: &BigInt, no: u64) -> Result<bool, WalletError> {
+        let (services, key) = (self.currency(id)?.info_services(), self.state.keys[&no].key);
+        let Some(books) = key_requests::books(&self.transport, &services, &key).await? else {
+            return Ok(false);
+        };
+        let accepted = books.seq;
+        self.record_key(KeyEvent::Counted { no, accepted })?;
+        self.record_key(KeyEvent::Open { no })?;
+        Ok(true)
     }
 
     async fn work(

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use opencoin_api::KeyAccounts;
 use opencoin_log::batch::BatchLeaf;
 use opencoin_log::hash::Hash;
 use opencoin_log::key_account::AccountKey;
@@ -15,7 +16,6 @@ use opencoin_log::leaf::Leaf;
 use opencoin_log::proof_file::ProofFile;
 use opencoin_log_reader::{Batch, LogReadError};
 use opencoin_schema::BigInt;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::log::NewestLog;
@@ -61,38 +61,6 @@ pub struct PendingPayments {
     pub count: usize,
     /// Their sum, in the smallest unit.
     pub amount: u64,
-}
-
-/// All accounts.
-#[derive(Deserialize)]
-struct AccountsAnswer {
-    accounts: Vec<(AccountKey, u64, u64)>,
-    #[serde(flatten)]
-    batch: ProvenBatch,
-}
-
-/// One account.
-#[derive(Deserialize)]
-struct AccountAnswer {
-    logged: Option<LoggedAnswer>,
-}
-
-#[derive(Deserialize)]
-struct LoggedAnswer {
-    balance: u64,
-    seq: u64,
-    index: u64,
-    count: u64,
-    path: Vec<String>,
-    #[serde(flatten)]
-    batch: ProvenBatch,
-}
-
-/// The newest batch, by the issuer's word.
-#[derive(Deserialize)]
-struct ProvenBatch {
-    /// A `.tlog-proof` of the batch leaf. Only its index is used: the log itself is asked for the leaf.
-    proof: String,
 }
 
 impl Wallet {
@@ -169,7 +137,7 @@ impl Wallet {
         let Some(last) = Batch::last(&mut newest.tree).await.map_err(LogError::from)? else {
             return Err(LogError::OtherMoment.into());
         };
-        let all = self.accounts_file::<AccountsAnswer>(id, "/v1/key-accounts", TOO_LARGE);
+        let all = self.accounts_file::<KeyAccounts>(id, "/v1/key-accounts", TOO_LARGE);
         let Some(all) = all.await? else {
             let mut proven = Vec::new();
             for key in keys {
@@ -177,7 +145,7 @@ impl Wallet {
             }
             return Ok(proven);
         };
-        let leaf = batch_leaf(&all.batch, newest, &last).await?;
+        let leaf = batch_leaf(&all.proof, newest, &last).await?;
         let accounts = all.accounts.into_iter().map(|(key, balance, seq)| {
             let credits = 0;
             let account = KeyAccount {
@@ -185,8 +153,12 @@ impl Wallet {
                 seq,
                 credits,
             };
-            (key, account)
+            // The root tells whether they are keys; to check each would take a second for ten thousand.
+            let key = const_hex::decode_to_array(key).ok().map(AccountKey::of_stored)?;
+            Some((key, account))
         });
+        let accounts: Option<Vec<(AccountKey, KeyAccount)>> = accounts.collect();
+        let accounts = accounts.ok_or(LogError::WrongAccounts("a key in the list is not one"))?;
         let ledger = KeyLedger::new(accounts);
         if ledger.root() != leaf.ledger_root {
             return Err(LogError::WrongAccounts("the list of all accounts is another one").into());
@@ -203,13 +175,13 @@ impl Wallet {
         last: &Batch,
     ) -> Result<AccountAt, WalletError> {
         let path = format!("/v1/key-accounts/{key}");
-        let answer = self.accounts_file::<AccountAnswer>(id, &path, NOT_FOUND);
+        let answer = self.accounts_file::<opencoin_api::KeyAccount>(id, &path, NOT_FOUND);
         let Some(logged) = answer.await?.and_then(|answer| answer.logged) else {
             // Nothing proves that an account is not there.
             let leaf = leaf_of(newest, last).await?;
             return Ok(at(&leaf, None));
         };
-        let leaf = batch_leaf(&logged.batch, newest, last).await?;
+        let leaf = batch_leaf(&logged.proof, newest, last).await?;
         let wrong = LogError::WrongAccounts("the balance does not belong to the newest batch");
         let path = logged.path.iter().map(|hash| Hash::from_base64(hash).ok());
         let proof = AccountProof {
@@ -253,14 +225,10 @@ impl Wallet {
     }
 }
 
-/// Returns the batch leaf at the place that the issuer names. It must be the last one of the checkpoint.
-async fn batch_leaf(
-    named: &ProvenBatch,
-    newest: &mut NewestLog,
-    last: &Batch,
-) -> Result<BatchLeaf, LogError> {
-    let proof: ProofFile = named
-        .proof
+/// Returns the batch leaf at the place that the issuer's proof names. It must be the last one of the checkpoint. The log
+/// itself is asked for the leaf, so nothing else of the proof is used.
+async fn batch_leaf(proof: &str, newest: &mut NewestLog, last: &Batch) -> Result<BatchLeaf, LogError> {
+    let proof: ProofFile = proof
         .parse()
         .map_err(|_| LogError::WrongAccounts("the place of the batch cannot be read"))?;
     if proof.index != last.end {

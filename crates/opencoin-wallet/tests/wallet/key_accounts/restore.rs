@@ -49,6 +49,32 @@ async fn the_phrase_finds_the_keys_and_their_balances() {
     }
 }
 
+/// The account of the last minutes is not in the log when the wallet is restored.
+#[tokio::test]
+async fn a_key_that_has_an_account_already_is_not_introduced_again() {
+    let world = world();
+    let [(mut alice, from), (_, to)] = two_holders(&world, 50).await;
+    let young = introduced(&mut alice).await;
+    pay(&mut alice, &from, young, 9).await.unwrap();
+    pay(&mut alice, &young, to, 1).await.unwrap();
+    let phrase: Phrase = alice.phrase().unwrap().words().expose().parse().unwrap();
+    drop(alice);
+
+    let mut restored = world.open("new");
+    restored.use_phrase(&phrase).unwrap();
+    restored.add(URL).await.unwrap();
+    restored.restore(None, &mut |_| {}).await.unwrap();
+    assert_eq!(restored.restore_keys(None).await.unwrap().keys, [from]);
+    assert_eq!(restored.new_key(None).unwrap().key, young);
+    let arrived = world.issuer.keys().arrived;
+    restored.introduce_key(&young, &mut |_| {}).await.unwrap();
+    assert_eq!(world.issuer.keys().arrived, arrived);
+    let paid = pay(&mut restored, &young, to, 2).await.unwrap();
+    assert_eq!(paid.id, format!("{young}.2"));
+    let status = restored.check_log(None, None).await.unwrap();
+    assert!(status.faults.is_empty(), "{status:?}");
+}
+
 #[tokio::test]
 async fn a_new_phrase_does_not_cover_older_keys() {
     let world = world();
