@@ -9,21 +9,27 @@ use opencoin_wallet::storage::{Change, SqliteStorage, Storage};
 use opencoin_wallet::{ExchangeError, Wallet, WalletError};
 
 use crate::fake_issuer::IssuerState;
+use crate::fake_keys::KeyBooks;
 use crate::recorder::{Recorder, rows_of, storage_of};
 use crate::world::{Fault, TOKEN, World, balance, mint, stack_of, token};
 
 const FUNDS: u64 = 200;
-const NAME: &str = "wallet";
+/// The wallet that crashes.
+pub(crate) const NAME: &str = "wallet";
 
 /// The state after a crash.
-struct Crash {
+pub(crate) struct Crash {
     moment: String,
     rows: Vec<Change>,
     issuer: IssuerState,
+    keys: KeyBooks,
 }
 
 /// Runs `act` and returns the state after a crash at every moment of it.
-async fn crashes(world: &World, act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>) -> Vec<Crash> {
+pub(crate) async fn crashes(
+    world: &World,
+    act: impl AsyncFn(&mut Wallet) -> Result<(), WalletError>,
+) -> Vec<Crash> {
     let rows = rows_of(&SqliteStorage::open_to_read(&world.folder(NAME)).unwrap());
     let (recorder, commits) = Recorder::new(storage_of(&rows), Arc::clone(&world.network));
     let mut wallet = world.open_storage(NAME, Box::new(recorder));
@@ -33,17 +39,19 @@ async fn crashes(world: &World, act: impl AsyncFn(&mut Wallet) -> Result<(), Wal
     let steps = world.network.take_steps();
     assert!(!steps.is_empty(), "the operation must send requests");
     let commits = commits.lock().unwrap();
-    let last_state = world.issuer.state().clone();
+    let last_state = (world.issuer.state().clone(), world.issuer.keys().clone());
 
     let storage = storage_of(&rows);
     let mut crashes = Vec::new();
     let mut commits = commits.iter().enumerate().peekable();
-    let states = steps.iter().map(|step| &step.issuer).chain([&last_state]);
-    for (number, issuer) in states.enumerate() {
+    let states = steps.iter().map(|step| (&step.issuer, &step.keys));
+    let states = states.chain([(&last_state.0, &last_state.1)]);
+    for (number, (issuer, keys)) in states.enumerate() {
         let crash = |commits: usize| Crash {
             moment: format!("after {number} of {} requests and {commits} commits", steps.len()),
             rows: rows_of(&storage),
             issuer: issuer.clone(),
+            keys: keys.clone(),
         };
         crashes.push(crash(0));
         while let Some((index, commit)) = commits.next_if(|(_, commit)| commit.requests <= number) {
@@ -55,9 +63,10 @@ async fn crashes(world: &World, act: impl AsyncFn(&mut Wallet) -> Result<(), Wal
 }
 
 /// Restores the state after every crash, opens the wallet, resumes, and calls `check`.
-async fn survive(world: &World, crashes: Vec<Crash>, check: impl AsyncFn(&mut Wallet, &str)) {
+pub(crate) async fn survive(world: &World, crashes: Vec<Crash>, check: impl AsyncFn(&mut Wallet, &str)) {
     for (number, crash) in crashes.into_iter().enumerate() {
         *world.issuer.state() = crash.issuer;
+        *world.issuer.keys() = crash.keys;
         world.network.heal();
         let mut wallet = world.open_storage(&format!("crash {number}"), Box::new(storage_of(&crash.rows)));
         let resumed = wallet.resume().await.unwrap();

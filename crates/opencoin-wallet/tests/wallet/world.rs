@@ -19,6 +19,7 @@ use rand_chacha::rand_core::SeedableRng;
 use tempfile::TempDir;
 
 use crate::fake_issuer::{FakeIssuer, IssuerState, Signing, begin, delay, http};
+use crate::fake_keys::KeyBooks;
 
 pub(crate) const URL: &str = "http://issuer.test";
 pub(crate) const TOKEN: &str = "alices token";
@@ -78,6 +79,7 @@ pub(crate) struct Step {
     pub(crate) body: String,
     /// The state of the issuer at [`URL`].
     pub(crate) issuer: IssuerState,
+    pub(crate) keys: KeyBooks,
 }
 
 /// All issuers, the clock and the faults of requests.
@@ -260,17 +262,16 @@ impl Network {
     }
 
     fn note_step(&self, url: &str, body: &str) -> usize {
-        let issuer = self
-            .issuers
-            .lock()
-            .unwrap()
-            .get(URL)
-            .map(|issuer| issuer.state().clone());
+        let issuer = self.issuers.lock().unwrap().get(URL).cloned();
+        let (issuer, keys) = issuer
+            .map(|issuer| (issuer.state().clone(), issuer.keys().clone()))
+            .unwrap_or_default();
         let mut steps = self.steps.lock().unwrap();
         steps.push(Step {
             url: url.to_owned(),
             body: body.to_owned(),
-            issuer: issuer.unwrap_or_default(),
+            issuer,
+            keys,
         });
         steps.len() - 1
     }

@@ -1,9 +1,11 @@
 //! Lost answers, crashes and expired payments: the same payment is sent again, and never another one with its number.
 
 use chrono::TimeDelta;
+use opencoin_log::key_account::AccountKey;
 use opencoin_wallet::{ExchangeError, KeyPaymentState, WalletError};
 
-use super::{order, pay, two_holders, wallet, world};
+use super::{introduced, order, pay, two_holders, wallet, world};
+use crate::crash::{NAME, crashes, survive};
 use crate::world::{Fault, World, states};
 
 /// What leaves a payment undecided, and whether the issuer has made it.
@@ -189,4 +191,69 @@ async fn an_introduction_that_is_too_old_is_made_anew() {
     assert!(alice.choose_key(None, None).unwrap().is_open);
     let states = states(&alice, "introduce");
     assert!(states.len() == 2 && states[0].starts_with("refused") && states[1] == "done");
+}
+
+/// A wallet that is at hand, with an introduced key that has 50, and the key of somebody else.
+async fn ready(world: &World) -> (AccountKey, AccountKey) {
+    let mut bob = wallet(world, "bob").await;
+    let mut wallet = wallet(world, NAME).await;
+    let (from, to) = (introduced(&mut wallet).await, introduced(&mut bob).await);
+    world.issuer.credit_key(&from, 50);
+    (from, to)
+}
+
+#[tokio::test]
+async fn a_crash_at_any_moment_of_a_payment_pays_once_with_the_same_command() {
+    let world = world();
+    let (from, to) = ready(&world).await;
+    let all = crashes(&world, async |wallet| {
+        wallet.pay_by_key(&from, &order(to, 5, "a")).await.map(drop)
+    })
+    .await;
+    assert!(all.len() > 4);
+    survive(&world, all, async |wallet, moment| {
+        let paid = wallet.pay_by_key(&from, &order(to, 5, "a")).await.unwrap();
+        assert_eq!(paid.id, format!("{from}.1"), "{moment}");
+        assert_eq!(world.issuer.key_balance(&to), 5, "{moment}");
+        wallet.payment_told(paid.number).unwrap();
+        let next = wallet.pay_by_key(&from, &order(to, 5, "a")).await.unwrap();
+        assert_eq!(next.id, format!("{from}.2"), "{moment}");
+        assert_eq!(world.issuer.key_balance(&to), 10, "{moment}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_crash_at_any_moment_of_a_mint_by_key_pays_once() {
+    let world = world();
+    let (from, _) = ready(&world).await;
+    let all = crashes(&world, async |wallet| {
+        wallet.mint_by_key(&from, 8, &mut |_, _| {}).await.map(drop)
+    })
+    .await;
+    survive(&world, all, async |wallet, moment| {
+        let (coins, _) = crate::world::held(wallet);
+        assert_eq!(world.issuer.key_balance(&from) + coins, 50, "{moment}");
+        wallet.mint_by_key(&from, 3, &mut |_, _| {}).await.unwrap();
+        assert_eq!(world.issuer.key_balance(&from), 47 - coins, "{moment}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_crash_at_any_moment_of_an_introduction_is_followed_by_one_account() {
+    let world = world();
+    let mut wallet = wallet(&world, NAME).await;
+    let key = wallet.new_key(None).unwrap().key;
+    drop(wallet);
+    let all = crashes(&world, async |wallet| {
+        wallet.introduce_key(&key, &mut |_| {}).await
+    })
+    .await;
+    survive(&world, all, async |wallet, moment| {
+        wallet.introduce_key(&key, &mut |_| {}).await.unwrap();
+        let status = wallet.check_log(None, None).await.unwrap();
+        assert!(status.faults.is_empty(), "{moment}: {status:?}");
+    })
+    .await;
 }
