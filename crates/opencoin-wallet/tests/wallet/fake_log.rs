@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use opencoin_log::batch::BatchLeaf;
 use opencoin_log::bundle;
 use opencoin_log::checkpoint::Checkpoint;
+use opencoin_log::digest::KeyFingerprint;
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::key::{KeyType, SigningKey};
 use opencoin_log::key_ledger::{BatchOfStatements, KeyLedger, Signatures};
@@ -47,6 +48,8 @@ pub(crate) enum Misdeed {
     NoQuorum,
     /// Every hint names the leaf of another key.
     OtherMintKey,
+    /// One mint key is neither in the list nor under the root over all keys.
+    SecretKey,
     /// The list of mint keys is empty.
     NoMintKey,
     /// Tiles have wrong hashes.
@@ -187,12 +190,35 @@ impl FakeLog {
             ledger.apply(&statements, batch_of, Signatures::Verify).unwrap();
             let mut leaf = batch_leaf(batch, first, now);
             (leaf.key_accounts, leaf.ledger_root) = (ledger.total(), ledger.root());
+            leaf.keys_root = self.keys_root();
             self.ledgers.push(ledger);
             let leaf = Leaf::Batch(Box::new(leaf));
             self.leaves.push(leaf.encode().unwrap());
             self.batches.push((first, self.leaves.len() as u64 - first));
         }
         self.publish(now);
+    }
+
+    /// The root over the mint keys that have leaves.
+    fn keys_root(&self) -> Hash {
+        let listed = self.listed_keys().into_iter();
+        let key =
+            |(_, (_, index)): (&BigInt, &(KeyNo, u64))| match Leaf::decode(&self.leaves[*index as usize]) {
+                Ok(Leaf::MintKey { certificate, .. }) => {
+                    KeyFingerprint::of(&certificate.mint_key.public_mint_key)
+                }
+                other => panic!("not the leaf of a mint key: {other:?}"),
+            };
+        let mut keys: Vec<KeyFingerprint> = listed.map(key).collect();
+        keys.sort_unstable();
+        let hashes: Vec<Hash> = keys.iter().map(|key| leaf_hash(key.as_bytes())).collect();
+        root(&hashes)
+    }
+
+    /// The mint keys that the log admits to have.
+    fn listed_keys(&self) -> Vec<(&BigInt, &(KeyNo, u64))> {
+        let hidden = usize::from(self.misdeed == Some(Misdeed::SecretKey));
+        self.key_nos.iter().skip(hidden).collect()
     }
 
     /// Signs the tree as it is.
@@ -377,7 +403,7 @@ impl FakeLog {
         };
         let keys: Vec<String> = match self.misdeed {
             Some(Misdeed::NoMintKey) => Vec::new(),
-            _ => self.key_nos.iter().map(key).collect(),
+            _ => self.listed_keys().into_iter().map(key).collect(),
         };
         http(
             200,

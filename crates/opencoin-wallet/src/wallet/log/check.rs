@@ -91,6 +91,7 @@ impl Wallet {
             Ok(()) | Err(WalletError::Log(_)) => {}
             Err(error) => return Err(error),
         }
+        self.note_secret_keys(id, block, &mut newest).await?;
         self.verify_late(id, block)?;
         self.check_promises(id, block, &mut newest).await?;
         keys_checked

@@ -124,7 +124,11 @@ impl Wallet {
     }
 
     /// Asks the issuer where the leaves of mint keys are. The answer is only a hint.
-    async fn key_hints(&self, id: &BigInt, tree: &mut LogTree) -> Result<BTreeMap<BigInt, u64>, WalletError> {
+    pub(super) async fn key_hints(
+        &self,
+        id: &BigInt,
+        tree: &mut LogTree,
+    ) -> Result<BTreeMap<BigInt, u64>, WalletError> {
         let services = self.currency(id)?.info_services();
         let mut failed = None;
         for url in urls(&services, "/v1/log/keys") {

@@ -14,6 +14,7 @@ mod checkpoint;
 mod keys;
 mod omission;
 mod promises;
+mod secret_keys;
 mod status;
 
 use opencoin_evidence::{Claim, Evidence, ShownPromise};

@@ -1,9 +1,10 @@
 //! Mint keys are looked for in the log before their first use.
 
 use opencoin_crypto::CipherSuite;
+use opencoin_evidence::{Verdict, check_evidence};
 use opencoin_wallet::{LogError, WalletError};
 
-use super::{FUNDS, check, check_well, redeem_all, seal, set, world};
+use super::{FUNDS, check, check_well, redeem_all, seal, seal_late, set, world};
 use crate::fake_log::Misdeed;
 use crate::world::{World, held, mint};
 
@@ -61,6 +62,29 @@ async fn a_key_that_is_not_in_the_log_is_not_used() {
         mint(&mut wallet, 60).await.unwrap();
         redeem_all(&world, &mut wallet).await;
     }
+}
+
+#[tokio::test]
+async fn a_certified_key_that_the_log_hides_is_proven() {
+    let world = world();
+    let mut wallet = world.wallet_with("wallet", 0).await;
+    set(&world, Misdeed::SecretKey);
+    world.issuer.log().enter_others(3);
+    seal(&world);
+    assert!(mint(&mut wallet, 60).await.is_err());
+    let status = check(&mut wallet).await;
+    assert!(matches!(status.problem, Some(LogError::KeyNotInLog(_))));
+    assert_eq!(status.faults.len(), 1);
+    let evidence = wallet.evidence(None).unwrap();
+    assert_eq!((evidence.len(), evidence[0].kind()), (1, "secret key"));
+    let checked = check_evidence(evidence[0].to_json().as_bytes()).unwrap();
+    assert_eq!(checked.verdict, Verdict::Fault);
+    assert_eq!(check(&mut wallet).await.faults.len(), 1, "it is noted once");
+    // An honest log with the same keys.
+    let world = self::world();
+    let mut wallet = world.wallet_with("wallet", 0).await;
+    seal_late(&world);
+    check_well(&mut wallet).await;
 }
 
 #[tokio::test]
