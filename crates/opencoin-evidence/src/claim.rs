@@ -210,11 +210,12 @@ impl Claim {
             Self::WrongTotals(claim) => Some((&claim.checkpoint, claim.index())),
             Self::SpentTwice(claim) => Some((&claim.checkpoint, claim.second.index)),
             Self::OutsideWindow(claim) => Some((&claim.checkpoint, claim.leaf.index)),
-            Self::Disorder(claim) => Some((&claim.checkpoint, claim.index())),
+            Self::Disorder(claim) if claim.is_in_replay() => Some((&claim.checkpoint, claim.index())),
             Self::BadPayment(claim) => Some((&claim.checkpoint, claim.index())),
             Self::SplitView(_)
             | Self::OmittedLeaf(_)
             | Self::SecretKey(_)
+            | Self::Disorder(_)
             | Self::FalseJointSignature(_)
             | Self::Rollback(_)
             | Self::StalledLog(_)

@@ -89,6 +89,12 @@ impl LogKeys {
         logs.chain(witnesses).cloned().collect()
     }
 
+    /// Whether this block leaves the log the same time as the description does. It never changes in the life of a log, since
+    /// a file of evidence may have any description.
+    pub(crate) fn has_terms_of(&self, block: &LogBlock) -> bool {
+        (block.within_s(), block.batches()) == (self.block.within_s(), self.block.batches())
+    }
+
     /// The grace of the log in seconds: how long after it was accepted something may be sealed.
     pub(crate) fn within_s(&self) -> u64 {
         self.block.within_s().into()

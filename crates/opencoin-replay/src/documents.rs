@@ -35,7 +35,11 @@ impl Replay {
             if block.origin().as_str() != self.origin {
                 return Err("it names another log".to_owned());
             }
-            self.within_s = self.within_s.max(block.within_s());
+            // A file of evidence may have any description, so none may be stricter than another one.
+            let terms = |block: &LogBlock| (block.within_s(), block.batches());
+            if self.block().is_some_and(|first| terms(&first) != terms(block)) {
+                return Err("it changes the time that the log may take, which never changes".to_owned());
+            }
         }
         if serial > self.description.cdd().cdd_serial {
             if block.is_none() {
@@ -44,6 +48,11 @@ impl Replay {
             self.description = verified;
         }
         Ok(())
+    }
+
+    /// What the newest description says about the log.
+    fn block(&self) -> Option<LogBlock> {
+        LogBlock::find(&self.description.cdd().additional_info).ok()?
     }
 
     /// A mint key must be certified by the master key, and have the next number.

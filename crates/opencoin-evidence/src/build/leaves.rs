@@ -33,8 +33,8 @@ impl EvidenceBuilder<'_> {
         self.evidence(Claim::SpentTwice(claim))
     }
 
-    /// The batch of a leaf about a coin was sealed too early or too late for its mint key. `batch` is the batch leaf of that batch, and
-    /// `key` the leaf of the mint key.
+    /// The batch of a leaf about a coin was sealed too early or too late for its mint key. `batch` is the batch leaf of that
+    /// batch, and `key` the leaf of the mint key.
     ///
     /// # Errors
     /// As above.

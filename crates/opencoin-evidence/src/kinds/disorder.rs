@@ -128,6 +128,11 @@ impl Disorder {
         }
     }
 
+    /// Whether everybody sees the fault who replays the log, whatever description they know.
+    pub(crate) const fn is_in_replay(&self) -> bool {
+        !matches!(self.rule, OrderRule::Description(_))
+    }
+
     /// The index of the leaf that should not be there.
     pub(crate) const fn index(&self) -> u64 {
         match &self.rule {
@@ -221,13 +226,16 @@ fn check_description(tree: &SignedTree, leaf: &Included, keys: &LogKeys) -> Resu
         Ok(Some(block)) if block.origin() != log => {
             format!("names another log, {}", printable(block.origin().as_str()))
         }
+        Ok(Some(block)) if !keys.has_terms_of(&block) => {
+            "lets the log take another time for what was promised than before".to_owned()
+        }
         Ok(None) if cdd.cdd_serial > keys.cddc.cdd().cdd_serial => "no longer names a log".to_owned(),
         Err(error) => format!("names its log in a form that nobody can read: {error}"),
         Ok(_) => return Err(fails("the description may be in the log")),
     };
     Ok(format!(
-        "Leaf {} of the log is a description of the currency, number {}, that {fault}. Whoever follows it does not find \
-         this log any more.",
+        "Leaf {} of the log is a description of the currency, number {}, that {fault}. Nobody knows any more \
+         which rules count.",
         leaf.index, cdd.cdd_serial
     ))
 }

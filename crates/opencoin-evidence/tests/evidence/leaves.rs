@@ -302,3 +302,29 @@ async fn more_coins_back_than_were_signed() {
     let fingerprints: Vec<KeyFingerprint> = keys_until(&log, log.size());
     assert_eq!(fingerprints.len(), 2);
 }
+
+#[tokio::test]
+async fn a_description_that_changes_how_long_the_log_may_take() {
+    let mut log = LogBuilder::begun();
+    for (serial, from, to) in [
+        (2, "within 3600", "within 3600"),
+        (3, "within 3600", "within 7200"),
+        (4, "batches 2", "batches 9"),
+    ] {
+        let described = log.currency().described(|cdd| {
+            cdd.cdd_serial = serial;
+            cdd.additional_info = cdd.additional_info.replace(from, to);
+        });
+        log.add(&Leaf::Currency(Box::new(described.cddc().clone())));
+    }
+    log.seal();
+    let mut case = Case::new(&log);
+    let mut held = Vec::new();
+    for index in indices_of(&log, |leaf| matches!(leaf, Leaf::Currency(_))) {
+        let built = case.builder().wrong_description(index).await;
+        if built.is_ok() {
+            held.push(proven(built, "disorder", "another time for what was promised"));
+        }
+    }
+    assert_eq!(held.len(), 2);
+}

@@ -20,6 +20,10 @@ fn descriptions_are_of_the_same_master_key_and_log() {
         cdd.cdd_serial = 2;
         cdd.additional_info = "no more log".to_owned();
     });
+    let other_terms = log.currency().described(|cdd| {
+        cdd.cdd_serial = 2;
+        cdd.additional_info = cdd.additional_info.replace("within 3600", "within 7200");
+    });
     let same_serial = log.currency().described(|cdd| cdd.currency_divisor = 7);
     let mut forged = newer.cddc().clone();
     forged.cdd.cdd_serial = 3;
@@ -28,6 +32,7 @@ fn descriptions_are_of_the_same_master_key_and_log() {
         (other_currency.cddc().cddc(), false),
         (other_log.cddc(), false),
         (no_log.cddc(), false),
+        (other_terms.cddc(), false),
         (same_serial.cddc(), false),
         (&forged, false),
     ] {
