@@ -370,21 +370,6 @@ CREATE TABLE log_checkpoint (
 );
 COMMENT ON TABLE log_checkpoint IS 'The checkpoint that is published, with its signatures.';
 
-CREATE TABLE log_published (
-    size int8 PRIMARY KEY CHECK (size >= 0),
-    note text NOT NULL,
-    at   int8 NOT NULL
-);
-COMMENT ON TABLE log_published IS 'The newest published checkpoints, which auditors may still sign.';
-
-CREATE TABLE log_joint (
-    id   int2 PRIMARY KEY CHECK (id = 1),
-    size int8 NOT NULL CHECK (size >= 0),
-    note text NOT NULL,
-    at   int8 NOT NULL
-);
-COMMENT ON TABLE log_joint IS 'The newest checkpoint with the joint signature of the auditors.';
-
 CREATE TABLE log_lease (
     id     int2 PRIMARY KEY CHECK (id = 1),
     holder bytea NOT NULL CHECK (octet_length(holder) = 16),

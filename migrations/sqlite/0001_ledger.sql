@@ -336,21 +336,6 @@ CREATE TABLE log_checkpoint (
     at   INTEGER NOT NULL
 ) STRICT;
 
--- The newest published checkpoints, which auditors may still sign.
-CREATE TABLE log_published (
-    size INTEGER PRIMARY KEY CHECK (size >= 0),
-    note TEXT NOT NULL,
-    at   INTEGER NOT NULL
-) STRICT;
-
--- The newest checkpoint with the joint signature of the auditors.
-CREATE TABLE log_joint (
-    id   INTEGER PRIMARY KEY CHECK (id = 1),
-    size INTEGER NOT NULL CHECK (size >= 0),
-    note TEXT NOT NULL,
-    at   INTEGER NOT NULL
-) STRICT;
-
 -- Which process seals. It saves work: two that both believe to hold it do no harm.
 CREATE TABLE log_lease (
     id     INTEGER PRIMARY KEY CHECK (id = 1),

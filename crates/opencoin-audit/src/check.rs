@@ -2,7 +2,7 @@
 
 use opencoin_ledger::LogTotals;
 
-use crate::{AuditFacts, LogFacts, MintKeyFacts, PayoutFacts};
+use crate::{AccountFacts, AuditFacts, LogFacts, LoggedAccountFacts, MintKeyFacts, PayoutFacts};
 
 /// How many offending items a failed check names.
 const OFFENDERS_NAMED_MAX: usize = 5;
@@ -61,6 +61,8 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             let fits = last == journal || (last == facts.entries_above && last > journal);
             (!fits).then(|| format!("{}: {last} entries, journal {journal}", account.name))
         }),
+        for_all(KEY_COUNTS, accounts, key_counts_differ),
+        for_all(KEYS_LOGGED, accounts, logged_differently),
         for_all("no mint key has more coins back than it signed", keys, |key| {
             let fits = (0..=key.issued).contains(&key.returned);
             (!fits).then(|| format!("{:?}: {} of {}", key.id, key.returned, key.issued))
@@ -165,6 +167,7 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
         recouped_agree(facts),
         log_counts_agree(facts),
         log_totals_agree(facts),
+        ledger_root_agrees(facts),
         log_goes_on(facts),
     ];
     AuditReport { checks }
@@ -198,6 +201,49 @@ fn for_all<T>(name: &'static str, items: &[T], offence: impl Fn(&T) -> Option<St
         holds: false,
         detail,
     }
+}
+
+const KEY_COUNTS: &str = "every key has made the payments and got the credits that the journal says";
+
+fn key_counts_differ(account: &AccountFacts) -> Option<String> {
+    let key = account.key.as_ref()?;
+    let (counted, journal) = (
+        (key.seq, key.credits),
+        (account.journal.seq, account.journal.credits),
+    );
+    (counted != journal).then(|| {
+        format!(
+            "{}: {} payments and {} credits, journal {} and {}",
+            account.name, counted.0, counted.1, journal.0, journal.1
+        )
+    })
+}
+
+const KEYS_LOGGED: &str = "the public log has the account of every key as the books have it";
+
+fn logged_differently(account: &AccountFacts) -> Option<String> {
+    let key = account.key.as_ref()?;
+    let books = LoggedAccountFacts {
+        balance: account.balance,
+        seq: key.seq,
+        credits: key.credits,
+    };
+    let Some(logged) = key.logged else {
+        return Some(format!("{}: it is not in the log", account.name));
+    };
+    (logged != books).then(|| format!("{}: log {logged:?}; books {books:?}", account.name))
+}
+
+fn ledger_root_agrees(facts: &AuditFacts) -> Check {
+    let name = "the root over key accounts in the public log is that of its rows";
+    let (holds, detail) = match &facts.log {
+        None => (true, "none".to_owned()),
+        Some(log) => (
+            log.ledger_root == Some(log.computed_root),
+            format!("computed {}", log.computed_root),
+        ),
+    };
+    Check { name, holds, detail }
 }
 
 fn all_blinds_are_of_records(facts: &AuditFacts) -> Check {
@@ -313,9 +359,14 @@ fn log_counts_agree(facts: &AuditFacts) -> Check {
 
 fn log_totals_agree(facts: &AuditFacts) -> Check {
     let name = "the totals of the public log are those of the books";
-    let accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
+    let sum = |is_of_key: bool| -> i128 {
+        let accounts = facts.accounts.iter();
+        let of_kind = accounts.filter(|account| account.id.is_key_account() == is_of_key);
+        of_kind.map(|account| account.balance).sum()
+    };
     let books = LogTotals {
-        accounts: accounts + facts.unsettled_payouts + facts.recovered_unassigned,
+        accounts: sum(false) + facts.unsettled_payouts + facts.recovered_unassigned,
+        key_accounts: sum(true),
         paid_in: facts.paid_in,
         paid_out: facts.paid_out,
         recouped: facts.recouped,
@@ -328,8 +379,8 @@ fn log_totals_agree(facts: &AuditFacts) -> Check {
         }) => {
             let shown = |totals: &LogTotals| {
                 format!(
-                    "accounts {}, paid in {}, paid out {}, recouped {}",
-                    totals.accounts, totals.paid_in, totals.paid_out, totals.recouped
+                    "accounts {}, key accounts {}, paid in {}, paid out {}, recouped {}",
+                    totals.accounts, totals.key_accounts, totals.paid_in, totals.paid_out, totals.recouped
                 )
             };
             (
@@ -353,22 +404,48 @@ fn log_goes_on(facts: &AuditFacts) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AccountFacts, AccountSums};
+    use crate::{AccountSums, KeyAccountFacts};
     use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
+    use opencoin_log::hash::Hash;
 
     fn sound() -> AuditFacts {
         let id = AccountId::new(3);
         AuditFacts {
-            accounts: vec![AccountFacts {
-                id,
-                name: "alice".into(),
-                balance: 60,
-                last_entry: 2,
-                journal: AccountSums {
-                    balance: 60,
+            accounts: vec![
+                AccountFacts {
+                    id,
+                    name: "alice".into(),
+                    balance: 40,
                     last_entry: 2,
+                    journal: AccountSums {
+                        balance: 40,
+                        last_entry: 2,
+                        ..AccountSums::default()
+                    },
+                    key: None,
                 },
-            }],
+                AccountFacts {
+                    id: AccountId::FIRST_KEY_ACCOUNT,
+                    name: "ab".repeat(32),
+                    balance: 20,
+                    last_entry: 4,
+                    journal: AccountSums {
+                        balance: 20,
+                        last_entry: 4,
+                        seq: 3,
+                        credits: 1,
+                    },
+                    key: Some(KeyAccountFacts {
+                        seq: 3,
+                        credits: 1,
+                        logged: Some(LoggedAccountFacts {
+                            balance: 20,
+                            seq: 3,
+                            credits: 1,
+                        }),
+                    }),
+                },
+            ],
             mint_keys: vec![MintKeyFacts {
                 id: MintKeyId::new([7; 20]),
                 denomination: 10,
@@ -402,8 +479,11 @@ mod tests {
             recouped: 10,
             transactions: 9,
             log: Some(LogFacts {
+                ledger_root: Some(Hash::EMPTY_TREE),
+                computed_root: Hash::EMPTY_TREE,
                 totals: Some(LogTotals {
-                    accounts: 80,
+                    accounts: 60,
+                    key_accounts: 20,
                     paid_in: 110,
                     paid_out: 10,
                     recouped: 10,
@@ -446,7 +526,7 @@ mod tests {
 
     #[test]
     fn every_broken_invariant_is_found_and_named() {
-        let breaks: [Break; 29] = [
+        let breaks: [Break; 34] = [
             (
                 |facts| facts.mint_keys[0].logged_issued = 4,
                 "the public log has every signature and every coin that came back",
@@ -463,6 +543,23 @@ mod tests {
                 |facts| facts.log.as_mut().unwrap().totals.as_mut().unwrap().paid_in = 111,
                 "the totals of the public log are those of the books",
             ),
+            (|facts| facts.accounts[1].journal.seq = 4, KEY_COUNTS),
+            (
+                |facts| facts.accounts[1].key.as_mut().unwrap().credits = 2,
+                KEY_COUNTS,
+            ),
+            (
+                |facts| facts.accounts[1].key.as_mut().unwrap().logged = None,
+                KEYS_LOGGED,
+            ),
+            (
+                |facts| facts.accounts[1].key.as_mut().unwrap().seq = 4,
+                KEYS_LOGGED,
+            ),
+            (
+                |facts| facts.log.as_mut().unwrap().ledger_root = None,
+                "the root over key accounts in the public log is that of its rows",
+            ),
             (
                 |facts| facts.log.as_mut().unwrap().halted = Some("a coin is spent twice".into()),
                 "the public log is not halted",
@@ -473,7 +570,7 @@ mod tests {
             ),
             (|facts| facts.accounts[0].balance = -1, "no balance is below zero"),
             (
-                |facts| facts.accounts[0].journal.balance = 59,
+                |facts| facts.accounts[0].journal.balance = 39,
                 "every balance is what the journal says",
             ),
             (

@@ -5,14 +5,20 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::logged_accounts::LoggedAccounts;
 use crate::sums::{KeySums, Sums};
-use crate::{AccountFacts, AuditFacts, INVALID_ROWS_DESCRIBED_MAX, LogFacts, MintKeyFacts, PayoutFacts};
+use crate::{
+    AccountFacts, AuditFacts, INVALID_ROWS_DESCRIBED_MAX, KeyAccountFacts, LogFacts, MintKeyFacts,
+    PayoutFacts,
+};
 use opencoin_ledger::journal::{IssuedCounts, Kind, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{
-    AccountId, Amount, Blind, LedgerTime, LogTotals, MintKeyId, MintKeyTerms, PayoutNo, StoredBlind,
-    count_blinds, decode_blinds, mint_content,
+    AccountId, AccountName, Amount, Blind, LedgerTime, LogTotals, MintKeyId, MintKeyTerms, PayoutNo,
+    StoredBlind, count_blinds, decode_blinds, mint_content,
 };
+use opencoin_log::hash::Hash;
+use opencoin_log::key_account::AccountKey;
 use opencoin_log::leaf::{COIN_LEAF_BYTES, Leaf};
 
 /// Collects facts from rows: first accounts, mint keys, payouts, waiting mints and the public log; then spent coins, recouped
@@ -32,6 +38,23 @@ pub struct Collector {
     payouts: HashMap<Box<[u8]>, (usize, AccountId)>,
     /// The references of waiting mints.
     waiting: HashSet<Box<[u8]>>,
+    /// The key accounts of the public log.
+    logged_accounts: LoggedAccounts,
+}
+
+/// A row of `accounts`.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountRow<'a> {
+    /// The number of the account.
+    pub id: i64,
+    /// Its name.
+    pub name: &'a str,
+    /// Its balance, in the smallest unit.
+    pub balance: i64,
+    /// The number of its newest entry.
+    pub last_entry: i64,
+    /// The numbers of payments and credits of a key.
+    pub counts: [Option<i64>; 2],
 }
 
 /// A row of `payouts`.
@@ -134,12 +157,32 @@ impl Collector {
         sums
     }
 
-    /// Takes a holder's account.
-    pub fn account(&mut self, id: i64, name: &str, balance: i64, last_entry: i64) {
+    /// Takes an account of a holder or key.
+    pub fn account(&mut self, row: AccountRow<'_>) {
+        let AccountRow {
+            id,
+            name,
+            balance,
+            last_entry,
+            counts,
+        } = row;
         let number = AccountId::new(id);
         if number < AccountId::FIRST_HOLDER {
             self.invalid_table_row(format!("account {id}: the number is reserved"));
         }
+        let is_key = name.parse().is_ok_and(|name: AccountName| name.key().is_some());
+        let key = match (number.is_key_account(), counts) {
+            (false, [None, None]) => None,
+            (true, [Some(seq), Some(credits)]) if is_key => Some(KeyAccountFacts {
+                seq,
+                credits,
+                logged: None,
+            }),
+            _ => {
+                self.invalid_table_row(format!("account {id}: it is neither a holder's nor a key's"));
+                None
+            }
+        };
         self.accounts.insert(number, self.facts.accounts.len());
         let (name, journal) = (
             name.to_owned(),
@@ -151,6 +194,7 @@ impl Collector {
             balance: balance.into(),
             last_entry,
             journal,
+            key,
         });
     }
 
@@ -276,11 +320,14 @@ impl Collector {
         }
     }
 
-    /// Takes the end of the public log: its totals (accounts, paid in, paid out, recouped), and why it is halted.
-    pub fn log_head(&mut self, totals: [i64; 4], halted: Option<&str>) {
+    /// Takes the end of the public log: its totals as [`LogTotals::columns`], the root over key accounts, and why it is
+    /// halted.
+    pub fn log_head(&mut self, totals: [i64; 5], ledger_root: &[u8], halted: Option<&str>) {
         let halted = halted.map(str::to_owned);
         self.facts.log = Some(LogFacts {
             totals: Some(LogTotals::default()),
+            ledger_root: ledger_root.try_into().ok().map(Hash::new),
+            computed_root: Hash::EMPTY_TREE,
             halted,
         });
         self.log_totals(totals);
@@ -298,9 +345,20 @@ impl Collector {
         key.logged_spent += i128::from(spent);
     }
 
-    /// Takes a row that waits to be sealed: the leaves of coins and blinds, and the changes of the totals.
-    pub fn log_pending(&mut self, coins: &[u8], totals: [i64; 4]) {
+    /// Takes the account of a key as the public log has it.
+    pub fn log_key_account(&mut self, key: &[u8], balance: i64, seq: i64, credits: i64) {
+        if let Err(reason) = self.logged_accounts.take(key, balance, seq, credits) {
+            self.invalid_table_row(reason);
+        }
+    }
+
+    /// Takes a row that waits to be sealed: the leaves of coins and blinds, those of key accounts, and the changes of the
+    /// totals.
+    pub fn log_pending(&mut self, coins: &[u8], statements: &[u8], totals: [i64; 5]) {
         self.log_totals(totals);
+        if let Err(reason) = self.logged_accounts.add(statements) {
+            self.invalid_table_row(format!("what waits for the public log: {reason}"));
+        }
         for leaf in coins.chunks(COIN_LEAF_BYTES) {
             match Leaf::decode(leaf) {
                 Ok(Leaf::Issued { key_no, .. }) => self.log_key(key_no.get().into(), 1, 0),
@@ -313,7 +371,7 @@ impl Collector {
         }
     }
 
-    fn log_totals(&mut self, columns: [i64; 4]) {
+    fn log_totals(&mut self, columns: [i64; 5]) {
         let Some(log) = &mut self.facts.log else {
             return self.invalid_table_row("something waits for a public log that does not exist".to_owned());
         };
@@ -367,11 +425,30 @@ impl Collector {
             let no = no.get();
             self.invalid_table_row(format!("payout {no} is missing, but the journal names it"));
         }
+        self.compare_logged_accounts();
         self.facts.invalid_rows += self.invalid_table_rows;
         self.invalid_tables.append(&mut self.facts.invalid);
         self.invalid_tables.truncate(INVALID_ROWS_DESCRIBED_MAX);
         self.facts.invalid = self.invalid_tables;
         self.facts
+    }
+
+    fn compare_logged_accounts(&mut self) {
+        let mut logged = std::mem::take(&mut self.logged_accounts);
+        if let Some(log) = &mut self.facts.log {
+            log.computed_root = logged.root();
+        }
+        for account in &mut self.facts.accounts {
+            if let Some(facts) = &mut account.key {
+                let key = AccountKey::of_stored_text(&account.name);
+                facts.logged = key.and_then(|key| logged.remove(&key));
+            }
+        }
+        for key in logged.keys() {
+            self.invalid_table_row(format!(
+                "the public log has an account of key {key}, which has none"
+            ));
+        }
     }
 
     /// Notes an invalid row of the journal. The description must name the row and contain no secret.
@@ -406,6 +483,7 @@ impl Collector {
         for (account, entry) in [(debit, row.debit_entry), (credit, row.credit_entry)] {
             self.number(account, entry)?;
         }
+        self.count_statements(kind, debit, credit);
         if !kind.fits(debit, credit) {
             return Err(format!("its accounts do not fit the kind {kind:?}"));
         }
@@ -460,6 +538,18 @@ impl Collector {
             }
         }
         Ok(())
+    }
+
+    /// Counts the payment or the credit of a key. A mint of a lost time that is signed again was paid before.
+    fn count_statements(&mut self, kind: Kind, debit: Option<AccountId>, credit: Option<AccountId>) {
+        let [payer, payee] = [debit, credit].map(|account| account.filter(|id| id.is_key_account()));
+        let place = |account: AccountId| self.accounts.get(&account).copied();
+        if let Some(index) = payer.filter(|_| kind != Kind::MintAgain).and_then(place) {
+            self.facts.accounts[index].journal.seq += 1;
+        }
+        if let Some(index) = payee.filter(|_| payer.is_none()).and_then(place) {
+            self.facts.accounts[index].journal.credits += 1;
+        }
     }
 
     /// Checks that the entries of an account are numbered without a gap, except where an operator has accepted

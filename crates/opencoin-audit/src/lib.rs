@@ -11,6 +11,7 @@ mod auditor;
 mod chain;
 mod check;
 mod collector;
+mod logged_accounts;
 mod memory;
 mod pass;
 mod source;
@@ -20,13 +21,14 @@ mod sums;
 pub use auditor::{Audited, Auditor, Extent};
 pub use chain::Chain;
 pub use check::{AuditReport, Check, check};
-pub use collector::{Collector, JournalRow, PayoutRow, WaitingRow};
+pub use collector::{AccountRow, Collector, JournalRow, PayoutRow, WaitingRow};
 pub use pass::{CoinsToCount, Pass, SETTLE_SECONDS, Sample, Settled};
 pub use source::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, StoredAcceptance, Wanted};
 pub use state::{StateError, decode_state, encode_state};
 pub use sums::{AccountSums, Sums};
 
 use opencoin_ledger::{AccountId, LogTotals, MintKeyId, MintKeyTerms, PayoutNo};
+use opencoin_log::hash::Hash;
 
 /// How many invalid rows are described. All of them are counted.
 pub const INVALID_ROWS_DESCRIBED_MAX: usize = 20;
@@ -34,7 +36,7 @@ pub const INVALID_ROWS_DESCRIBED_MAX: usize = 20;
 /// The contents of a store, counted and summed. Amounts are in the smallest unit. The sums cannot overflow.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditFacts {
-    /// The accounts of holders, ordered by number.
+    /// The accounts of holders and keys, ordered by number.
     pub accounts: Vec<AccountFacts>,
     /// The mint keys, in order of registration.
     pub mint_keys: Vec<MintKeyFacts>,
@@ -87,6 +89,10 @@ pub struct AuditFacts {
 pub struct LogFacts {
     /// The totals; `None` if they are so large that the log cannot state them. It halts then.
     pub totals: Option<LogTotals>,
+    /// The root over all key accounts at the end of the log; `None` if it is invalid.
+    pub ledger_root: Option<Hash>,
+    /// The same, computed from the stored key accounts.
+    pub computed_root: Hash,
     /// Why nothing is sealed or accepted any more.
     pub halted: Option<String>,
 }
@@ -104,6 +110,30 @@ pub struct AccountFacts {
     pub last_entry: i64,
     /// The same by the journal.
     pub journal: AccountSums,
+    /// What only the account of a key has.
+    pub key: Option<KeyAccountFacts>,
+}
+
+/// The facts about the account of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyAccountFacts {
+    /// The number of its payments, in the account's row.
+    pub seq: i64,
+    /// The number of its credits, in the account's row.
+    pub credits: i64,
+    /// The account in the public log, with what waits to be sealed; `None` if the log does not have it.
+    pub logged: Option<LoggedAccountFacts>,
+}
+
+/// The account of a key in the public log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoggedAccountFacts {
+    /// Its balance.
+    pub balance: i128,
+    /// The number of its payments.
+    pub seq: i64,
+    /// The number of its credits.
+    pub credits: i64,
 }
 
 /// The facts about a mint key.

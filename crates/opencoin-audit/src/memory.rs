@@ -8,9 +8,11 @@ use opencoin_ledger::{
     AccountId, EntryNo, LedgerError, LedgerTime, MemoryLedger, MemorySnapshot, Settlement, TransactionNo,
 };
 
+use opencoin_log::key_ledger::KeyAccount;
+
 use crate::{
-    ACCEPTANCES_PER_PAGE_MAX, AuditSource, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance,
-    WaitingRow, Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AccountRow, AuditSource, CoinsToCount, JournalRow, Pass, PayoutRow,
+    StoredAcceptance, WaitingRow, Wanted,
 };
 
 #[async_trait]
@@ -59,8 +61,14 @@ fn state(books: MemorySnapshot<'_>, pass: &mut Pass) {
     let mut accounts: Vec<_> = view.accounts().collect();
     accounts.sort_unstable_by_key(|account| account.id);
     for account in accounts {
-        let (name, balance) = (account.name.as_str(), account.balance.as_i64());
-        pass.account(account.id.get(), name, balance, account.last_entry.get());
+        let key = account.key();
+        pass.account(AccountRow {
+            id: account.id.get(),
+            name: account.name.as_str(),
+            balance: account.balance.as_i64(),
+            last_entry: account.last_entry.get(),
+            counts: [key.map(|key| key.seq as i64), key.map(|key| key.credits as i64)],
+        });
     }
     let mut mint_keys: Vec<_> = view.mint_keys().collect();
     mint_keys.sort_unstable_by_key(|key| key.no);
@@ -89,12 +97,21 @@ fn state(books: MemorySnapshot<'_>, pass: &mut Pass) {
         });
     }
     if let Some(log) = books.log {
-        pass.log_head(log.head.totals.columns(), log.head.halted.as_deref());
+        let root = log.head.ledger_root.as_bytes();
+        pass.log_head(log.head.totals.columns(), root, log.head.halted.as_deref());
         for key in log.keys.values() {
             pass.log_key(key.no.get().into(), key.issued as i64, key.spent as i64);
         }
+        for (key, account) in log.key_accounts.accounts() {
+            let KeyAccount {
+                balance,
+                seq,
+                credits,
+            } = *account;
+            pass.log_key_account(key.as_bytes(), balance as i64, seq as i64, credits as i64);
+        }
         for (_, waiting) in log.pending {
-            pass.log_pending(&waiting.coins, waiting.totals.columns());
+            pass.log_pending(&waiting.coins, &waiting.statements, waiting.totals.columns());
         }
     }
     let counted = pass.coins_to_count();

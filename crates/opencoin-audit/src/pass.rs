@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::{Chain, digest_of};
 use crate::sums::Sums;
-use crate::{AuditFacts, Check, Collector, JournalRow, PayoutRow, WaitingRow};
+use crate::{AccountRow, AuditFacts, Check, Collector, JournalRow, PayoutRow, WaitingRow};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{LedgerTime, TransactionNo};
 
@@ -156,9 +156,9 @@ impl Pass {
         self.cutoff = i64::MAX;
     }
 
-    /// Takes a holder's account.
-    pub fn account(&mut self, id: i64, name: &str, balance: i64, last_entry: i64) {
-        self.collector.account(id, name, balance, last_entry);
+    /// Takes an account of a holder or key.
+    pub fn account(&mut self, row: AccountRow<'_>) {
+        self.collector.account(row);
     }
 
     /// Takes a mint key.
@@ -197,9 +197,10 @@ impl Pass {
         self.collector.recouped(mint_key_no, coins);
     }
 
-    /// Takes the end of the public log: its totals (accounts, paid in, paid out, recouped), and why it is halted.
-    pub fn log_head(&mut self, totals: [i64; 4], halted: Option<&str>) {
-        self.collector.log_head(totals, halted);
+    /// Takes the end of the public log: its totals as [`LogTotals::columns`](opencoin_ledger::LogTotals::columns), the root
+    /// over key accounts, and why it is halted.
+    pub fn log_head(&mut self, totals: [i64; 5], ledger_root: &[u8], halted: Option<&str>) {
+        self.collector.log_head(totals, ledger_root, halted);
     }
 
     /// Takes what the public log has counted for a mint key. Call it after the last mint key.
@@ -207,9 +208,15 @@ impl Pass {
         self.collector.log_key(mint_key_no, issued, spent);
     }
 
-    /// Takes a row that waits to be sealed. Call it after the end of the log.
-    pub fn log_pending(&mut self, coins: &[u8], totals: [i64; 4]) {
-        self.collector.log_pending(coins, totals);
+    /// Takes the account of a key as the public log has it. Call it after the end of the log.
+    pub fn log_key_account(&mut self, key: &[u8], balance: i64, seq: i64, credits: i64) {
+        self.collector.log_key_account(key, balance, seq, credits);
+    }
+
+    /// Takes a row that waits to be sealed: leaves of coins and blinds, leaves of key accounts, and the changes of the
+    /// totals. Call it after the last key account of the log.
+    pub fn log_pending(&mut self, coins: &[u8], statements: &[u8], totals: [i64; 5]) {
+        self.collector.log_pending(coins, statements, totals);
     }
 
     /// Takes the number of rows of stored blinds.

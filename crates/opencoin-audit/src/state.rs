@@ -14,7 +14,7 @@ use crate::sums::{AccountSums, KeySums, Sums};
 use crate::{AuditFacts, INVALID_ROWS_DESCRIBED_MAX};
 use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
 
-const HEADER: &[u8] = b"opencoin audit state 3\n";
+const HEADER: &[u8] = b"opencoin audit state 4\n";
 const DIGEST_BYTES: usize = 32;
 
 /// The bytes are not a state of these books, or this version cannot read them.
@@ -87,7 +87,9 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
     for (account, sums) in accounts {
         writer.long(account.get());
         writer.sum(sums.balance);
-        writer.long(sums.last_entry);
+        for number in [sums.last_entry, sums.seq, sums.credits] {
+            writer.long(number);
+        }
     }
     writer.count(mint_keys.len() as u64);
     for (key, keys) in mint_keys {
@@ -155,7 +157,14 @@ pub fn decode_state(bytes: &[u8], books: &str) -> Result<Settled, StateError> {
     for _ in 0..reader.count()? {
         let account = AccountId::new(reader.long()?);
         let (balance, last_entry) = (reader.sum()?, reader.long()?);
-        sums.accounts.insert(account, AccountSums { balance, last_entry });
+        let (seq, credits) = (reader.long()?, reader.long()?);
+        let account_sums = AccountSums {
+            balance,
+            last_entry,
+            seq,
+            credits,
+        };
+        sums.accounts.insert(account, account_sums);
     }
     for _ in 0..reader.count()? {
         sums.mint_keys
@@ -298,7 +307,16 @@ mod tests {
             ..AuditFacts::default()
         };
         let accounts = [(3, -4, 2), (4, i128::MAX, i64::MAX)]
-            .map(|(id, balance, last_entry)| (AccountId::new(id), AccountSums { balance, last_entry }))
+            .map(|(id, balance, last_entry)| {
+                let (seq, credits) = (id + 1, id + 2);
+                let sums = AccountSums {
+                    balance,
+                    last_entry,
+                    seq,
+                    credits,
+                };
+                (AccountId::new(id), sums)
+            })
             .into();
         let keys = KeySums {
             blinds: 5,

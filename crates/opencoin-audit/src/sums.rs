@@ -12,6 +12,10 @@ pub struct AccountSums {
     pub balance: i128,
     /// The number of its newest entry.
     pub last_entry: i64,
+    /// How many payments the key has made that the account belongs to.
+    pub seq: i64,
+    /// How many credits the account of a key has got.
+    pub credits: i64,
 }
 
 /// The sums of one mint key, by the journal.
@@ -29,7 +33,7 @@ pub(crate) struct KeySums {
 /// the length of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
-    /// The sums of every holder's account.
+    /// The sums of every account.
     pub(crate) accounts: BTreeMap<AccountId, AccountSums>,
     /// The sums of every mint key.
     pub(crate) mint_keys: BTreeMap<MintKeyId, KeySums>,

@@ -235,6 +235,7 @@ impl Currency {
             account: self.account,
             transaction_reference,
             blinds,
+            payment: None,
             wait_until: None,
             at: now(),
         })

@@ -95,6 +95,7 @@ fn mint(account: AccountId, mint_key: MintKeyId) -> Result<Command> {
         account,
         transaction_reference: TransactionReference::new(random_bytes(TRANSACTION_REFERENCE_BYTES))?,
         blinds: (0..COINS_PER_REQUEST).map(blind).collect(),
+        payment: None,
         wait_until: None,
         at: LedgerTime::from_unix_micros(SIGN_UNTIL),
     })

@@ -1,6 +1,7 @@
 //! Tests of an auditor: what it must find after somebody tampered with a store, in a full pass or in the
 //! short passes after it.
 
+use crate::key_world::*;
 use crate::world::*;
 use crate::{Pair, World};
 use opencoin_audit::{
@@ -39,7 +40,7 @@ const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tamp
 }
 
 /// Every kind of tampering that the constraints of the tables do not prevent.
-pub const TAMPERINGS: [Tampering; 31] = [
+pub const TAMPERINGS: [Tampering; 38] = [
     at_once(
         "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
         "every balance is what the journal says",
@@ -56,6 +57,36 @@ pub const TAMPERINGS: [Tampering; 31] = [
     at_once(
         "DELETE FROM log_pending",
         "the public log has every signature and every coin that came back",
+    ),
+    at_once(
+        "UPDATE log_head SET key_accounts = key_accounts + 1",
+        "the totals of the public log are those of the books",
+    ),
+    at_once(
+        "UPDATE log_head SET ledger_root = (SELECT content FROM transactions WHERE id = 1)",
+        "the root over key accounts in the public log is that of its rows",
+    ),
+    at_once(
+        "UPDATE log_pending SET statements = others WHERE key_accounts > 0",
+        "the public log has the account of every key as the books have it",
+    ),
+    at_once(
+        "INSERT INTO log_key_accounts (key, balance, seq, credits)
+            SELECT content, 0, 0, 0 FROM transactions WHERE id = 1",
+        "every row makes sense",
+    ),
+    at_once(
+        "UPDATE accounts SET seq = seq + 1 WHERE seq = 1",
+        "every key has made the payments and got the credits that the journal says",
+    ),
+    at_once(
+        "UPDATE accounts SET credits = 0 WHERE credits = 1",
+        "every key has made the payments and got the credits that the journal says",
+    ),
+    // Two keys swap their money, so that every sum is right.
+    at_once(
+        "UPDATE accounts SET balance = 10 - balance WHERE seq IS NOT NULL",
+        "the public log has the account of every key as the books have it",
     ),
     at_once("UPDATE log_head SET halted = 'tampered'", "the public log is not halted"),
     at_once(
@@ -183,6 +214,10 @@ pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
         patient(SIGN_TO, mint(bob(), "waits", &[2])),
         patient(SIGN_TO - 1, mint(bob(), "given up", &[2, 2])),
         at(SIGN_TO - 1, mint(bob(), "given up", &[2, 2])),
+        introduce(0),
+        introduce(1),
+        transfer(alice(), key_account(0), 10, "funding"),
+        pay_key(0, 1, 1, 3),
     ] {
         world.one(command).await.unwrap();
     }

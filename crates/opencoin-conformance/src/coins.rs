@@ -98,6 +98,7 @@ pub async fn a_malformed_mint_changes_nothing(ledgers: &Pair) {
         account: alice(),
         transaction_reference: reference("m"),
         blinds: repeating,
+        payment: None,
         wait_until: None,
         at: NOW,
     };

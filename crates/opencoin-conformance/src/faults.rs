@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::Pair;
 use crate::Store;
+use crate::key_world::*;
 use crate::world::*;
 use opencoin_audit::AuditFacts;
 use opencoin_ledger::journal::Kind;
@@ -64,7 +65,8 @@ const SIGNER: u8 = 1;
 const LONG_WAIT: i64 = SIGN_TO - 1;
 
 /// The references of transactions in these books.
-const TRANSACTIONS: [&str; 7] = [
+const TRANSACTIONS: [&str; 8] = [
+    "by key",
     "minted before",
     "recouped before",
     "mint",
@@ -108,6 +110,17 @@ impl FaultCase {
         // Changes without a record: a mint begins to wait, or waits longer.
         commands.push((None, patient(LONG_WAIT, mint(bob(), "patient", &[5]))));
         commands.push((None, patient(LONG_WAIT + 1, mint(bob(), "waits", &[5, 2]))));
+        // What changes the accounts of keys, and has the kinds of other commands.
+        commands.extend([
+            (Some(Kind::Transfer), pay_key(0, 1, 1, 4)),
+            (Some(Kind::Transfer), pay_holder(0, (bob(), "bob"), 1, 4)),
+            (
+                Some(Kind::Transfer),
+                transfer(alice(), key_account(1), 5, "to-a-key"),
+            ),
+            (Some(Kind::Credit), credit(key_account(1), 6, "to-a-key")),
+            (Some(Kind::Redeem), redeem(key_account(1), &[(1, 1), (2, 2)])),
+        ]);
         let mut cases = Vec::new();
         for (kind, command) in commands {
             let model: Arc<dyn Store> = Arc::new(MemoryLedger::new());
@@ -244,7 +257,11 @@ impl Books {
     async fn read(ledger: &dyn Store) -> Self {
         forget_rows(&[ledger]).await;
         let (mut accounts, mut transactions, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-        for name in ["alice", "bob", "carol"] {
+        let keys = [0, 1, 2].map(|number| key(number).to_string());
+        for name in ["alice", "bob", "carol"]
+            .into_iter()
+            .chain(keys.iter().map(String::as_str))
+        {
             accounts.push(account(ledger, name).await);
         }
         for name in TRANSACTIONS {
@@ -314,6 +331,9 @@ async fn prepare(ledger: Arc<dyn Store>) {
         recoup("recouped before", &[(3, 2, 2)], &[2, 1]),
         payout(alice(), 7, "before"),
         patient(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
+        introduce(0),
+        introduce(1),
+        transfer(alice(), key_account(0), 10, "funding"),
     ] {
         world.one(command).await.unwrap();
     }
@@ -400,6 +420,8 @@ fn example(kind: Kind, keys: &[MintKeyStatus]) -> Option<Command> {
         Kind::RenewAgain => again(1),
         Kind::RecoupAgain => again(2),
         Kind::GiveUpMint => at(LONG_WAIT, mint(bob(), "waits", &[5, 2])),
+        Kind::IntroduceKey => introduce(2),
+        Kind::PayForMint => mint_by_key(0, 1, 3, "by key", &[1, 2], &WORLD_KEYS),
     })
 }
 
@@ -420,6 +442,9 @@ fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
         Command::LogCurrency { .. } => Kind::LogCurrency,
         Command::ReleaseMintKey { .. } => Kind::ReleaseMintKey,
         Command::OpenAccount { .. } => Kind::OpenAccount,
+        Command::IntroduceKey { .. } => Kind::IntroduceKey,
+        Command::PayByKey { .. } => Kind::Transfer,
+        Command::Mint { payment: Some(_), .. } => Kind::PayForMint,
         Command::Credit { .. } => Kind::Credit,
         Command::Debit { .. } => Kind::Debit,
         Command::Transfer { .. } => Kind::Transfer,

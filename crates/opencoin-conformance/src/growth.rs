@@ -36,6 +36,7 @@ pub async fn growth_of_a_renew(ledgers: &Pair, count: u64, size: impl AsyncFn() 
         account: alice(),
         transaction_reference: reference(0),
         blinds: vec![blind(0)],
+        payment: None,
         wait_until: None,
         at: NOW,
     };

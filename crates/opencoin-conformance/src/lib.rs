@@ -18,6 +18,8 @@ mod faults;
 mod growth;
 mod history;
 mod kept;
+mod key_accounts;
+mod key_world;
 mod log;
 mod mint_keys;
 mod payouts;
@@ -43,6 +45,7 @@ pub use faults::{Dropped, FaultCase, batches_are_dropped_anywhere};
 pub use growth::{RENEW_BYTES_MAX, growth_of_a_renew};
 pub use history::books_tell_their_history;
 pub use kept::*;
+pub use key_accounts::*;
 pub use log::*;
 pub use mint_keys::*;
 pub use payouts::*;
@@ -177,6 +180,25 @@ macro_rules! conformance_tests {
             checkpoints_and_the_lease_are_shared
             the_newest_published_checkpoints_are_kept
             the_batch_of_a_spent_coin_is_known
+            a_key_is_introduced_once
+            keys_need_a_log
+            names_of_keys_are_reserved
+            a_key_pays_in_order
+            invalid_payments_of_keys_change_nothing
+            a_key_mints
+            keys_are_credited
+            only_payments_move_the_money_of_a_key
+            one_of_fifty_payments_with_a_number_succeeds
+            the_same_payment_sent_many_times_at_once_counts_once
+            a_key_cannot_overdraw_its_account
+            crossing_payments_do_not_block_each_other
+            keys_introduced_at_once_get_different_accounts
+            payments_are_sealed_while_keys_pay
+            accounts_of_keys_are_in_the_log
+            the_batch_of_a_payment_is_known
+            waiting_statements_are_told_apart
+            payments_are_sealed_after_a_long_pause
+            a_broken_rule_of_key_accounts_halts_the_log
         }
     };
     (@one_by_one $open:path; $($test:ident)*) => {

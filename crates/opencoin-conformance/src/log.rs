@@ -6,12 +6,13 @@ use std::sync::Arc;
 use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTotals, Outcome, PUBLISHED_KEPT_MAX,
+    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTerms, LogTotals, Outcome, PUBLISHED_KEPT_MAX,
     PublishedCheckpoint, Refusal, SealOutcome,
 };
 use opencoin_log::batch::BatchLeaf;
 use opencoin_log::bundle;
 use opencoin_log::hash::{Hash, leaf_hash};
+use opencoin_log::key_ledger::{BatchOfStatements, KeyLedger, Signatures};
 use opencoin_log::leaf::Leaf;
 use opencoin_log::tile::{TILE_HASHES, TileWidth, levels_of_size};
 use opencoin_log::tree;
@@ -23,7 +24,7 @@ use crate::{Pair, Store};
 pub(crate) async fn seal(store: &dyn Store) -> LogBatch {
     let log = store.log();
     let open = log.head().await.unwrap().unwrap().batch;
-    match log.seal(open, NOW).await.unwrap() {
+    match log.seal(open, NOW, &log_terms()).await.unwrap() {
         SealOutcome::Sealed(batch) => batch,
         other => panic!("nothing was sealed: {other:?}"),
     }
@@ -42,8 +43,16 @@ pub(crate) async fn leaves(log: &dyn LogStore, size: u64) -> Vec<Vec<u8>> {
 }
 
 async fn last_batch_leaf(log: &dyn LogStore, head: &LogHead) -> BatchLeaf {
-    let last = leaves(log, head.size).await.pop().unwrap();
-    match Leaf::decode(&last).unwrap() {
+    batch_leaf(&leaves(log, head.size).await)
+}
+
+/// The batch leaf of a batch.
+pub(crate) async fn batch_leaf_of(log: &dyn LogStore, batch: &LogBatch) -> BatchLeaf {
+    batch_leaf(&leaves(log, batch.end()).await)
+}
+
+fn batch_leaf(leaves: &[Vec<u8>]) -> BatchLeaf {
+    match Leaf::decode(leaves.last().unwrap()).unwrap() {
         Leaf::Batch(leaf) => *leaf,
         other => panic!("the last leaf is no batch leaf: {other:?}"),
     }
@@ -58,7 +67,7 @@ pub(crate) async fn assert_log_holds(store: &dyn Store) {
     let Some(head) = log.head().await.unwrap().filter(|head| head.halted.is_none()) else {
         return;
     };
-    let sealed = log.seal(head.batch, NOW).await.unwrap();
+    let sealed = log.seal(head.batch, NOW, &log_terms()).await.unwrap();
     let facts = store.audit_facts().await.unwrap();
     if facts.paid_in > i64::MAX.into() {
         assert!(matches!(sealed, SealOutcome::Broken(_)), "{sealed:?}");
@@ -86,18 +95,53 @@ pub(crate) async fn assert_log_holds(store: &dyn Store) {
             _ => {}
         }
     }
+    assert_key_accounts_follow(&*log, &leaves).await;
     if !head.began_late {
         for key in store.mint_keys().await.unwrap() {
             let counted = counts.get(&key.no.key_no().get()).copied().unwrap_or_default();
             assert_eq!((key.issued, key.returned), counted, "{:?}", key.id);
         }
     }
-    let balances: i128 = facts.accounts.iter().map(|account| account.balance).sum();
+    let mut balances = [0; 2];
+    for account in &facts.accounts {
+        balances[usize::from(account.id.is_key_account())] += account.balance;
+    }
+    let [balances, key_accounts] = balances;
+    assert_eq!(head.totals.key_accounts, key_accounts);
     assert_eq!(head.totals.paid_in, facts.paid_in);
     assert_eq!(head.totals.paid_out, facts.paid_out);
     assert_eq!(head.totals.recouped, facts.recouped);
     let in_accounts = balances + facts.unsettled_payouts + facts.recovered_unassigned;
     assert_eq!(head.totals.accounts, in_accounts);
+}
+
+/// Asserts that the accounts of keys follow from their statements.
+async fn assert_key_accounts_follow(log: &dyn LogStore, leaves: &[Vec<u8>]) {
+    let LogTerms { origin, within_s } = log_terms();
+    let mut ledger = KeyLedger::default();
+    let mut batch = Vec::new();
+    for leaf in leaves {
+        let leaf = Leaf::decode(leaf).unwrap();
+        let Leaf::Batch(end) = leaf else {
+            batch.push(leaf);
+            continue;
+        };
+        let of_batch = BatchOfStatements {
+            origin: &origin,
+            time_s: end.time,
+            within_s,
+        };
+        ledger
+            .apply(&batch, of_batch, Signatures::AreVerified)
+            .expect("the statements obey the rules");
+        batch.clear();
+        assert_eq!(
+            (end.key_accounts, end.ledger_root),
+            (ledger.total(), ledger.root())
+        );
+    }
+    let stored = log.key_accounts().await.unwrap().unwrap();
+    assert_eq!(stored.ledger, ledger);
 }
 
 fn batch_of(outcome: &Outcome) -> Option<u64> {
@@ -199,7 +243,7 @@ pub async fn two_sealers_do_no_harm(ledgers: &Pair) {
         let tasks: Vec<_> = (0..4)
             .map(|task| {
                 let log = Arc::clone(&logs[task % 2]);
-                tokio::spawn(async move { log.seal(open, NOW).await.unwrap() })
+                tokio::spawn(async move { log.seal(open, NOW, &log_terms()).await.unwrap() })
             })
             .collect();
         let mut successes = 0;
@@ -218,7 +262,10 @@ pub async fn two_sealers_do_no_harm(ledgers: &Pair) {
     }
     let head = logs[1].head().await.unwrap().unwrap();
     assert_eq!(head.batch.get(), sealed + 1);
-    assert_eq!(logs[1].seal(head.batch, NOW).await.unwrap(), SealOutcome::Nothing);
+    assert_eq!(
+        logs[1].seal(head.batch, NOW, &log_terms()).await.unwrap(),
+        SealOutcome::Nothing
+    );
 }
 
 /// Commands that are accepted while batches are sealed are all in the log, once.
@@ -230,7 +277,7 @@ pub async fn sealing_loses_nothing_that_is_accepted_meanwhile(ledgers: &Pair) {
         tokio::spawn(async move {
             for _ in 0..20 {
                 let open = log.head().await.unwrap().unwrap().batch;
-                log.seal(open, NOW).await.unwrap();
+                log.seal(open, NOW, &log_terms()).await.unwrap();
                 tokio::task::yield_now().await;
             }
         })
@@ -306,6 +353,7 @@ pub async fn a_log_can_begin_late(ledgers: &Pair) {
     assert_eq!(refused[0], Err(Refusal::CertificateMissing));
     let declared = DeclaredBooks {
         totals: LogTotals {
+            key_accounts: 0,
             accounts: 20 - 4 + 1,
             paid_in: 20,
             paid_out: 0,
@@ -389,19 +437,25 @@ pub async fn ended_keys_are_closed_in_the_log(ledgers: &Pair) {
     let open = log.head().await.unwrap().unwrap().batch;
     // The clock of the sealer closes no key, because another process may still accept its coins.
     let after = LedgerTime::from_unix_micros(10_000_000_000);
-    assert_eq!(log.seal(open, after).await.unwrap(), SealOutcome::Nothing);
+    assert_eq!(
+        log.seal(open, after, &log_terms()).await.unwrap(),
+        SealOutcome::Nothing
+    );
     world.one(retire(1)).await.unwrap();
-    let SealOutcome::Sealed(batch) = log.seal(open, after).await.unwrap() else {
+    let SealOutcome::Sealed(batch) = log.seal(open, after, &log_terms()).await.unwrap() else {
         panic!("a key was retired");
     };
     assert_eq!(batch.count, 2, "the key, and the batch leaf");
     world.one(prune(1)).await.unwrap();
-    let SealOutcome::Sealed(batch) = log.seal(open.next(), after).await.unwrap() else {
+    let SealOutcome::Sealed(batch) = log.seal(open.next(), after, &log_terms()).await.unwrap() else {
         panic!("a key was pruned");
     };
     assert_eq!(batch.count, 2, "the key, and the batch leaf");
     let head = log.head().await.unwrap().unwrap();
-    assert_eq!(log.seal(head.batch, after).await.unwrap(), SealOutcome::Nothing);
+    assert_eq!(
+        log.seal(head.batch, after, &log_terms()).await.unwrap(),
+        SealOutcome::Nothing
+    );
     let leaf = last_batch_leaf(log.as_ref(), &head).await;
     assert_eq!((leaf.coins, leaf.expired), (0, 2));
 }
@@ -414,7 +468,7 @@ pub async fn a_broken_rule_halts_the_log(ledgers: &Pair) {
     let head = log.head().await.unwrap().unwrap();
     world.one(mint(alice(), "m", &[1])).await.unwrap();
     world.one(credit(bob(), 2, "absurd")).await.unwrap();
-    let broken = log.seal(head.batch, NOW).await.unwrap();
+    let broken = log.seal(head.batch, NOW, &log_terms()).await.unwrap();
     assert!(matches!(broken, SealOutcome::Broken(_)), "{broken:?}");
     let halted = log.head().await.unwrap().unwrap();
     assert!(halted.halted.is_some() && halted.size == head.size);

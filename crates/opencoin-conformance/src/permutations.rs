@@ -123,7 +123,7 @@ pub async fn assert_same_log(permuted: &Permuted, currencies: [&Pair; 2]) {
             }
         }
         let log = ledgers[0].log();
-        let sealed = log.seal(before.batch, NOW).await.unwrap();
+        let sealed = log.seal(before.batch, NOW, &log_terms()).await.unwrap();
         let SealOutcome::Sealed(batch) = sealed else {
             panic!("{sealed:?}");
         };
@@ -150,7 +150,7 @@ async fn prepare(ledgers: &Pair) {
     world.one(stop(STOPPED)).await.unwrap();
     let log = ledgers[0].log();
     let open = log.head().await.unwrap().unwrap().batch;
-    let sealed = log.seal(open, NOW).await.unwrap();
+    let sealed = log.seal(open, NOW, &log_terms()).await.unwrap();
     assert!(matches!(sealed, SealOutcome::Sealed(_)), "{sealed:?}");
 }
 
@@ -211,6 +211,7 @@ impl Permuted {
                     .iter()
                     .map(|(key, serial)| blind(name, *key, *serial))
                     .collect(),
+                payment: None,
                 wait_until: None,
                 at: NOW,
             });

@@ -71,7 +71,7 @@ async fn recover_one(
         };
         lost.iter().find(is_it).cloned()
     };
-    recover_batch(store, store.log().as_ref(), batch, &register, LATE).await
+    recover_batch(store, store.log().as_ref(), batch, &register, &log_terms(), LATE).await
 }
 
 async fn apply(store: &dyn Store, commands: &[Command]) -> Vec<Outcome> {
@@ -249,6 +249,7 @@ pub async fn a_lost_time_is_recovered(ledgers: &Pair) {
         account: bob(),
         transaction_reference: reference("thief's mint"),
         blinds: blinds_of(&lost[0]),
+        payment: None,
         wait_until: None,
         at: NOW,
     };
@@ -333,7 +334,7 @@ pub async fn a_copy_that_does_not_fit_changes_nothing(ledgers: &Pair) {
     assert!(matches!(later, Err(RecoveryError::NotOpen(_))), "{later:?}");
     let mut other = (*copies[0]).clone();
     other.coins.pop();
-    let sealed = log.seal_copied(Arc::new(other)).await.unwrap();
+    let sealed = log.seal_copied(Arc::new(other), &log_terms()).await.unwrap();
     assert!(matches!(sealed, SealOutcome::Broken(_)), "{sealed:?}");
     assert_eq!(log.head().await.unwrap(), before);
     assert_eq!(log.pending().await.unwrap().coins, 2);
@@ -394,7 +395,7 @@ pub async fn assert_recovers(batches: &Sequence, backup: usize, sealed: usize, r
 async fn seal_if_open(store: &dyn Store) {
     let log = store.log();
     if let Some(head) = log.head().await.unwrap() {
-        log.seal(head.batch, NOW).await.unwrap();
+        log.seal(head.batch, NOW, &log_terms()).await.unwrap();
     }
 }
 

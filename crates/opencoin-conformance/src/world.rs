@@ -9,9 +9,9 @@ use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::recovered::{AssignmentWay, Recovered, RecoveredPart, RecoveredRequest};
 use opencoin_ledger::{
     Account, AccountId, Amount, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, IssuedDigest,
-    KeptSignatures, LedgerTime, LogBatchNo, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PayoutNo,
-    Reference, RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash, TransactionNo,
-    TransactionReference, UnsignedTransaction, register_uncertified_mint_key,
+    KeptSignatures, LedgerTime, LogBatchNo, LogTerms, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome,
+    PayoutNo, Reference, RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash,
+    TransactionNo, TransactionReference, UnsignedTransaction, register_uncertified_mint_key,
 };
 use opencoin_schema::{BigInt, Cdd, Cddc, PROTOCOL_VERSION, RsaPublicKey, Timestamp};
 
@@ -23,6 +23,9 @@ pub(crate) const SIGN_TO: i64 = 200;
 pub(crate) const EXPIRY: i64 = 300;
 /// The time of commands unless [`at`] changes it. It is inside the signing window.
 pub(crate) const NOW: LedgerTime = LedgerTime::from_unix_micros(150);
+
+/// The origin of the log.
+pub(crate) const ORIGIN: &str = "issuer.example/log";
 
 /// The first account that a [`World`] opens.
 #[must_use]
@@ -40,6 +43,14 @@ pub const fn bob() -> AccountId {
 pub(crate) async fn account(ledger: &dyn Store, name: &str) -> Option<Account> {
     let profile = ledger.accounts().profile(&name.parse().unwrap()).await.unwrap();
     profile.map(|profile| profile.account)
+}
+
+/// What the batches of the log are checked against.
+pub(crate) fn log_terms() -> LogTerms {
+    LogTerms {
+        origin: ORIGIN.to_owned(),
+        within_s: 60,
+    }
 }
 
 pub(crate) fn time(micros: i64) -> LedgerTime {
@@ -447,6 +458,7 @@ pub(crate) fn mint(account: AccountId, text: &str, keys: &[u8]) -> Command {
         account,
         transaction_reference: reference(text),
         blinds: blinds(keys),
+        payment: None,
         wait_until: None,
         at: NOW,
     }
@@ -549,12 +561,14 @@ pub(crate) fn sign_again(found: RecoveredRequest, request: Command) -> Command {
 /// The same command at another time.
 pub(crate) fn at(micros: i64, mut command: Command) -> Command {
     use Command::{
-        Credit, Debit, LogCurrency, Mint, OpenAccount, OpenLog, PruneMintKey, Recoup, Redeem,
-        RegisterMintKey, ReleaseMintKey, Renew, RequestPayout, RetireMintKey, SetSigningPaused, SettlePayout,
-        StopMintKey, Transfer,
+        Credit, Debit, IntroduceKey, LogCurrency, Mint, OpenAccount, OpenLog, PayByKey, PruneMintKey, Recoup,
+        Redeem, RegisterMintKey, ReleaseMintKey, Renew, RequestPayout, RetireMintKey, SetSigningPaused,
+        SettlePayout, StopMintKey, Transfer,
     };
     match &mut command {
         OpenAccount { at, .. }
+        | IntroduceKey { at, .. }
+        | PayByKey { at, .. }
         | Credit { at, .. }
         | Debit { at, .. }
         | Transfer { at, .. }

@@ -347,6 +347,8 @@ fn item_count(command: &Command) -> usize {
         Command::Recover { .. }
         | Command::AssignRecovered { .. }
         | Command::OpenAccount { .. }
+        | Command::IntroduceKey { .. }
+        | Command::PayByKey { .. }
         | Command::Credit { .. }
         | Command::Debit { .. }
         | Command::Transfer { .. }

@@ -198,6 +198,7 @@ mod tests {
                 account,
                 transaction_reference,
                 blinds: [1, 2, 3].map(blind).to_vec(),
+                payment: None,
                 wait_until: None,
                 at,
             },

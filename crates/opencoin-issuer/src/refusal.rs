@@ -176,7 +176,7 @@ impl From<LedgerRefusal> for Refusal {
     fn from(refusal: LedgerRefusal) -> Self {
         let reason = match refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
-            LedgerRefusal::UnknownPayout => Reason::NotFound,
+            LedgerRefusal::UnknownPayout | LedgerRefusal::UnknownKey => Reason::NotFound,
             LedgerRefusal::InsufficientFunds { .. } | LedgerRefusal::TooManyWaitingMints => {
                 Reason::InsufficientFunds
             }
@@ -198,6 +198,17 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::OverRecoup { .. }
             | LedgerRefusal::RepeatedRevokedBlind { .. }
             | LedgerRefusal::SameAccount
+            | LedgerRefusal::ReservedAccountName
+            | LedgerRefusal::KeyAccount
+            | LedgerRefusal::WeakKey
+            | LedgerRefusal::ChallengeExpired
+            | LedgerRefusal::WrongDomain
+            | LedgerRefusal::PaymentExpired
+            | LedgerRefusal::WrongSeq { .. }
+            | LedgerRefusal::WrongDetails
+            | LedgerRefusal::WrongPayee
+            | LedgerRefusal::Payment(_)
+            | LedgerRefusal::PaymentMismatch { .. }
             | LedgerRefusal::RepeatedCoin { .. }
             | LedgerRefusal::RepeatedBlindReference { .. }
             | LedgerRefusal::Empty

@@ -190,6 +190,7 @@ async fn kept_signatures_match_the_request_and_changes_are_found() {
             account,
             transaction_reference: reference(1),
             blinds,
+            payment: None,
             wait_until: None,
             at,
         })

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState};
+use opencoin_ledger::view::{AccountOwner, AccountState, MintKeyNo, MintKeyState};
 use opencoin_ledger::{
     AccountId, Amount, Blind, CoinIn, Command, EntryNo, LedgerTime, MintKeyId, MintKeyIdentity, MintKeyTerms,
     Prepared, SpentDigest, TokenHash, Touches, View, decide, encode_blinds,
@@ -42,7 +42,9 @@ fn view() -> View {
     view.load_account(AccountState {
         id: ACCOUNT,
         name,
-        token_hash: TokenHash::new([1; 32]),
+        owner: AccountOwner::Holder {
+            token_hash: TokenHash::new([1; 32]),
+        },
         last_entry: EntryNo::BEFORE_ALL,
         balance: Amount::ZERO,
     });

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use opencoin_log::key_account::AccountKey;
+
 use crate::Amount;
 
 /// The maximum number of waiting mints of one account.
@@ -31,6 +33,9 @@ impl AccountId {
     pub const COINS: Self = Self(2);
     /// The lowest number of a holder's account.
     pub const FIRST_HOLDER: Self = Self(3);
+    /// The lowest number of an account that belongs to a key. So the numbers in a record tell whether its money is
+    /// the issuer's word or public in the log.
+    pub const FIRST_KEY_ACCOUNT: Self = Self(1 << 62);
 
     /// The account with this number.
     #[must_use]
@@ -43,6 +48,18 @@ impl AccountId {
     pub const fn get(self) -> i64 {
         self.0
     }
+
+    /// Whether the account belongs to a key.
+    #[must_use]
+    pub const fn is_key_account(self) -> bool {
+        self.0 >= Self::FIRST_KEY_ACCOUNT.0
+    }
+
+    /// Whether the account belongs to a holder, whose money the issuer keeps.
+    #[must_use]
+    pub const fn is_custodial(self) -> bool {
+        self.0 >= Self::FIRST_HOLDER.0 && !self.is_key_account()
+    }
 }
 
 impl fmt::Debug for AccountId {
@@ -53,6 +70,8 @@ impl fmt::Debug for AccountId {
 
 /// The name of an account: 1 to [`ACCOUNT_NAME_CHARS_MAX`] characters of `a-z 0-9 . _ -`. The first is one of
 /// `a-z 0-9 _`, because `.` and `..` have a meaning in a URL and `-x` is an option of a command.
+///
+/// The account of a key is named after it, in 64 hexadecimal digits. Holders cannot take such names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountName(String);
 
@@ -64,6 +83,18 @@ pub struct AccountName(String);
 pub struct AccountNameError;
 
 impl AccountName {
+    /// The name of the account of this key.
+    #[must_use]
+    pub fn of_key(key: AccountKey) -> Self {
+        Self(key.to_string())
+    }
+
+    /// The key whose account this is; `None` for the names of holders. The key was not checked.
+    #[must_use]
+    pub fn key(&self) -> Option<AccountKey> {
+        AccountKey::of_stored_text(&self.0)
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -149,6 +180,29 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<AccountName>(), Err(AccountNameError), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_name_of_64_hexadecimal_digits_is_that_of_a_key() {
+        let key = AccountKey::of_stored([0xab; 32]);
+        let name = AccountName::of_key(key);
+        assert_eq!((name.as_str(), name.key()), (&*"ab".repeat(32), Some(key)));
+        assert_eq!("ab".repeat(32).parse(), Ok(name));
+        for other in ["alice".to_owned(), "ab".repeat(31), "xy".repeat(32)] {
+            assert_eq!(other.parse::<AccountName>().unwrap().key(), None);
+        }
+    }
+
+    #[test]
+    fn numbers_tell_holders_from_keys_and_systems() {
+        let kinds = |id: AccountId| (id.is_custodial(), id.is_key_account());
+        assert_eq!(kinds(AccountId::COINS), (false, false));
+        assert_eq!(kinds(AccountId::FIRST_HOLDER), (true, false));
+        assert_eq!(
+            kinds(AccountId::new(AccountId::FIRST_KEY_ACCOUNT.get() - 1)),
+            (true, false)
+        );
+        assert_eq!(kinds(AccountId::FIRST_KEY_ACCOUNT), (false, true));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use opencoin_log::key_account::AccountKey;
 
 use crate::{
     Account, AccountId, AccountName, Amount, Blind, EntryNo, IdempotencyKey, LedgerError, LedgerTime,
@@ -22,7 +23,7 @@ pub const SESSIONS_MAX: usize = 100;
 pub const FAILED_LOGINS_KEPT_HOURS: i64 = 24;
 
 /// The store of accounts. Unless stated otherwise, every method is one transaction. Any number of processes
-/// may use one store.
+/// may use one store. The account of a key has no token, password, session or service, and is in no directory.
 ///
 /// Every method fails with a [`LedgerError`] if the store cannot be read or written.
 #[async_trait]
@@ -31,13 +32,16 @@ pub trait Accounts: Send + Sync {
     /// none.
     async fn bearer(&self, token: &TokenHash, now: LedgerTime) -> Result<Option<Bearer>, LedgerError>;
 
-    /// The profile of the account with this name.
+    /// The profile of the account with this name, which may be that of a key.
     async fn profile(&self, name: &AccountName) -> Result<Option<Profile>, LedgerError>;
 
     /// The profile of the account with this number.
     async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError>;
 
-    /// The profiles of up to `limit` accounts, in the order of their names, beginning after a name.
+    /// The account of this key; `None` if it was not introduced.
+    async fn key_account(&self, key: &AccountKey) -> Result<Option<KeyAccountStatus>, LedgerError>;
+
+    /// The profiles of up to `limit` holders, in the order of their names, beginning after a name.
     async fn profiles(
         &self,
         filter: ProfileFilter,
@@ -225,6 +229,19 @@ impl Scope {
     }
 }
 
+/// The account of a key, as it is in the books now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyAccountStatus {
+    /// Its number.
+    pub id: AccountId,
+    /// In the smallest unit.
+    pub balance: Amount,
+    /// The number of its payments. The next one has the number after it.
+    pub seq: u64,
+    /// The number of its credits.
+    pub credits: u64,
+}
+
 /// An account and its holder's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
@@ -239,7 +256,7 @@ pub struct Profile {
 /// Which accounts [`Accounts::profiles`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProfileFilter {
-    /// All accounts.
+    /// All accounts of holders.
     All,
     /// Accounts that are listed in the directory.
     Listed,

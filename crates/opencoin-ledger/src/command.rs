@@ -3,6 +3,7 @@
 //! Only a [`Command`] changes the books. Each is applied completely or not at all. A caller that lost the
 //! answer sends the command again: the second time it is answered as `repeated` and moves nothing.
 
+use opencoin_log::key_account::{ACCOUNT_NONCE_BYTES, Introduction, Payment};
 use opencoin_schema::{Cddc, Mkc};
 
 use crate::log::{DeclaredBooks, Logged};
@@ -19,15 +20,39 @@ use crate::{
 /// that the command is answered with [`Applied::repeated`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Opens an account with a balance of zero. Sent again with the same name and token, it is repeated and
-    /// the password does not change.
+    /// Opens a holder's account with a balance of zero. Sent again with the same name and token, it is repeated
+    /// and the password does not change.
     OpenAccount {
-        /// The name; unique.
+        /// The name; unique. Names of keys are refused.
         name: AccountName,
         /// The hash of the account token; unique.
         token_hash: TokenHash,
         /// The initial password, if any.
         password: Option<PasswordHash>,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Opens the account of a key, with a balance of zero. The caller has verified the challenge's code and the
+    /// proof of work, but not the end of the challenge: the same introduction again is repeated, however late. Another
+    /// introduction of the same key is repeated too, but it is not the one that the log has.
+    IntroduceKey {
+        /// The introduction.
+        introduction: Box<Introduction>,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Moves money from the account of a key to another account. The caller has verified the key's signature.
+    ///
+    /// The payments of a key are numbered without a gap. The same payment again is repeated.
+    PayByKey {
+        /// The account of the key.
+        payer: AccountId,
+        /// The account that receives it: that of the payee's key, or the holder's to which the details commit.
+        payee: AccountId,
+        /// The payment. It is not for a mint.
+        payment: Box<KeyPayment>,
+        /// What hides the name of a holder's account in the details; `None` if the payee is a key.
+        nonce: Option<[u8; ACCOUNT_NONCE_BYTES]>,
         /// The issuer's time.
         at: LedgerTime,
     },
@@ -42,7 +67,7 @@ pub enum Command {
         /// The issuer's time.
         at: LedgerTime,
     },
-    /// Debits an account with money that is paid out.
+    /// Debits a holder's account with money that is paid out.
     Debit {
         /// The account that pays.
         account: AccountId,
@@ -53,7 +78,7 @@ pub enum Command {
         /// The issuer's time.
         at: LedgerTime,
     },
-    /// Moves money from one holder's account to another's.
+    /// Moves money from a holder's account to another account.
     Transfer {
         /// The account that pays.
         from: AccountId,
@@ -198,6 +223,8 @@ pub enum Command {
     /// A mint that may wait is stored while its account holds too little, and nothing is taken. Each time it
     /// is sent again it is decided again: applied if the account can pay, given up for good if its time is
     /// over or one of its mint keys can no longer sign.
+    ///
+    /// The account of a key pays by a payment that commits to this mint, and never waits.
     Mint {
         /// The account that pays.
         account: AccountId,
@@ -205,6 +232,9 @@ pub enum Command {
         transaction_reference: TransactionReference,
         /// The blinds to sign; not empty.
         blinds: Vec<Blind>,
+        /// The payment if the account belongs to a key. The caller has verified its signature. Ignored when two
+        /// commands are compared.
+        payment: Option<Box<KeyPayment>>,
         /// How long the mint waits if the account holds too little. With `None` it is refused, unless it
         /// waits already. Ignored when two commands are compared. A waiting mint keeps the later of two
         /// times.
@@ -248,6 +278,15 @@ pub enum Command {
     },
 }
 
+/// A payment by a key, and the log in which it is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPayment {
+    /// The payment.
+    pub payment: Payment,
+    /// The origin of the issuer's log, for which the payment must be.
+    pub origin: String,
+}
+
 /// The result of one command.
 pub type Outcome = Result<Applied, Refusal>;
 
@@ -258,7 +297,8 @@ pub struct Applied {
     pub repeated: bool,
     /// The effect, whether this or the earlier command caused it.
     pub effect: Effect,
-    /// Where the log has or will have the coins of a mint, renew, redeem or recoup; `None` if there was no log.
+    /// Where the log has or will have the coins of a mint, renew, redeem or recoup, and what it promises of an
+    /// introduction or payment of a key; `None` if there was no log.
     pub logged: Option<Logged>,
 }
 
@@ -267,6 +307,8 @@ pub struct Applied {
 pub enum Effect {
     /// An account was opened and has this number.
     AccountOpened(AccountId),
+    /// The key has an account with this number.
+    KeyIntroduced(AccountId),
     /// A payment, transfer, payout or redeem moved this amount.
     Moved(Amount),
     /// A mint, renew or recoup was accepted. Its blinds can be signed, unless signing is paused.

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod coins;
+mod key_accounts;
 mod leaves;
 mod log;
 mod mint_keys;
@@ -38,6 +39,16 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
             password,
             at,
         } => accounts::open(view, prepared, name, *token_hash, password.clone(), *at),
+        Command::IntroduceKey { introduction, at } => {
+            key_accounts::introduce(view, prepared, introduction, *at)
+        }
+        Command::PayByKey {
+            payer,
+            payee,
+            payment,
+            nonce,
+            at,
+        } => key_accounts::pay(view, prepared, [*payer, *payee], payment, nonce.as_ref(), *at),
         Command::Credit {
             account, amount, at, ..
         } => accounts::credit(view, prepared, *account, *amount, *at),
@@ -94,7 +105,19 @@ pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
         }
         Command::Mint {
             account,
+            transaction_reference,
             blinds,
+            payment: Some(payment),
+            at,
+            ..
+        } => {
+            let mint = (transaction_reference, &blinds[..]);
+            key_accounts::mint(view, prepared, *account, mint, payment, *at)
+        }
+        Command::Mint {
+            account,
+            blinds,
+            payment: None,
             wait_until,
             at,
             ..
@@ -119,7 +142,7 @@ fn repetition(view: &mut View, prepared: &Prepared<'_>) -> Option<Outcome> {
         log_batch,
     } = view.record(key)?;
     if content != prepared.content {
-        return Some(Err(Refusal::ReferenceConflict));
+        return Some(key_accounts::other_content(view, prepared.command));
     }
     // Two processes may decide the same mint at once, one that it waits and one that it is applied. The
     // record decides.
@@ -127,6 +150,8 @@ fn repetition(view: &mut View, prepared: &Prepared<'_>) -> Option<Outcome> {
     let effect = match kind {
         Kind::GiveUpMint => Effect::GivenUp,
         Kind::LogCurrency => Effect::CurrencyLogged,
+        Kind::IntroduceKey => key_accounts::introduced(view, prepared.command),
+        Kind::PayForMint => key_accounts::paid(prepared.command),
         // The amount of its record is what the account could pay.
         kind if kind.is_again() => moved(view, prepared.command, recovery::worth(view, prepared.command)),
         _ => moved(view, prepared.command, amount),
@@ -150,10 +175,12 @@ fn is_in_the_log(command: &Command) -> bool {
         | Command::Renew { .. }
         | Command::Redeem { .. }
         | Command::Recoup { .. }
-        | Command::Recover { .. } => true,
-        // A key can be stopped at any time, and what only moves between holders is not in the log.
+        | Command::Recover { .. }
+        | Command::IntroduceKey { .. }
+        | Command::PayByKey { .. } => true,
+        Command::Transfer { to, .. } => to.is_key_account(),
+        // A mint key can be stopped at any time, and what only moves between holders is not in the log.
         Command::OpenAccount { .. }
-        | Command::Transfer { .. }
         | Command::RequestPayout { .. }
         | Command::StopMintKey { .. }
         | Command::RetireMintKey { .. }
@@ -192,9 +219,11 @@ fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
         | Command::RequestPayout { .. }
         | Command::SettlePayout { .. }
         | Command::Redeem { .. }
+        | Command::PayByKey { .. }
         | Command::Recover { .. }
         | Command::AssignRecovered { .. } => Effect::Moved(amount),
         Command::OpenAccount { .. }
+        | Command::IntroduceKey { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
         | Command::RetireMintKey { .. }
@@ -267,6 +296,7 @@ mod tests {
                 mint_key: MintKeyId::new([1; 20]),
                 blinded: vec![1],
             }],
+            payment: None,
             wait_until: None,
             at,
         };

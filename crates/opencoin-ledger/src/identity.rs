@@ -5,13 +5,15 @@
 //! so different contents have different encodings. Times are left out, so a command that is sent again later
 //! is the same command.
 
+use opencoin_log::key_account::{Introduction, Payment};
 use opencoin_schema::text;
 use sha2::{Digest, Sha256};
 
 use crate::journal::{ContentDigest, Kind, Record, ReferenceKey, ReferenceScope};
 use crate::recovered::{AssignmentWay, Recovered, RecoveredPart};
 use crate::{
-    AccountId, Amount, Blind, CoinIn, Command, HistoryId, LedgerTime, Reference, RevokedBlind, Settlement,
+    AccountId, Amount, Blind, CoinIn, Command, HistoryId, KeyPayment, LedgerTime, Reference, RevokedBlind,
+    Settlement,
 };
 
 /// A command with its identity, computed once and used to load, decide and save.
@@ -43,8 +45,12 @@ impl<'a> Prepared<'a> {
             | Command::SetSigningPaused { .. }
             | Command::OpenLog { .. }
             | Command::ReleaseMintKey { .. } => None,
+            Command::IntroduceKey { introduction, .. } => {
+                Some(ReferenceKey::of_introduction(&introduction.key))
+            }
+            Command::PayByKey { payment, .. } => Some(payment.reference()),
             Command::LogCurrency { .. } => Some(ReferenceKey::new(ReferenceScope::Log, content.as_bytes())),
-            Command::Recover { .. } => Some(ReferenceKey::new(ReferenceScope::Recovery, content.as_bytes())),
+            Command::Recover { recovered, .. } => Some(recovered_key(recovered, &content)),
             Command::Credit { reference, .. }
             | Command::Debit { reference, .. }
             | Command::AssignRecovered { reference, .. } => Some(payment_key(reference)),
@@ -86,12 +92,25 @@ fn payment_key(reference: &Reference) -> ReferenceKey {
     ReferenceKey::new(ReferenceScope::Payment, reference.as_str().as_bytes())
 }
 
+/// A recovered introduction or payment has the key of the original, so that the original, sent again, is repeated.
+fn recovered_key(recovered: &Recovered, content: &ContentDigest) -> ReferenceKey {
+    match &recovered.part {
+        RecoveredPart::Introduced(introduction) => ReferenceKey::of_introduction(&introduction.key),
+        RecoveredPart::PaidByKey(payment) => {
+            ReferenceKey::of_key_payment(&payment.order.from, payment.order.seq)
+        }
+        _ => ReferenceKey::new(ReferenceScope::Recovery, content.as_bytes()),
+    }
+}
+
 fn content(command: &Command) -> ContentDigest {
     match command {
         // The password is not part of it, because it can change later.
         Command::OpenAccount { name, token_hash, .. } => Encoder::new(Kind::OpenAccount)
             .bytes(name.as_str().as_bytes())
             .bytes(token_hash.as_bytes()),
+        Command::IntroduceKey { introduction, .. } => return introduction_content(introduction),
+        Command::PayByKey { payment, .. } => return payment_content(&payment.payment),
         Command::Credit { account, amount, .. } => Encoder::new(Kind::Credit)
             .number(account.get())
             .number(amount.as_i64()),
@@ -146,7 +165,7 @@ fn content(command: &Command) -> ContentDigest {
         Command::SetSigningPaused { paused, .. } => {
             Encoder::new(Kind::SetSigningPaused).number(i64::from(*paused))
         }
-        Command::Recover { recovered, .. } => recovered_content(recovered),
+        Command::Recover { recovered, .. } => return recovered_content(recovered),
         Command::AssignRecovered {
             account, amount, way, ..
         } => Encoder::new(Kind::AssignRecovered)
@@ -166,10 +185,31 @@ fn content(command: &Command) -> ContentDigest {
     .finish()
 }
 
-fn recovered_content(recovered: &Recovered) -> Encoder {
+fn introduction_content(introduction: &Introduction) -> ContentDigest {
+    Encoder::new(Kind::IntroduceKey)
+        .bytes(introduction.to_text().as_bytes())
+        .finish()
+}
+
+/// The content digest of a payment by a key, whatever its payee.
+pub(crate) fn payment_content(payment: &Payment) -> ContentDigest {
+    Encoder::new(Kind::PayForMint)
+        .bytes(payment.to_text().as_bytes())
+        .finish()
+}
+
+impl KeyPayment {
+    /// The reference key of its record.
+    pub(crate) fn reference(&self) -> ReferenceKey {
+        let order = &self.payment.order;
+        ReferenceKey::of_key_payment(&order.from, order.seq)
+    }
+}
+
+fn recovered_content(recovered: &Recovered) -> ContentDigest {
     let batch = i64::try_from(recovered.batch.get()).unwrap_or(i64::MAX);
     let encoder = Encoder::new(Kind::Recover).number(batch);
-    match &recovered.part {
+    let encoder = match &recovered.part {
         RecoveredPart::Issued(blinds) => {
             blinds
                 .iter()
@@ -184,7 +224,11 @@ fn recovered_content(recovered: &Recovered) -> Encoder {
         RecoveredPart::PaidIn(amount) => encoder.number(4).number(amount.as_i64()),
         RecoveredPart::PaidOut(amount) => encoder.number(5).number(amount.as_i64()),
         RecoveredPart::Shortfall(amount) => encoder.number(6).number(amount.as_i64()),
-    }
+        RecoveredPart::Credited(credit) => encoder.number(7).bytes(credit.to_text().as_bytes()),
+        RecoveredPart::Introduced(introduction) => return introduction_content(introduction),
+        RecoveredPart::PaidByKey(payment) => return payment_content(payment),
+    };
+    encoder.finish()
 }
 
 /// The content digest of a mint, over its account and blinds. Both are in its record, so an audit can
@@ -323,6 +367,7 @@ mod tests {
             account: AccountId::new(3),
             transaction_reference: TransactionReference::new([1]).unwrap(),
             blinds: blinds.iter().map(blind).collect(),
+            payment: None,
             wait_until: None,
             at: LedgerTime::from_unix_micros(0),
         }

@@ -9,6 +9,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use opencoin_log::key_account::AccountKey;
+
 use crate::log::{LogBatchNo, LogTotals};
 use crate::mint_key_no::MintKeyNo;
 use crate::{
@@ -30,7 +32,7 @@ pub enum Kind {
     Credit = 2,
     /// Money was paid out.
     Debit = 3,
-    /// Money moved between two holders' accounts.
+    /// Money moved between two accounts: a holder's transfer, or the payment of a key.
     Transfer = 4,
     /// A mint key was registered.
     RegisterMintKey = 5,
@@ -78,11 +80,15 @@ pub enum Kind {
     RecoupAgain = 26,
     /// The issuer bore what accounts owe after a recovery.
     BearShortfall = 27,
+    /// A key got an account.
+    IntroduceKey = 28,
+    /// A key has paid for a mint, which has a record of its own.
+    PayForMint = 29,
 }
 
 impl Kind {
     /// Every kind, in the order of the stored numbers.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::OpenAccount,
         Self::Credit,
         Self::Debit,
@@ -110,6 +116,8 @@ impl Kind {
         Self::RenewAgain,
         Self::RecoupAgain,
         Self::BearShortfall,
+        Self::IntroduceKey,
+        Self::PayForMint,
     ];
 
     /// The stored number.
@@ -150,7 +158,9 @@ impl Kind {
             | Self::LogCurrency
             | Self::ReleaseMintKey
             | Self::RenewAgain
-            | Self::RecoupAgain => false,
+            | Self::RecoupAgain
+            | Self::IntroduceKey
+            | Self::PayForMint => false,
             Self::Credit
             | Self::Debit
             | Self::Transfer
@@ -194,17 +204,27 @@ impl Kind {
         matches!(self, Self::Mint | Self::Renew | Self::Redeem | Self::Recoup)
     }
 
+    /// Whether a record of this kind that debits this account has leaves in the log that the issuer promises.
+    #[must_use]
+    fn is_promised(self, debit: Option<AccountId>) -> bool {
+        let is_of_key = debit.is_some_and(AccountId::is_key_account);
+        self.has_coins()
+            || matches!(self, Self::IntroduceKey | Self::PayForMint)
+            || self == Self::Transfer && is_of_key
+    }
+
     /// Whether a record of this kind can have these accounts.
     #[must_use]
     pub fn fits(self, debit: Option<AccountId>, credit: Option<AccountId>) -> bool {
-        let holder = |account: AccountId| account >= AccountId::FIRST_HOLDER;
+        let holder = AccountId::is_custodial;
+        let any = |account: AccountId| account >= AccountId::FIRST_HOLDER;
         match (self, debit, credit) {
-            (Self::Credit, Some(AccountId::OUTSIDE), Some(to)) => holder(to),
+            (Self::Credit, Some(AccountId::OUTSIDE), Some(to)) => any(to),
             (Self::Debit, Some(from), Some(AccountId::OUTSIDE)) => holder(from),
-            (Self::Transfer, Some(from), Some(to)) => holder(from) && holder(to) && from != to,
-            (Self::Mint, Some(from), Some(AccountId::COINS)) => holder(from),
+            (Self::Transfer, Some(from), Some(to)) => any(from) && any(to) && from != to,
+            (Self::Mint, Some(from), Some(AccountId::COINS)) => any(from),
             (Self::Renew, Some(from), Some(to)) => from == AccountId::COINS && to == AccountId::COINS,
-            (Self::Redeem, Some(AccountId::COINS), Some(to)) => holder(to),
+            (Self::Redeem, Some(AccountId::COINS), Some(to)) => any(to),
             (Self::Recoup, Some(from), Some(to)) => from == AccountId::RECOUPED && to == AccountId::COINS,
             (Self::RequestPayout, Some(from), Some(AccountId::PAYOUTS)) => holder(from),
             (Self::PayPayout, Some(from), Some(to)) => from == AccountId::PAYOUTS && to == AccountId::OUTSIDE,
@@ -218,8 +238,8 @@ impl Kind {
             (Self::BearShortfall, Some(from), Some(to)) => {
                 from == AccountId::RECOUPED && to == AccountId::RECOVERED
             }
-            (Self::AssignRecovered, Some(AccountId::RECOVERED), Some(to)) => holder(to),
-            (Self::AssignRecovered | Self::MintAgain, Some(from), Some(AccountId::RECOVERED)) => holder(from),
+            (Self::AssignRecovered, Some(AccountId::RECOVERED), Some(to)) => any(to),
+            (Self::AssignRecovered | Self::MintAgain, Some(from), Some(AccountId::RECOVERED)) => any(from),
             (kind, None, None) => !kind.moves_money(),
             _ => false,
         }
@@ -266,6 +286,10 @@ pub(crate) enum ReferenceScope {
     MintKeyRelease = 14,
     /// The digest of something that was recovered.
     Recovery = 15,
+    /// A key that has an account.
+    KeyIntroduction = 16,
+    /// The key of a payer, then the number of the payment in eight bytes.
+    KeyPayment = 17,
 }
 
 impl ReferenceKey {
@@ -288,6 +312,20 @@ impl ReferenceKey {
     #[must_use]
     pub fn of_settlement(payout: PayoutNo) -> Self {
         Self::new(ReferenceScope::Settlement, &payout.get().to_be_bytes())
+    }
+
+    /// The key of the introduction of this key.
+    pub(crate) fn of_introduction(key: &AccountKey) -> Self {
+        Self::new(ReferenceScope::KeyIntroduction, key.as_bytes())
+    }
+
+    /// The key of the payment of this key with this number.
+    #[must_use]
+    pub fn of_key_payment(key: &AccountKey, seq: u64) -> Self {
+        Self::new(
+            ReferenceScope::KeyPayment,
+            &[&key.as_bytes()[..], &seq.to_be_bytes()].concat(),
+        )
     }
 
     /// A stored key. Any bytes are taken; the methods that interpret them return `None` if they make no
@@ -391,75 +429,26 @@ impl Record {
     #[must_use]
     pub fn log_batch(&self, open: Option<LogBatchNo>) -> Option<LogBatchNo> {
         self.recovered_batch
-            .or_else(|| open.filter(|_| self.kind.has_coins()))
+            .or_else(|| open.filter(|_| self.kind.is_promised(self.debit)))
     }
 
-    /// What it changes in the totals of the public log.
+    /// What it changes in the totals of the public log. Those of coins follow from their leaves.
     #[must_use]
     pub fn log_totals(&self) -> LogTotals {
-        let none = LogTotals::default();
         let amount = i128::from(self.amount.as_i64());
-        match self.kind {
-            Kind::Credit => LogTotals {
-                accounts: amount,
-                paid_in: amount,
-                ..none
-            },
-            Kind::Debit | Kind::PayPayout => LogTotals {
-                accounts: -amount,
-                paid_out: amount,
-                ..none
-            },
-            Kind::Mint => LogTotals {
-                accounts: -amount,
-                ..none
-            },
-            Kind::Redeem => LogTotals {
-                accounts: amount,
-                ..none
-            },
-            Kind::Recoup => LogTotals {
-                recouped: amount,
-                ..none
-            },
-            Kind::Recover | Kind::BearShortfall => self.recovered_totals(amount),
-            Kind::OpenAccount
-            | Kind::Transfer
-            | Kind::RegisterMintKey
-            | Kind::StopMintKey
-            | Kind::SetSigningPaused
-            | Kind::Renew
-            | Kind::PruneMintKey
-            | Kind::RetireMintKey
-            | Kind::RequestPayout
-            | Kind::ReturnPayout
-            | Kind::AcceptState
-            | Kind::GiveUpMint
-            | Kind::OpenLog
-            | Kind::LogCurrency
-            | Kind::ReleaseMintKey
-            | Kind::AssignRecovered
-            | Kind::MintAgain
-            | Kind::RenewAgain
-            | Kind::RecoupAgain => none,
+        let mut totals = LogTotals::default();
+        for (account, received) in [(self.debit, -amount), (self.credit, amount)] {
+            match account {
+                None | Some(AccountId::COINS) => {}
+                Some(AccountId::OUTSIDE) if received > 0 => totals.paid_out += received,
+                Some(AccountId::OUTSIDE) => totals.paid_in -= received,
+                Some(AccountId::RECOUPED) => totals.recouped -= received,
+                Some(key) if key.is_key_account() => totals.key_accounts += received,
+                // Unsettled payouts, and recovered money until it is assigned, are as good as in accounts.
+                Some(_) => totals.accounts += received,
+            }
         }
-    }
-
-    /// Recovered money counts as money in accounts until it is assigned to some.
-    fn recovered_totals(&self, amount: i128) -> LogTotals {
-        let accounts = if self.credit == Some(AccountId::RECOVERED) {
-            amount
-        } else {
-            -amount
-        };
-        let [from, to] = [self.debit, self.credit];
-        let if_is = |account: Option<AccountId>, expected| if account == Some(expected) { amount } else { 0 };
-        LogTotals {
-            accounts,
-            paid_in: if_is(from, AccountId::OUTSIDE),
-            paid_out: if_is(to, AccountId::OUTSIDE),
-            recouped: if_is(from, AccountId::RECOUPED),
-        }
+        totals
     }
 }
 
@@ -555,18 +544,19 @@ pub struct Recorded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::HistoryId;
 
     #[test]
     fn stored_numbers_of_kinds_are_fixed() {
         let codes = Kind::ALL.map(Kind::code);
-        assert_eq!(codes, (1..=27).collect::<Vec<i16>>()[..]);
+        assert_eq!(codes, (1..=29).collect::<Vec<i16>>()[..]);
         assert!(
             Kind::ALL
                 .into_iter()
                 .all(|kind| Kind::from_code(kind.code()) == Some(kind))
         );
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(28), None);
+        assert_eq!(Kind::from_code(30), None);
     }
 
     #[test]
@@ -588,6 +578,58 @@ mod tests {
     }
 
     #[test]
+    fn records_change_the_totals_of_the_log() {
+        let [outside, coins, payouts] = [AccountId::OUTSIDE, AccountId::COINS, AccountId::PAYOUTS].map(Some);
+        let [recouped, recovered] = [AccountId::RECOUPED, AccountId::RECOVERED].map(Some);
+        let (alice, key) = (Some(AccountId::new(3)), Some(AccountId::FIRST_KEY_ACCOUNT));
+        let totals = |kind, debit, credit| {
+            let record = Record {
+                kind,
+                debit,
+                credit,
+                amount: Amount::new(7).unwrap(),
+                ..Record::of_accepted_state(HistoryId::new([1; 16]), LedgerTime::from_unix_micros(0))
+            };
+            assert!(kind.fits(debit, credit), "{kind:?}");
+            let LogTotals {
+                accounts,
+                key_accounts,
+                paid_in,
+                paid_out,
+                recouped,
+            } = record.log_totals();
+            [accounts, key_accounts, paid_in, paid_out, recouped]
+        };
+        for (kind, debit, credit, expected) in [
+            (Kind::Credit, outside, alice, [7, 0, 7, 0, 0]),
+            (Kind::Credit, outside, key, [0, 7, 7, 0, 0]),
+            (Kind::Debit, alice, outside, [-7, 0, 0, 7, 0]),
+            (Kind::Transfer, alice, key, [-7, 7, 0, 0, 0]),
+            (Kind::Transfer, key, alice, [7, -7, 0, 0, 0]),
+            (Kind::Mint, alice, coins, [-7, 0, 0, 0, 0]),
+            (Kind::Mint, key, coins, [0, -7, 0, 0, 0]),
+            (Kind::Renew, coins, coins, [0; 5]),
+            (Kind::Redeem, coins, alice, [7, 0, 0, 0, 0]),
+            (Kind::Redeem, coins, key, [0, 7, 0, 0, 0]),
+            (Kind::Recoup, recouped, coins, [0, 0, 0, 0, 7]),
+            (Kind::RequestPayout, alice, payouts, [0; 5]),
+            (Kind::PayPayout, payouts, outside, [-7, 0, 0, 7, 0]),
+            (Kind::ReturnPayout, payouts, alice, [0; 5]),
+            (Kind::Recover, outside, recovered, [7, 0, 7, 0, 0]),
+            (Kind::Recover, recovered, outside, [-7, 0, 0, 7, 0]),
+            (Kind::Recover, recovered, coins, [-7, 0, 0, 0, 0]),
+            (Kind::Recover, coins, recovered, [7, 0, 0, 0, 0]),
+            (Kind::Recover, recouped, recovered, [7, 0, 0, 0, 7]),
+            (Kind::BearShortfall, recouped, recovered, [7, 0, 0, 0, 7]),
+            (Kind::AssignRecovered, recovered, alice, [0; 5]),
+            (Kind::AssignRecovered, recovered, key, [-7, 7, 0, 0, 0]),
+            (Kind::MintAgain, alice, recovered, [0; 5]),
+        ] {
+            assert_eq!(totals(kind, debit, credit), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn each_kind_has_its_accounts() {
         let [outside, coins] = [Some(AccountId::OUTSIDE), Some(AccountId::COINS)];
         let [alice, bob] = [Some(AccountId::new(3)), Some(AccountId::new(4))];
@@ -605,6 +647,11 @@ mod tests {
                 && !Kind::Recoup.fits(coins, coins)
                 && !Kind::Recoup.fits(recouped, alice)
         );
+        let key = Some(AccountId::FIRST_KEY_ACCOUNT);
+        assert!(Kind::Credit.fits(outside, key) && !Kind::Debit.fits(key, outside));
+        assert!(Kind::Transfer.fits(alice, key) && Kind::Transfer.fits(key, alice));
+        assert!(Kind::Mint.fits(key, coins) && Kind::Redeem.fits(coins, key));
+        assert!(!Kind::RequestPayout.fits(key, Some(AccountId::PAYOUTS)));
         let payouts = Some(AccountId::PAYOUTS);
         assert!(Kind::RequestPayout.fits(alice, payouts) && !Kind::RequestPayout.fits(alice, outside));
         assert!(Kind::PayPayout.fits(payouts, outside) && !Kind::PayPayout.fits(alice, outside));

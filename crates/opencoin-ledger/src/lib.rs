@@ -54,14 +54,14 @@ pub use account::{
 };
 pub use accounts::{
     AccountEntry, Accounts, Backlog, Bearer, Credential, DueMint, EntryPage, FAILED_LOGINS_KEPT_HOURS,
-    FailedLogins, HasAccounts, Login, NewService, NewSession, PasswordSetter, Payout, PayoutFilter, Profile,
-    ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId, ServiceIdError,
-    ServiceRefusal, WaitingMint,
+    FailedLogins, HasAccounts, KeyAccountStatus, Login, NewService, NewSession, PasswordSetter, Payout,
+    PayoutFilter, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId,
+    ServiceIdError, ServiceRefusal, WaitingMint,
 };
 pub use amount::{Amount, AmountError};
 pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
 pub use coin::CoinIn;
-pub use command::{Applied, Command, Effect, Outcome};
+pub use command::{Applied, Command, Effect, KeyPayment, Outcome};
 pub use decide::decide;
 pub use entry_no::EntryNo;
 pub use history::{
@@ -75,7 +75,9 @@ pub use ledger::{
     APPLY_ATTEMPTS_MAX, Accepted, AcceptedKind, BATCH_COMMANDS_MAX, ErrorClass, Ledger, LedgerError, Moments,
     Routine, Transaction,
 };
-pub use log::{LogBatch, LogBatchNo, LogHead, LogTotals, Logged, SEAL_PAUSE_MIN};
+pub use log::{
+    LeafStart, LogBatch, LogBatchNo, LogHead, LogTerms, LogTotals, Logged, LoggedKeyAccounts, SEAL_PAUSE_MIN,
+};
 pub use log_store::{
     HasLog, LEASE_HOLDER_BYTES, LogStore, PUBLISHED_KEPT_MAX, PendingSummary, PublishedCheckpoint,
     SealOutcome, TileOfLog,

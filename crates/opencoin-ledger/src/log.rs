@@ -11,12 +11,16 @@
 mod copied;
 mod error;
 mod head;
+mod leaf_start;
 mod seal;
+mod statements;
 
 pub use copied::{CopiedBatch, Missing, WaitingRow, missing, seal_copied};
 pub use error::SealingError;
-pub use head::{LogBatch, LogHead};
+pub use head::{LogBatch, LogHead, LoggedKeyAccounts};
+pub use leaf_start::LeafStart;
 pub use seal::{Edge, LogKey, NewBundle, SealInput, Sealed, seal};
+pub use statements::{KeyAccountsInput, LogTerms};
 
 use std::fmt;
 use std::iter::Sum;
@@ -72,10 +76,10 @@ pub struct Logged {
     /// The batch that was open when the request was accepted. The leaves are in this one or a later one.
     pub batch: LogBatchNo,
     /// The tree hash over the request's leaves: issued ones in the order of the blinds, then spent ones in the order of
-    /// the coins.
+    /// the coins. An introduction or a payment of a key has one leaf.
     pub root: Hash,
-    /// One of the leaves. All leaves of a request are in the same batch.
-    pub leaf: CoinLeaf,
+    /// Finds one of the leaves. All leaves of a request are in the same batch.
+    pub leaf: LeafStart,
 }
 
 impl fmt::Debug for Logged {
@@ -101,6 +105,8 @@ pub struct OpenLog {
 pub struct BooksBeforeLog {
     /// Whether a record moves money.
     pub has_moved_money: bool,
+    /// Whether accounts belong to keys.
+    pub has_key_accounts: bool,
     /// The money in accounts, including payouts that are not settled, in the smallest unit.
     pub accounts: i128,
     /// The sum over all accounts of the numbers of their newest entries. It grows with each entry.
@@ -124,8 +130,10 @@ pub type CoinLeaf = [u8; COIN_LEAF_BYTES];
 pub struct PendingLeaves {
     /// Leaves of coins and blinds, [`COIN_LEAF_BYTES`] each, one after the other.
     pub coins: Vec<u8>,
-    /// Other leaves, each with its length in two bytes before it, big-endian.
+    /// Leaves of documents, each with its length in two bytes before it, big-endian.
     pub others: Vec<u8>,
+    /// Leaves of key accounts, in the same way.
+    pub statements: Vec<u8>,
     /// The changes of the totals by the commit.
     pub totals: LogTotals,
 }
@@ -133,8 +141,10 @@ pub struct PendingLeaves {
 /// Totals of the log, or their changes. In the smallest unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogTotals {
-    /// The money in accounts, including payouts that are not settled.
+    /// The money in holders' accounts, including payouts that are not settled.
     pub accounts: i128,
+    /// The money in accounts that belong to keys.
+    pub key_accounts: i128,
     /// The money that was paid in from outside.
     pub paid_in: i128,
     /// The money that was paid out.
@@ -147,6 +157,7 @@ impl From<&BatchLeaf> for LogTotals {
     fn from(leaf: &BatchLeaf) -> Self {
         Self {
             accounts: leaf.accounts.into(),
+            key_accounts: leaf.key_accounts.into(),
             paid_in: leaf.paid_in.into(),
             paid_out: leaf.paid_out.into(),
             recouped: leaf.recouped.into(),
@@ -156,13 +167,19 @@ impl From<&BatchLeaf> for LogTotals {
 
 impl LogTotals {
     /// What is stored for totals that are too large.
-    pub const TOO_LARGE: [i64; 4] = [i64::MIN, i64::MAX, 0, 0];
+    pub const TOO_LARGE: [i64; 5] = [i64::MIN, i64::MAX, 0, 0, 0];
 
-    /// The totals as they are stored: accounts, paid in, paid out, recouped. Totals that are too large for that, which no
+    /// The totals as they are stored: accounts, paid in, paid out, recouped, key accounts. Totals that are too large for that, which no
     /// real money is, become such that they do not add up, so a log with them is halted.
     #[must_use]
-    pub fn columns(&self) -> [i64; 4] {
-        let totals = [self.accounts, self.paid_in, self.paid_out, self.recouped];
+    pub fn columns(&self) -> [i64; 5] {
+        let totals = [
+            self.accounts,
+            self.paid_in,
+            self.paid_out,
+            self.recouped,
+            self.key_accounts,
+        ];
         let fits = |total: &i128| i64::try_from(*total).is_ok();
         if totals.iter().all(fits) {
             totals.map(|total| total as i64)
@@ -173,10 +190,11 @@ impl LogTotals {
 
     /// The stored totals.
     #[must_use]
-    pub fn from_columns(columns: [i64; 4]) -> Self {
-        let [accounts, paid_in, paid_out, recouped] = columns.map(i128::from);
+    pub fn from_columns(columns: [i64; 5]) -> Self {
+        let [accounts, paid_in, paid_out, recouped, key_accounts] = columns.map(i128::from);
         Self {
             accounts,
+            key_accounts,
             paid_in,
             paid_out,
             recouped,
@@ -196,6 +214,7 @@ impl Sub for LogTotals {
     fn sub(self, other: Self) -> Self {
         Self {
             accounts: self.accounts - other.accounts,
+            key_accounts: self.key_accounts - other.key_accounts,
             paid_in: self.paid_in - other.paid_in,
             paid_out: self.paid_out - other.paid_out,
             recouped: self.recouped - other.recouped,
@@ -210,6 +229,7 @@ impl Add for LogTotals {
     fn add(self, other: Self) -> Self {
         Self {
             accounts: self.accounts + other.accounts,
+            key_accounts: self.key_accounts + other.key_accounts,
             paid_in: self.paid_in + other.paid_in,
             paid_out: self.paid_out + other.paid_out,
             recouped: self.recouped + other.recouped,
@@ -221,7 +241,10 @@ impl PendingLeaves {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.coins.is_empty() && self.others.is_empty() && self.totals == LogTotals::default()
+        self.coins.is_empty()
+            && self.others.is_empty()
+            && self.statements.is_empty()
+            && self.totals == LogTotals::default()
     }
 
     /// The number of leaves of coins and blinds.
@@ -234,29 +257,68 @@ impl PendingLeaves {
     pub fn append(&mut self, other: Self) {
         self.coins.extend_from_slice(&other.coins);
         self.others.extend_from_slice(&other.others);
+        self.statements.extend_from_slice(&other.statements);
         self.totals = self.totals + other.totals;
     }
 
-    /// Adds a leaf that is not of a coin or blind.
+    /// Adds the leaf of a document.
     ///
     /// # Panics
     /// The leaf is longer than an entry of the log may be. Documents are shorter.
     pub(crate) fn add_other(&mut self, leaf: &[u8]) {
-        let length = u16::try_from(leaf.len()).expect("a document fits into an entry of the log");
-        self.others.extend_from_slice(&length.to_be_bytes());
-        self.others.extend_from_slice(leaf);
+        add_with_length(&mut self.others, leaf);
     }
+
+    /// Adds the leaf of a key account.
+    ///
+    /// # Panics
+    /// The leaf is longer than an entry of the log may be. Statements are shorter.
+    pub(crate) fn add_statement(&mut self, leaf: &[u8]) {
+        add_with_length(&mut self.statements, leaf);
+    }
+
+    /// The leaves of documents, and then those of key accounts.
+    ///
+    /// # Errors
+    /// A leaf is cut off.
+    pub fn long_leaves(&self) -> Result<Vec<&[u8]>, SealingError> {
+        let mut leaves = split_leaves(&self.others)?;
+        leaves.extend(split_leaves(&self.statements)?);
+        Ok(leaves)
+    }
+}
+
+fn add_with_length(leaves: &mut Vec<u8>, leaf: &[u8]) {
+    let length = u16::try_from(leaf.len()).expect("a leaf fits into an entry of the log");
+    leaves.extend_from_slice(&length.to_be_bytes());
+    leaves.extend_from_slice(leaf);
+}
+
+/// Leaves without their lengths.
+fn split_leaves(mut bytes: &[u8]) -> Result<Vec<&[u8]>, SealingError> {
+    let cut_off = SealingError::Malformed("a document or statement is cut off");
+    let mut leaves = Vec::new();
+    while !bytes.is_empty() {
+        let (length, rest) = bytes.split_first_chunk::<2>().ok_or_else(|| cut_off.clone())?;
+        let (leaf, rest) = rest
+            .split_at_checked(u16::from_be_bytes(*length).into())
+            .ok_or_else(|| cut_off.clone())?;
+        leaves.push(leaf);
+        bytes = rest;
+    }
+    Ok(leaves)
 }
 
 /// Where the leaves of a request are that was accepted while `batch` was open; `None` without leaves.
 #[must_use]
 pub fn logged(batch: LogBatchNo, leaves: &[CoinLeaf]) -> Option<Logged> {
-    let leaf = *leaves.first()?;
+    let leaf = LeafStart::of_coin(leaves.first()?);
     let root = root_of(leaves);
     Some(Logged { batch, root, leaf })
 }
 
-fn root_of(leaves: &[CoinLeaf]) -> Hash {
+/// The root of a mint's issued leaves, to which a payment by key commits.
+pub(crate) fn root_of(leaves: &[CoinLeaf]) -> Hash {
     let hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
     request_root(&hashes)
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_no::KeyNo;
 
-use crate::log::{CopiedBatch, LogBatch, LogBatchNo, LogHead, SealingError, WaitingRow};
+use crate::log::{
+    CopiedBatch, LogBatch, LogBatchNo, LogHead, LogTerms, LoggedKeyAccounts, SealingError, WaitingRow,
+};
 use crate::mint_key_no::MintKeyNo;
 use crate::recovered_entry::RecoveredEntry;
 use crate::{IssuedDigest, LedgerError, LedgerTime, MintKeyId, SpentDigest};
@@ -17,6 +20,8 @@ pub struct PendingSummary {
     pub coins: u64,
     /// Whether there are leaves of documents, such as certificates of mint keys.
     pub has_others: bool,
+    /// Whether there are leaves of key accounts.
+    pub has_statements: bool,
     /// When the oldest row was accepted; `None` if nothing waits.
     pub oldest: Option<LedgerTime>,
 }
@@ -74,7 +79,12 @@ pub trait LogStore: Send + Sync {
     /// # Errors
     /// After [`LedgerError::Unavailable`] it may or may not have been sealed; [`Self::head`] says. After any other
     /// error it was not.
-    async fn seal(&self, open: LogBatchNo, at: LedgerTime) -> Result<SealOutcome, LedgerError>;
+    async fn seal(
+        &self,
+        open: LogBatchNo,
+        at: LedgerTime,
+        terms: &LogTerms,
+    ) -> Result<SealOutcome, LedgerError>;
 
     /// All rows that wait to be sealed, for a recovery.
     ///
@@ -87,7 +97,11 @@ pub trait LogStore: Send + Sync {
     ///
     /// # Errors
     /// As [`Self::seal`]. A batch that does not fit the books is [`SealOutcome::Broken`], and nothing was changed.
-    async fn seal_copied(&self, batch: Arc<CopiedBatch>) -> Result<SealOutcome, LedgerError>;
+    async fn seal_copied(
+        &self,
+        batch: Arc<CopiedBatch>,
+        terms: &LogTerms,
+    ) -> Result<SealOutcome, LedgerError>;
 
     /// The batches of a recovered lost time that have this blind. They never change until the mint key is pruned.
     ///
@@ -104,6 +118,19 @@ pub trait LogStore: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     async fn recovered_entries(&self) -> Result<Vec<RecoveredEntry>, LedgerError>;
+
+    /// All key accounts as the log has them, at one time; `None` if the currency has no log.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn key_accounts(&self) -> Result<Option<LoggedKeyAccounts>, LedgerError>;
+
+    /// The batch that was open when the payment of this key with this number was accepted; `None` if none was. A read
+    /// like [`Ledger::transaction`](crate::Ledger::transaction).
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn key_payment(&self, key: &AccountKey, seq: u64) -> Result<Option<LogBatchNo>, LedgerError>;
 
     /// A batch that was sealed.
     ///

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
+use opencoin_log::key_ledger::KeyLedger;
 use opencoin_log::key_no::KeyNo;
 
 use self::log::MemoryLog;
@@ -69,6 +70,8 @@ pub struct LogSnapshot<'a> {
     pub keys: &'a BTreeMap<KeyNo, LogKey>,
     /// What waits to be sealed, one item for each commit.
     pub pending: &'a [(LedgerTime, PendingLeaves)],
+    /// The key accounts at its end.
+    pub key_accounts: &'a KeyLedger,
 }
 
 impl MemoryLedger {
@@ -278,6 +281,7 @@ impl State {
             entries += i128::from(account.last_entry.get());
         }
         BooksBeforeLog {
+            has_key_accounts: self.view.accounts().any(|account| account.id.is_key_account()),
             has_moved_money: self.journal.iter().any(|record| record.kind.moves_money()),
             accounts,
             entries,

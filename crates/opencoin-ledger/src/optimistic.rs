@@ -14,7 +14,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use crate::journal::{Kind, Record, ReferenceKey};
 use crate::log::{LogBatchNo, OpenLog, PendingLeaves};
-use crate::view::{AccountState, MintKeyNo, MintKeyState, Signing};
+use crate::view::{AccountOwner, AccountState, MintKeyNo, MintKeyState, Signing};
 use crate::{
     AccountId, Amount, Applied, Command, EntryNo, MintKeyId, MintKeyIdentity, MintKeyTerms, Outcome,
     Prepared, SpentDigest, TokenHash, Touches, View, decide,
@@ -49,7 +49,7 @@ pub struct Postings {
 /// `received` does not overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountPosting {
-    /// The account; never a system account.
+    /// The account of a holder.
     pub id: AccountId,
     /// The sum to subtract.
     pub paid: Amount,
@@ -137,7 +137,7 @@ impl KnownBooks {
 /// # Errors
 /// The indices, ascending, of the commands for which this is not possible: a command changes more than money
 /// and coins, repeats another of the batch, would be refused in any state, or names a mint key that is not
-/// cached.
+/// cached, or the account of a key.
 pub fn decide_optimistically(
     batch: &[Prepared<'_>],
     touches: &Touches,
@@ -199,6 +199,8 @@ fn is_move(command: &Command) -> bool {
         | Command::Renew { .. }
         | Command::Redeem { .. } => true,
         Command::OpenAccount { .. }
+        | Command::IntroduceKey { .. }
+        | Command::PayByKey { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }
         | Command::RetireMintKey { .. }
@@ -226,15 +228,19 @@ fn sorted_by_id(postings: impl Iterator<Item = MintKeyPosting>) -> Vec<MintKeyPo
 /// that name them are refused.
 fn optimistic_view(touches: &Touches, known: &KnownBooks) -> View {
     let mut view = View::default();
-    // System accounts have no row.
-    for &id in touches.accounts.range(AccountId::FIRST_HOLDER..) {
+    // System accounts have no row. Key accounts are missing, so commands that name them are refused here: each change
+    // of them is numbered.
+    for &id in touches
+        .accounts
+        .range(AccountId::FIRST_HOLDER..AccountId::FIRST_KEY_ACCOUNT)
+    {
         let name = "optimistic".parse().expect("a valid name");
         let token_hash = TokenHash::new([0; 32]);
         let balance = Amount::new(PLENTY).expect("half of the largest amount");
         view.load_account(AccountState {
             id,
             name,
-            token_hash,
+            owner: AccountOwner::Holder { token_hash },
             balance,
             last_entry: EntryNo::BEFORE_ALL,
         });

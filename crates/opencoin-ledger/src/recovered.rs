@@ -8,6 +8,7 @@
 //! [`AccountId::RECOVERED`]: crate::AccountId::RECOVERED
 
 use opencoin_log::digest::IssuedDigest;
+use opencoin_log::key_account::{Credit, Introduction, Payment};
 
 use crate::log::LogBatchNo;
 use crate::mint_key_no::MintKeyNo;
@@ -36,6 +37,13 @@ pub enum RecoveredPart {
     PaidIn(Amount),
     /// Money that was paid out; not zero.
     PaidOut(Amount),
+    /// A key that got an account.
+    Introduced(Box<Introduction>),
+    /// Money that a key account received, but not from another one. It comes from the recovered money.
+    Credited(Box<Credit>),
+    /// A payment by a key. It goes to the payee's key. If it was for a mint or to a holder, it is recovered money,
+    /// which has paid for the mint already, or is to be assigned to the holder.
+    PaidByKey(Box<Payment>),
     /// What the accounts owe after everything was booked: more was minted in the lost time than was redeemed and paid in,
     /// and no account has paid for it. The issuer bears it; not zero.
     Shortfall(Amount),

@@ -3,6 +3,8 @@
 //! What the books lack of a batch is booked by commands, whose leaves wait as those of any command, and then the batch is
 //! sealed again. So the books and the log agree after every step, and a recovery that was interrupted goes on where it was.
 
+mod statements;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Add;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{CloseReason, Leaf};
 use opencoin_schema::Mkc;
 
-use crate::log::{CoinLeaf, CopiedBatch, LogBatchNo, SealingError, missing};
+use crate::log::{CoinLeaf, CopiedBatch, LogBatchNo, LogTerms, SealingError, missing};
 use crate::log_store::{LogStore, SealOutcome};
 use crate::mint_key_no::MintKeyNo;
 use crate::recovered::{Recovered, RecoveredBlind, RecoveredPart, RecoveredRequest};
@@ -19,6 +21,8 @@ use crate::{
     Accounts, Amount, CoinIn, Command, DueMint, IssuedDigest, Ledger, LedgerError, LedgerTime, MintKeyId,
     MintKeyIdentity, Refusal, RevokedBlind, SpentDigest, StopReason,
 };
+
+use statements::Statements;
 
 /// The most coins or blinds of one command.
 const ITEMS_PER_COMMAND_MAX: usize = 10_000;
@@ -44,6 +48,10 @@ pub struct RecoveredBatch {
     pub paid_out: u64,
     /// The number of mint keys that were registered.
     pub mint_keys: u64,
+    /// The number of keys that got an account.
+    pub introduced: u64,
+    /// The number of payments by keys.
+    pub key_payments: u64,
 }
 
 impl Add for RecoveredBatch {
@@ -57,6 +65,8 @@ impl Add for RecoveredBatch {
             paid_in: self.paid_in.saturating_add(other.paid_in),
             paid_out: self.paid_out.saturating_add(other.paid_out),
             mint_keys: self.mint_keys + other.mint_keys,
+            introduced: self.introduced + other.introduced,
+            key_payments: self.key_payments + other.key_payments,
         }
     }
 }
@@ -107,7 +117,7 @@ pub enum RecoveryError {
 /// The command that registers a mint key with this certificate; `None` if it makes no sense.
 pub type RegisterMintKey<'a> = &'a (dyn Fn(&Mkc) -> Option<Command> + Sync);
 
-/// Recovers the open batch. Nothing else may use the books.
+/// Recovers the open batch of the log with these terms. Nothing else may use the books.
 ///
 /// # Errors
 /// The batch does not fit the books, or these cannot be used. What was booked until then waits, and the next attempt goes
@@ -117,6 +127,7 @@ pub async fn recover_batch(
     log: &dyn LogStore,
     copied: &Arc<CopiedBatch>,
     register: RegisterMintKey<'_>,
+    terms: &LogTerms,
     at: LedgerTime,
 ) -> Result<RecoveredBatch, RecoveryError> {
     let batch = copied.no;
@@ -131,6 +142,7 @@ pub async fn recover_batch(
         ..RecoveredBatch::default()
     };
     let mut endings = Vec::new();
+    let mut statements = Statements::default();
     for leaf in &missing.others {
         match leaf {
             Leaf::MintKey { key_no, certificate } => {
@@ -144,6 +156,18 @@ pub async fn recover_batch(
                 books.apply(Command::LogCurrency { cddc, at }).await?;
             }
             Leaf::KeyClosed { key_no, reason, .. } => endings.push((*key_no, *reason)),
+            Leaf::KeyIntroduced(introduction) => {
+                let part = RecoveredPart::Introduced(introduction.clone());
+                statements.introductions.push(part);
+            }
+            Leaf::KeyCredited(credit) => {
+                statements.credits.push(RecoveredPart::Credited(credit.clone()));
+            }
+            Leaf::KeyPaid(payment) => {
+                statements
+                    .payments
+                    .push(RecoveredPart::PaidByKey(payment.clone()));
+            }
             _ => {
                 return Err(differs(SealingError::Malformed("a leaf that no commit writes")));
             }
@@ -196,7 +220,10 @@ pub async fn recover_batch(
         let amount = Amount::new(units).map_err(|_| books.refused(Refusal::Overflow))?;
         books.recover(part(amount)).await?;
     }
-    match log.seal_copied(Arc::clone(copied)).await? {
+    done.introduced = statements.introductions.len() as u64;
+    done.key_payments = statements.payments.len() as u64;
+    books.recover_statements(statements).await?;
+    match log.seal_copied(Arc::clone(copied), terms).await? {
         SealOutcome::Sealed(_) => Ok(done),
         SealOutcome::Broken(error) => Err(differs(error)),
         SealOutcome::Moved | SealOutcome::Nothing => Err(RecoveryError::NotOpen(batch)),
@@ -248,6 +275,7 @@ pub async fn settle(
                 account: mint.account,
                 transaction_reference: mint.transaction_reference,
                 blinds: mint.blinds,
+                payment: None,
                 wait_until: None,
                 at,
             };
@@ -345,10 +373,14 @@ struct Recovering<'a> {
 
 impl Recovering<'_> {
     async fn recover(&self, part: RecoveredPart) -> Result<(), RecoveryError> {
+        self.apply(self.command(part)).await
+    }
+
+    fn command(&self, part: RecoveredPart) -> Command {
         let batch = self.batch;
         let recovered = Box::new(Recovered { batch, part });
         let at = self.at;
-        self.apply(Command::Recover { recovered, at }).await
+        Command::Recover { recovered, at }
     }
 
     async fn apply(&self, command: Command) -> Result<(), RecoveryError> {

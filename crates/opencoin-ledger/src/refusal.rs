@@ -1,5 +1,7 @@
 //! Why a command is refused: wrong input, an expired key or coin, or too little money.
 
+use opencoin_log::key_account::PaymentFault;
+
 use crate::{Amount, MintKeyId, WAITING_MINTS_PER_ACCOUNT_MAX};
 
 /// Why a command was refused. A refused command changes nothing, with one exception:
@@ -12,6 +14,50 @@ pub enum Refusal {
     /// The name is taken by an account with another token.
     #[error("an account with this name exists already; choose another name")]
     AccountExists,
+    /// The name is one that only the account of a key has.
+    #[error("a name of 64 hexadecimal digits is that of a key's account; choose another name")]
+    ReservedAccountName,
+    /// The account belongs to a key, and the command is not a payment of the key.
+    #[error("the account belongs to a key: its money moves only by payments that the key has signed")]
+    KeyAccount,
+    /// The key has no account.
+    #[error("the key has no account; introduce it first")]
+    UnknownKey,
+    /// The key is not canonical, or not one that every library verifies in the same way.
+    #[error("the key cannot have an account; make another key")]
+    WeakKey,
+    /// The challenge of an introduction has ended.
+    #[error("the challenge has expired; ask for another one")]
+    ChallengeExpired,
+    /// A payment is for another log.
+    #[error("the payment is for another currency: its domain must be that of this log")]
+    WrongDomain,
+    /// The order of a payment has ended.
+    #[error("the payment has expired; sign another one")]
+    PaymentExpired,
+    /// A payment has another number than the next one of its payer.
+    #[error("the next payment of the key has the number {expected}")]
+    WrongSeq {
+        /// The next number.
+        expected: u64,
+    },
+    /// The details of a payment do not commit to this mint or account.
+    #[error("the details of the payment are not those of this request")]
+    WrongDetails,
+    /// A payment has another kind of payee than the command, or another key.
+    #[error("the payment is for another payee")]
+    WrongPayee,
+    /// A payment that nobody can order.
+    #[error("{0}")]
+    Payment(PaymentFault),
+    /// The payment for a mint has another amount than its blinds.
+    #[error("the payment is for {payment}, but the blinds are worth {blinds}; they must be equal")]
+    PaymentMismatch {
+        /// The amount of the payment.
+        payment: Amount,
+        /// The total value of the blinds.
+        blinds: Amount,
+    },
     /// An account with another name has this token.
     #[error("the token belongs to another account")]
     TokenExists,
@@ -190,6 +236,18 @@ impl Refusal {
             | Self::OverRedemption { mint_key } => Some(*mint_key),
             Self::UnknownAccount
             | Self::AccountExists
+            | Self::ReservedAccountName
+            | Self::KeyAccount
+            | Self::UnknownKey
+            | Self::WeakKey
+            | Self::ChallengeExpired
+            | Self::WrongDomain
+            | Self::PaymentExpired
+            | Self::WrongSeq { .. }
+            | Self::WrongDetails
+            | Self::WrongPayee
+            | Self::Payment(_)
+            | Self::PaymentMismatch { .. }
             | Self::TokenExists
             | Self::SameAccount
             | Self::InsufficientFunds { .. }

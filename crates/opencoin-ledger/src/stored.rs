@@ -7,20 +7,22 @@ mod holders;
 
 pub use holders::{
     StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, due_mint, failed_logins,
-    failed_logins_over, login_key, missing_account, payout, profile, waiting_state,
+    failed_logins_over, login_key, missing_account, payout, profile, require_holder, waiting_state,
 };
 
 use std::num::TryFromIntError;
 
 use opencoin_log::digest::{IssuedDigest, KeyFingerprint, SpentDigest};
+use opencoin_log::key_account::AccountKey;
+use opencoin_log::key_ledger::KeyAccount;
 
 use crate::journal::{ContentDigest, IssuedCounts, Kind, Recorded, ReferenceKey};
 use crate::log::OpenLog;
-use crate::view::{AccountState, MintKeyNo, MintKeyState, Recouped, Signing};
+use crate::view::{AccountOwner, AccountState, KeyOwner, MintKeyNo, MintKeyState, Recouped, Signing};
 use crate::{
-    Accepted, AcceptedKind, Account, AccountId, Amount, EntryNo, LedgerError, LedgerTime, LogBatchNo,
-    MintKeyId, MintKeyIdentity, MintKeyTerms, StopReason, StoredBlind, StoredNumber, TokenHash, Transaction,
-    TransactionNo, UnsignedPage, UnsignedTransaction, decode_blinds,
+    Accepted, AcceptedKind, Account, AccountId, AccountName, Amount, EntryNo, KeyAccountStatus, LedgerError,
+    LedgerTime, LogBatchNo, MintKeyId, MintKeyIdentity, MintKeyTerms, StopReason, StoredBlind, StoredNumber,
+    TokenHash, Transaction, TransactionNo, UnsignedPage, UnsignedTransaction, decode_blinds,
 };
 
 /// A row of `accounts`.
@@ -31,11 +33,13 @@ pub struct StoredAccount {
     /// `name`
     pub name: String,
     /// `token_hash`
-    pub token_hash: Vec<u8>,
+    pub token_hash: Option<Vec<u8>>,
     /// `balance`
     pub balance: i64,
     /// `last_entry`
     pub last_entry: i64,
+    /// `seq` and `credits`
+    pub counts: [Option<i64>; 2],
 }
 
 /// A row of `mint_keys`.
@@ -79,14 +83,27 @@ impl TryFrom<StoredAccount> for AccountState {
         if id < AccountId::FIRST_HOLDER {
             return Err(corrupt(&"the number is reserved for system accounts"));
         }
-        let token_hash = row
-            .token_hash
-            .try_into()
-            .map_err(|_| corrupt(&"the token hash does not have 32 bytes"))?;
+        let name: AccountName = row.name.parse().map_err(|error| corrupt(&error))?;
+        let owner = match (id.is_key_account(), row.token_hash, row.counts) {
+            (false, Some(token_hash), [None, None]) => {
+                let token_hash = token_hash
+                    .try_into()
+                    .map_err(|_| corrupt(&"the token hash does not have 32 bytes"))?;
+                AccountOwner::Holder {
+                    token_hash: TokenHash::new(token_hash),
+                }
+            }
+            (true, None, [Some(seq), Some(credits)]) => AccountOwner::Key(KeyOwner {
+                key: name.key().ok_or_else(|| corrupt(&"its name is not a key"))?,
+                seq: u64::try_from(seq).map_err(|error| corrupt(&error))?,
+                credits: u64::try_from(credits).map_err(|error| corrupt(&error))?,
+            }),
+            _ => return Err(corrupt(&"it is neither a holder's nor a key's")),
+        };
         Ok(Self {
             id,
-            name: row.name.parse().map_err(|error| corrupt(&error))?,
-            token_hash: TokenHash::new(token_hash),
+            name,
+            owner,
             balance: Amount::try_from(row.balance).map_err(|error| corrupt(&error))?,
             last_entry: EntryNo::new(row.last_entry),
         })
@@ -98,12 +115,58 @@ impl From<AccountState> for Account {
         let AccountState {
             id,
             name,
-            token_hash: _,
+            owner: _,
             balance,
             last_entry: _,
         } = state;
         Self { id, name, balance }
     }
+}
+
+/// The account of a key, as its owner sees it; `None` if it is a holder's.
+#[must_use]
+pub fn key_account(state: &AccountState) -> Option<KeyAccountStatus> {
+    let owner = state.key()?;
+    Some(KeyAccountStatus {
+        id: state.id,
+        balance: state.balance,
+        seq: owner.seq,
+        credits: owner.credits,
+    })
+}
+
+/// The columns `seq` and `credits` of an account.
+///
+/// # Panics
+/// A number is above 2^63, which no number that is counted becomes.
+#[must_use]
+pub fn key_columns(owner: Option<KeyOwner>) -> [Option<i64>; 2] {
+    let column = |number| i64::try_from(number).expect("payments and credits are counted one by one");
+    let counts = owner.map(|owner| [column(owner.seq), column(owner.credits)]);
+    [0, 1].map(|index| counts.map(|counts| counts[index]))
+}
+
+/// Converts a row of `log_key_accounts`: key, balance, number of payments and of credits.
+///
+/// # Errors
+/// A column makes no sense.
+pub fn logged_key_account(
+    key: Vec<u8>,
+    balance: i64,
+    seq: i64,
+    credits: i64,
+) -> Result<(AccountKey, KeyAccount), LedgerError> {
+    let corrupt = |reason: &dyn ToString| LedgerError::corrupt("key account in the log", reason.to_string());
+    let key = key
+        .try_into()
+        .map_err(|_| corrupt(&"the key does not have 32 bytes"))?;
+    let number = |number: i64| u64::try_from(number).map_err(|error| corrupt(&error));
+    let account = KeyAccount {
+        balance: number(balance)?,
+        seq: number(seq)?,
+        credits: number(credits)?,
+    };
+    Ok((AccountKey::of_stored(key), account))
 }
 
 impl TryFrom<StoredMintKey> for MintKeyState {

@@ -12,10 +12,12 @@ mod touches;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub use changes::{Balance, Changes, LogOpening, Opened, Recouped};
-pub use state::{AccountState, MintKeyState, PayoutState, Signing, WaitingState};
+pub use state::{AccountOwner, AccountState, KeyOwner, MintKeyState, PayoutState, Signing, WaitingState};
 pub use touches::Touches;
 
 pub use crate::mint_key_no::MintKeyNo;
+
+use opencoin_log::key_account::AccountKey;
 
 use crate::journal::{Kind, Record, Recorded, ReferenceKey};
 use crate::log::{BooksBeforeLog, LogBatchNo, OpenLog, PendingLeaves};
@@ -44,10 +46,21 @@ pub struct View {
     recovered_blinds: HashSet<(MintKeyNo, IssuedDigest, LogBatchNo)>,
     /// The balance of the system account of recovered money, if that was loaded.
     recovered_balance: i128,
-    last_account: Option<AccountId>,
-    last_mint_key: Option<MintKeyNo>,
-    last_payout: Option<PayoutNo>,
+    last: LastNumbers,
     dirty: Dirty,
+}
+
+/// The numbers that were assigned last; `None` if there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LastNumbers {
+    /// Of holders' accounts.
+    pub account: Option<AccountId>,
+    /// Of key accounts.
+    pub key_account: Option<AccountId>,
+    /// Of mint keys.
+    pub mint_key: Option<MintKeyNo>,
+    /// Of payouts.
+    pub payout: Option<PayoutNo>,
 }
 
 /// The changes since the last [`View::take_changes`].
@@ -79,15 +92,21 @@ struct Dirty {
 impl View {
     /// Adds a stored account.
     pub fn load_account(&mut self, account: AccountState) {
-        self.last_account = self.last_account.max(Some(account.id));
+        let last = match account.owner {
+            AccountOwner::Holder { .. } => &mut self.last.account,
+            AccountOwner::Key(_) => &mut self.last.key_account,
+        };
+        *last = (*last).max(Some(account.id));
         self.accounts_by_name.insert(account.name.clone(), account.id);
-        self.accounts_by_token.insert(account.token_hash, account.id);
+        if let Some(token_hash) = account.token_hash() {
+            self.accounts_by_token.insert(token_hash, account.id);
+        }
         self.accounts.insert(account.id, account);
     }
 
     /// Adds a stored mint key.
     pub fn load_mint_key(&mut self, key: MintKeyState) {
-        self.last_mint_key = self.last_mint_key.max(Some(key.no));
+        self.last.mint_key = self.last.mint_key.max(Some(key.no));
         self.mint_keys.insert(key.id, key);
     }
 
@@ -106,7 +125,7 @@ impl View {
 
     /// Adds a payout.
     pub fn load_payout(&mut self, payout: PayoutState) {
-        self.last_payout = self.last_payout.max(Some(payout.no));
+        self.last.payout = self.last.payout.max(Some(payout.no));
         self.payouts.insert(payout.no, payout);
     }
 
@@ -145,16 +164,14 @@ impl View {
         self.log = log;
     }
 
-    /// Sets the numbers that were assigned last in the whole store; `None` if there is none.
-    pub fn load_last_numbers(
-        &mut self,
-        account: Option<AccountId>,
-        mint_key: Option<MintKeyNo>,
-        payout: Option<PayoutNo>,
-    ) {
-        self.last_account = self.last_account.max(account);
-        self.last_mint_key = self.last_mint_key.max(mint_key);
-        self.last_payout = self.last_payout.max(payout);
+    /// Sets the numbers that were assigned last in the whole store.
+    pub fn load_last_numbers(&mut self, stored: LastNumbers) {
+        self.last = LastNumbers {
+            account: self.last.account.max(stored.account),
+            key_account: self.last.key_account.max(stored.key_account),
+            mint_key: self.last.mint_key.max(stored.mint_key),
+            payout: self.last.payout.max(stored.payout),
+        };
     }
 }
 
@@ -168,11 +185,11 @@ impl View {
         self.accounts_by_name.get(name).map(|id| &self.accounts[id])
     }
 
-    /// Replaces the token of an account; `None` if there is no such account.
+    /// Replaces the token of a holder's account; `None` if there is no such account.
     pub(crate) fn replace_token(&mut self, id: AccountId, token_hash: TokenHash) -> Option<()> {
         let account = self.accounts.get_mut(&id)?;
-        self.accounts_by_token.remove(&account.token_hash);
-        account.token_hash = token_hash;
+        self.accounts_by_token.remove(&account.token_hash()?);
+        account.owner = AccountOwner::Holder { token_hash };
         self.accounts_by_token.insert(token_hash, id);
         Some(())
     }
@@ -239,7 +256,7 @@ impl View {
 
     /// The number of the next payout: one more than the last.
     pub(crate) fn next_payout(&self) -> PayoutNo {
-        PayoutNo::new(self.last_payout.unwrap_or(PayoutNo::BEFORE_ALL).get() + 1)
+        PayoutNo::new(self.last.payout.unwrap_or(PayoutNo::BEFORE_ALL).get() + 1)
     }
 
     pub(crate) fn record(&self, key: &ReferenceKey) -> Option<&Recorded> {
@@ -284,20 +301,61 @@ impl View {
         token_hash: TokenHash,
         password: Option<PasswordHash>,
     ) -> AccountId {
-        let next = self
-            .last_account
-            .map_or(AccountId::FIRST_HOLDER.get(), |last| last.get() + 1);
-        let id = AccountId::new(next);
-        assert!(id >= AccountId::FIRST_HOLDER, "a system account is never opened");
+        let id = next_account(self.last.account, AccountId::FIRST_HOLDER);
+        assert!(id.is_custodial(), "a number of a holder's account");
         self.load_account(AccountState {
             id,
             name,
-            token_hash,
+            owner: AccountOwner::Holder { token_hash },
             balance: Amount::ZERO,
             last_entry: EntryNo::BEFORE_ALL,
         });
         self.dirty.opened.insert(id, password);
         id
+    }
+
+    pub(crate) fn open_key_account(&mut self, key: AccountKey) -> AccountId {
+        let id = next_account(self.last.key_account, AccountId::FIRST_KEY_ACCOUNT);
+        assert!(
+            id.is_key_account() && self.log.is_some(),
+            "a number of a key account, which only books with a log have"
+        );
+        let (seq, credits) = (0, 0);
+        self.load_account(AccountState {
+            id,
+            name: AccountName::of_key(key),
+            owner: AccountOwner::Key(KeyOwner { key, seq, credits }),
+            balance: Amount::ZERO,
+            last_entry: EntryNo::BEFORE_ALL,
+        });
+        self.dirty.opened.insert(id, None);
+        id
+    }
+
+    /// Counts a payment of a key account, and returns its number.
+    pub(crate) fn count_payment(&mut self, id: AccountId) -> u64 {
+        let owner = self.key_owner(id);
+        owner.seq += 1;
+        owner.seq
+    }
+
+    /// Counts a credit of a key account, and returns its number.
+    pub(crate) fn count_credit(&mut self, id: AccountId) -> u64 {
+        let owner = self.key_owner(id);
+        owner.credits += 1;
+        owner.credits
+    }
+
+    fn key_owner(&mut self, id: AccountId) -> &mut KeyOwner {
+        assert!(
+            self.dirty.balances.contains(&id),
+            "a payment or credit comes with a new balance"
+        );
+        let account = self.accounts.get_mut(&id);
+        match &mut account.expect("the caller has read this account").owner {
+            AccountOwner::Key(owner) => owner,
+            AccountOwner::Holder { .. } => unreachable!("the caller has checked that it belongs to a key"),
+        }
     }
 
     pub(crate) fn set_balance(&mut self, id: AccountId, balance: Amount) {
@@ -368,6 +426,10 @@ impl View {
     /// Opens the log, with the counts of the loaded mint keys, which are all.
     pub(crate) fn begin_log(&mut self, opening: LogOpening) {
         assert!(self.log.is_none(), "the log is opened once");
+        assert!(
+            !self.before_log.has_key_accounts,
+            "only books with a log have key accounts"
+        );
         self.log = Some(OpenLog {
             batch: LogBatchNo::FIRST,
             is_halted: false,
@@ -383,9 +445,14 @@ impl View {
         self.dirty.pending.coins.extend_from_slice(leaves);
     }
 
-    /// Adds another leaf.
+    /// Adds the leaf of a document.
     pub(crate) fn add_other_leaf(&mut self, leaf: &[u8]) {
         self.dirty.pending.add_other(leaf);
+    }
+
+    /// Adds the leaf of a key account.
+    pub(crate) fn add_statement(&mut self, leaf: &[u8]) {
+        self.dirty.pending.add_statement(leaf);
     }
 
     /// Keeps a mint key from signing until its leaf is published.
@@ -405,7 +472,7 @@ impl View {
         terms: MintKeyTerms,
         identity: MintKeyIdentity,
     ) {
-        let no = MintKeyNo::new(self.last_mint_key.unwrap_or_default().get() + 1);
+        let no = MintKeyNo::new(self.last.mint_key.unwrap_or_default().get() + 1);
         let (issued, returned, recouped) = (0, 0, 0);
         let key = MintKeyState {
             no,
@@ -575,7 +642,7 @@ impl View {
         self.dirty.journal.push(record);
     }
 
-    /// Numbers an entry of this account; `None` if it is not a holder's.
+    /// Numbers an entry of this account; `None` if it is a system account.
     fn next_entry(&mut self, account: Option<AccountId>) -> Option<EntryNo> {
         let id = account.filter(|id| *id >= AccountId::FIRST_HOLDER)?;
         assert!(
@@ -596,4 +663,9 @@ impl View {
             .get_mut(&id)
             .expect("the caller has read this mint key")
     }
+}
+
+/// The number after the last one, or the first one.
+fn next_account(last: Option<AccountId>, first: AccountId) -> AccountId {
+    last.map_or(first, |last| AccountId::new(last.get() + 1))
 }

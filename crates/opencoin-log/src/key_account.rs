@@ -13,7 +13,7 @@ mod public_key;
 mod redeem;
 
 pub use credit::{Credit, CreditSource};
-pub use details::{account_details, mint_details};
+pub use details::{ACCOUNT_NONCE_BYTES, account_details, mint_details};
 pub use introduction::{CHALLENGE_BYTES, Challenge, ChallengeError, Introduction, WORK_BITS};
 pub use payment::{MEMO_BYTES_MAX, Payee, Payment, PaymentFault, PaymentOrder};
 pub use public_key::{AccountKey, AccountKeyError};

@@ -63,6 +63,11 @@ impl KeyLedger {
         }
     }
 
+    /// Sets accounts that a batch has changed, as [`apply`](Self::apply) has returned them for an equal ledger.
+    pub fn set(&mut self, changed: BTreeMap<AccountKey, KeyAccount>) {
+        self.accounts.extend(changed);
+    }
+
     /// The account of a key.
     #[must_use]
     pub fn account(&self, key: &AccountKey) -> Option<KeyAccount> {

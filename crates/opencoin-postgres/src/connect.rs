@@ -338,11 +338,12 @@ async fn warn_unless_durable(pool: &PgPool) -> Result<(), LedgerError> {
 
 #[cfg(test)]
 mod tests {
-    use opencoin_ledger::{Command, Ledger};
+    use opencoin_audit::AuditSource as _;
+    use opencoin_ledger::{Command, HasAccounts as _, HasLog as _, Ledger};
     use opencoin_testkit::postgres::TestDatabase;
 
     use super::*;
-    use crate::migrations::with_another;
+    use crate::migrations::{first, with_another};
 
     async fn synchronous_commit(default: &str) -> String {
         let database = TestDatabase::create();
@@ -404,13 +405,44 @@ mod tests {
             .map(Result::unwrap)
             .map(|state| (state.version, state.known, state.pending.len()));
         states.sort_unstable();
-        assert_eq!(states[0], (Some(1), 2, 1));
+        assert_eq!(states[0], (Some(2), 9999, 1));
         assert!(
-            [(Some(1), 2, 1), (Some(2), 2, 0)].contains(&states[1]),
+            [(Some(2), 9999, 1), (Some(9999), 9999, 0)].contains(&states[1]),
             "{states:?}"
         );
         assert_eq!(migrate().await.unwrap().pending, []);
         assert_eq!(ledger.signing_paused().await, Ok(true));
+    }
+
+    /// Books of the first version, with a holder and a log.
+    #[tokio::test]
+    async fn books_without_key_accounts_get_them() {
+        let database = TestDatabase::create();
+        let url = database.url();
+        let pool = PgPool::connect(&url).await.unwrap();
+        schema::migrate(&pool, &first()).await.unwrap();
+        let rows = "INSERT INTO accounts (id, name, token_hash, balance, last_entry, password_hash, listed)
+                VALUES (3, 'alice', sha256('token'), 40, 1, '$hash', true);
+            INSERT INTO transactions
+                (id, kind, reference, content, debit_account, credit_account, credit_entry, amount, applied_at)
+                VALUES (nextval('transaction_numbers'), 2, '\\x0341', sha256(''), 1, 3, 1, 40, 5);
+            INSERT INTO log_head (id, batch, size, root, time_s, accounts, paid_in, paid_out, recouped, began_late)
+                VALUES (1, 1, 0, sha256(''), 0, 0, 0, 0, 0, false);
+            INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+                VALUES (5, '', '', 40, 40, 0, 0)";
+        pool.execute(sqlx::raw_sql(rows)).await.unwrap();
+        let early = PostgresLedger::connect_to_existing(&url).await.unwrap_err();
+        assert!(matches!(early, LedgerError::SchemaOlder { .. }), "{early:?}");
+        PostgresLedger::migrate(&url).await.unwrap();
+        let ledger = PostgresLedger::connect_to_existing(&url).await.unwrap();
+        let report = opencoin_audit::check(&ledger.audit_facts().await.unwrap());
+        assert!(report.holds(), "{report:#?}");
+        let name = "alice".parse().unwrap();
+        let profile = ledger.accounts().profile(&name).await.unwrap().unwrap();
+        assert_eq!((profile.account.balance.units(), profile.listed), (40, true));
+        let logged = ledger.log().key_accounts().await.unwrap().unwrap();
+        let head = ledger.log().head().await.unwrap().unwrap();
+        assert_eq!(head.ledger_root, logged.ledger.root());
     }
 
     #[tokio::test]

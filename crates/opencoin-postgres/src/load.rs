@@ -6,7 +6,7 @@
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::log::BooksBeforeLog;
-use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
+use opencoin_ledger::view::{AccountState, LastNumbers, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, LedgerError, PayoutNo, RevokedBlind, Touches, View, stored};
 use opencoin_sql::rows::{
     ACCOUNT_COLUMNS, PAYOUT_COLUMNS, WAITING_COLUMNS, account, mint_key, payout, waiting,
@@ -31,8 +31,8 @@ pub(crate) async fn view(
     if touches.signing {
         load_signing(connection, touches, &mut view).await?;
     }
-    if touches.last_account {
-        load_accounts_to_open(connection, touches, &mut view).await?;
+    if !touches.names.is_empty() {
+        load_accounts_by_name(connection, touches, &mut view).await?;
     }
     if !touches.payouts.is_empty() {
         lock_payouts(connection, touches, &mut view).await?;
@@ -94,10 +94,13 @@ async fn load_log(connection: &mut PgConnection, touches: &Touches, view: &mut V
         let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0)");
         let has_moved_money = query.fetch_one(&mut *connection).await?;
         let sql = "SELECT (coalesce(sum(balance), 0) + (SELECT coalesce(sum(amount), 0) FROM payouts WHERE paid IS NULL))::int8,
-            coalesce(sum(last_entry), 0)::int8 FROM accounts";
-        let (accounts, entries): (i64, i64) = sqlx::query_as(sql).fetch_one(&mut *connection).await?;
+            coalesce(sum(last_entry), 0)::int8, coalesce(max(id) >= $1, false) FROM accounts";
+        let query = sqlx::query_as(sql).bind(AccountId::FIRST_KEY_ACCOUNT.get());
+        let (accounts, entries, has_key_accounts): (i64, i64, bool) =
+            query.fetch_one(&mut *connection).await?;
         view.load_before_log(BooksBeforeLog {
             has_moved_money,
+            has_key_accounts,
             accounts: accounts.into(),
             entries: entries.into(),
         });
@@ -106,9 +109,10 @@ async fn load_log(connection: &mut PgConnection, touches: &Touches, view: &mut V
     Ok(())
 }
 
-/// These rows need no lock. Names do not change. If another process opens an account of this name or sets one
-/// of these tokens meanwhile, the insert violates a unique index, and the next attempt finds that account.
-async fn load_accounts_to_open(
+/// Accounts to open, and key accounts that a recovery changes. These rows need no lock. Names do not change, and nothing
+/// else uses the books during a recovery. If another process opens an account of this name or sets one of these tokens
+/// meanwhile, the insert violates a unique index, and the next attempt finds that account.
+async fn load_accounts_by_name(
     connection: &mut PgConnection,
     touches: &Touches,
     view: &mut View,
@@ -196,15 +200,19 @@ async fn lock_mint_keys(
 }
 
 async fn load_last_numbers(connection: &mut PgConnection, view: &mut View) -> Result<(), Fault> {
-    let sql = "SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys),
+    let sql =
+        "SELECT (SELECT max(id) FROM accounts WHERE id < $1), (SELECT max(id) FROM accounts WHERE id >= $1),
+            (SELECT max(no) FROM mint_keys),
             greatest(coalesce((SELECT max(no) FROM payouts), 0), (SELECT max(numbers_above) FROM histories))";
-    type Columns = (Option<i64>, Option<i32>, Option<i64>);
-    let (account, mint_key, payout): Columns = sqlx::query_as(sql).fetch_one(connection).await?;
-    view.load_last_numbers(
-        account.map(AccountId::new),
-        mint_key.map(MintKeyNo::new),
-        payout.map(PayoutNo::new),
-    );
+    type Columns = (Option<i64>, Option<i64>, Option<i32>, Option<i64>);
+    let query = sqlx::query_as(sql).bind(AccountId::FIRST_KEY_ACCOUNT.get());
+    let (account, key_account, mint_key, payout): Columns = query.fetch_one(connection).await?;
+    view.load_last_numbers(LastNumbers {
+        account: account.map(AccountId::new),
+        key_account: key_account.map(AccountId::new),
+        mint_key: mint_key.map(MintKeyNo::new),
+        payout: payout.map(PayoutNo::new),
+    });
     Ok(())
 }
 

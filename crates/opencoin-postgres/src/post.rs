@@ -176,7 +176,8 @@ fn bind_local_parts<'q>(
     let mut mint_keys: Vec<&MintKeyPosting> = postings.mint_keys.iter().collect();
     mint_keys.sort_unstable_by_key(|key| key.no);
     let mint_keys = &mint_keys[..];
-    let [accounts_change, paid_in, paid_out, recouped] = postings.pending.totals.columns();
+    // A batch that is decided optimistically changes no key account.
+    let [accounts_change, paid_in, paid_out, recouped, _] = postings.pending.totals.columns();
     Ok(query
         .bind(column(accounts, |account| account.id.get()))
         .bind(column(accounts, |account| account.paid.as_i64()))

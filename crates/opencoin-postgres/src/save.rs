@@ -112,17 +112,22 @@ pub(crate) async fn changes(
 }
 
 async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Result<(), Fault> {
-    let sql = "INSERT INTO accounts (id, name, token_hash, balance, last_entry, password_hash)
-        SELECT * FROM unnest($1::int8[], $2::text[], $3::bytea[], $4::int8[], $5::int8[], $6::text[])";
+    let sql = "INSERT INTO accounts (id, name, token_hash, balance, last_entry, password_hash, seq, credits)
+        SELECT * FROM unnest($1::int8[], $2::text[], $3::bytea[], $4::int8[], $5::int8[], $6::text[], $7::int8[], $8::int8[])";
+    let counts = column(opened, |opened| stored::key_columns(opened.account.key()));
     let query = sqlx::query(sql)
         .bind(column(opened, |opened| opened.account.id.get()))
         .bind(column(opened, |opened| opened.account.name.as_str()))
-        .bind(column(opened, |opened| &opened.account.token_hash.as_bytes()[..]))
+        .bind(column(opened, |opened| {
+            opened.account.token_hash().map(|hash| hash.as_bytes().to_vec())
+        }))
         .bind(column(opened, |opened| opened.account.balance.as_i64()))
         .bind(column(opened, |opened| opened.account.last_entry.get()))
         .bind(column(opened, |opened| {
             opened.password.as_ref().map(|password| password.as_str())
-        }));
+        }))
+        .bind(column(&counts, |[seq, _]| *seq))
+        .bind(column(&counts, |[_, credits]| *credits));
     query.execute(connection).await?;
     Ok(())
 }
@@ -431,12 +436,18 @@ async fn insert_recouped(connection: &mut PgConnection, rows: &[Recouped]) -> Re
 }
 
 async fn update_accounts(connection: &mut PgConnection, balances: &[Balance]) -> Result<(), Fault> {
-    let sql = "UPDATE accounts SET balance = new.balance, last_entry = new.last_entry
-        FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS new (id, balance, last_entry) WHERE accounts.id = new.id";
+    let sql =
+        "UPDATE accounts SET balance = new.balance, last_entry = new.last_entry, seq = new.seq, credits = new.credits
+        FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[], $5::int8[])
+            AS new (id, balance, last_entry, seq, credits)
+        WHERE accounts.id = new.id";
+    let counts = column(balances, |new| stored::key_columns(new.key));
     let query = sqlx::query(sql)
         .bind(column(balances, |new| new.account.get()))
         .bind(column(balances, |new| new.balance.as_i64()))
-        .bind(column(balances, |new| new.last_entry.get()));
+        .bind(column(balances, |new| new.last_entry.get()))
+        .bind(column(&counts, |[seq, _]| *seq))
+        .bind(column(&counts, |[_, credits]| *credits));
     all_or_vanished(&query.execute(connection).await?, balances.len(), "accounts")
 }
 
@@ -466,23 +477,27 @@ pub(crate) async fn insert_pending(
     if pending.is_empty() {
         return Ok(());
     }
-    let [accounts, paid_in, paid_out, recouped] = pending.totals.columns();
-    let sql = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let [accounts, paid_in, paid_out, recouped, key_accounts] = pending.totals.columns();
+    let sql = "INSERT INTO log_pending
+            (at, coins, others, statements, accounts, paid_in, paid_out, recouped, key_accounts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let query = sqlx::query(sql)
         .bind(at.unix_micros())
         .bind(&pending.coins[..])
         .bind(&pending.others[..])
+        .bind(&pending.statements[..])
         .bind(accounts)
         .bind(paid_in)
         .bind(paid_out)
-        .bind(recouped);
+        .bind(recouped)
+        .bind(key_accounts);
     query.execute(connection).await?;
     Ok(())
 }
 
 async fn open_log(connection: &mut PgConnection, opening: &LogOpening) -> Result<(), Fault> {
-    let [accounts, paid_in, paid_out, recouped] = opening.totals.columns();
+    // Key accounts need a log, so there are none yet.
+    let [accounts, paid_in, paid_out, recouped, _] = opening.totals.columns();
     let sql = "INSERT INTO log_head
             (id, batch, size, root, previous, time_s, accounts, paid_in, paid_out, recouped, began_late)
         VALUES (1, $1, 0, $2, NULL, 0, $3, $4, $5, $6, $7)";

@@ -133,6 +133,7 @@ async fn a_routine_batch_is_one_statement() {
         account: alice(),
         transaction_reference: TransactionReference::new([7]).unwrap(),
         blinds: vec![blind],
+        payment: None,
         wait_until: None,
         at,
     };
@@ -281,6 +282,7 @@ async fn a_portion_of_a_prune_does_not_block_commands() {
         account: alice(),
         transaction_reference: TransactionReference::new([7]).unwrap(),
         blinds: vec![blind(1, 1), blind(1, 2), blind(2, 1)],
+        payment: None,
         wait_until: None,
         at,
     };

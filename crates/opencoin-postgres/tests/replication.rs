@@ -92,6 +92,7 @@ fn mint(text: &str, wait_until: Option<i64>, at: i64) -> Command {
         account: alice(),
         transaction_reference: reference(text),
         blinds: blind(),
+        payment: None,
         wait_until: wait_until.map(time),
         at: time(at),
     }

@@ -119,6 +119,7 @@ impl World {
             account: AccountId::FIRST_HOLDER,
             transaction_reference: TransactionReference::new(reference).unwrap(),
             blinds,
+            payment: None,
             wait_until: None,
             at: NOW,
         };

@@ -5,10 +5,11 @@
 use async_trait::async_trait;
 use opencoin_ledger::{
     AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, DueMint, EntryPage, FailedLogins,
-    IdempotencyKey, LedgerError, LedgerTime, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
-    PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId, ServiceRefusal, TokenHash,
-    TransactionReference, WaitingMint,
+    IdempotencyKey, KeyAccountStatus, LedgerError, LedgerTime, NewService, NewSession, PasswordHash,
+    PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
+    ServiceRefusal, TokenHash, TransactionReference, WaitingMint,
 };
+use opencoin_log::key_account::AccountKey;
 
 use crate::Runner;
 use crate::{access, entries, profiles, services, waiting};
@@ -38,6 +39,13 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
     async fn profile_by_id(&self, account: AccountId) -> Result<Option<Profile>, LedgerError> {
         let read = self.0.read("profile by number", account, |sql, account| {
             Box::pin(profiles::by_id(sql, *account))
+        });
+        read.await
+    }
+
+    async fn key_account(&self, key: &AccountKey) -> Result<Option<KeyAccountStatus>, LedgerError> {
+        let read = self.0.read("account of a key", *key, |sql, key| {
+            Box::pin(profiles::key_account(sql, key))
         });
         read.await
     }

@@ -4,7 +4,8 @@
 //! A role that may read these columns and no others is enough (docs/AUDIT.md has the grants).
 
 use opencoin_audit::{
-    ACCEPTANCES_PER_PAGE_MAX, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance, WaitingRow, Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AccountRow, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance,
+    WaitingRow, Wanted,
 };
 
 use crate::rows::{mint_key, mint_key_columns};
@@ -35,11 +36,17 @@ pub async fn tables(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlEr
 async fn accounts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
     let mut take = |mut row: Row| {
         let (id, name): (i64, String) = (row.take()?, row.take()?);
-        pass.account(id, &name, row.take()?, row.take()?);
+        pass.account(AccountRow {
+            id,
+            name: &name,
+            balance: row.take()?,
+            last_entry: row.take()?,
+            counts: [row.take()?, row.take()?],
+        });
         Ok(())
     };
     sql.stream(
-        "SELECT id, name, balance, last_entry FROM accounts ORDER BY id",
+        "SELECT id, name, balance, last_entry, seq, credits FROM accounts ORDER BY id",
         &[],
         &mut take,
     )
@@ -92,12 +99,13 @@ async fn waiting_mints(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), Sq
 
 async fn log(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
     let mut take = |mut row: Row| {
-        let totals = [row.take()?, row.take()?, row.take()?, row.take()?];
-        let halted: Option<String> = row.take()?;
-        pass.log_head(totals, halted.as_deref());
+        let totals = totals(&mut row)?;
+        let (root, halted): (Vec<u8>, Option<String>) = (row.take()?, row.take()?);
+        pass.log_head(totals, &root, halted.as_deref());
         Ok(())
     };
-    let query = "SELECT accounts, paid_in, paid_out, recouped, halted FROM log_head";
+    let query =
+        "SELECT accounts, paid_in, paid_out, recouped, key_accounts, ledger_root, halted FROM log_head";
     sql.stream(query, &[], &mut take).await?;
     let mut take = |mut row: Row| {
         pass.log_key(row.take()?, row.take()?, row.take()?);
@@ -106,12 +114,25 @@ async fn log(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
     let query = "SELECT CAST(key_no AS bigint), issued, spent FROM log_keys";
     sql.stream(query, &[], &mut take).await?;
     let mut take = |mut row: Row| {
-        let coins: Vec<u8> = row.take()?;
-        pass.log_pending(&coins, [row.take()?, row.take()?, row.take()?, row.take()?]);
+        let key: Vec<u8> = row.take()?;
+        pass.log_key_account(&key, row.take()?, row.take()?, row.take()?);
         Ok(())
     };
-    let query = "SELECT coins, accounts, paid_in, paid_out, recouped FROM log_pending";
+    let query = "SELECT key, balance, seq, credits FROM log_key_accounts";
+    sql.stream(query, &[], &mut take).await?;
+    let mut take = |mut row: Row| {
+        let (coins, statements): (Vec<u8>, Vec<u8>) = (row.take()?, row.take()?);
+        pass.log_pending(&coins, &statements, totals(&mut row)?);
+        Ok(())
+    };
+    let query =
+        "SELECT coins, statements, accounts, paid_in, paid_out, recouped, key_accounts FROM log_pending";
     sql.stream(query, &[], &mut take).await
+}
+
+/// The columns of totals, in the order of [`LogTotals::columns`](opencoin_ledger::LogTotals::columns).
+fn totals(row: &mut Row) -> Result<[i64; 5], SqlError> {
+    Ok([row.take()?, row.take()?, row.take()?, row.take()?, row.take()?])
 }
 
 async fn spent(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {

@@ -6,6 +6,7 @@
 //! everything as it was.
 
 mod checkpoints;
+mod key_accounts;
 mod recovery;
 
 use std::sync::{Arc, OnceLock};
@@ -19,9 +20,11 @@ use opencoin_ledger::log::{
 use opencoin_ledger::view::{MintKeyNo, MintKeyState};
 use opencoin_ledger::{
     IssuedDigest, LEASE_HOLDER_BYTES, LedgerError, LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore,
-    LogTotals, MintKeyId, PendingSummary, PublishedCheckpoint, SealOutcome, SpentDigest, TileOfLog, stored,
+    LogTerms, LogTotals, LoggedKeyAccounts, MintKeyId, PendingSummary, PublishedCheckpoint, SealOutcome,
+    SpentDigest, TileOfLog, stored,
 };
 use opencoin_log::hash::Hash;
+use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::tile::{TileId, right_edge};
 
@@ -52,12 +55,17 @@ impl<R: Runner> LogStore for SqlLog<R> {
         read.await
     }
 
-    async fn seal(&self, open: LogBatchNo, at: LedgerTime) -> Result<SealOutcome, LedgerError> {
+    async fn seal(
+        &self,
+        open: LogBatchNo,
+        at: LedgerTime,
+        terms: &LogTerms,
+    ) -> Result<SealOutcome, LedgerError> {
         let broken = Arc::new(OnceLock::new());
         let change = self.0.change(
             "seal",
-            (open, at, Arc::clone(&broken)),
-            |sql, (open, at, broken)| Box::pin(seal_batch(sql, *open, *at, broken)),
+            (open, at, terms.clone(), Arc::clone(&broken)),
+            |sql, (open, at, terms, broken)| Box::pin(seal_batch(sql, *open, *at, terms, broken)),
         );
         let sealed = change.await;
         let Some(broken) = broken.get() else {
@@ -79,12 +87,16 @@ impl<R: Runner> LogStore for SqlLog<R> {
         read.await
     }
 
-    async fn seal_copied(&self, batch: Arc<CopiedBatch>) -> Result<SealOutcome, LedgerError> {
+    async fn seal_copied(
+        &self,
+        batch: Arc<CopiedBatch>,
+        terms: &LogTerms,
+    ) -> Result<SealOutcome, LedgerError> {
         let broken = Arc::new(OnceLock::new());
         let change = self.0.change(
             "seal a copied batch",
-            (batch, Arc::clone(&broken)),
-            |sql, (batch, broken)| Box::pin(recovery::seal_batch(sql, batch, broken)),
+            (batch, terms.clone(), Arc::clone(&broken)),
+            |sql, (batch, terms, broken)| Box::pin(recovery::seal_batch(sql, batch, terms, broken)),
         );
         let sealed = change.await;
         broken
@@ -109,6 +121,20 @@ impl<R: Runner> LogStore for SqlLog<R> {
         let read = self
             .0
             .read("recovered money", (), |sql, ()| Box::pin(recovery::entries(sql)));
+        read.await
+    }
+
+    async fn key_accounts(&self) -> Result<Option<LoggedKeyAccounts>, LedgerError> {
+        let read = self.0.read("key accounts in the log", (), |sql, ()| {
+            Box::pin(key_accounts::snapshot(sql))
+        });
+        read.await
+    }
+
+    async fn key_payment(&self, key: &AccountKey, seq: u64) -> Result<Option<LogBatchNo>, LedgerError> {
+        let read = self.0.read("payment of a key", (*key, seq), |sql, (key, seq)| {
+            Box::pin(key_accounts::batch_of_payment(sql, key, *seq))
+        });
         read.await
     }
 
@@ -239,7 +265,7 @@ fn hash(row: &mut Row) -> Result<Hash, SqlError> {
 
 async fn head(sql: &mut dyn Executor, lock: &str) -> Result<Option<LogHead>, SqlError> {
     let query = format!(
-        "SELECT size, root, batch, previous, time_s, accounts, paid_in, paid_out, recouped, began_late, recovered_to, halted
+        "SELECT size, root, batch, previous, time_s, {TOTALS}, ledger_root, began_late, recovered_to, halted
         FROM log_head WHERE id = 1 {lock}"
     );
     let head = |row: &mut Row| {
@@ -250,6 +276,7 @@ async fn head(sql: &mut dyn Executor, lock: &str) -> Result<Option<LogHead>, Sql
             previous: row.take::<Option<i64>>()?.map(i64::unsigned_abs),
             time_s: number(row)?,
             totals: totals(row)?,
+            ledger_root: hash(row)?,
             began_late: row.take()?,
             recovered_to: stored::log_batch(row.take()?)
                 .map_err(|error| LedgerError::corrupt("row of the log", error))?,
@@ -259,23 +286,28 @@ async fn head(sql: &mut dyn Executor, lock: &str) -> Result<Option<LogHead>, Sql
     sql.optional(&query, &[], head).await
 }
 
+/// The columns that [`totals`] reads.
+const TOTALS: &str = "accounts, paid_in, paid_out, recouped, key_accounts";
+
 fn totals(row: &mut Row) -> Result<LogTotals, SqlError> {
-    let columns = [row.take()?, row.take()?, row.take()?, row.take()?];
+    let columns = [row.take()?, row.take()?, row.take()?, row.take()?, row.take()?];
     Ok(LogTotals::from_columns(columns))
 }
 
 async fn pending(sql: &mut dyn Executor) -> Result<PendingSummary, SqlError> {
     let query = format!(
-        "SELECT coalesce(sum({length}(coins)), 0), coalesce(max({length}(others)), 0), min(at) FROM log_pending",
+        "SELECT coalesce(sum({length}(coins)), 0), coalesce(max({length}(others)), 0), coalesce(max({length}(statements)), 0),
+            min(at) FROM log_pending",
         length = sql.dialect().byte_length
     );
     let summary = |row: &mut Row| {
         let bytes = number(row)?;
-        let others: i64 = row.take()?;
+        let [others, statements]: [i64; 2] = [row.take()?, row.take()?];
         let oldest: Option<i64> = row.take()?;
         Ok(PendingSummary {
             coins: bytes / opencoin_log::leaf::COIN_LEAF_BYTES as u64,
             has_others: others > 0,
+            has_statements: statements > 0,
             oldest: oldest.map(LedgerTime::from_unix_micros),
         })
     };
@@ -287,6 +319,7 @@ async fn seal_batch(
     sql: &mut dyn Executor,
     open: LogBatchNo,
     at: LedgerTime,
+    terms: &LogTerms,
     broken: &OnceLock<SealingError>,
 ) -> Result<SealOutcome, SqlError> {
     let lock = sql.dialect().for_update;
@@ -299,6 +332,7 @@ async fn seal_batch(
     // The keys first: what was accepted before a key was retired is then among what waits.
     let keys = keys(sql).await?;
     let waiting = take_pending(sql).await?;
+    let key_accounts = key_accounts::input(sql, !waiting.statements.is_empty(), terms).await?;
     let edge = edge(sql, head.size).await?;
     let size = head.size;
     let input = SealInput {
@@ -306,6 +340,7 @@ async fn seal_batch(
         keys,
         edge,
         pending: waiting,
+        key_accounts,
         closings: None,
         at,
     };
@@ -325,18 +360,26 @@ async fn seal_batch(
 
 /// Takes all rows that wait. What commits later stays for the next batch.
 async fn take_pending(sql: &mut dyn Executor) -> Result<PendingLeaves, SqlError> {
-    let query = "DELETE FROM log_pending RETURNING coins, others, accounts, paid_in, paid_out, recouped";
+    let query = format!("DELETE FROM log_pending RETURNING {PENDING}");
     let mut waiting = PendingLeaves::default();
     let mut take = |mut row: Row| {
-        waiting.append(PendingLeaves {
-            coins: row.take()?,
-            others: row.take()?,
-            totals: totals(&mut row)?,
-        });
+        waiting.append(pending_leaves(&mut row)?);
         Ok(())
     };
-    sql.stream(query, &[], &mut take).await?;
+    sql.stream(&query, &[], &mut take).await?;
     Ok(waiting)
+}
+
+/// The columns that [`pending_leaves`] reads: what waits, then [`TOTALS`].
+const PENDING: &str = "coins, others, statements, accounts, paid_in, paid_out, recouped, key_accounts";
+
+fn pending_leaves(row: &mut Row) -> Result<PendingLeaves, SqlError> {
+    Ok(PendingLeaves {
+        coins: row.take()?,
+        others: row.take()?,
+        statements: row.take()?,
+        totals: totals(row)?,
+    })
 }
 
 /// Stores which rule the open batch would have broken. Nothing is accepted from then on.
@@ -349,19 +392,16 @@ async fn halt(sql: &mut dyn Executor, open: LogBatchNo, broken: &SealingError) -
 }
 
 async fn insert_pending(sql: &mut dyn Executor, waiting: &PendingLeaves, at: i64) -> Result<(), SqlError> {
-    let query = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let [accounts, paid_in, paid_out, recouped] = waiting.totals.columns();
-    let values = [
+    let query =
+        format!("INSERT INTO log_pending (at, {PENDING}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    let mut values = vec![
         at.into(),
         waiting.coins[..].into(),
         waiting.others[..].into(),
-        accounts.into(),
-        paid_in.into(),
-        paid_out.into(),
-        recouped.into(),
+        waiting.statements[..].into(),
     ];
-    sql.execute(query, &values).await?;
+    values.extend(waiting.totals.columns().map(Value::from));
+    sql.execute(&query, &values).await?;
     Ok(())
 }
 
@@ -422,6 +462,7 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
         bundles,
         tiles,
         keys,
+        key_accounts,
     } = sealed;
     for bundles in pieces(bundles, ROWS_PER_STATEMENT_MAX) {
         insert_bundles(sql, bundles).await?;
@@ -441,11 +482,12 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
     for key in keys {
         save_key(sql, key).await?;
     }
+    key_accounts::save(sql, key_accounts).await?;
     let query =
         "UPDATE log_head SET size = $1, root = $2, batch = $3, previous = $4, time_s = $5, accounts = $6,
-            paid_in = $7, paid_out = $8, recouped = $9, recovered_to = $10
-        WHERE id = 1 AND size = $11";
-    let [accounts, paid_in, paid_out, recouped] = head.totals.columns();
+            paid_in = $7, paid_out = $8, recouped = $9, key_accounts = $10, ledger_root = $11, recovered_to = $12
+        WHERE id = 1 AND size = $13";
+    let [accounts, paid_in, paid_out, recouped, key_accounts] = head.totals.columns();
     let values = [
         column(head.size)?.into(),
         head.root.as_bytes().into(),
@@ -456,6 +498,8 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
         paid_in.into(),
         paid_out.into(),
         recouped.into(),
+        key_accounts.into(),
+        head.ledger_root.as_bytes().into(),
         Value::Int(head.recovered_to.map(|batch| column(batch.get())).transpose()?),
         column(size)?.into(),
     ];

@@ -2,7 +2,8 @@
 
 use opencoin_ledger::stored;
 use opencoin_ledger::view::AccountState;
-use opencoin_ledger::{AccountId, AccountName, Profile, ProfileFilter};
+use opencoin_ledger::{AccountId, AccountName, KeyAccountStatus, Profile, ProfileFilter};
+use opencoin_log::key_account::AccountKey;
 
 use crate::lock::lock;
 use crate::rows::{ACCOUNT_COLUMNS, account};
@@ -27,6 +28,17 @@ pub(crate) async fn by_id(sql: &mut dyn Executor, id: AccountId) -> Result<Optio
         .await
 }
 
+pub(crate) async fn key_account(
+    sql: &mut dyn Executor,
+    key: &AccountKey,
+) -> Result<Option<KeyAccountStatus>, SqlError> {
+    let query = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE name = $1");
+    let name = AccountName::of_key(*key);
+    let found = sql.optional(&query, &[name.as_str().into()], account).await?;
+    let state = found.map(AccountState::try_from).transpose()?;
+    Ok(state.as_ref().and_then(stored::key_account))
+}
+
 /// Orders names by bytes, whatever the collation of the database is.
 pub(crate) async fn page(
     sql: &mut dyn Executor,
@@ -39,9 +51,12 @@ pub(crate) async fn page(
         ProfileFilter::All => "true",
         ProfileFilter::Listed => "listed",
     };
-    let query = select(&format!("{name} > $1 AND {wanted} ORDER BY {name} LIMIT $2"));
+    let query = select(&format!(
+        "{name} > $1 AND id < $2 AND {wanted} ORDER BY {name} LIMIT $3"
+    ));
     let values = [
         after.map_or("", |name| name.as_str()).into(),
+        AccountId::FIRST_KEY_ACCOUNT.get().into(),
         i64::from(limit).into(),
     ];
     sql.all(&query, &values, profile).await

@@ -128,7 +128,12 @@ mod tests {
         while ledger.checkpoints.is_running.load(Ordering::Acquire) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        assert!(bytes() >= before + 1_000_000, "{} after {before}", bytes());
+        // Some pages of the file may have been free before.
+        assert!(
+            bytes() >= 1_000_000 && before < 1_000_000,
+            "{} after {before}",
+            bytes()
+        );
         ledger.close().await;
     }
 }

@@ -3,7 +3,7 @@
 
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::log::BooksBeforeLog;
-use opencoin_ledger::view::{AccountState, MintKeyNo, MintKeyState, PayoutState};
+use opencoin_ledger::view::{AccountState, LastNumbers, MintKeyNo, MintKeyState, PayoutState};
 use opencoin_ledger::{AccountId, PayoutNo, RevokedBlind, Touches, View, stored};
 use opencoin_sql::rows::{
     ACCOUNT_COLUMNS, PAYOUT_COLUMNS, WAITING_COLUMNS, account, mint_key, mint_key_columns, payout, waiting,
@@ -52,11 +52,13 @@ async fn load_log(
     if touches.opens_log && row.is_none() {
         let sql = "SELECT EXISTS (SELECT 1 FROM transactions WHERE amount > 0),
             ifnull(sum(balance), 0) + (SELECT ifnull(sum(amount), 0) FROM payouts WHERE paid IS NULL),
-            ifnull(sum(last_entry), 0) FROM accounts";
-        let (has_moved_money, accounts, entries): (bool, i64, i64) =
-            sqlx::query_as(sql).fetch_one(&mut *connection).await?;
+            ifnull(sum(last_entry), 0), ifnull(max(id) >= ?, 0) FROM accounts";
+        let query = sqlx::query_as(sql).bind(AccountId::FIRST_KEY_ACCOUNT.get());
+        let (has_moved_money, accounts, entries, has_key_accounts): (bool, i64, i64, bool) =
+            query.fetch_one(&mut *connection).await?;
         view.load_before_log(BooksBeforeLog {
             has_moved_money,
+            has_key_accounts,
             accounts: accounts.into(),
             entries: entries.into(),
         });
@@ -155,15 +157,19 @@ async fn load_mint_keys(
 }
 
 async fn load_last_numbers(connection: &mut SqliteConnection, view: &mut View) -> Result<(), Fault> {
-    let sql = "SELECT (SELECT max(id) FROM accounts), (SELECT max(no) FROM mint_keys),
+    let sql =
+        "SELECT (SELECT max(id) FROM accounts WHERE id < ?1), (SELECT max(id) FROM accounts WHERE id >= ?1),
+            (SELECT max(no) FROM mint_keys),
             max(ifnull((SELECT max(no) FROM payouts), 0), (SELECT max(numbers_above) FROM histories))";
-    type Columns = (Option<i64>, Option<i32>, Option<i64>);
-    let (account, mint_key, payout): Columns = sqlx::query_as(sql).fetch_one(connection).await?;
-    view.load_last_numbers(
-        account.map(AccountId::new),
-        mint_key.map(MintKeyNo::new),
-        payout.map(PayoutNo::new),
-    );
+    type Columns = (Option<i64>, Option<i64>, Option<i32>, Option<i64>);
+    let query = sqlx::query_as(sql).bind(AccountId::FIRST_KEY_ACCOUNT.get());
+    let (account, key_account, mint_key, payout): Columns = query.fetch_one(connection).await?;
+    view.load_last_numbers(LastNumbers {
+        account: account.map(AccountId::new),
+        key_account: key_account.map(AccountId::new),
+        mint_key: mint_key.map(MintKeyNo::new),
+        payout: payout.map(PayoutNo::new),
+    });
     Ok(())
 }
 

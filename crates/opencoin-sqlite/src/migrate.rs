@@ -102,10 +102,12 @@ fn existing(address: &str) -> Result<PathBuf, LedgerError> {
 
 #[cfg(test)]
 mod tests {
-    use opencoin_ledger::{Command, Ledger, LedgerTime};
+    use opencoin_audit::AuditSource as _;
+    use opencoin_ledger::{Command, HasAccounts as _, HasLog as _, Ledger, LedgerTime};
+    use sqlx::Executor as _;
 
     use super::*;
-    use crate::migrations::with_another;
+    use crate::migrations::{first, with_another};
     use crate::{Mode, SqliteLedger};
 
     /// Books in which signing was paused.
@@ -131,12 +133,12 @@ mod tests {
         let Migrated { before, copy } = migrate_with(&newer, address).await.unwrap();
         assert_eq!(
             (before.version, before.known, before.pending.len()),
-            (Some(1), 2, 1)
+            (Some(2), 9999, 1)
         );
         let copy = copy.unwrap();
         assert_eq!(
             schema_state(copy.to_str().unwrap()).await.unwrap().version,
-            Some(1)
+            Some(2)
         );
         assert_eq!(
             migrate_with(&newer, address).await.unwrap().copy,
@@ -145,6 +147,41 @@ mod tests {
         );
         let ledger = SqliteLedger::open(address, Mode::Existing).await.unwrap();
         assert_eq!(ledger.signing_paused().await, Ok(true));
+    }
+
+    /// Books of the first version, with a holder and a log.
+    #[tokio::test]
+    async fn books_without_key_accounts_get_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let address = path.to_str().unwrap();
+        let options = open::options(&path).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        schema::migrate(&mut connection, &first()).await.unwrap();
+        let rows = "INSERT INTO accounts (id, name, token_hash, balance, last_entry, password_hash, listed)
+                VALUES (3, 'alice', zeroblob(32), 40, 1, '$hash', 1);
+            INSERT INTO transactions (kind, reference, content, debit_account, credit_account, credit_entry, amount, applied_at)
+                VALUES (2, x'0341', zeroblob(32), 1, 3, 1, 40, 5);
+            INSERT INTO log_head (id, batch, size, root, time_s, accounts, paid_in, paid_out, recouped, began_late)
+                VALUES (1, 1, 0, zeroblob(32), 0, 0, 0, 0, 0, 0);
+            INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
+                VALUES (5, x'', x'', 40, 40, 0, 0)";
+        connection.execute(sqlx::raw_sql(rows)).await.unwrap();
+        connection.close().await.unwrap();
+
+        let early = SqliteLedger::open(address, Mode::Existing).await.unwrap_err();
+        assert!(matches!(early, LedgerError::SchemaOlder { .. }), "{early:?}");
+        assert_eq!(migrate(address).await.unwrap().before.version, Some(1));
+        let ledger = SqliteLedger::open(address, Mode::Existing).await.unwrap();
+        let report = opencoin_audit::check(&ledger.audit_facts().await.unwrap());
+        assert!(report.holds(), "{report:#?}");
+        let name = "alice".parse().unwrap();
+        let profile = ledger.accounts().profile(&name).await.unwrap().unwrap();
+        assert_eq!((profile.account.balance.units(), profile.listed), (40, true));
+        assert!(profile.password.is_some());
+        let logged = ledger.log().key_accounts().await.unwrap().unwrap();
+        let head = ledger.log().head().await.unwrap().unwrap();
+        assert_eq!(head.ledger_root, logged.ledger.root());
     }
 
     #[tokio::test]
@@ -156,7 +193,7 @@ mod tests {
         let failing =
             with_another("ALTER TABLE signing ADD COLUMN note TEXT; ALTER TABLE nothing RENAME TO something");
         migrate_with(&failing, address).await.unwrap_err();
-        assert_eq!(schema_state(address).await.unwrap().version, Some(1));
+        assert_eq!(schema_state(address).await.unwrap().version, Some(2));
         migrate_with(&with_another("ALTER TABLE signing ADD COLUMN note TEXT"), address)
             .await
             .unwrap();

@@ -13,7 +13,7 @@ macro_rules! files {
     };
 }
 
-const FILES: &[(&str, &str)] = &files!["0001_ledger",];
+const FILES: &[(&str, &str)] = &files!["0001_ledger", "0002_auditors_and_keys",];
 
 pub(crate) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| Migrator {
     migrations: FILES.iter().map(|(name, sql)| migration(name, sql)).collect(),
@@ -38,7 +38,17 @@ fn migration(name: &str, sql: &'static str) -> Migration {
 pub(crate) fn with_another(sql: &'static str) -> Migrator {
     let migrations = FILES.iter().map(|(name, sql)| migration(name, sql));
     Migrator {
-        migrations: migrations.chain([migration("0002_another", sql)]).collect(),
+        migrations: migrations.chain([migration("9999_another", sql)]).collect(),
+        ..Migrator::DEFAULT
+    }
+}
+
+/// The migrations of the first version of this program.
+#[cfg(test)]
+pub(crate) fn first() -> Migrator {
+    let (name, sql) = FILES[0];
+    Migrator {
+        migrations: vec![migration(name, sql)].into(),
         ..Migrator::DEFAULT
     }
 }

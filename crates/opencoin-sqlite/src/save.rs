@@ -74,14 +74,19 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
 
 async fn insert_accounts(connection: &mut SqliteConnection, opened: &[Opened]) -> Result<(), Fault> {
     for Opened { account, password } in opened {
-        let sql = "INSERT INTO accounts (id, name, token_hash, balance, last_entry, password_hash) VALUES (?, ?, ?, ?, ?, ?)";
+        let sql =
+            "INSERT INTO accounts (id, name, token_hash, balance, last_entry, password_hash, seq, credits)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let [seq, credits] = stored::key_columns(account.key());
         let query = sqlx::query(sql)
             .bind(account.id.get())
             .bind(account.name.as_str())
-            .bind(&account.token_hash.as_bytes()[..])
+            .bind(account.token_hash().map(|hash| hash.as_bytes().to_vec()))
             .bind(account.balance.as_i64())
             .bind(account.last_entry.get())
-            .bind(password.as_ref().map(|password| password.as_str()));
+            .bind(password.as_ref().map(|password| password.as_str()))
+            .bind(seq)
+            .bind(credits);
         query.execute(&mut *connection).await?;
     }
     Ok(())
@@ -382,15 +387,20 @@ async fn insert_recouped(connection: &mut SqliteConnection, rows: &[Recouped]) -
 async fn update_accounts(connection: &mut SqliteConnection, balances: &[Balance]) -> Result<(), Fault> {
     for balances in pieces(balances) {
         let sql = format!(
-            "WITH new (id, balance, last_entry) AS (VALUES {})
-            UPDATE accounts SET balance = new.balance, last_entry = new.last_entry FROM new WHERE accounts.id = new.id",
-            placeholders(balances.len(), 3)
+            "WITH new (id, balance, last_entry, seq, credits) AS (VALUES {})
+            UPDATE accounts
+            SET balance = new.balance, last_entry = new.last_entry, seq = new.seq, credits = new.credits
+            FROM new WHERE accounts.id = new.id",
+            placeholders(balances.len(), 5)
         );
         let query = balances.iter().fold(sqlx::query(&sql), |query, new| {
+            let [seq, credits] = stored::key_columns(new.key);
             query
                 .bind(new.account.get())
                 .bind(new.balance.as_i64())
                 .bind(new.last_entry.get())
+                .bind(seq)
+                .bind(credits)
         });
         all_or_vanished(
             &query.execute(&mut *connection).await?,
@@ -427,12 +437,14 @@ pub(crate) fn insert_pending<'q>(
     if pending.is_empty() {
         return Ok(());
     }
-    let sql = "INSERT INTO log_pending (at, coins, others, accounts, paid_in, paid_out, recouped)
-        VALUES (?, ?, ?, ?, ?, ?, ?)";
-    script.add(sql, 7);
+    let sql = "INSERT INTO log_pending
+            (at, coins, others, statements, accounts, paid_in, paid_out, recouped, key_accounts)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    script.add(sql, 9);
     script.bind(at.unix_micros())?;
     script.bind(&pending.coins[..])?;
     script.bind(&pending.others[..])?;
+    script.bind(&pending.statements[..])?;
     for total in pending.totals.columns() {
         script.bind(total)?;
     }
@@ -440,7 +452,8 @@ pub(crate) fn insert_pending<'q>(
 }
 
 async fn open_log(connection: &mut SqliteConnection, opening: &LogOpening) -> Result<(), Fault> {
-    let [accounts, paid_in, paid_out, recouped] = opening.totals.columns();
+    // Key accounts need a log, so there are none yet.
+    let [accounts, paid_in, paid_out, recouped, _] = opening.totals.columns();
     let sql = "INSERT INTO log_head
             (id, batch, size, root, previous, time_s, accounts, paid_in, paid_out, recouped, began_late)
         VALUES (1, ?, 0, ?, NULL, 0, ?, ?, ?, ?, ?)";

@@ -9,7 +9,13 @@ const ONE_OF_KEY_1: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 1];
 
 fn collector() -> Collector {
     let mut collector = Collector::default();
-    collector.account(3, "alice", 0, 0);
+    collector.account(AccountRow {
+        id: 3,
+        name: "alice",
+        balance: 0,
+        last_entry: 0,
+        counts: [None, None],
+    });
     let dates = [10, 20, 30];
     collector.mint_key(&StoredMintKey {
         no: 1,
@@ -88,6 +94,7 @@ fn money_is_posted_to_both_sides() {
     let sums = AccountSums {
         balance: 65,
         last_entry: 3,
+        ..AccountSums::default()
     };
     assert_eq!((facts.accounts[0].journal, facts.mint_keys[0].blinds), (sums, 2));
     assert_eq!(facts.records_with_blinds, 2);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use opencoin_ledger::log::PendingLeaves;
-use opencoin_ledger::{LogStore, LogTotals, SealOutcome};
+use opencoin_ledger::{LogStore, LogTerms, LogTotals, SealOutcome};
 use opencoin_log::digest::IssuedDigest;
 use opencoin_log::leaf::{COIN_LEAF_BYTES, issued_leaf};
 use opencoin_terminal::output;
@@ -118,13 +118,18 @@ pub(super) async fn measure_under_load(bench: &Bench<'_>, is_quick: bool) -> Res
 
 pub(super) async fn measure_alone(currency: &Currency, books: &BenchBooks, is_quick: bool) -> Result<Alone> {
     let (log, leaves) = (&currency.log, leaves(is_quick));
+    // They matter for key accounts alone.
+    let terms = LogTerms {
+        origin: "bench.example/log".to_owned(),
+        within_s: 3600,
+    };
     let bytes_before = books.log_bytes().await?;
     let (mut seconds, mut sealed) = (Vec::new(), 0);
     for _ in 0..batches(is_quick, BATCHES_ALONE) {
         add(currency, books, leaves).await?;
         let open = log.head().await?.context("the currency has a log")?.batch;
         let begun = Instant::now();
-        let outcome = log.seal(open, now()).await?;
+        let outcome = log.seal(open, now(), &terms).await?;
         seconds.push(begun.elapsed().as_secs_f64());
         match outcome {
             SealOutcome::Sealed(batch) => sealed += batch.count,

@@ -70,6 +70,8 @@ fn kind(kind: Kind) -> EntryKind {
         | Kind::BearShortfall
         | Kind::RenewAgain
         | Kind::RecoupAgain
+        | Kind::IntroduceKey
+        | Kind::PayForMint
         | Kind::PayPayout => unreachable!("{kind:?} makes no entry of a holder"),
     }
 }

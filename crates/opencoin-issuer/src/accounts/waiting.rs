@@ -44,6 +44,7 @@ impl AccountService {
             account: mint.account,
             transaction_reference: mint.transaction_reference,
             blinds: mint.blinds,
+            payment: None,
             wait_until: None,
             at: self.now(),
         }))

@@ -38,6 +38,7 @@ impl Issuer {
             account,
             transaction_reference,
             blinds,
+            payment: None,
             wait_until: self.accounts.wait_until(),
             at,
         };

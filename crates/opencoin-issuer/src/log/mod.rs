@@ -34,8 +34,8 @@ use opencoin_ledger::recovered::RecoveredRequest;
 use opencoin_ledger::recovery::find_request;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    Command, HistoryId, LedgerError, LogBatch, LogBatchNo, LogHead, LogStore, MintKeyId, MintKeyIdentity,
-    PublishedCheckpoint, SpentDigest,
+    Command, HistoryId, LedgerError, LogBatch, LogBatchNo, LogHead, LogStore, LogTerms, MintKeyId,
+    MintKeyIdentity, PublishedCheckpoint, SpentDigest,
 };
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{Leaf, spent_leaf};
@@ -53,6 +53,14 @@ use shown::ShownCheckpoint;
 use signed_mark::SignedMark;
 use status::Recorder;
 use witnesses::Witnesses;
+
+/// What a batch must know of the description of its log.
+fn terms_of(block: &LogBlock) -> LogTerms {
+    LogTerms {
+        origin: block.origin().to_string(),
+        within_s: block.within_s(),
+    }
+}
 
 /// What an issuer needs for its public log.
 pub struct LogOptions<'a> {
@@ -72,6 +80,7 @@ pub struct LogOptions<'a> {
 pub struct IssuerLog {
     log_key: opencoin_log::key::SigningKey,
     promises: Arc<Promises>,
+    terms: LogTerms,
     store: Arc<dyn LogStore>,
     clock: Arc<dyn Clock>,
     rhythm: Rhythm,
@@ -116,6 +125,7 @@ impl IssuerLog {
         let mut holder = [0; opencoin_ledger::LEASE_HOLDER_BYTES];
         rng.fill_bytes(&mut holder);
         let origin = keys.log.verifier().name().to_string();
+        let terms = terms_of(&block);
         let promises = Promises::new(
             keys.promise,
             origin,
@@ -129,6 +139,7 @@ impl IssuerLog {
         Ok(Self {
             log_key: keys.log,
             promises: Arc::new(promises),
+            terms,
             store,
             clock,
             rhythm,
@@ -215,13 +226,13 @@ impl IssuerLog {
         Ok(batch.filter(|batch| batch.end() <= size))
     }
 
-    /// The index of a leaf that was written while `from` was open, if it is published.
+    /// The index of the leaf that begins like this and was written while `from` was open, if it is published.
     ///
     /// # Errors
     /// When the books cannot be read.
-    pub(crate) async fn index_of(&self, leaf: &[u8], from: LogBatchNo) -> Result<Option<u64>, LedgerError> {
+    pub(crate) async fn index_of(&self, start: &[u8], from: LogBatchNo) -> Result<Option<u64>, LedgerError> {
         let size = self.published_size().await?;
-        let found = reader::locate(self.store.as_ref(), leaf, from).await?;
+        let found = reader::locate(self.store.as_ref(), start, from).await?;
         Ok(found
             .filter(|(batch, _)| batch.end() <= size)
             .map(|(_, index)| index))

@@ -101,7 +101,7 @@ impl Promises {
         if open <= logged.batch.next() {
             return Ok(logged.batch);
         }
-        let found = locate(self.store.as_ref(), &logged.leaf, logged.batch).await?;
+        let found = locate(self.store.as_ref(), logged.leaf.as_bytes(), logged.batch).await?;
         Ok(match found {
             Some((batch, _)) if batch.no.get() <= logged.batch.get() + u64::from(PROMISE_BATCHES) => {
                 logged.batch

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use opencoin_ledger::log::CoinLeaf;
 use opencoin_ledger::{LedgerError, LogBatch, LogBatchNo, LogStore};
 use opencoin_log::bundle;
 use opencoin_log::hash::{HASH_BYTES, Hash, leaf_hash};
@@ -93,19 +92,19 @@ pub(crate) async fn leaf(store: &dyn LogStore, index: u64) -> Result<Vec<u8>, Le
     entries.nth(place.into()).map(<[u8]>::to_vec).ok_or_else(missing)
 }
 
-/// Where a leaf is, in this batch or a later one, among the batches that are sealed: the batch and the index of the
-/// leaf. `None` if it is not sealed yet.
+/// Where the leaf that begins like this is, in this batch or a later one, among the batches that are sealed: the batch and
+/// the index of the leaf. `None` if it is not sealed yet.
 ///
 /// # Errors
 /// When the books cannot be read.
 pub(crate) async fn locate(
     store: &dyn LogStore,
-    leaf: &[u8],
+    start: &[u8],
     from: LogBatchNo,
 ) -> Result<Option<(LogBatch, u64)>, LedgerError> {
     let mut no = from;
     while let Some(batch) = store.batch(no).await? {
-        if let Some(index) = search(store, leaf, &batch).await? {
+        if let Some(index) = search(store, start, &batch).await? {
             return Ok(Some((batch, index)));
         }
         no = no.next();
@@ -119,17 +118,17 @@ async fn search(store: &dyn LogStore, wanted: &[u8], batch: &LogBatch) -> Result
     while low < high {
         let middle = low + (high - low) / 2;
         let found = leaf(store, middle).await?;
-        match found[..].cmp(wanted) {
-            std::cmp::Ordering::Equal => return Ok(Some(middle)),
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle,
+        if found.starts_with(wanted) {
+            return Ok(Some(middle));
+        }
+        if found[..] < *wanted {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
     Ok(None)
 }
-
-/// Whether a leaf is that of a coin, which all leaves of a request are.
-const _: () = assert!(size_of::<CoinLeaf>() == opencoin_log::leaf::COIN_LEAF_BYTES);
 
 fn corrupt(reason: &dyn ToString) -> LedgerError {
     LedgerError::corrupt("log", reason.to_string())

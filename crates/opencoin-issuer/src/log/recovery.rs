@@ -23,9 +23,9 @@ use thiserror::Error;
 
 use super::auditors::Auditors;
 use super::copy::{CopyError, LogCopy};
-use super::reader;
 use super::signed_mark::{SignedMark, SignedMarkError};
 use super::witnesses::{Refused, Witnesses};
+use super::{reader, terms_of};
 use crate::Books;
 
 /// The numbers of the types of leaves of coins and blinds.
@@ -189,13 +189,15 @@ pub async fn carry_out(
     let before = in_accounts(books).await?;
     let mut recovered = RecoveredLog::default();
     let at = ledger_time(clock.now());
+    let terms = terms_of(copied.currency.log().ok_or(RecoverError::NoLog)?);
     let register = |certificate: &Mkc| {
         let key = copied.currency.mint_key(&certificate.mint_key.id);
         let key = key.filter(|key| key.verified.mkc() == certificate);
         key.map(|key| register_command(key, at))
     };
     for batch in &copied.batches {
-        let booked = recover_batch(books.ledger.as_ref(), books.log.as_ref(), batch, &register, at).await?;
+        let (ledger, log) = (books.ledger.as_ref(), books.log.as_ref());
+        let booked = recover_batch(ledger, log, batch, &register, &terms, at).await?;
         tracing::info!(
             batch = batch.no.get(),
             issued = booked.issued,

@@ -251,7 +251,9 @@ impl IssuerLog {
             at: Instant::now(),
             has_paused,
         });
-        let is_enough = pending.coins >= self.rhythm.leaves_min.max(1);
+        // Coins hide each other, so they wait for others. What keys do is public and waits only for the rhythm.
+        let is_public = pending.has_statements && pending.coins == 0;
+        let is_enough = is_public || pending.coins >= self.rhythm.leaves_min.max(1);
         Ok(pending.has_others || has_paused && is_enough || self.is_overdue(&pending))
     }
 
@@ -266,7 +268,8 @@ impl IssuerLog {
     }
 
     async fn seal(&self, sealer: &mut Sealer, open: LogBatchNo) -> Result<(), LedgerError> {
-        match self.store.seal(open, ledger_time(self.clock.now())).await? {
+        let at = ledger_time(self.clock.now());
+        match self.store.seal(open, at, &self.terms).await? {
             SealOutcome::Sealed(batch) => {
                 self.recorder.sealed();
                 tracing::debug!(

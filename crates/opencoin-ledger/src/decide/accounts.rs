@@ -1,5 +1,8 @@
 //! Decisions on accounts, payments and transfers.
 
+use opencoin_log::key_account::CreditSource;
+
+use super::key_accounts::log_credit;
 use super::{applied, money_key, note, repeated};
 use crate::journal::{Kind, Record, ReferenceKey, ReferenceScope};
 use crate::{
@@ -16,12 +19,15 @@ pub(super) fn open(
     at: LedgerTime,
 ) -> Outcome {
     if let Some(account) = view.account_by_name(name) {
-        let same = account.token_hash == token_hash;
+        let same = account.token_hash() == Some(token_hash);
         return if same {
             repeated(Effect::AccountOpened(account.id))
         } else {
             Err(Refusal::AccountExists)
         };
+    }
+    if name.key().is_some() {
+        return Err(Refusal::ReservedAccountName);
     }
     if view.account_by_token(&token_hash).is_some() {
         return Err(Refusal::TokenExists);
@@ -42,6 +48,7 @@ pub(super) fn credit(
     require_nonzero(amount)?;
     let balance = balance_after_receipt(view, account, amount)?;
     view.set_balance(account, balance);
+    log_credit(view, account, amount, CreditSource::Deposit);
     view.write(payment(
         Kind::Credit,
         prepared,
@@ -60,6 +67,7 @@ pub(super) fn debit(
     at: LedgerTime,
 ) -> Outcome {
     require_nonzero(amount)?;
+    require_holder(account)?;
     let balance = balance_after_payment(view, account, amount)?;
     view.set_balance(account, balance);
     view.write(payment(
@@ -84,11 +92,13 @@ pub(super) fn transfer(
     if from == to {
         return Err(Refusal::SameAccount);
     }
+    require_holder(from)?;
     view.account(to).ok_or(Refusal::UnknownAccount)?;
     let payer_balance = balance_after_payment(view, from, amount)?;
     let payee_balance = balance_after_receipt(view, to, amount)?;
     view.set_balance(from, payer_balance);
     view.set_balance(to, payee_balance);
+    log_credit(view, to, amount, CreditSource::Account);
     view.write(Record {
         label,
         ..payment(Kind::Transfer, prepared, [from, to], amount, at)
@@ -116,6 +126,15 @@ pub(super) fn balance_after_receipt(
 ) -> Result<Amount, Refusal> {
     let balance = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
     balance.checked_add(amount).ok_or(Refusal::Overflow)
+}
+
+/// Refuses what only the account of a holder can do.
+pub(super) fn require_holder(account: AccountId) -> Result<(), Refusal> {
+    if account.is_key_account() {
+        Err(Refusal::KeyAccount)
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn require_nonzero(amount: Amount) -> Result<(), Refusal> {

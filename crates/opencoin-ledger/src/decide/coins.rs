@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::accounts::{balance_after_payment, balance_after_receipt, payment};
+use opencoin_log::key_account::CreditSource;
+
+use super::accounts::{balance_after_payment, balance_after_receipt, payment, require_holder};
+use super::key_accounts::log_credit;
 use super::leaves::log_request;
 use super::{applied, mint_keys, money_key, moved, note};
 use crate::journal::{IssuedCounts, Kind, Record, RecordedBlinds};
@@ -34,6 +37,7 @@ pub(super) fn mint(
         return Err(Refusal::ReferenceConflict);
     }
     check_blinds(blinds)?;
+    require_holder(account)?;
     view.account(account).ok_or(Refusal::UnknownAccount)?;
     let asked = count(blinds, |blind| blind.mint_key);
     if let Some(waiting) = &waiting {
@@ -159,6 +163,7 @@ pub(super) fn redeem(
     let balance = balance_after_receipt(view, account, amount)?;
     spend(view, coins);
     view.set_balance(account, balance);
+    log_credit(view, account, amount, CreditSource::Coins);
     let recorded = record(
         view,
         Kind::Redeem,

@@ -1,8 +1,10 @@
 //! The leaves of requests in the public log.
 
-use opencoin_log::leaf::{blind_recouped_leaf, coin_recouped_leaf, issued_leaf, spent_leaf};
+use opencoin_log::hash::leaf_hash;
+use opencoin_log::leaf::{Leaf, blind_recouped_leaf, coin_recouped_leaf, issued_leaf, spent_leaf};
+use opencoin_log::promise::request_root;
 
-use crate::log::{CoinLeaf, LogBatchNo, Logged, logged};
+use crate::log::{CoinLeaf, LeafStart, LogBatchNo, Logged, logged};
 use crate::view::MintKeyState;
 use crate::{Blind, CoinIn, Command, MintKeyId, RevokedBlind, View};
 
@@ -28,6 +30,29 @@ pub(super) fn log_recoup(view: &mut View, blinds: &[Blind], revoked: &[RevokedBl
     Some(log_leaves(view, batch, &issued))
 }
 
+/// Adds the leaf of an introduction or payment of a key to the log, which is open.
+pub(super) fn log_statement(view: &mut View, leaf: &Leaf) -> Logged {
+    let open = view.open_log().expect("only books with a log have key accounts");
+    let (bytes, logged) = statement(leaf, open.batch);
+    view.add_statement(&bytes);
+    logged
+}
+
+/// The bytes of the leaf of an introduction or payment, and where the log has it that was open at `batch`.
+fn statement(leaf: &Leaf, batch: LogBatchNo) -> (Vec<u8>, Logged) {
+    let start = match leaf {
+        Leaf::KeyIntroduced(introduction) => LeafStart::of_introduction(&introduction.key),
+        Leaf::KeyPaid(payment) => LeafStart::of_payment(&payment.order.from, payment.order.seq),
+        _ => unreachable!("only introductions and payments are promised"),
+    };
+    let bytes = leaf
+        .encode()
+        .expect("a statement is shorter than an entry may be");
+    let root = request_root(&[leaf_hash(&bytes)]);
+    let leaf = start;
+    (bytes, Logged { batch, root, leaf })
+}
+
 fn log_leaves(view: &mut View, batch: LogBatchNo, leaves: &[CoinLeaf]) -> Logged {
     view.add_coin_leaves(leaves.as_flattened());
     logged(batch, leaves).expect("an accepted request has coins or blinds")
@@ -41,13 +66,20 @@ pub(super) fn logged_before(view: &View, command: &Command, batch: LogBatchNo) -
             [issued_leaves(view, blinds), spent_leaves(view, coins)].concat()
         }
         Command::Redeem { coins, .. } => spent_leaves(view, coins),
+        Command::IntroduceKey { introduction, .. } => {
+            return Some(statement(&Leaf::KeyIntroduced(introduction.clone()), batch).1);
+        }
+        Command::PayByKey { payment, .. } => {
+            let payment = Box::new(payment.payment.clone());
+            return Some(statement(&Leaf::KeyPaid(payment), batch).1);
+        }
         Command::SignAgain { request, .. } => return logged_before(view, request, batch),
         _ => return None,
     };
     logged(batch, &leaves)
 }
 
-fn issued_leaves(view: &View, blinds: &[Blind]) -> Vec<CoinLeaf> {
+pub(super) fn issued_leaves(view: &View, blinds: &[Blind]) -> Vec<CoinLeaf> {
     let mut last: Option<&MintKeyState> = None;
     let leaf = |blind: &Blind| {
         // The blinds of one key usually follow each other.

@@ -3,7 +3,9 @@
 //! The money leaves the account with the request, so that it cannot be spent twice. Until the payout is
 //! settled it is in [`AccountId::PAYOUTS`].
 
-use super::accounts::{balance_after_payment, balance_after_receipt, payment, require_nonzero};
+use super::accounts::{
+    balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero,
+};
 use super::{applied, money_key};
 use crate::journal::Kind;
 use crate::view::PayoutState;
@@ -20,6 +22,7 @@ pub(super) fn request(
     at: LedgerTime,
 ) -> Outcome {
     require_nonzero(amount)?;
+    require_holder(account)?;
     let balance = balance_after_payment(view, account, amount)?;
     view.set_balance(account, balance);
     let request = money_key(prepared);

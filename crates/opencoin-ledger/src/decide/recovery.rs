@@ -2,12 +2,14 @@
 
 use opencoin_log::leaf::{blind_recouped_leaf, coin_recouped_leaf, issued_leaf, spent_leaf};
 
-use super::accounts::{balance_after_payment, balance_after_receipt, payment, require_nonzero};
+use super::accounts::{
+    balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero,
+};
 use super::coins::{
     Counts, check_coins, check_unspent, count, issue, issued_counts, logged, recorded_blinds, spend, value,
 };
 use super::recoup::{check_over_recoup, check_revoked, check_unrecouped};
-use super::{applied, leaves, moved};
+use super::{applied, key_accounts, leaves, moved};
 use crate::journal::{IssuedCounts, Kind, Record};
 use crate::recovered::{AssignmentWay, Recovered, RecoveredBlind, RecoveredPart, RecoveredRequest};
 use crate::view::MintKeyState;
@@ -27,6 +29,16 @@ pub(super) fn recover(
     if open.batch != recovered.batch {
         return Err(Refusal::OtherLogBatch);
     }
+    match &recovered.part {
+        RecoveredPart::Introduced(introduction) => {
+            return key_accounts::recover_introduction(view, prepared, introduction, at);
+        }
+        RecoveredPart::Credited(credit) => return key_accounts::recover_credit(view, prepared, credit, at),
+        RecoveredPart::PaidByKey(payment) => {
+            return key_accounts::recover_payment(view, prepared, payment, at);
+        }
+        _ => {}
+    }
     let (from, to) = (AccountId::RECOVERED, AccountId::RECOVERED);
     let (accounts, amount, issued) = match &recovered.part {
         RecoveredPart::Issued(blinds) => {
@@ -44,6 +56,9 @@ pub(super) fn recover(
         RecoveredPart::PaidIn(amount) => ([AccountId::OUTSIDE, to], *amount, None),
         RecoveredPart::PaidOut(amount) => ([from, AccountId::OUTSIDE], *amount, None),
         RecoveredPart::Shortfall(amount) => ([AccountId::RECOUPED, to], *amount, None),
+        RecoveredPart::Introduced(_) | RecoveredPart::Credited(_) | RecoveredPart::PaidByKey(_) => {
+            unreachable!("these were decided above")
+        }
     };
     require_nonzero(amount)?;
     let kind = match recovered.part {
@@ -154,6 +169,7 @@ pub(super) fn assign(
     at: LedgerTime,
 ) -> Outcome {
     require_nonzero(amount)?;
+    require_holder(account)?;
     let (balance, accounts) = match way {
         AssignmentWay::ToAccount => {
             let unassigned = view.recovered_balance();
@@ -190,6 +206,7 @@ pub(super) fn sign_again(
     super::coins::check_blinds(blinds)?;
     let asked = count(blinds, |blind: &Blind| blind.mint_key);
     let worth = value(view, &asked)?;
+    key_accounts::check_paid_before(view, request)?;
     if let Some(account) = account {
         view.account(account).ok_or(Refusal::UnknownAccount)?;
     }
@@ -205,7 +222,13 @@ pub(super) fn sign_again(
     let mut record = match account {
         Some(account) => {
             let held = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
-            let paid = held.min(worth);
+            // The log has the payment of a key.
+            let owed = if account.is_key_account() {
+                Amount::ZERO
+            } else {
+                worth
+            };
+            let paid = held.min(owed);
             view.set_balance(account, balance_after_payment(view, account, paid)?);
             payment(kind, prepared, [account, AccountId::RECOVERED], paid, at)
         }

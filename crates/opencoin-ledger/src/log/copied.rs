@@ -113,6 +113,12 @@ pub fn seal_copied(
     if rest.paid_in < 0 || rest.paid_out < 0 || rest.recouped != 0 {
         return Err(differs("the books lack payments of it"));
     }
+    // What moves this money has leaves.
+    if moved.key_accounts != 0 {
+        return Err(differs(
+            "its key accounts hold another sum than those of the books",
+        ));
+    }
     let mut pending = PendingLeaves::default();
     for (_, row) in fit.inside.drain(..) {
         pending.append(row);
@@ -208,14 +214,7 @@ impl Fit {
 /// All leaves of a row.
 fn leaves_of(row: &PendingLeaves) -> Result<Vec<&[u8]>, SealingError> {
     let mut leaves: Vec<&[u8]> = row.coins.chunks(COIN_LEAF_BYTES).collect();
-    let mut others = &row.others[..];
-    while let Some((length, rest)) = others.split_first_chunk::<2>() {
-        let (leaf, rest) = rest
-            .split_at_checked(u16::from_be_bytes(*length).into())
-            .ok_or(SealingError::Malformed("a document is cut off"))?;
-        leaves.push(leaf);
-        others = rest;
-    }
+    leaves.extend(row.long_leaves()?);
     Ok(leaves)
 }
 

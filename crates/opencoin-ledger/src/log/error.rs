@@ -1,5 +1,6 @@
 //! Why a batch is not sealed.
 
+use opencoin_log::key_ledger::KeyLedgerFault;
 use opencoin_log::key_no::KeyNo;
 
 /// Why a batch is not sealed: a rule of the log would be broken, so that the books or the program are wrong.
@@ -39,6 +40,9 @@ pub enum SealingError {
         /// The number of the key.
         key_no: KeyNo,
     },
+    /// A statement about a key account breaks a rule.
+    #[error("key accounts: {0}")]
+    KeyAccounts(#[from] KeyLedgerFault),
     /// The totals do not add up.
     #[error("the totals do not add up: {0}")]
     Totals(String),

@@ -1,6 +1,7 @@
 //! The end of the log, and its batches.
 
 use opencoin_log::hash::Hash;
+use opencoin_log::key_ledger::KeyLedger;
 
 use super::{LogBatchNo, LogTotals};
 
@@ -19,12 +20,23 @@ pub struct LogHead {
     pub time_s: u64,
     /// The totals at the last batch, or those with which the log began.
     pub totals: LogTotals,
+    /// The tree hash over all key accounts at the last batch.
+    pub ledger_root: Hash,
     /// Whether the currency had coins or money before it had a log.
     pub began_late: bool,
     /// The last batch of a lost time that was recovered; `None` if none was.
     pub recovered_to: Option<LogBatchNo>,
     /// The rule that was broken. Then nothing is sealed or accepted.
     pub halted: Option<String>,
+}
+
+/// The key accounts as the log has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedKeyAccounts {
+    /// The batch that is open. The accounts are as of the one before it.
+    pub open: LogBatchNo,
+    /// The accounts.
+    pub ledger: KeyLedger,
 }
 
 /// A batch of the log.

@@ -9,13 +9,16 @@ use std::collections::{BTreeMap, HashMap};
 use opencoin_log::batch::{BatchLeaf, KeyCounts};
 use opencoin_log::digest::KeyFingerprint;
 use opencoin_log::hash::{Hash, leaf_hash};
+use opencoin_log::key_account::AccountKey;
+use opencoin_log::key_ledger::KeyAccount;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{COIN_LEAF_BYTES, CloseReason, Leaf};
 use opencoin_log::tile::{TILE_HASHES, Tile as NewTile, TileBuilder, TileId, TileWidth, Tiles};
 use opencoin_log::{bundle, tree};
 
 use super::error::SealingError;
-use super::{CoinLeaf, LogBatch, LogHead, LogTotals, PendingLeaves};
+use super::statements::{self, KeyAccountsInput, Statements};
+use super::{CoinLeaf, LogBatch, LogHead, LogTotals, PendingLeaves, split_leaves};
 use crate::LedgerTime;
 
 /// A mint key in the log.
@@ -76,6 +79,8 @@ pub struct SealInput {
     pub edge: Edge,
     /// What waits, of all commits.
     pub pending: PendingLeaves,
+    /// The key accounts; `None` if no statements about them wait.
+    pub key_accounts: Option<KeyAccountsInput>,
     /// The closings of keys to state. `None` for all that the books have, as a sealer does.
     pub closings: Option<Vec<Leaf>>,
     /// The time.
@@ -95,6 +100,8 @@ pub struct Sealed {
     pub tiles: Vec<NewTile>,
     /// Keys that have changed.
     pub keys: Vec<LogKey>,
+    /// Key accounts that are new or have changed.
+    pub key_accounts: BTreeMap<AccountKey, KeyAccount>,
 }
 
 /// Makes the next batch; `None` if there is nothing to seal.
@@ -107,10 +114,12 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
         keys,
         edge,
         pending,
+        key_accounts,
         closings,
         at,
     } = input;
-    let time_s = at.unix_seconds().max(head.time_s);
+    let statements = Statements::read(&pending.statements)?;
+    let time_s = statements::batch_time_s(&head, &statements, key_accounts.as_ref(), at);
     let mut keys = Keys::new(keys, head.batch.get());
     let is_opening = head.previous.is_none() && head.began_late;
     let mut others = split_others(&pending.others)?;
@@ -122,21 +131,25 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
     keys.count(&coins)?;
     keys.check_stopped()?;
     others.extend(keys.closings(closings.as_deref()));
-    if others.is_empty() && coins.is_empty() && pending.totals == LogTotals::default() {
+    let is_empty = others.is_empty() && coins.is_empty() && statements.is_empty();
+    if is_empty && pending.totals == LogTotals::default() {
         return Ok(None);
     }
     let totals = head.totals + pending.totals;
     check_growth(&head.totals, &totals)?;
+    let (ledger_root, changed_accounts) =
+        statements::apply(&head, &statements, key_accounts, &totals, time_s)?;
     let others = others.iter().map(Leaf::encode).collect::<Result<Vec<_>, _>>();
     let mut others = others.map_err(|_| SealingError::Malformed("a document is too long"))?;
     others.sort_unstable();
     let first = head.size;
-    let count = (others.len() + coins.len() + 1) as u64;
-    let batch_leaf = batch_leaf(&head, &keys, &totals, first, time_s, is_opening)?;
+    let count = (others.len() + coins.len() + statements.bytes.len() + 1) as u64;
+    let batch_leaf = batch_leaf(&head, &keys, &totals, ledger_root, first, time_s, is_opening)?;
 
     let mut writer = Writer::new(head.size, edge)?;
     others.iter().for_each(|leaf| writer.add(leaf));
     coins.iter().for_each(|leaf| writer.add(leaf));
+    statements.bytes.iter().for_each(|leaf| writer.add(leaf));
     let batch_leaf = Leaf::Batch(Box::new(batch_leaf)).encode();
     writer.add(&batch_leaf.map_err(|_| SealingError::Malformed("the batch leaf is too long"))?);
     let written = writer.finish();
@@ -156,6 +169,7 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
             previous: Some(batch.end() - 1),
             time_s,
             totals,
+            ledger_root,
             began_late: head.began_late,
             recovered_to: head.recovered_to,
             halted: None,
@@ -163,6 +177,7 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
         bundles: written.bundles,
         tiles: written.tiles,
         keys: keys.changed(),
+        key_accounts: changed_accounts,
     }))
 }
 
@@ -275,6 +290,7 @@ fn batch_leaf(
     head: &LogHead,
     keys: &Keys,
     totals: &LogTotals,
+    ledger_root: Hash,
     first: u64,
     time_s: u64,
     is_opening: bool,
@@ -294,10 +310,10 @@ fn batch_leaf(
         coins,
         expired,
         first,
-        key_accounts: 0,
+        key_accounts: amount(totals.key_accounts)?,
         keys: keys.counts(is_opening),
         keys_root: keys.root(),
-        ledger_root: Hash::EMPTY_TREE,
+        ledger_root,
         opening: is_opening,
         paid_in: amount(totals.paid_in)?,
         paid_out: amount(totals.paid_out)?,
@@ -309,29 +325,22 @@ fn batch_leaf(
         Ok(leaf)
     } else {
         Err(SealingError::Totals(format!(
-            "{} paid in, {} recouped and {} paid out, but {} in accounts and {} in coins",
+            "{} paid in, {} recouped and {} paid out, but {} in accounts, {} in key accounts and {} in coins",
             leaf.paid_in,
             leaf.recouped,
             leaf.paid_out,
             leaf.accounts,
+            leaf.key_accounts,
             u128::from(coins) + u128::from(expired)
         )))
     }
 }
 
 /// The leaves of documents, without their lengths.
-fn split_others(mut bytes: &[u8]) -> Result<Vec<Leaf>, SealingError> {
-    let malformed = SealingError::Malformed("a document cannot be read");
-    let mut leaves = Vec::new();
-    while !bytes.is_empty() {
-        let (length, rest) = bytes.split_first_chunk::<2>().ok_or_else(|| malformed.clone())?;
-        let (leaf, rest) = rest
-            .split_at_checked(u16::from_be_bytes(*length).into())
-            .ok_or_else(|| malformed.clone())?;
-        leaves.push(Leaf::decode(leaf).map_err(|_| malformed.clone())?);
-        bytes = rest;
-    }
-    Ok(leaves)
+fn split_others(bytes: &[u8]) -> Result<Vec<Leaf>, SealingError> {
+    let malformed = |_| SealingError::Malformed("a document cannot be read");
+    let leaves = split_leaves(bytes)?.into_iter();
+    leaves.map(|leaf| Leaf::decode(leaf).map_err(malformed)).collect()
 }
 
 fn split_coins(bytes: Vec<u8>) -> Result<Vec<CoinLeaf>, SealingError> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use opencoin_log::key_account::AccountKey;
 
 use super::{MemoryLedger, State, number};
 use crate::journal::{Record, ReferenceKey};
@@ -11,9 +12,9 @@ use crate::stored::{self, StoredEntry, StoredWaiting};
 use crate::view::{AccountState, Opened, PayoutState, WaitingState};
 use crate::{
     Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, DueMint, EntryNo,
-    EntryPage, FailedLogins, HasAccounts, IdempotencyKey, LedgerError, LedgerTime, Login, NewService,
-    NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
+    EntryPage, FailedLogins, HasAccounts, IdempotencyKey, KeyAccountStatus, LedgerError, LedgerTime, Login,
+    NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile,
+    ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
     TransactionReference, WaitingMint,
 };
 
@@ -53,6 +54,7 @@ impl Holders {
     }
 
     fn choices(&mut self, account: AccountId) -> Result<&mut Choices, LedgerError> {
+        stored::require_holder(account)?;
         self.choices
             .get_mut(&account)
             .ok_or_else(|| stored::missing_account(account))
@@ -193,6 +195,12 @@ impl Accounts for MemoryLedger {
             .map(|account| state.holders.profile(account)))
     }
 
+    async fn key_account(&self, key: &AccountKey) -> Result<Option<KeyAccountStatus>, LedgerError> {
+        let state = self.state();
+        let account = state.view.account_by_name(&AccountName::of_key(*key));
+        Ok(account.and_then(stored::key_account))
+    }
+
     async fn profiles(
         &self,
         filter: ProfileFilter,
@@ -203,6 +211,7 @@ impl Accounts for MemoryLedger {
         let mut profiles: Vec<_> = state
             .view
             .accounts()
+            .filter(|account| account.id.is_custodial())
             .map(|account| state.holders.profile(account))
             .collect();
         profiles.retain(|profile| {
@@ -215,6 +224,7 @@ impl Accounts for MemoryLedger {
     }
 
     async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+        stored::require_holder(account)?;
         self.state()
             .view
             .replace_token(account, *token)

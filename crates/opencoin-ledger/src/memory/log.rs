@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencoin_log::hash::Hash;
+use opencoin_log::key_account::AccountKey;
+use opencoin_log::key_ledger::KeyLedger;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::tile::{TileId, right_edge};
 
 use super::{LogSnapshot, MemoryLedger};
-use crate::journal::{IssuedCounts, Record, waiting_since};
+use crate::journal::{IssuedCounts, Record, ReferenceKey, waiting_since};
 use crate::log::{
-    CopiedBatch, Edge, LogBatch, LogBatchNo, LogHead, LogKey, OpenLog, PendingLeaves, SealInput, Sealed,
-    WaitingRow, seal, seal_copied,
+    CopiedBatch, Edge, KeyAccountsInput, LogBatch, LogBatchNo, LogHead, LogKey, LogTerms, LoggedKeyAccounts,
+    OpenLog, PendingLeaves, SealInput, Sealed, WaitingRow, seal, seal_copied,
 };
 use crate::log_store::{
     LEASE_HOLDER_BYTES, LogStore, PUBLISHED_KEPT_MAX, PendingSummary, PublishedCheckpoint, SealOutcome,
@@ -33,6 +35,7 @@ pub(super) struct MemoryLog {
     batches: Vec<LogBatch>,
     /// What has been counted so far.
     keys: BTreeMap<KeyNo, LogKey>,
+    key_accounts: KeyLedger,
     spent: HashMap<(MintKeyNo, SpentDigest), LogBatchNo>,
     recovered: Vec<(MintKeyNo, IssuedDigest, LogBatchNo)>,
     /// By the size of their trees; the last one is the published one.
@@ -65,6 +68,7 @@ impl MemoryLog {
             head: &self.head,
             keys: &self.keys,
             pending: &self.pending,
+            key_accounts: &self.key_accounts,
         }
     }
 
@@ -92,6 +96,7 @@ impl MemoryLog {
                 previous: None,
                 time_s: 0,
                 totals,
+                ledger_root: Hash::EMPTY_TREE,
                 began_late,
                 recovered_to: None,
                 halted: None,
@@ -101,6 +106,7 @@ impl MemoryLog {
             tiles: HashMap::new(),
             batches: Vec::new(),
             keys,
+            key_accounts: KeyLedger::default(),
             spent: HashMap::new(),
             recovered: Vec::new(),
             published: BTreeMap::new(),
@@ -117,7 +123,7 @@ impl MemoryLog {
     }
 
     /// Everything that a batch is made of, but what waits.
-    fn input(&self, view: &View, at: LedgerTime) -> SealInput {
+    fn input(&self, view: &View, at: LedgerTime, terms: &LogTerms) -> SealInput {
         let mut keys: Vec<LogKey> = view
             .mint_keys()
             .map(|key| {
@@ -144,6 +150,10 @@ impl MemoryLog {
             keys,
             edge,
             pending: PendingLeaves::default(),
+            key_accounts: Some(KeyAccountsInput {
+                ledger: self.key_accounts.clone(),
+                terms: terms.clone(),
+            }),
             closings: None,
             at,
         }
@@ -156,6 +166,7 @@ impl MemoryLog {
             bundles,
             tiles,
             keys,
+            key_accounts,
         } = sealed;
         self.head = head;
         self.batches.push(batch);
@@ -165,6 +176,7 @@ impl MemoryLog {
         self.tiles
             .extend(tiles.into_iter().map(|tile| (tile.id, tile.bytes)));
         self.keys.extend(keys.into_iter().map(|key| (key.no, key)));
+        self.key_accounts.set(key_accounts);
     }
 }
 
@@ -183,11 +195,20 @@ impl LogStore for MemoryLedger {
         Ok(PendingSummary {
             coins,
             has_others: log.pending.iter().any(|(_, pending)| !pending.others.is_empty()),
+            has_statements: log
+                .pending
+                .iter()
+                .any(|(_, pending)| !pending.statements.is_empty()),
             oldest: log.pending.iter().map(|(at, _)| *at).min(),
         })
     }
 
-    async fn seal(&self, open: LogBatchNo, at: LedgerTime) -> Result<SealOutcome, LedgerError> {
+    async fn seal(
+        &self,
+        open: LogBatchNo,
+        at: LedgerTime,
+        terms: &LogTerms,
+    ) -> Result<SealOutcome, LedgerError> {
         let mut state = self.state();
         let super::State { view, log, .. } = &mut *state;
         let Some(log) = log.as_mut().filter(|log| log.head.batch == open) else {
@@ -196,7 +217,7 @@ impl LogStore for MemoryLedger {
         if log.head.halted.is_some() {
             return Ok(SealOutcome::Nothing);
         }
-        let mut input = log.input(view, at);
+        let mut input = log.input(view, at, terms);
         for (_, waiting) in &log.pending {
             input.pending.append(waiting.clone());
         }
@@ -225,13 +246,17 @@ impl LogStore for MemoryLedger {
             .unwrap_or_default())
     }
 
-    async fn seal_copied(&self, batch: Arc<CopiedBatch>) -> Result<SealOutcome, LedgerError> {
+    async fn seal_copied(
+        &self,
+        batch: Arc<CopiedBatch>,
+        terms: &LogTerms,
+    ) -> Result<SealOutcome, LedgerError> {
         let mut state = self.state();
         let super::State { view, log, .. } = &mut *state;
         let Some(log) = log.as_mut().filter(|log| log.head.batch == batch.no) else {
             return Ok(SealOutcome::Moved);
         };
-        let input = log.input(view, LedgerTime::from_unix_micros(0));
+        let input = log.input(view, LedgerTime::from_unix_micros(0), terms);
         let outcome = match seal_copied(input, log.pending.clone(), &batch) {
             Ok((sealed, left)) => {
                 let sealed_batch = sealed.batch;
@@ -275,6 +300,20 @@ impl LogStore for MemoryLedger {
             )
         };
         state.journal.iter().filter(is_of_it).map(entry).collect()
+    }
+
+    async fn key_accounts(&self) -> Result<Option<LoggedKeyAccounts>, LedgerError> {
+        let state = self.state();
+        Ok(state.log.as_ref().map(|log| LoggedKeyAccounts {
+            open: log.head.batch,
+            ledger: log.key_accounts.clone(),
+        }))
+    }
+
+    async fn key_payment(&self, key: &AccountKey, seq: u64) -> Result<Option<LogBatchNo>, LedgerError> {
+        let state = self.state();
+        let record = state.view.record(&ReferenceKey::of_key_payment(key, seq));
+        Ok(record.and_then(|record| record.log_batch))
     }
 
     async fn batch(&self, no: LogBatchNo) -> Result<Option<LogBatch>, LedgerError> {

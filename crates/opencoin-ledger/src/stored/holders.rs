@@ -361,6 +361,18 @@ pub fn missing_account(account: AccountId) -> LedgerError {
     LedgerError::corrupt(format!("{account:?}"), "its row is missing")
 }
 
+/// Checks that an account can have a token, a password, sessions and services. Callers have refused others before.
+///
+/// # Errors
+/// It belongs to a key.
+pub fn require_holder(account: AccountId) -> Result<(), LedgerError> {
+    if account.is_key_account() {
+        let reason = "it belongs to a key, and has no token, password or service";
+        return Err(LedgerError::corrupt(format!("{account:?}"), reason));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{AccountState, MintKeyNo, MintKeyState, PayoutState, Signing, View, WaitingState};
+use super::{AccountState, KeyOwner, MintKeyNo, MintKeyState, PayoutState, Signing, View, WaitingState};
 use crate::journal::{Record, ReferenceKey};
 use crate::log::{LogBatchNo, LogTotals, PendingLeaves};
 use crate::{AccountId, Amount, EntryNo, IssuedDigest, LedgerTime, PasswordHash, SpentDigest};
@@ -68,6 +68,8 @@ pub struct Balance {
     pub balance: Amount,
     /// The number of its newest entry.
     pub last_entry: EntryNo,
+    /// What the log counts for it; `None` for a holder's account.
+    pub key: Option<KeyOwner>,
 }
 
 /// An account to insert.
@@ -75,7 +77,7 @@ pub struct Balance {
 pub struct Opened {
     /// The new account, with the balance after the batch.
     pub account: AccountState,
-    /// The initial password, if any.
+    /// The initial password, if any. The account of a key has none.
     pub password: Option<PasswordHash>,
 }
 
@@ -140,6 +142,7 @@ impl View {
                     account: *id,
                     balance: self.accounts[id].balance,
                     last_entry: self.accounts[id].last_entry,
+                    key: self.accounts[id].key(),
                 })
                 .collect(),
             requested: dirty

@@ -1,5 +1,7 @@
 //! The rows of the books that a decision reads and changes.
 
+use opencoin_log::key_account::AccountKey;
+
 use crate::journal::{ContentDigest, ReferenceKey};
 use crate::log::LogKey;
 use crate::mint_key_no::MintKeyNo;
@@ -8,19 +10,62 @@ use crate::{
     Reference, Settlement, StopReason, TokenHash,
 };
 
-/// A holder's account in the view.
+/// An account in the view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountState {
-    /// Assigned in ascending order from [`AccountId::FIRST_HOLDER`].
+    /// Assigned in ascending order from [`AccountId::FIRST_HOLDER`], or from [`AccountId::FIRST_KEY_ACCOUNT`].
     pub id: AccountId,
     /// Unique.
     pub name: AccountName,
-    /// The hash of the account token; unique.
-    pub token_hash: TokenHash,
+    /// Whose account it is.
+    pub owner: AccountOwner,
     /// In the smallest unit.
     pub balance: Amount,
     /// The number of its newest entry.
     pub last_entry: EntryNo,
+}
+
+/// Whose an account is. The number of the account tells which of both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountOwner {
+    /// Whoever has the account token.
+    Holder {
+        /// The hash of the token; unique.
+        token_hash: TokenHash,
+    },
+    /// Whoever can sign with the key.
+    Key(KeyOwner),
+}
+
+/// The key of an account, and what the log counts for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyOwner {
+    /// The key.
+    pub key: AccountKey,
+    /// The number of its payments.
+    pub seq: u64,
+    /// The number of its credits.
+    pub credits: u64,
+}
+
+impl AccountState {
+    /// The hash of the account token; `None` for the account of a key.
+    #[must_use]
+    pub fn token_hash(&self) -> Option<TokenHash> {
+        match self.owner {
+            AccountOwner::Holder { token_hash } => Some(token_hash),
+            AccountOwner::Key(_) => None,
+        }
+    }
+
+    /// The key that owns the account; `None` for a holder's account.
+    #[must_use]
+    pub fn key(&self) -> Option<KeyOwner> {
+        match self.owner {
+            AccountOwner::Holder { .. } => None,
+            AccountOwner::Key(owner) => Some(owner),
+        }
+    }
 }
 
 /// A payout in the view.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use opencoin_log::key_account::Payee;
+
 use crate::journal::ReferenceKey;
 use crate::log::LogBatchNo;
 use crate::mint_key_no::MintKeyNo;
@@ -18,7 +20,8 @@ pub struct Touches {
     pub payouts: BTreeSet<PayoutNo>,
     /// Accounts by number.
     pub accounts: BTreeSet<AccountId>,
-    /// The names of accounts to open.
+    /// The names of accounts to open, and of key accounts that a recovery changes. A store need not lock them: names do
+    /// not change, and nothing else uses the books during a recovery.
     pub names: BTreeSet<AccountName>,
     /// The token hashes of accounts to open.
     pub token_hashes: BTreeSet<TokenHash>,
@@ -46,7 +49,7 @@ pub struct Touches {
     /// Whether the log is opened. Then all mint keys are read, and not only those in [`Touches::mint_keys`], and whether
     /// money has moved.
     pub opens_log: bool,
-    /// Whether the last assigned account number is read.
+    /// Whether the last assigned numbers of accounts are read.
     pub last_account: bool,
     /// Whether the last assigned mint key number is read.
     pub last_mint_key: bool,
@@ -61,9 +64,12 @@ impl Touches {
         let mut touches = Self::default();
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
-            if let Command::Mint { account, .. } = mint_of(prepared.command) {
+            if let Command::Mint { account, payment, .. } = mint_of(prepared.command) {
                 touches.minting.insert(*account);
                 touches.mints.extend(prepared.key.clone());
+                touches
+                    .references
+                    .extend(payment.as_ref().map(|payment| payment.reference()));
             }
             touches.add(prepared.command);
         }
@@ -87,6 +93,11 @@ impl Touches {
                 self.token_hashes.insert(*token_hash);
                 self.last_account = true;
             }
+            Command::IntroduceKey { introduction, .. } => {
+                self.names.insert(AccountName::of_key(introduction.key));
+                self.last_account = true;
+            }
+            Command::PayByKey { payer, payee, .. } => self.accounts.extend([*payer, *payee]),
             Command::Credit { account, .. } | Command::Debit { account, .. } => {
                 self.accounts.insert(*account);
             }
@@ -152,6 +163,19 @@ impl Touches {
             RecoveredPart::Issued(blinds) => self.add_mint_keys(blinds, |blind| blind.mint_key),
             RecoveredPart::Spent(coins) => self.add_coins(coins),
             RecoveredPart::Recouped(revoked) => self.add_revoked(revoked),
+            RecoveredPart::Introduced(introduction) => {
+                self.names.insert(AccountName::of_key(introduction.key));
+                self.last_account = true;
+            }
+            RecoveredPart::Credited(credit) => {
+                self.names.insert(AccountName::of_key(credit.key));
+            }
+            RecoveredPart::PaidByKey(payment) => {
+                self.names.insert(AccountName::of_key(payment.order.from));
+                if let Payee::Key(payee) = payment.order.to {
+                    self.names.insert(AccountName::of_key(payee));
+                }
+            }
             RecoveredPart::PaidIn(_) | RecoveredPart::PaidOut(_) | RecoveredPart::Shortfall(_) => {}
         }
     }

@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::hash::{HASH_BYTES, Hash};
 
+/// The length of the random nonce that hides a custodial account.
+pub const ACCOUNT_NONCE_BYTES: usize = 16;
+
 const DETAILS_DOMAIN: &[u8] = b"opencoin.org/key-payment-details/v1\n";
 
 /// Commits to a mint: the request's transaction reference, and the root of its issued leaves, as in its promise.

@@ -57,6 +57,12 @@ impl AccountKey {
         Self(bytes)
     }
 
+    /// As [`of_stored`](Self::of_stored), from 64 lower-case hex digits; `None` for any other text.
+    #[must_use]
+    pub fn of_stored_text(text: &str) -> Option<Self> {
+        from_hex(text).map(Self)
+    }
+
     /// The bytes of the key.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; ED25519_KEY_BYTES] {

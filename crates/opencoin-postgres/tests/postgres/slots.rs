@@ -30,6 +30,7 @@ fn mint(number: u8, coins: usize) -> Command {
         account: alice(),
         transaction_reference: TransactionReference::new([number]).unwrap(),
         blinds: (0..coins).map(blind).collect(),
+        payment: None,
         wait_until: None,
         at: LedgerTime::from_unix_micros(150),
     }

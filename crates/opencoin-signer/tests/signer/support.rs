@@ -135,6 +135,7 @@ pub(crate) async fn accept(ledger: &dyn Ledger, reference: &str, blinds: Vec<Bli
         account: AccountId::FIRST_HOLDER,
         transaction_reference: TransactionReference::new(reference.as_bytes()).unwrap(),
         blinds: stored.collect(),
+        payment: None,
         wait_until: None,
         at: NOW,
     };

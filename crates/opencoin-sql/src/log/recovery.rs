@@ -5,30 +5,26 @@ use std::sync::{Arc, OnceLock};
 use opencoin_ledger::RecoveredEntry;
 use opencoin_ledger::log::{CopiedBatch, PendingLeaves, SealInput, SealingError, WaitingRow, seal_copied};
 use opencoin_ledger::view::MintKeyNo;
-use opencoin_ledger::{IssuedDigest, LedgerError, LedgerTime, LogBatchNo, SealOutcome};
+use opencoin_ledger::{IssuedDigest, LedgerError, LedgerTime, LogBatchNo, LogTerms, SealOutcome};
 
-use super::{batch_no, edge, head, insert_pending, keys, save, totals};
+use super::{PENDING, batch_no, edge, head, insert_pending, key_accounts, keys, pending_leaves, save};
 use crate::{Executor, Row, SqlError};
 
 pub(super) async fn waiting(sql: &mut dyn Executor) -> Result<Vec<WaitingRow>, SqlError> {
-    let query = "SELECT at, coins, others, accounts, paid_in, paid_out, recouped FROM log_pending";
-    sql.all(query, &[], waiting_row).await
+    let query = format!("SELECT at, {PENDING} FROM log_pending");
+    sql.all(&query, &[], waiting_row).await
 }
 
 fn waiting_row(row: &mut Row) -> Result<WaitingRow, SqlError> {
     let at = LedgerTime::from_unix_micros(row.take()?);
-    let pending = PendingLeaves {
-        coins: row.take()?,
-        others: row.take()?,
-        totals: totals(row)?,
-    };
-    Ok((at, pending))
+    Ok((at, pending_leaves(row)?))
 }
 
 /// Seals a batch of a copy. If it does not fit the books, sets `broken` and fails, so that nothing changes.
 pub(super) async fn seal_batch(
     sql: &mut dyn Executor,
     batch: &Arc<CopiedBatch>,
+    terms: &LogTerms,
     broken: &OnceLock<SealingError>,
 ) -> Result<SealOutcome, SqlError> {
     let lock = sql.dialect().for_update;
@@ -42,13 +38,15 @@ pub(super) async fn seal_batch(
     }
     let size = head.size;
     let (keys, edge) = (keys(sql).await?, edge(sql, size).await?);
-    let query = "DELETE FROM log_pending RETURNING at, coins, others, accounts, paid_in, paid_out, recouped";
-    let waiting = sql.all(query, &[], waiting_row).await?;
+    let query = format!("DELETE FROM log_pending RETURNING at, {PENDING}");
+    let waiting = sql.all(&query, &[], waiting_row).await?;
+    let has_statements = waiting.iter().any(|(_, row)| !row.statements.is_empty());
     let input = SealInput {
         head,
         keys,
         edge,
         pending: PendingLeaves::default(),
+        key_accounts: key_accounts::input(sql, has_statements, terms).await?,
         closings: None,
         at: LedgerTime::from_unix_micros(0),
     };

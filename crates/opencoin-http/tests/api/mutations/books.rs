@@ -25,6 +25,7 @@ pub(crate) fn command(issuer: &TestIssuer, wanted: &Request, holder: Option<usiz
             account: account(),
             transaction_reference: reference(&mint.transaction_reference),
             blinds: blinds(&mint.blinds),
+            payment: None,
             wait_until: None,
             at,
         },

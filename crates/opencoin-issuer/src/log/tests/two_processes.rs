@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use opencoin_ledger::log::{CopiedBatch, WaitingRow};
-use opencoin_ledger::{IssuedDigest, LedgerTime, PendingSummary, RecoveredEntry, SealOutcome, TileOfLog};
+use opencoin_ledger::{
+    IssuedDigest, LedgerTime, LoggedKeyAccounts, PendingSummary, RecoveredEntry, SealOutcome, TileOfLog,
+};
 use opencoin_log::checkpoint::Checkpoint;
+use opencoin_log::key_account::AccountKey;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 
 use super::fake_witness::{Asked, FakeWitness};
@@ -33,12 +36,19 @@ fn one(witness: &FakeWitness) -> Cosigners {
     }
 }
 
+fn terms() -> LogTerms {
+    LogTerms {
+        origin: "issuer.example/log".to_owned(),
+        within_s: 60,
+    }
+}
+
 /// Seals what waits, as another process does. Books in memory are never pending.
 pub(super) fn seal_elsewhere(ledger: &MemoryLedger) {
     let log = ledger.log();
     let head = log.head().now_or_never().unwrap().unwrap().unwrap();
     let sealed = log
-        .seal(head.batch, LedgerTime::from_unix_micros(0))
+        .seal(head.batch, LedgerTime::from_unix_micros(0), &terms())
         .now_or_never();
     let sealed = sealed.unwrap().unwrap();
     assert!(matches!(sealed, SealOutcome::Sealed(_)), "{sealed:?}");
@@ -146,16 +156,33 @@ impl LogStore for LateHead {
         self.store.pending().await
     }
 
-    async fn seal(&self, open: LogBatchNo, at: LedgerTime) -> Result<SealOutcome, LedgerError> {
-        self.store.seal(open, at).await
+    async fn seal(
+        &self,
+        open: LogBatchNo,
+        at: LedgerTime,
+        terms: &LogTerms,
+    ) -> Result<SealOutcome, LedgerError> {
+        self.store.seal(open, at, terms).await
     }
 
     async fn waiting(&self) -> Result<Vec<WaitingRow>, LedgerError> {
         self.store.waiting().await
     }
 
-    async fn seal_copied(&self, batch: Arc<CopiedBatch>) -> Result<SealOutcome, LedgerError> {
-        self.store.seal_copied(batch).await
+    async fn seal_copied(
+        &self,
+        batch: Arc<CopiedBatch>,
+        terms: &LogTerms,
+    ) -> Result<SealOutcome, LedgerError> {
+        self.store.seal_copied(batch, terms).await
+    }
+
+    async fn key_accounts(&self) -> Result<Option<LoggedKeyAccounts>, LedgerError> {
+        self.store.key_accounts().await
+    }
+
+    async fn key_payment(&self, key: &AccountKey, seq: u64) -> Result<Option<LogBatchNo>, LedgerError> {
+        self.store.key_payment(key, seq).await
     }
 
     async fn recovered_in(

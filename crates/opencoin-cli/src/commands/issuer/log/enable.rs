@@ -97,6 +97,7 @@ async fn open(directory: &Directory, currency: &Currency, books: &Books) -> Resu
     let in_accounts: i128 = facts.accounts.iter().map(|account| account.balance).sum();
     let totals = LogTotals {
         accounts: in_accounts + facts.unsettled_payouts,
+        key_accounts: 0, // they need a log
         paid_in: facts.paid_in,
         paid_out: facts.paid_out,
         recouped: facts.recouped,
