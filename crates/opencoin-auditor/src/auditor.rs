@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use opencoin_evidence::{CheckedEvidence, Evidence};
+use opencoin_gossip::TooManyPeers;
 use opencoin_log::hash::Hash;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log::witness::checkpoint_path;
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::fetch::HttpFiles;
+use crate::gossip_node::GossipNode;
 use crate::log_files::LogCopy;
 use crate::status::Statuses;
 use crate::store::{AuditedCurrency, AuditorStore, KeptEvidence, StoreError};
@@ -35,6 +37,7 @@ pub struct Auditor {
     pub(crate) now: Now,
     pub(crate) options: AuditorOptions,
     pub(crate) statuses: Statuses,
+    pub(crate) gossip: GossipNode,
     /// Where the followers of currencies take checkpoints that others have shown, by the origin of the log.
     candidates: Mutex<BTreeMap<String, mpsc::Sender<Candidate>>>,
     news: broadcast::Sender<News>,
@@ -47,7 +50,7 @@ pub struct AuditorOptions {
     pub look_every: Duration,
     /// Whether it follows checkpoints and takes samples, and replays nothing.
     pub is_light: bool,
-    /// The URLs of other auditors.
+    /// The URLs of other auditors, at most 16.
     pub peers: Vec<String>,
 }
 
@@ -75,7 +78,7 @@ pub struct Candidate {
 pub enum News {
     /// A checkpoint that was verified and is new, as text.
     Checkpoint(String),
-    /// Evidence that was verified and is new, as text.
+    /// Evidence that this auditor has made, as text.
     Evidence(String),
 }
 
@@ -87,8 +90,9 @@ impl Auditor {
         files: HttpFiles,
         now: Now,
         options: AuditorOptions,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, TooManyPeers> {
+        Ok(Self {
+            gossip: GossipNode::new(options.peers.len())?,
             keys,
             store,
             folder,
@@ -98,7 +102,7 @@ impl Auditor {
             statuses: Statuses::default(),
             candidates: Mutex::default(),
             news: broadcast::Sender::new(NEWS_MAX),
-        }
+        })
     }
 
     /// The keys.
@@ -203,7 +207,10 @@ impl Auditor {
                 statement = kept.statement,
                 "ALARM: there is evidence against a log"
             );
-            self.tell(News::Evidence(text));
+            // What is received is passed on as a message.
+            if !is_received {
+                self.tell(News::Evidence(text));
+            }
         }
         Ok((id, is_new))
     }

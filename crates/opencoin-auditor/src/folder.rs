@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use opencoin_crypto::CryptoRngCore;
+use opencoin_gossip::TooManyPeers;
 use opencoin_log::key::{KeyName, VerifierKey};
 use opencoin_log_reader::DownloadError;
 use opencoin_private_files::{FileError, make_private_folders, sync_folder};
@@ -42,6 +43,9 @@ pub enum FolderError {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There are too many peers.
+    #[error("{0}: name fewer with --peer")]
+    Peers(#[from] TooManyPeers),
     /// The network cannot be used.
     #[error("the network cannot be used: {0}")]
     Network(#[from] DownloadError),
@@ -116,6 +120,7 @@ impl AuditorFolder {
         let store = self.store().await?;
         let folder = self.0.join(CURRENCIES_FOLDER);
         make_private_folders(&folder)?;
-        Ok(Auditor::new(keys, store, folder, HttpFiles::new()?, now, options))
+        let files = HttpFiles::new()?;
+        Ok(Auditor::new(keys, store, folder, files, now, options)?)
     }
 }

@@ -16,7 +16,7 @@ use crate::store::{AuditedCurrency, StoreError};
 const LIST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Makes a random number generator for each task.
-pub type MakeRng = Box<dyn Fn() -> Box<dyn RngCore + Send + Sync> + Send>;
+pub type MakeRng = Box<dyn Fn() -> Box<dyn RngCore + Send + Sync> + Send + Sync>;
 
 /// A task, and what stops it.
 struct Following {

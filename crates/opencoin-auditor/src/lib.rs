@@ -11,6 +11,8 @@ mod fetch;
 mod folder;
 mod follow;
 mod followers;
+mod gossip;
+mod gossip_node;
 mod http;
 mod log_files;
 mod metrics;

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::followers::{MakeRng, follow_all};
+use crate::gossip::talk;
 use crate::http::{AuditorServer, operator_router, router};
 
 /// How long accepted requests may still run during a shutdown.
@@ -27,6 +28,7 @@ pub async fn serve(
     let (stop, stopped) = watch::channel(false);
     let auditor = Arc::clone(server.auditor());
     let following = follow_all(Arc::clone(&auditor), make_rng, stopped.clone());
+    let talking = talk(Arc::clone(&auditor), stopped.clone());
     let stopping = async {
         shutdown.await;
         tracing::info!("stopping: no more requests are accepted, accepted requests are finished");
@@ -53,7 +55,7 @@ pub async fn serve(
         let router = operator_router(Arc::clone(&server));
         finish(accept_until(operators, None, router, limits, until, || ()).await).await;
     };
-    tokio::join!(clients, operators, following);
+    tokio::join!(clients, operators, following, talking);
     auditor.store().close().await;
 }
 

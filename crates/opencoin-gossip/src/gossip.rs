@@ -222,12 +222,15 @@ impl Gossip {
         }
     }
 
-    /// Tells all peers what this node has found: evidence, or a checkpoint that it has verified.
+    /// Tells all peers what this node has found: evidence, or a checkpoint that it has verified. Nothing if it was passed on
+    /// before.
     ///
     /// # Errors
     /// It is too long for a message. Peers can still fetch it.
     pub fn announce(&mut self, content: &Content) -> Result<usize, GossipMessageError> {
-        self.seen.add(content.subject());
+        if !self.seen.add(content.subject()) {
+            return Ok(0);
+        }
         self.tell(content, true)
     }
 

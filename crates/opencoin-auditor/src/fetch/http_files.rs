@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opencoin_log_reader::{Download, DownloadError, Downloaded};
-use reqwest::header::LOCATION;
+use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Response, redirect};
 
 /// The longest time for a connection.
@@ -26,6 +26,25 @@ impl HttpFiles {
             .redirect(redirect::Policy::none())
             .build();
         client.map(Self).map_err(|error| said(&error))
+    }
+}
+
+impl HttpFiles {
+    /// Sends JSON. Returns the status, and when to come again if the server says so. The body is not read.
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        json: String,
+    ) -> Result<(u16, Option<Duration>), DownloadError> {
+        let request = self
+            .0
+            .post(url)
+            .header(CONTENT_TYPE, "application/json")
+            .body(json);
+        let response = request.send().await.map_err(|error| said(&error))?;
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        Ok((response.status().as_u16(), retry_after.map(Duration::from_secs)))
     }
 }
 

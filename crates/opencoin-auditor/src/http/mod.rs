@@ -4,6 +4,7 @@
 
 mod address_limit;
 mod evidence;
+mod gossip;
 mod health;
 mod mirror;
 mod page;

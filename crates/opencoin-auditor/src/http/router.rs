@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 use opencoin_connections::plain_text;
 
 use super::server::AuditorServer;
-use super::{address_limit, evidence, health, mirror, page, status};
+use super::{address_limit, evidence, gossip, health, mirror, page, status};
 
 /// The paths for everybody. The monitoring prefix is the root.
 pub(crate) fn router(server: Arc<AuditorServer>) -> Router {
@@ -19,6 +19,7 @@ pub(crate) fn router(server: Arc<AuditorServer>) -> Router {
         .route("/status.json", get(status::status))
         .route("/evidence", get(evidence::list))
         .route("/evidence/{id}", get(evidence::file))
+        .route("/v1/gossip", post(gossip::receive))
         .route("/v1/nodes/self", get(status::node_self))
         .route("/{origin_hash}/checkpoint", get(mirror::cosigned))
         .route("/{origin_hash}/tile/{*path}", get(mirror::tile))

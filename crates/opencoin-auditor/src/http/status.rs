@@ -7,13 +7,13 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use opencoin_connections::{plain_answer, plain_text};
+use opencoin_gossip::{NODE_LOGS_MAX, NodeRole, NodeSelf};
 use opencoin_log::key::VerifierKey;
 use serde_json::{Value, json};
 
 use super::server::AuditorServer;
 use crate::auditor::Auditor;
 use crate::metrics::METRICS_CONTENT_TYPE;
-use crate::report::Report;
 
 pub(super) const JSON: &str = "application/json";
 
@@ -40,16 +40,21 @@ pub(super) async fn node_self(State(server): State<Arc<AuditorServer>>) -> Respo
         Ok(reports) => reports,
         Err(error) => return unavailable(&error),
     };
-    let log = |report: &Report| {
-        json!({
-            "origin": report.currency.origin,
-            "size": report.live.checkpoint_size,
-            "cosigned": report.cosigned.as_ref().map(|last| last.size),
-        })
+    let sizes = reports
+        .iter()
+        .map(|report| (report.currency.origin.clone(), report.live.checkpoint_size));
+    let sizes = sizes.take(NODE_LOGS_MAX).collect();
+    let role = if auditor.options().is_light {
+        NodeRole::Light
+    } else {
+        NodeRole::Full
     };
-    let mut body = node(auditor);
-    body["logs"] = reports.iter().map(log).collect();
-    plain_answer(StatusCode::OK, JSON, format!("{body}\n"))
+    let key = auditor.keys().vkeys().into_iter().next();
+    match key.map(|key| NodeSelf::new(role, key, sizes)) {
+        Some(Ok(node)) => plain_answer(StatusCode::OK, JSON, format!("{}\n", node.to_json())),
+        Some(Err(error)) => unavailable(&error),
+        None => unavailable(&"the auditor has no key"),
+    }
 }
 
 fn node(auditor: &Auditor) -> Value {

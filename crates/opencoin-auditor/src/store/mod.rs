@@ -14,6 +14,7 @@ mod row;
 mod schema;
 mod summaries;
 mod supply;
+mod unresolved;
 
 use std::path::Path;
 use std::time::Duration;

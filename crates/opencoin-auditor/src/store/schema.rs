@@ -59,6 +59,11 @@ const TABLES: &str = "
         is_received INTEGER NOT NULL CHECK (is_received IN (0, 1))
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX evidence_of_currency ON evidence (currency);
+    -- Checkpoints that a log has signed, and that are larger than what it showed when another node sent them.
+    CREATE TABLE unresolved (
+        currency INTEGER PRIMARY KEY REFERENCES currencies (no),
+        checkpoints TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE findings (
         no INTEGER PRIMARY KEY,
         currency INTEGER NOT NULL REFERENCES currencies (no),

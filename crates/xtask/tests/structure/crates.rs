@@ -74,6 +74,7 @@ const MAY_USE: [(&str, &[&str]); 40] = [
             "connections",
             "crypto",
             "evidence",
+            "gossip",
             "log",
             "log-reader",
             "logging",

@@ -1,0 +1,93 @@
+//! What gossip needs to remember while the auditor runs: what was seen, what waits for which peer, and who the peers are.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use opencoin_connections::network;
+use opencoin_gossip::{Gossip, GossipSender, KnownEvidence, PeerNo, SendTimes, TooManyPeers};
+use opencoin_log::hash::Hash;
+use tokio::sync::Notify;
+
+/// The most checkpoints that are remembered as handed to the follower of their log.
+const OFFERED_MAX: usize = 1024;
+
+/// The state of gossip.
+#[derive(Debug)]
+pub(crate) struct GossipNode {
+    gossip: Mutex<Gossip>,
+    known: Mutex<KnownEvidence>,
+    /// What was handed to followers, so that a repeated message causes no work.
+    offered: Mutex<BTreeSet<Hash>>,
+    /// The addresses of each peer.
+    addresses: Mutex<Vec<Vec<IpAddr>>>,
+    /// Something waits for a peer.
+    changed: Notify,
+    /// Held while unresolved checkpoints are read, changed and stored.
+    pub(crate) unresolved: tokio::sync::Mutex<()>,
+}
+
+impl GossipNode {
+    pub(crate) fn new(peers: usize) -> Result<Self, TooManyPeers> {
+        Ok(Self {
+            gossip: Mutex::new(Gossip::new(peers, SendTimes::default())?),
+            known: Mutex::default(),
+            offered: Mutex::default(),
+            addresses: Mutex::new(vec![Vec::new(); peers]),
+            changed: Notify::new(),
+            unresolved: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Nothing that takes long happens while it is held.
+    pub(crate) fn gossip(&self) -> MutexGuard<'_, Gossip> {
+        lock(&self.gossip)
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, KnownEvidence> {
+        lock(&self.known)
+    }
+
+    /// Whether this was not handed to a follower before.
+    pub(crate) fn is_first_offer(&self, subject: Hash) -> bool {
+        let mut offered = lock(&self.offered);
+        if offered.len() >= OFFERED_MAX {
+            offered.clear();
+        }
+        offered.insert(subject)
+    }
+
+    /// Who sends from this address. Peers that share one are not told apart.
+    pub(crate) fn sender(&self, client: IpAddr) -> GossipSender {
+        let client = network(client);
+        let peers: Vec<PeerNo> = self.gossip().peers().collect();
+        let addresses = lock(&self.addresses);
+        let is_of = |peer: &PeerNo| {
+            addresses[peer.index()]
+                .iter()
+                .any(|address| network(*address) == client)
+        };
+        match peers.into_iter().filter(is_of).collect::<Vec<_>>().as_slice() {
+            [peer] => GossipSender::Peer(*peer),
+            _ => GossipSender::Address(client),
+        }
+    }
+
+    pub(crate) fn set_addresses(&self, peer: PeerNo, addresses: Vec<IpAddr>) {
+        lock(&self.addresses)[peer.index()] = addresses;
+    }
+
+    /// Wakes those who send to peers.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until something may have to be sent.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
