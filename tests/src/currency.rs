@@ -288,6 +288,12 @@ impl Currency {
         command
     }
 
+    /// The environment variables of its programs.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        self.environment.clone()
+    }
+
     fn process(&self, arguments: &[&str], ready: &str) -> Process {
         let mut command = self.command();
         command.args(arguments).arg("--dir").arg(self.dir());

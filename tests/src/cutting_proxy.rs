@@ -14,6 +14,8 @@ pub enum Answers {
     Pass,
     /// Close the connection instead.
     Cut,
+    /// Close the connection before anything is forwarded, as if the server were not there.
+    Refuse,
     /// Hold them back, and close the connection when the setting changes.
     Hold,
 }
@@ -80,6 +82,9 @@ impl CuttingProxy {
 }
 
 fn carry(client: &TcpStream, server_port: u16, state: &(Mutex<State>, Condvar)) -> Option<()> {
+    if state.0.lock().unwrap().answers == Answers::Refuse {
+        return client.shutdown(Shutdown::Both).ok();
+    }
     let server = TcpStream::connect(("127.0.0.1", server_port)).ok()?;
     let (mut from_client, mut to_server) = (client.try_clone().ok()?, server.try_clone().ok()?);
     thread::spawn(move || {

@@ -29,19 +29,17 @@ impl Witness {
     /// Makes a witness with these flags.
     #[must_use]
     pub fn make(flags: &[&str]) -> Self {
+        Self::named(WITNESS_NAME, flags)
+    }
+
+    /// Makes a witness with this name and these flags.
+    #[must_use]
+    pub fn named(name: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("witness");
-        let init = [
-            "witness",
-            "init",
-            "--json",
-            "--name",
-            WITNESS_NAME,
-            "--dir",
-            text(&dir),
-        ];
+        let init = ["witness", "init", "--json", "--name", name, "--dir", text(&dir)];
         let made = opencoin(&[&init[..], flags].concat()).success().json();
-        assert_eq!(made["name"], WITNESS_NAME);
+        assert_eq!(made["name"], name);
         let vkeys = made["vkeys"].as_array().unwrap().iter();
         Self {
             vkeys: vkeys.map(|vkey| vkey.as_str().unwrap().to_owned()).collect(),

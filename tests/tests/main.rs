@@ -31,6 +31,7 @@ mod lost_answers;
 mod maintain;
 mod manual;
 mod metrics;
+mod nodes;
 mod openapi;
 mod overload;
 mod payouts;

@@ -11,10 +11,10 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngCore};
 use serde_json::Value;
 
-use super::tally::Tally;
 use crate::foreign_wallet::{
     Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume,
 };
+use crate::tally::Tally;
 
 /// How long the answer to one request may take, all attempts together.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::books::{Books, TRIGGER_END, TRIGGER_MARK, fired};
-use super::tally::Tally;
 use crate::program::{self, Output, opencoin};
+use crate::tally::Tally;
 use crate::{RFC9474, SERVER_LINE, SHORT_LOG_RHYTHM, free_port};
 
 /// The longest time to restart an issuer, whose database may be away part of the time.

@@ -16,7 +16,6 @@ mod mailbox;
 mod nemesis;
 mod proxy;
 mod purse;
-mod tally;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,9 +31,9 @@ use self::issuers::Issuers;
 use self::mailbox::Mailbox;
 use self::proxy::Proxy;
 use self::purse::{Purse, Slot};
-use self::tally::Tally;
 use crate::foreign_wallet::ForeignWallet;
 use crate::free_port;
+use crate::tally::Tally;
 
 const PURSES: usize = 3;
 const CLIENTS: usize = 4;

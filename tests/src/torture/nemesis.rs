@@ -11,7 +11,7 @@ use rand::seq::SliceRandom;
 use super::books::{Books, CONNECTIONS_CUT, Trigger, fired};
 use super::issuers::Issuers;
 use super::purse::{Slot, WALLETS_KILLED};
-use super::tally::Tally;
+use crate::tally::Tally;
 
 /// The pause between two faults of one thread.
 const KILL_PAUSE_MILLIS: (u64, u64) = (20, 500);

@@ -14,7 +14,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
 use super::answers::{Answers, News, Sent};
-use super::tally::Tally;
+use crate::tally::Tally;
 
 /// A read timeout that is longer than any answer takes.
 const SILENCE_MAX: Duration = Duration::from_secs(90);

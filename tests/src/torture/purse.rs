@@ -14,8 +14,8 @@ use rand::rngs::StdRng;
 use serde_json::Value;
 
 use super::mailbox::{Mailbox, Parcel};
-use super::tally::Tally;
 use crate::program;
+use crate::tally::Tally;
 
 /// The longest time of one command.
 const PATIENCE: Duration = Duration::from_secs(120);

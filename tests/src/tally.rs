@@ -14,7 +14,7 @@ const GLANCE: Duration = Duration::from_millis(5);
 const VIOLATIONS_KEPT_MAX: usize = 20;
 
 /// Counters, violations and the end of the run, shared by all threads.
-pub(super) struct Tally {
+pub(crate) struct Tally {
     counts: Mutex<BTreeMap<String, u64>>,
     violations: Mutex<Vec<String>>,
     is_broken: AtomicBool,
@@ -23,7 +23,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(time: Duration) -> Self {
+    pub(crate) fn new(time: Duration) -> Self {
         Self {
             counts: Mutex::default(),
             violations: Mutex::default(),
@@ -34,24 +34,24 @@ impl Tally {
     }
 
     /// Starts the time of the run.
-    pub(super) fn restart(&self) {
+    pub(crate) fn restart(&self) {
         *self.end.lock().unwrap() = Instant::now() + self.time;
     }
 
-    pub(super) fn count(&self, name: &str) {
+    pub(crate) fn count(&self, name: &str) {
         self.add(name, 1);
     }
 
-    pub(super) fn add(&self, name: &str, number: u64) {
+    pub(crate) fn add(&self, name: &str, number: u64) {
         *self.counts.lock().unwrap().entry(name.to_owned()).or_default() += number;
     }
 
-    pub(super) fn get(&self, name: &str) -> u64 {
+    pub(crate) fn get(&self, name: &str) -> u64 {
         self.counts.lock().unwrap().get(name).copied().unwrap_or(0)
     }
 
     /// Reports something that must never happen, and ends the run.
-    pub(super) fn violate(&self, what: impl Into<String>) {
+    pub(crate) fn violate(&self, what: impl Into<String>) {
         let mut violations = self.violations.lock().unwrap();
         if violations.len() < VIOLATIONS_KEPT_MAX {
             violations.push(what.into());
@@ -59,21 +59,21 @@ impl Tally {
         self.is_broken.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.is_broken.load(Ordering::SeqCst)
     }
 
     /// Whether no new work may begin: the time is over, or there was a violation.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_broken() || Instant::now() >= *self.end.lock().unwrap()
     }
 
-    pub(super) fn violations(&self) -> Vec<String> {
+    pub(crate) fn violations(&self) -> Vec<String> {
         self.violations.lock().unwrap().clone()
     }
 
     /// Runs a part of the program, and reports a panic in it as a violation.
-    pub(super) fn guard<T>(&self, name: &str, part: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn guard<T>(&self, name: &str, part: impl FnOnce() -> T) -> Option<T> {
         let result = catch_unwind(AssertUnwindSafe(part));
         result
             .map_err(|panic| self.violate(format!("{name} panicked: {}", panic_text(panic.as_ref()))))
@@ -81,7 +81,7 @@ impl Tally {
     }
 
     /// Waits until the condition holds, for at most `patience` or until there is a violation. Returns whether it holds.
-    pub(super) fn wait(&self, patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    pub(crate) fn wait(&self, patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < patience && !self.is_broken() {
             if condition() {
@@ -93,12 +93,12 @@ impl Tally {
     }
 
     /// Sleeps for this time, or until the run is over.
-    pub(super) fn pause(&self, time: Duration) {
+    pub(crate) fn pause(&self, time: Duration) {
         self.wait(time, || self.is_over());
     }
 
     /// All counters as a table.
-    pub(super) fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let counts = self.counts.lock().unwrap();
         counts.iter().fold(String::new(), |mut table, (name, number)| {
             let _ = writeln!(table, "{number:>10}  {name}");

@@ -1,0 +1,179 @@
+//! Brings up the nodes of one currency.
+
+use opencoin_testkit::log_peers::{LiteWitness, or_skip};
+
+use super::auditor::Auditor;
+use super::node::Node;
+use crate::files::text;
+use crate::{
+    Answers, Currency, CuttingProxy, Database, RFC9474, RoundRobin, SERVER_LINE, Witness, command, free_port,
+};
+
+/// The full auditors. Two of them are the joint signature.
+pub(super) const FULL: usize = 3;
+/// The light auditors.
+const LIGHT: usize = 2;
+const ISSUERS: usize = 2;
+/// The currency needs both of its witnesses.
+const QUORUM: &str = "2";
+const JOINT: &str = "2";
+
+/// All nodes. Fields are dropped in this order: processes before the folders that they use.
+pub(super) struct Network {
+    /// Those that the nemesis kills.
+    pub(super) nodes: Vec<Node>,
+    /// Over which the auditors gossip.
+    pub(super) links: Vec<CuttingProxy>,
+    /// Before the foreign witness, which only its operator could start again.
+    pub(super) foreign: Option<CuttingProxy>,
+    pub(super) full: Vec<Auditor>,
+    pub(super) light: Vec<Auditor>,
+    pub(super) currency: Currency,
+    _front: RoundRobin,
+    _foreign_witness: Option<LiteWitness>,
+    _witnesses: Vec<Witness>,
+}
+
+impl Network {
+    pub(super) fn start() -> Self {
+        let mut currency = Currency::make_on(RFC9474, Database::Postgres, &[]);
+        currency.seal_every_second();
+        let key = currency.log_key();
+        let origin = key.split('+').next().unwrap();
+        let foreign_witness = or_skip(LiteWitness::start(origin, &key));
+        let foreign = foreign_witness
+            .as_ref()
+            .map(|witness| CuttingProxy::start(port_of(witness.url())));
+        // Without the foreign one there are two of ours.
+        let count = if foreign.is_some() { 1 } else { 2 };
+        let witnesses: Vec<Witness> = (0..count)
+            .map(|number| Witness::named(&format!("witness.example/w{number}"), &[]))
+            .collect();
+        let full: Vec<Auditor> = (0..FULL)
+            .map(|number| auditor(&currency, "full", number))
+            .collect();
+        let light: Vec<Auditor> = (0..LIGHT)
+            .map(|number| auditor(&currency, "light", number))
+            .collect();
+
+        let mut named: Vec<String> = witnesses
+            .iter()
+            .map(|witness| format!("{} {}", witness.vkeys[0], witness.url()))
+            .collect();
+        if let (Some(witness), Some(proxy)) = (&foreign_witness, &foreign) {
+            named.push(format!("{} {}", witness.vkey(), proxy.url()));
+        }
+        describe(&currency, &named, &full);
+
+        let mut nodes = Vec::new();
+        for (number, witness) in witnesses.iter().enumerate() {
+            let _added = witness.run("add", &[&key]).success();
+            let (dir, port) = (witness.dir(), witness.port);
+            nodes.push(Node::start(
+                format!("witness {number}"),
+                "serving the witness ",
+                move || {
+                    let mut command = command();
+                    command.args(["witness", "serve", "--dir", text(&dir)]);
+                    command.args(["--listen", &format!("127.0.0.1:{port}")]);
+                    command
+                },
+            ));
+        }
+        let ports: Vec<u16> = (0..ISSUERS).map(|_| free_port()).collect();
+        for (number, port) in ports.iter().enumerate() {
+            nodes.push(issuer(&currency, number, *port));
+        }
+        let front = RoundRobin::start_with_health_checks(currency.port(), &ports);
+        let mut network = Self {
+            nodes,
+            links: Vec::new(),
+            foreign,
+            full,
+            light,
+            currency,
+            _front: front,
+            _foreign_witness: foreign_witness,
+            _witnesses: witnesses,
+        };
+        network.start_auditors();
+        network
+    }
+
+    /// Each full auditor gossips with the other ones, and each light auditor with all full ones, over links of their own.
+    fn start_auditors(&mut self) {
+        let issuer = self.currency.url("");
+        for number in 0..FULL {
+            let peers = self.link_to(|peer| peer != number);
+            let node = self.full[number].serve(&format!("full auditor {number}"), &issuer, &peers, false);
+            self.nodes.push(node);
+        }
+        for number in 0..LIGHT {
+            let peers = self.link_to(|_| true);
+            let node = self.light[number].serve(&format!("light auditor {number}"), &issuer, &peers, true);
+            self.nodes.push(node);
+        }
+    }
+
+    fn link_to(&mut self, is_peer: impl Fn(usize) -> bool) -> Vec<String> {
+        let peers = (0..FULL).filter(|peer| is_peer(*peer));
+        let links: Vec<CuttingProxy> = peers
+            .map(|peer| CuttingProxy::start(self.full[peer].port))
+            .collect();
+        let urls = links.iter().map(CuttingProxy::url).collect();
+        self.links.extend(links);
+        urls
+    }
+
+    /// Ends all faults of links.
+    pub(super) fn mend(&self) {
+        let links = self.links.iter().chain(&self.foreign);
+        links.for_each(|link| link.set(Answers::Pass));
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.nodes.iter_mut().rev().for_each(Node::stop);
+    }
+}
+
+fn auditor(currency: &Currency, role: &str, number: usize) -> Auditor {
+    let dir = currency.scratch(&format!("{role}-{number}"));
+    Auditor::make(dir, &format!("auditor.example/{role}{number}"))
+}
+
+/// Names the witnesses and the joint auditors in a new description of the currency.
+fn describe(currency: &Currency, witnesses: &[String], auditors: &[Auditor]) {
+    let auditors: Vec<String> = auditors
+        .iter()
+        .map(|auditor| format!("{} {}", auditor.vkey, auditor.url()))
+        .collect();
+    let mut arguments = vec!["log", "witnesses", "--quorum", QUORUM, "--joint-quorum", JOINT];
+    arguments.extend(
+        witnesses
+            .iter()
+            .flat_map(|witness| ["--witness", witness.as_str()]),
+    );
+    arguments.extend(
+        auditors
+            .iter()
+            .flat_map(|auditor| ["--auditor", auditor.as_str()]),
+    );
+    currency.issuer(&arguments);
+}
+
+fn issuer(currency: &Currency, number: usize, port: u16) -> Node {
+    let environment = currency.environment();
+    let dir = currency.dir();
+    Node::start(format!("issuer {number}"), SERVER_LINE, move || {
+        let mut command = command();
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command.args(["issuer", "serve", "--dir", text(&dir)]);
+        command.args(["--listen", &format!("127.0.0.1:{port}")]);
+        command.env("OPENCOIN_LOG", "warn");
+        command
+    })
+}
+
+fn port_of(url: &str) -> u16 {
+    url.rsplit(':').next().unwrap().parse().unwrap()
+}
