@@ -31,8 +31,9 @@ impl Auditor {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Starts it. It follows the currency at `issuer` and gossips with `peers`.
+    /// Lets it follow the currency at `issuer`, and starts it. It gossips with `peers`.
     pub(super) fn serve(&self, name: &str, issuer: &str, peers: &[String], is_light: bool) -> Node {
+        let _added = opencoin(&["auditor", "add", "--dir", text(&self.dir), issuer]).success();
         let mut arguments = vec![
             "auditor".to_owned(),
             "serve".to_owned(),
@@ -47,7 +48,6 @@ impl Auditor {
             arguments.push("--light".to_owned());
         }
         arguments.extend(peers.iter().flat_map(|peer| ["--peer".to_owned(), peer.clone()]));
-        arguments.push(issuer.to_owned());
         Node::start(name, "serving ", move || {
             let mut command = command();
             command.args(&arguments).env("OPENCOIN_LOG", "warn");
