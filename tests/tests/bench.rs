@@ -239,6 +239,41 @@ fn the_public_log_is_measured_in_another_database() {
 }
 
 #[test]
+fn a_log_is_written_once_and_replayed_without_an_issuer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, log) = (folder.path().join("bench.json"), folder.path().join("log"));
+    let files = [
+        "--log-folder",
+        log.to_str().unwrap(),
+        "--json",
+        json.to_str().unwrap(),
+    ];
+    let replay =
+        |leaves: &str| opencoin(&[&["bench", "--parts", "replay", "--leaves", leaves], &files[..]].concat());
+    let table = replay("100500").success().stdout;
+    let report = read(&json);
+    let part = &report["replay"];
+    let number = |name: &str| part[name].as_f64().unwrap();
+    assert_eq!(
+        (number("leaves"), number("batches")),
+        (100_500.0, 2.0),
+        "{report:#}"
+    );
+    assert!(number("cpu_seconds") > 0.0 && number("memory_peak_mib") > 0.0);
+    assert!(
+        report.get("cells").is_none() && table.contains("replay of 100500 leaves"),
+        "{table}"
+    );
+    assert!(targets(&report).all(|(_, met)| met.is_boolean()), "{report:#}");
+    assert_eq!(targets(&report).count(), 2);
+
+    let checkpoint = fs::read(log.join("checkpoint")).unwrap();
+    let _ = replay("100500").success();
+    assert_eq!(fs::read(log.join("checkpoint")).unwrap(), checkpoint);
+    let _ = replay("200000").refused(1, "the log has 100500 leaves");
+}
+
+#[test]
 fn options_that_do_not_fit_the_engine_are_refused() {
     let bench = |options: &[&str]| -> Output {
         run(
@@ -260,6 +295,7 @@ fn impossible_measurements_are_refused() {
     let _ = opencoin(&["bench", "--quick", "--coins", "0"]).refused(1, "--coins: a request has 1 to 1000");
     let _ = opencoin(&["bench", "--quick", "--seconds-per-cell", "nan"]).refused(2, "more than 0");
     let _ = opencoin(&["bench", "--quick", "--spent-rows", "0"]).refused(2, "--spent-rows");
+    let _ = opencoin(&["bench", "--parts", "replay", "--leaves", "1"]).refused(2, "--leaves");
 }
 
 fn read(json: &Path) -> Value {
