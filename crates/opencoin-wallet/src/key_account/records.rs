@@ -54,6 +54,8 @@ pub(crate) struct AccountAt {
     pub(crate) exists: bool,
     pub(crate) balance: u64,
     pub(crate) seq: u64,
+    /// The number of leaves of the log with this batch.
+    pub(crate) size: u64,
 }
 
 /// How far a payment by key is.

@@ -12,12 +12,13 @@ mod watch;
 mod words;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::secret_args::WalletSecretArgs;
-use opencoin_wallet::{KeyInfo, Wallet};
+use opencoin_wallet::{HttpTransport, KeyInfo, Wallet};
 
 use super::wallet::{Session, open_to_read, open_with, with_passphrase};
 use crate::currency_unit::CurrencyUnit;
@@ -53,7 +54,7 @@ enum Command {
     ///
     /// The key is derived from the wallet's backup phrase, so `opencoin wallet restore` finds it again.
     New(new::Arguments),
-    /// Open the account of a key at the issuer, with a proof of work of some seconds.
+    /// Open the account of a key at the issuer, with a proof of work of about a second.
     Introduce(introduce::Arguments),
     /// Pay from a key account to another key, or to an account at the issuer.
     ///
@@ -66,7 +67,8 @@ enum Command {
     Show(show::Arguments),
     /// Show what a key account pays and receives until Ctrl-C, from the public log.
     ///
-    /// Continues where the last `watch` has ended. A payment is the payee's for good when it is final.
+    /// Continues where the last `watch` has ended. A payment is the payee's for good when it is final. Other commands can
+    /// use the wallet at the same time.
     Watch(watch::Arguments),
     /// Mint coins and pay for them from a key account.
     Mint(coins::MintArguments),
@@ -93,6 +95,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             "there is no wallet in {}; `opencoin wallet add URL{flag}` creates one",
             dir.display()
         )));
+    }
+    if let Command::Watch(watch) = &command {
+        let watched = watch::Watched {
+            dir,
+            flag,
+            transport: Arc::new(HttpTransport::new(&arguments.network.network()?)?),
+            network: arguments.network,
+            secret: arguments.passphrase,
+            currency: arguments.currency,
+            key: arguments.key,
+            output: arguments.output,
+        };
+        return watch::run(watch, &watched).await;
     }
     let wallet = match command {
         Command::List(_) => open_to_read(&dir, &arguments.passphrase)?,
@@ -130,11 +145,10 @@ impl KeySession {
             Command::Introduce(arguments) => self.introduce(arguments).await?,
             Command::Pay(arguments) => return self.pay(arguments).await,
             Command::Show(arguments) => self.show(arguments).await?,
-            Command::Watch(arguments) => self.watch(arguments).await?,
             Command::Mint(arguments) => self.mint(arguments).await?,
             Command::Redeem(arguments) => self.redeem(arguments).await?,
             Command::List(arguments) => self.list(arguments)?,
-            Command::Verify(_) => unreachable!("it needs no wallet that is open"),
+            Command::Verify(_) | Command::Watch(_) => unreachable!("they open the wallet themselves"),
         }
         Ok(ExitCode::SUCCESS)
     }

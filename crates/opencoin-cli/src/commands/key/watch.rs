@@ -1,19 +1,26 @@
 //! `opencoin key watch`: what a key account pays and receives.
 
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 use opencoin_log::key_account::{CreditSource, Payee};
-use opencoin_terminal::output;
+use opencoin_terminal::output::{self, OutputArgs};
+use opencoin_terminal::secret_args::WalletSecretArgs;
 use opencoin_text::IssuerUrl;
-use opencoin_wallet::{EntryKind, FollowedKey, KeyEntry, KeyInfo, WalletError};
+use opencoin_wallet::storage::StorageError;
+use opencoin_wallet::{EntryKind, FollowedKey, HttpTransport, KeyEntry, KeyInfo, Secret, WalletError};
 use serde_json::{Value, json};
 
-use super::super::wallet::quoted;
+use super::super::wallet::{Session, open_over, quoted, with_passphrase};
 use super::{KeySession, unit_of, words};
 use crate::currency_unit::CurrencyUnit;
 use crate::dates::utc;
+use crate::network_args::NetworkArgs;
 use crate::service;
 
 /// The pause between two looks at the log.
@@ -29,42 +36,124 @@ pub(super) struct Arguments {
     once: bool,
 }
 
-impl KeySession {
-    pub(super) async fn watch(&mut self, arguments: &Arguments) -> Result<()> {
-        let info = self.chosen()?;
-        let from = arguments.from.as_ref().map(IssuerUrl::as_str);
-        let stopped = service::stop_signal()?;
-        tokio::pin!(stopped);
-        // Entries that were shown and are not final yet.
-        let mut open: Vec<KeyEntry> = Vec::new();
-        let mut last_problem = String::new();
-        loop {
-            let followed = tokio::select! {
-                followed = self.session.wallet.follow_key(&info.key, from) => followed,
-                () = &mut stopped => return Ok(()),
-            };
-            match followed {
-                Ok(followed) => {
-                    self.show_followed(&info, &followed, &mut open)?;
-                    last_problem.clear();
+/// The wallet and the key that are watched. The wallet is opened for each look and closed again, so that other commands can
+/// use it meanwhile.
+pub(super) struct Watched {
+    pub(super) dir: PathBuf,
+    pub(super) flag: String,
+    pub(super) transport: Arc<HttpTransport>,
+    pub(super) network: NetworkArgs,
+    pub(super) secret: WalletSecretArgs,
+    pub(super) currency: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) output: OutputArgs,
+}
+
+/// What was shown so far.
+#[derive(Default)]
+struct Shown {
+    /// Entries that are not final yet.
+    open: Vec<KeyEntry>,
+    /// The last problem, which is not repeated.
+    problem: String,
+}
+
+pub(super) async fn run(arguments: &Arguments, watched: &Watched) -> Result<ExitCode> {
+    let stopped = service::stop_signal()?;
+    tokio::pin!(stopped);
+    let passphrase = watched.passphrase()?;
+    let mut shown = Shown::default();
+    loop {
+        let looked = tokio::select! {
+            looked = watched.look(arguments, passphrase.as_ref(), &mut shown) => looked,
+            () = &mut stopped => return Ok(ExitCode::SUCCESS),
+        };
+        let has_more = match looked {
+            Ok(has_more) => {
+                shown.problem.clear();
+                has_more
+            }
+            Err(error) if !arguments.once && is_temporary(&error) => {
+                let problem = output::error_text(&error);
+                if problem != shown.problem {
+                    output::complain(&format!("note: {problem}"));
                 }
-                Err(WalletError::Log(problem)) if problem.is_temporary() && !arguments.once => {
-                    let problem = problem.to_string();
-                    if problem != last_problem {
-                        output::complain(&format!("note: {problem}"));
-                    }
-                    last_problem = problem;
-                }
-                Err(error) => return Err(error.into()),
+                shown.problem = problem;
+                false
             }
-            if arguments.once {
-                return Ok(());
-            }
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                () = &mut stopped => return Ok(()),
-            }
+            Err(error) => return Err(error),
+        };
+        if has_more {
+            continue;
         }
+        if arguments.once {
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = &mut stopped => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// Whether a later look may succeed: the log does not answer, or another command uses the wallet for a moment.
+fn is_temporary(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<WalletError>() {
+        Some(WalletError::Log(problem)) => problem.is_temporary(),
+        Some(WalletError::Storage(StorageError::InUse(_))) => true,
+        _ => false,
+    }
+}
+
+impl Watched {
+    /// The passphrase of the wallet, if it is encrypted. Asked for once.
+    fn passphrase(&self) -> Result<Option<Secret>> {
+        let used = RefCell::new(None);
+        let opened = with_passphrase(&self.secret, |passphrase| {
+            *used.borrow_mut() = passphrase.cloned();
+            open_over(&self.dir, Arc::clone(&self.transport), passphrase)
+        });
+        match opened {
+            Err(error) if !is_temporary(&error) => Err(error),
+            Ok(_) | Err(_) => Ok(used.into_inner()),
+        }
+    }
+
+    /// Shows what is new. Returns whether there is more.
+    async fn look(
+        &self,
+        arguments: &Arguments,
+        passphrase: Option<&Secret>,
+        shown: &mut Shown,
+    ) -> Result<bool> {
+        let wallet = open_over(&self.dir, Arc::clone(&self.transport), passphrase)?;
+        let from = arguments.from.as_ref().map(IssuerUrl::as_str);
+        let mut keys = KeySession {
+            session: Session {
+                wallet,
+                dir: self.dir.clone(),
+                flag: self.flag.clone(),
+                currency: self.currency.clone(),
+                network: self.network.clone(),
+                output: self.output,
+            },
+            key: self.key.clone(),
+        };
+        let looked = keys.look(from, shown).await;
+        looked.map_err(|error| match is_temporary(&error) {
+            true => error,
+            false => keys.explain(error),
+        })
+    }
+}
+
+impl KeySession {
+    async fn look(&mut self, from: Option<&str>, shown: &mut Shown) -> Result<bool> {
+        let info = self.chosen()?;
+        let followed = self.session.wallet.follow_key(&info.key, from).await?;
+        self.show_followed(&info, &followed, &mut shown.open)?;
+        self.session.wallet.key_followed(&info.key, &followed)?;
+        Ok(followed.has_more)
     }
 
     fn show_followed(&self, info: &KeyInfo, followed: &FollowedKey, open: &mut Vec<KeyEntry>) -> Result<()> {

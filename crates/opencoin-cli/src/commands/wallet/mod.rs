@@ -38,7 +38,7 @@ use opencoin_wallet::{Secret, Wallet};
 use rand::rngs::OsRng;
 
 pub(crate) use self::new_file::NewFile;
-pub(crate) use self::session::{Session, Tidy, open, open_to_read, open_with, with_passphrase};
+pub(crate) use self::session::{Session, Tidy, open, open_over, open_to_read, open_with, with_passphrase};
 use crate::failure::{self, DetailArgs};
 use crate::network_args::NetworkArgs;
 use crate::wallet_dir_args::WalletDirArgs;

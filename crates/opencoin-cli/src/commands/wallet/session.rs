@@ -118,7 +118,15 @@ pub(crate) fn open(dir: &Path, network: &Network) -> Result<Wallet> {
 
 /// Opens the wallet in this folder, or creates it. It uses HTTP.
 pub(crate) fn open_with(dir: &Path, network: &Network, passphrase: Option<&Secret>) -> Result<Wallet> {
-    let transport = Arc::new(HttpTransport::new(network)?);
+    open_over(dir, Arc::new(HttpTransport::new(network)?), passphrase)
+}
+
+/// Opens the wallet in this folder, or creates it. It uses this transport.
+pub(crate) fn open_over(
+    dir: &Path,
+    transport: Arc<HttpTransport>,
+    passphrase: Option<&Secret>,
+) -> Result<Wallet> {
     Ok(Wallet::create(
         dir,
         passphrase,

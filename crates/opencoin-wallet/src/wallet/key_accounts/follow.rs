@@ -27,6 +27,8 @@ use crate::public_log::files::LogFiles;
 const DURATION_MAX: Duration = Duration::from_secs(120);
 /// An account that was not followed for more batches continues with the newest one.
 const BATCHES_MAX: u64 = 2_000;
+/// The most batches of one look.
+const BATCHES_AT_ONCE: u64 = 16;
 
 /// What has happened to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +78,16 @@ pub struct FollowedKey {
     pub time: DateTime<Utc>,
     /// Whether the last look was so long ago that not all that has happened since was read.
     pub has_gap: bool,
+    /// Whether there is more, so that the next look need not wait.
+    pub has_more: bool,
     /// Entries with a smaller index are final: the auditors have made the joint signature, or the currency asks for none.
     pub final_size: u64,
+    pub(crate) position: AccountAt,
 }
 
 impl Wallet {
-    /// Returns what has happened to an account since the last call. The first call finds the beginning and returns nothing.
-    /// `from` is the URL of a copy of the log to read.
+    /// Returns what has happened to an account since [`Self::key_followed`] was called. The first call finds the beginning
+    /// and returns nothing. `from` is the URL of a copy of the log to read.
     ///
     /// # Errors
     /// The wallet has no such key, the log cannot be read, or it breaks a rule.
@@ -94,9 +99,36 @@ impl Wallet {
         self.read_clock();
         let no = self.key_no(key)?;
         let id = self.state.keys[&no].currency.clone();
-        self.refresh_if_old(&id).await?;
-        let block = self.require_log(&id)?;
-        let looked = tokio::time::timeout(DURATION_MAX, self.look_at_key(&id, &block, no, from)).await;
+        match self.look_in_time(&id, no, from).await {
+            // The description may name other witnesses by now. Otherwise it is not asked for, because this is called often.
+            Err(WalletError::Log(LogError::Read(LogReadError::NotSigned(_) | LogReadError::NoQuorum(_)))) => {
+                self.refresh(&id).await?;
+                self.look_in_time(&id, no, from).await
+            }
+            looked => looked,
+        }
+    }
+
+    /// Says that the user has seen this. The next call of [`Self::follow_key`] continues there.
+    ///
+    /// # Errors
+    /// The wallet has no such key, or it cannot be written.
+    pub fn key_followed(&mut self, key: &AccountKey, followed: &FollowedKey) -> Result<(), WalletError> {
+        let (no, at) = (self.key_no(key)?, followed.position);
+        match self.state.keys[&no].followed == Some(at) {
+            true => Ok(()),
+            false => self.record_key(KeyEvent::Followed { no, at }),
+        }
+    }
+
+    async fn look_in_time(
+        &mut self,
+        id: &BigInt,
+        no: u64,
+        from: Option<&str>,
+    ) -> Result<FollowedKey, WalletError> {
+        let block = self.require_log(id)?;
+        let looked = tokio::time::timeout(DURATION_MAX, self.look_at_key(id, &block, no, from)).await;
         looked.unwrap_or_else(|_| Err(LogError::TooSlow(DURATION_MAX.as_secs()).into()))
     }
 
@@ -108,19 +140,25 @@ impl Wallet {
         from: Option<&str>,
     ) -> Result<FollowedKey, WalletError> {
         let mut newest = self.newest_log(id, block, from).await?;
+        let final_size = self.final_size(block, &mut newest, from.is_some()).await?;
+        let followed = self.state.keys[&no].followed;
+        if let Some(at) = followed.filter(|at| at.size == newest.tree.size()) {
+            return Ok(looked(Vec::new(), at, final_size));
+        }
         let last = Batch::last(&mut newest.tree).await.map_err(LogError::from)?;
         let last = last.ok_or(LogError::OtherMoment)?;
-        let followed = self.state.keys[&no].followed;
         let Some(mut at) = followed.filter(|at| last.number.saturating_sub(at.batch) <= BATCHES_MAX) else {
             let key = self.state.keys[&no].key;
             let proven = self.prove(id, &[key], from).await?;
             let at = *proven.first().ok_or(LogError::OtherMoment)?;
-            self.record_key(KeyEvent::Followed { no, at })?;
-            let final_size = self.final_size(block, &mut newest, from.is_some()).await?;
-            return Ok(looked(Vec::new(), at, followed.is_some(), final_size));
+            return Ok(FollowedKey {
+                has_gap: followed.is_some(),
+                ..looked(Vec::new(), at, final_size)
+            });
         };
         let mut entries = Vec::new();
-        for number in at.batch + 1..=last.number {
+        let end = last.number.min(at.batch.saturating_add(BATCHES_AT_ONCE));
+        for number in at.batch + 1..=end {
             newest.tree.begin_part();
             let hint = match number == last.number {
                 true => None,
@@ -131,11 +169,11 @@ impl Wallet {
             let (new, end) = self.read_batch(no, &mut newest, &batch, at).await?;
             entries.extend(new);
             at = end;
-            // What was read is not read again after an interruption.
-            self.record_key(KeyEvent::Followed { no, at })?;
         }
-        let final_size = self.final_size(block, &mut newest, from.is_some()).await?;
-        Ok(looked(entries, at, false, final_size))
+        Ok(FollowedKey {
+            has_more: end < last.number,
+            ..looked(entries, at, final_size)
+        })
     }
 
     /// Returns up to where the log is final. A copy of the log need not know, so the log itself is asked too.
@@ -193,6 +231,7 @@ impl Wallet {
         let mut at = AccountAt {
             batch: end.batch,
             time_s: end.time,
+            size: batch.end + 1,
             ..before
         };
         let mut balance = i128::from(before.balance);
@@ -250,13 +289,15 @@ fn has_joint_signature(block: &LogBlock, verified: &VerifiedCheckpoint) -> bool 
         .is_none_or(|name| block.policy().is_met(name, &cosigned) == Some(true))
 }
 
-fn looked(entries: Vec<KeyEntry>, at: AccountAt, has_gap: bool, final_size: u64) -> FollowedKey {
+fn looked(entries: Vec<KeyEntry>, at: AccountAt, final_size: u64) -> FollowedKey {
     FollowedKey {
-        final_size,
         entries,
         balance: at.balance,
         batch: at.batch,
         time: batch_time(at),
-        has_gap,
+        has_gap: false,
+        has_more: false,
+        final_size,
+        position: at,
     }
 }

@@ -163,7 +163,10 @@ impl Wallet {
         if ledger.root() != leaf.ledger_root {
             return Err(LogError::WrongAccounts("the list of all accounts is another one").into());
         }
-        Ok(keys.iter().map(|key| at(&leaf, ledger.account(key))).collect())
+        Ok(keys
+            .iter()
+            .map(|key| at(&leaf, &last, ledger.account(key)))
+            .collect())
     }
 
     /// Asks for one account. The issuer learns which one.
@@ -179,7 +182,7 @@ impl Wallet {
         let Some(logged) = answer.await?.and_then(|answer| answer.logged) else {
             // Nothing proves that an account is not there.
             let leaf = leaf_of(newest, last).await?;
-            return Ok(at(&leaf, None));
+            return Ok(at(&leaf, last, None));
         };
         let leaf = batch_leaf(&logged.proof, newest, last).await?;
         let wrong = LogError::WrongAccounts("the balance does not belong to the newest batch");
@@ -197,7 +200,7 @@ impl Wallet {
         proof
             .verify(key, &account, &leaf.ledger_root)
             .map_err(|_| wrong)?;
-        Ok(at(&leaf, Some(account)))
+        Ok(at(&leaf, last, Some(account)))
     }
 
     /// Downloads what anybody may know of accounts; `None` if the issuer answers with the status `none`.
@@ -244,7 +247,7 @@ async fn leaf_of(newest: &mut NewestLog, batch: &Batch) -> Result<BatchLeaf, Log
     }
 }
 
-fn at(leaf: &BatchLeaf, account: Option<KeyAccount>) -> AccountAt {
+fn at(leaf: &BatchLeaf, batch: &Batch, account: Option<KeyAccount>) -> AccountAt {
     let exists = account.is_some();
     let account = account.unwrap_or_default();
     AccountAt {
@@ -253,5 +256,6 @@ fn at(leaf: &BatchLeaf, account: Option<KeyAccount>) -> AccountAt {
         exists,
         balance: account.balance,
         seq: account.seq,
+        size: batch.end + 1,
     }
 }

@@ -53,10 +53,10 @@ impl Wallet {
             }
             _ => LogTree::new(reader, size, root),
         };
-        if let Some(seen) = &seen {
+        if let Some(seen) = seen.filter(|seen| seen.checkpoint() != note.checkpoint()) {
             let beginning = tree.beginning(seen.checkpoint().size()).await?;
             if beginning.root != *seen.checkpoint().root() {
-                return Err(self.split_view(id, seen, &note, &beginning));
+                return Err(self.split_view(id, &seen, &note, &beginning));
             }
         }
         let latest = (self.now + CLOCK_DIFFERENCE_MAX).timestamp();

@@ -1,5 +1,6 @@
 //! Payments that succeed, and those that the issuer refuses.
 
+use opencoin_evidence::check_evidence;
 use opencoin_log::key_account::PaymentFault;
 use opencoin_wallet::{ExchangeError, KeyPayee, KeyPaymentOrder, KeyPaymentState, WalletError};
 
@@ -88,6 +89,9 @@ async fn a_payment_that_the_issuer_omits_from_its_log_is_noticed() {
     }
     let status = alice.check_log(None, None).await.unwrap();
     assert_eq!(status.faults.len(), 1, "{status:?}");
+    assert_eq!(status.faults[0].evidence, Some("omitted leaf"));
+    let file = alice.evidence(None).unwrap()[0].to_json();
+    check_evidence(file.as_bytes()).unwrap();
 }
 
 #[tokio::test]
