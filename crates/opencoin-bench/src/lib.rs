@@ -27,6 +27,7 @@ mod plot;
 mod processes;
 mod public_log;
 mod raw;
+mod replay;
 mod report;
 mod storage;
 mod targets;
@@ -79,17 +80,44 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if let Some(path) = svg {
-        fs::write(&path, plot::svg(&report.measured))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let measured = report
+            .issuer
+            .as_ref()
+            .context("no cells of the table were measured")?;
+        fs::write(&path, plot::svg(measured)).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(if report.measured.broken_invariants.is_empty() {
-        ExitCode::SUCCESS
-    } else {
+    let is_broken = |measured: &Measured| !measured.broken_invariants.is_empty();
+    Ok(if report.issuer.as_ref().is_some_and(is_broken) {
         ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     })
 }
 
 async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
+    // First, while no issuer has filled the caches of the system.
+    let replay = if plan.has(Part::Replay) {
+        Some(tokio::task::block_in_place(|| {
+            replay::measure(&plan.replay, folder)
+        })?)
+    } else {
+        None
+    };
+    let issuer = if plan.needs_issuer() {
+        Some(measure_issuer(plan, folder).await?)
+    } else {
+        None
+    };
+    let mut targets = issuer.as_ref().map(targets::of).unwrap_or_default();
+    targets.extend(replay.iter().flat_map(targets::of_replay));
+    Ok(Report {
+        issuer,
+        replay,
+        targets,
+    })
+}
+
+async fn measure_issuer(plan: &Plan, folder: &Path) -> Result<Measured> {
     let new = NewCurrency {
         database: plan.database.as_deref(),
         engine: &plan.engine,
@@ -125,8 +153,7 @@ async fn measure(plan: &Plan, folder: &Path) -> Result<Report> {
     output::line(&measured.heading())?;
     processes_and_parts(plan, folder, &currency, &books, &mut measured).await?;
     currency.destroy_keys()?;
-    let targets = targets::of(&measured);
-    Ok(Report { measured, targets })
+    Ok(measured)
 }
 
 /// Runs the issuer and makes all measurements that need it.

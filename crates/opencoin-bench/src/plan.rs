@@ -24,6 +24,12 @@ const ISSUERS_MAX: i64 = 64;
 const ACCOUNTS_MAX: i64 = 10_000;
 /// More than a disk can store.
 const SPENT_ROWS_MAX: u64 = 10_000_000_000;
+/// The fewest leaves of a log that is replayed: enough for its first batch and a small second one.
+pub(super) const LEAVES_MIN: u64 = 10_000;
+const LEAVES_DEFAULT: u64 = 20_000_000;
+const LEAVES_QUICK: u64 = 200_000;
+/// More than a disk can store.
+const LEAVES_MAX: u64 = 10_000_000_000;
 
 /// The options of `opencoin bench`.
 #[derive(Debug, Args)]
@@ -88,6 +94,12 @@ pub struct Arguments {
     /// and 4 GB.
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=SPENT_ROWS_MAX))]
     spent_rows: Option<u64>,
+    /// The leaves of the log for `--parts replay`. Default: 20000000, for which the log takes 1.6 GB.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(LEAVES_MIN..=LEAVES_MAX))]
+    leaves: Option<u64>,
+    /// Where the log for `--parts replay` is: written if the folder is empty, and kept. Default: a temporary folder.
+    #[arg(long, value_name = "DIR")]
+    log_folder: Option<PathBuf>,
     /// Write the figures as JSON to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
@@ -125,6 +137,8 @@ pub(super) enum Part {
     /// The public log: what it costs in mints, renews and redeems, how fast it is sealed, and when witnesses have
     /// cosigned what was accepted. Takes minutes.
     Log,
+    /// How fast an auditor replays a public log, which is written first. Needs no issuer.
+    Replay,
 }
 
 /// One cell of the table.
@@ -137,6 +151,13 @@ pub(super) struct Cell {
     pub(super) in_lanes: bool,
     pub(super) coins: usize,
     pub(super) clients: usize,
+}
+
+/// What is replayed.
+pub(super) struct ReplayPlan {
+    pub(super) leaves: u64,
+    /// `None` for a temporary folder.
+    pub(super) log_folder: Option<PathBuf>,
 }
 
 /// The validated options, with defaults filled in.
@@ -157,6 +178,7 @@ pub(super) struct Plan {
     clients: Vec<usize>,
     pub(super) is_quick: bool,
     pub(super) operations: Vec<Operation>,
+    pub(super) replay: ReplayPlan,
     parts: Vec<Part>,
 }
 
@@ -195,6 +217,12 @@ impl Plan {
             clients: arguments.clients,
             is_quick: quick,
             operations: arguments.operations,
+            replay: ReplayPlan {
+                leaves: arguments
+                    .leaves
+                    .unwrap_or(if quick { LEAVES_QUICK } else { LEAVES_DEFAULT }),
+                log_folder: arguments.log_folder,
+            },
             parts: arguments.parts,
         };
         ensure!(
@@ -228,6 +256,11 @@ impl Plan {
 
     pub(super) fn has(&self, part: Part) -> bool {
         self.parts.contains(&part)
+    }
+
+    /// Whether something but the replay is measured, for which an issuer runs.
+    pub(super) fn needs_issuer(&self) -> bool {
+        self.spent_rows.is_some() || self.parts.iter().any(|part| *part != Part::Replay)
     }
 
     /// The cells of the table for the key with this index: operation, coins, clients.

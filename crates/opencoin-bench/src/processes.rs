@@ -9,6 +9,8 @@ use rustix::param::clock_ticks_per_second;
 
 /// The process name of PostgreSQL.
 const POSTGRES_NAME: &str = "postgres";
+/// Written to `/proc/self/clear_refs`, sets the peak of the resident memory to its present size.
+const RESET_PEAK: &str = "5";
 /// Positions in `/proc/PID/stat` after the process name.
 const PARENT: usize = 1;
 const USER_TICKS: usize = 11;
@@ -50,6 +52,12 @@ pub(super) fn memory(process: u32) -> Result<Memory> {
         resident_mib: field("VmRSS:")?,
         peak_mib: field("VmHWM:")?,
     })
+}
+
+/// Lets the peak memory of this process begin with what it has now.
+pub(super) fn forget_peak_memory() -> Result<()> {
+    let path = "/proc/self/clear_refs";
+    fs::write(path, RESET_PEAK).with_context(|| format!("cannot write {path}"))
 }
 
 impl PostgresProcesses {

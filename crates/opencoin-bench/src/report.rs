@@ -8,13 +8,16 @@ use super::engine_rate::EngineRate;
 use super::measured::Measured;
 use super::plan::Operation;
 use super::raw::{Rates, RawRsa};
+use super::replay::LogReplay;
 use super::targets::Target;
 
 /// The results, compared with the targets.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
+    /// `None` if nothing was measured that needs an issuer.
     #[serde(flatten)]
-    pub(super) measured: Measured,
+    pub(super) issuer: Option<Measured>,
+    pub(super) replay: Option<LogReplay>,
     pub(super) targets: Vec<Target>,
 }
 
@@ -50,8 +53,15 @@ impl Report {
 
     /// The text after all rows.
     pub(super) fn conclusion(&self) -> String {
+        let mut lines: Vec<String> = self.issuer.iter().flat_map(Self::of_issuer).collect();
+        lines.push(format!("\n{}", Target::heading()));
+        lines.extend(self.targets.iter().map(Target::row));
+        lines.join("\n")
+    }
+
+    fn of_issuer(measured: &Measured) -> Vec<String> {
         let ratios = Operation::ALL
-            .map(|operation| format!("{operation} {}", operation.rsa_text(self.measured.engine)))
+            .map(|operation| format!("{operation} {}", operation.rsa_text(measured.engine)))
             .join(", ");
         let mut lines = vec![
             format!(
@@ -60,16 +70,16 @@ impl Report {
             "of engine: coins/s / signatures/s of the engine alone".to_owned(),
             format!(
                 "issuer memory: at most {:.0} MiB",
-                self.measured.issuer_memory_peak_mib
+                measured.issuer_memory_peak_mib
             ),
         ];
         lines.extend(
-            self.measured
+            measured
                 .signer_memory_peak_mib
                 .map(|peak| format!("signer memory: at most {peak:.0} MiB")),
         );
         let mut refused: BTreeMap<u16, usize> = BTreeMap::new();
-        for (status, count) in self.measured.measurements().flat_map(|cell| &cell.refused) {
+        for (status, count) in measured.measurements().flat_map(|cell| &cell.refused) {
             *refused.entry(*status).or_default() += count;
         }
         lines.push(if refused.is_empty() {
@@ -77,7 +87,7 @@ impl Report {
         } else {
             format!("refused, answers by status: {refused:?}")
         });
-        match self.measured.broken_invariants.as_slice() {
+        match measured.broken_invariants.as_slice() {
             [] => lines.push("audit: every invariant holds".to_owned()),
             broken => lines.extend(
                 broken
@@ -85,8 +95,6 @@ impl Report {
                     .map(|invariant| format!("audit: BROKEN: {invariant}")),
             ),
         }
-        lines.push(format!("\n{}", Target::heading()));
-        lines.extend(self.targets.iter().map(Target::row));
-        lines.join("\n")
+        lines
     }
 }

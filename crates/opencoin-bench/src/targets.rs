@@ -8,6 +8,7 @@ use super::measured::Measured;
 use super::measurement::{Measurement, number_or_unknown};
 use super::plan::{Cell, Operation};
 use super::public_log::{Cost, PublicLog};
+use super::replay::LogReplay;
 
 /// The key size of the targets.
 const KEY_BITS: usize = 2048;
@@ -50,6 +51,8 @@ const SEALING_MEMORY_MIB_MAX: f64 = 256.0;
 const SEALING_P99_RATIO_MAX: f64 = 2.0;
 const WITNESSED_P99_MS_MAX: f64 = 2000.0;
 const BYTES_PER_LEAF_MAX: f64 = 80.0;
+const REPLAYED_PER_SECOND_AND_CORE_MIN: f64 = 500_000.0;
+const REPLAY_SECONDS_MAX: f64 = 300.0;
 const PROOF_FILE_BYTES_MAX: f64 = 2100.0;
 
 /// One target and the measured value.
@@ -190,6 +193,22 @@ fn public_log(part: &PublicLog) -> Vec<Target> {
         ),
     ]);
     targets
+}
+
+/// Those of an auditor.
+pub(super) fn of_replay(replay: &LogReplay) -> Vec<Target> {
+    vec![
+        Target::new(
+            "replay: leaves a second and core".to_owned(),
+            Limit::AtLeast(REPLAYED_PER_SECOND_AND_CORE_MIN),
+            Some(replay.leaves_per_second_and_core()),
+        ),
+        Target::new(
+            "replay of 100000000 leaves at the same rate: seconds".to_owned(),
+            Limit::AtMost(REPLAY_SECONDS_MAX),
+            Some(replay.seconds_of_large_log()),
+        ),
+    ]
 }
 
 /// CPU time for many coins a request, throughput for one.

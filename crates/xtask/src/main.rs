@@ -39,6 +39,8 @@ Usage: cargo xtask COMMAND
   torture OPTIONS     Inject crashes and faults while wallets work, and audit the money: --minutes N (for each database),
                       --seed S, --database sqlite|postgres|citus|both; torture --help shows all options.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
+  nodes OPTIONS       Run issuers, witnesses and auditors, kill and restart each, cut links, and show a second history:
+                      --minutes N, --seed S.
   lanes OPTIONS       Compare RSA in lanes with AWS-LC: --pairs N (random keys and inputs of each kind), --seed S.
   timing OPTIONS      Measure whether the times of RSA in lanes depend on secrets: --measurements N, --seed S; timing --help
                       shows all options.
@@ -62,6 +64,7 @@ async fn main() -> ExitCode {
         ["setup"] => test::setup(&workspace()).await,
         ["otel"] => test::otel(&workspace()).await,
         ["test"] => test::run(&workspace()).await,
+        ["nodes", ref options @ ..] => torture::nodes(&workspace(), options).await,
         ["torture", ref options @ ..] => torture::run(&workspace(), options).await,
         ["lanes", ref options @ ..] => lanes::compare(&workspace(), options).await,
         ["timing", ref options @ ..] => lanes::time(&workspace(), options).await,

@@ -1,5 +1,5 @@
 //! `cargo xtask torture`: the torture of `tests/src/torture`, optimised, for as long as the user says; with
-//! `--failover` that of `tests/src/failover`.
+//! `--failover` that of `tests/src/failover`. `cargo xtask nodes`: the network of `tests/src/nodes`.
 
 use std::env;
 use std::path::Path;
@@ -16,6 +16,25 @@ const FAILOVER: &str = "--failover";
 
 /// Builds the programs and runs `torture` or `failover` with these options.
 pub(crate) async fn run(workspace: &Path, options: &[&str]) -> Result<()> {
+    let program = if options.contains(&FAILOVER) {
+        "failover"
+    } else {
+        "torture"
+    };
+    let options: Vec<&str> = options
+        .iter()
+        .filter(|option| **option != FAILOVER)
+        .copied()
+        .collect();
+    run_program(workspace, program, &options).await
+}
+
+/// Builds the programs and runs `nodes` with these options.
+pub(crate) async fn nodes(workspace: &Path, options: &[&str]) -> Result<()> {
+    run_program(workspace, "nodes", options).await
+}
+
+async fn run_program(workspace: &Path, name: &str, options: &[&str]) -> Result<()> {
     let mut steps = Steps::new()?;
     // Fails early rather than after minutes of compiling.
     apt::ensure(&mut steps, &[&apt::POSTGRES]).await?;
@@ -36,16 +55,10 @@ pub(crate) async fn run(workspace: &Path, options: &[&str]) -> Result<()> {
         .ancestors()
         .nth(2)
         .context("cargo runs this program from its target folder")?;
-    let program = if options.contains(&FAILOVER) {
-        "failover"
-    } else {
-        "torture"
-    };
-    let options = options.iter().filter(|option| **option != FAILOVER);
     steps
         .run(
-            program,
-            Command::new(target.join("release").join(program))
+            name,
+            Command::new(target.join("release").join(name))
                 .args(options)
                 .current_dir(workspace),
         )

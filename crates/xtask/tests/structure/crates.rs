@@ -137,8 +137,8 @@ const MAY_USE: [(&str, &[&str]); 40] = [
     (
         "opencoin-bench",
         &[
-            "audit", "config", "crypto", "issuer", "keys", "ledger", "log", "pkcs11", "postgres", "schema",
-            "signer", "sqlite", "terminal", "witness",
+            "audit", "auditor", "config", "crypto", "issuer", "keys", "ledger", "log", "pkcs11", "postgres",
+            "replay", "schema", "signer", "sqlite", "terminal", "witness",
         ],
     ),
     (
