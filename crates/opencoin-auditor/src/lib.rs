@@ -16,6 +16,7 @@ mod gossip_node;
 mod http;
 mod log_files;
 mod metrics;
+mod prove;
 mod report;
 mod serve;
 mod spent_files;

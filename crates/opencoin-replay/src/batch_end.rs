@@ -248,9 +248,10 @@ impl Replay {
     /// The totals follow from the counts and agree with each other.
     fn check_totals(&mut self, batch: &BatchLeaf) {
         let at = self.size;
-        let counted = self.keys.outstanding();
+        let outstanding = self.keys.outstanding();
         let declared = [batch.coins, batch.expired];
-        if declared.map(u128::from) != counted {
+        if declared.map(u128::from) != outstanding {
+            let counted = outstanding.map(|value| u64::try_from(value).unwrap_or(u64::MAX));
             self.find(at, BrokenRule::CoinsValue { declared, counted });
         }
         if !batch.is_balanced() {

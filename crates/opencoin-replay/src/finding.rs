@@ -105,8 +105,8 @@ pub enum BrokenRule {
     CoinsValue {
         /// `coins` and `expired` as declared.
         declared: [u64; 2],
-        /// The same as they follow from the counts.
-        counted: [u128; 2],
+        /// The same as they follow from the counts; the largest number if they are larger.
+        counted: [u64; 2],
     },
     /// The counts of a key do not follow from its leaves.
     KeyCounts {

@@ -221,7 +221,7 @@ fn take(worker: &mut Worker, bundles: &[VerifiedBundle], keeper: &mut Keeper) ->
 }
 
 /// The result of a task, whose panic is one of this task too.
-fn joined<T>(joined: Result<T, JoinError>) -> T {
+pub(super) fn joined<T>(joined: Result<T, JoinError>) -> T {
     joined.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(error) => unreachable!("nobody cancels it: {error}"),

@@ -9,9 +9,11 @@ mod compare;
 mod cosign;
 mod evidence;
 mod files;
+mod joint;
 mod polls;
 mod samples;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,8 +33,8 @@ use crate::store::{AuditedCurrency, StoreError};
 use crate::worker::{WorkError, Worker};
 use compare::Compared;
 
-/// The longest pause after rounds that failed. It doubles each time.
-const TROUBLE_PAUSE_MAX: Duration = Duration::from_secs(16);
+/// The longest pause after rounds that failed, in pauses between two rounds. It doubles each time.
+const TROUBLE_PAUSES_MAX: u32 = 16;
 /// How often the description of the currency is read again.
 const DESCRIPTION_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is read again when a checkpoint lacks the quorum, which may be another one now.
@@ -84,6 +86,10 @@ pub(crate) struct Follower {
     polled_at: Option<Instant>,
     /// How often evidence of two histories was made.
     splits: u32,
+    /// The findings for which evidence was made or could not be made.
+    attempted: BTreeSet<i64>,
+    /// The cosigners against whom evidence was made or could not be made.
+    accused: BTreeSet<String>,
     /// The root of the tree of which samples were taken last.
     sampled: Option<Hash>,
     rng: Box<dyn RngCore + Send + Sync>,
@@ -119,6 +125,8 @@ impl Follower {
             foreign: Vec::new(),
             polled_at: None,
             splits: 0,
+            attempted: BTreeSet::new(),
+            accused: BTreeSet::new(),
             sampled: None,
             rng,
         })
@@ -159,7 +167,7 @@ impl Follower {
         });
         match trouble {
             None => self.auditor.options.look_every,
-            Some(_) => (2 * pause).min(TROUBLE_PAUSE_MAX),
+            Some(_) => (2 * pause).min(TROUBLE_PAUSES_MAX * self.auditor.options.look_every),
         }
     }
 

@@ -3,8 +3,9 @@
 //! Every entry of a bundle must be readable, and the leaves of a batch must be in order, so a log that is wrong in many
 //! places is found out. One that is wrong in a single place is usually not: that is what full auditors are for.
 
+use opencoin_evidence::EvidenceBuilder;
 use opencoin_log::hash::Hash;
-use opencoin_log::leaf::Leaf;
+use opencoin_log::leaf::{Leaf, LeafError};
 use opencoin_log::tile::TILE_HASHES;
 use opencoin_log_reader::LogTree;
 use rand::Rng;
@@ -50,51 +51,93 @@ impl Follower {
             let entries = tree.bundle(*bundle).await?.to_vec();
             looked += entries.len() as u64;
             let first = bundle * u64::from(TILE_HASHES);
-            if let Some((index, text)) = fault(&entries, first) {
-                let now = self.auditor.now_s();
-                let store = &self.auditor.store;
-                store
-                    .put_other_finding(self.currency.no, index, &text, true, now)
-                    .await?;
+            if let Some(fault) = first_fault(&entries, first) {
+                self.keep_fault(tree, &fault).await?;
             }
         }
         let last = tree.size() - 1;
         if !matches!(Leaf::decode(tree.leaf(last).await?), Ok(Leaf::Batch(_))) {
-            let now = self.auditor.now_s();
-            let text = format!("leaf {last}: the log ends within a batch");
-            let store = &self.auditor.store;
-            store
-                .put_other_finding(self.currency.no, last, &text, true, now)
-                .await?;
+            let kind = FaultKind::Unfinished;
+            self.keep_fault(tree, &SampleFault { index: last, kind }).await?;
         }
         Ok(looked)
     }
+
+    /// Keeps what was found in a sample, with evidence if it can be made.
+    async fn keep_fault(&self, tree: &mut LogTree, fault: &SampleFault) -> Result<(), FollowError> {
+        let (no, now) = (self.currency.no, self.auditor.now_s());
+        let index = fault.index;
+        let text = format!("leaf {index}: {}", fault.kind);
+        let store = &self.auditor.store;
+        if !store.put_other_finding(no, index, &text, true, now).await? {
+            return Ok(());
+        }
+        let Some(newest) = self.newest.clone() else {
+            return Ok(());
+        };
+        tree.begin_part();
+        let mut builder = EvidenceBuilder::new(tree, newest, self.description.cddc().clone());
+        let built = match &fault.kind {
+            FaultKind::Malformed(_) => builder.malformed(index).await,
+            FaultKind::Disorder => builder.disorder(index).await,
+            FaultKind::Unbalanced => builder.wrong_batch(index).await,
+            FaultKind::Unfinished => builder.unfinished().await,
+        };
+        match built {
+            Ok(evidence) => {
+                if let Ok(checked) = evidence.check() {
+                    let kept = self
+                        .auditor
+                        .keep_evidence(&self.currency, &evidence, &checked, false);
+                    let (id, _) = kept.await?;
+                    store.put_finding_evidence(no, index, &text, &id).await?;
+                }
+            }
+            Err(error) => tracing::warn!(text, %error, "there is no evidence for a finding"),
+        }
+        Ok(())
+    }
 }
 
-/// The first entry of a bundle that breaks a rule, and which.
-fn fault(entries: &[Vec<u8>], first: u64) -> Option<(u64, String)> {
+/// What is wrong in a sample.
+#[derive(Debug, PartialEq, Eq)]
+struct SampleFault {
+    index: u64,
+    kind: FaultKind,
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum FaultKind {
+    #[error("{0}")]
+    Malformed(LeafError),
+    #[error("the leaf is not after the one before it")]
+    Disorder,
+    #[error("what was paid in and recouped, less what was paid out, is not what the issuer owes")]
+    Unbalanced,
+    #[error("the log ends within a batch")]
+    Unfinished,
+}
+
+/// The first entry of a bundle that breaks a rule.
+fn first_fault(entries: &[Vec<u8>], first: u64) -> Option<SampleFault> {
     let mut before: Option<&[u8]> = None;
     for (index, entry) in (first..).zip(entries) {
+        let fault = |kind| Some(SampleFault { index, kind });
         let leaf = match Leaf::decode(entry) {
             Ok(leaf) => leaf,
-            Err(error) => return Some((index, format!("leaf {index}: {error}"))),
+            Err(error) => return fault(FaultKind::Malformed(error)),
         };
         let may_repeat = matches!(leaf, Leaf::Issued { .. });
-        let is_after = before.is_none_or(|before| before < entry.as_slice() || may_repeat && before == entry);
-        if !is_after {
-            return Some((
-                index,
-                format!("leaf {index}: the leaf is not after the one before it"),
-            ));
+        let is_after = |before: &[u8]| before < entry.as_slice() || may_repeat && before == entry;
+        if !before.is_none_or(is_after) {
+            return fault(FaultKind::Disorder);
         }
-        match leaf {
-            Leaf::Batch(batch) if !batch.is_balanced() => {
-                let text =
-                    "what was paid in and recouped, less what was paid out, is not what the issuer owes";
-                return Some((index, format!("leaf {index}: {text}")));
+        before = Some(entry);
+        if let Leaf::Batch(batch) = leaf {
+            if !batch.is_balanced() {
+                return fault(FaultKind::Unbalanced);
             }
-            Leaf::Batch(_) => before = None,
-            _ => before = Some(entry),
+            before = None;
         }
     }
     None

@@ -44,13 +44,8 @@ pub(super) async fn node_self(State(server): State<Arc<AuditorServer>>) -> Respo
         .iter()
         .map(|report| (report.currency.origin.clone(), report.live.checkpoint_size));
     let sizes = sizes.take(NODE_LOGS_MAX).collect();
-    let role = if auditor.options().is_light {
-        NodeRole::Light
-    } else {
-        NodeRole::Full
-    };
     let key = auditor.keys().vkeys().into_iter().next();
-    match key.map(|key| NodeSelf::new(role, key, sizes)) {
+    match key.map(|key| NodeSelf::new(role(auditor), key, sizes)) {
         Some(Ok(node)) => plain_answer(StatusCode::OK, JSON, format!("{}\n", node.to_json())),
         Some(Err(error)) => unavailable(&error),
         None => unavailable(&"the auditor has no key"),
@@ -64,12 +59,16 @@ fn node(auditor: &Auditor) -> Value {
         .iter()
         .map(VerifierKey::to_string)
         .collect();
-    let role = if auditor.options().is_light {
-        "light auditor"
+    let (name, role) = (auditor.keys().name().as_str(), role(auditor).word());
+    json!({ "name": name, "role": role, "vkeys": vkeys })
+}
+
+fn role(auditor: &Auditor) -> NodeRole {
+    if auditor.options().is_light {
+        NodeRole::Light
     } else {
-        "full auditor"
-    };
-    json!({ "name": auditor.keys().name().as_str(), "role": role, "vkeys": vkeys })
+        NodeRole::Full
+    }
 }
 
 /// `GET /metrics`.

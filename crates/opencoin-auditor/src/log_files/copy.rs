@@ -107,7 +107,7 @@ impl LogCopy {
     /// The copy does not have what it needs, or cannot be read.
     pub fn inclusion_proof(&self, index: u64, size: u64) -> Result<Vec<Hash>, DiskError> {
         let tiles = self.tiles(tiles_of_inclusion(index, size), size)?;
-        inclusion_proof(index, size, &tiles).map_err(|error| self.without_proof(&error))
+        inclusion_proof(index, size, &tiles).map_err(|error| self.unusable(&error))
     }
 
     /// The proof that the tree of `new` leaves begins with the tree of `old` leaves.
@@ -116,7 +116,7 @@ impl LogCopy {
     /// The copy does not have what it needs, or cannot be read.
     pub fn consistency_proof(&self, old: u64, new: u64) -> Result<Vec<Hash>, DiskError> {
         let tiles = self.tiles(tiles_of_consistency(old, new), new)?;
-        consistency_proof(old, new, &tiles).map_err(|error| self.without_proof(&error))
+        consistency_proof(old, new, &tiles).map_err(|error| self.unusable(&error))
     }
 
     /// The root of the tree of the first `size` leaves.
@@ -125,7 +125,7 @@ impl LogCopy {
     /// The copy does not have what it needs, or cannot be read.
     pub fn root(&self, size: u64) -> Result<Hash, DiskError> {
         let tiles = self.tiles(Some(tiles_of_root(size)), size)?;
-        root_of(size, &tiles).map_err(|error| self.without_proof(&error))
+        root_of(size, &tiles).map_err(|error| self.unusable(&error))
     }
 
     fn tiles(&self, ids: Option<Vec<TileId>>, size: u64) -> Result<BTreeMap<TileId, Vec<u8>>, DiskError> {
@@ -138,7 +138,8 @@ impl LogCopy {
         Ok(tiles)
     }
 
-    fn without_proof(&self, error: &impl ToString) -> DiskError {
+    /// An error of the files of the copy.
+    pub(crate) fn unusable(&self, error: &impl ToString) -> DiskError {
         DiskError::damaged(&self.folder, &error.to_string())
     }
 

@@ -23,6 +23,10 @@ pub(crate) fn findings(log: &LogBuilder) -> Vec<Finding> {
     let mut replay = replayed(log);
     let mut findings = replay.take_findings();
     findings.extend(replay.end_of_tree());
+    for finding in &findings {
+        let json = serde_json::to_string(finding).unwrap();
+        assert_eq!(&serde_json::from_str::<Finding>(&json).unwrap(), finding);
+    }
     assert_eq!(
         replay.first_broken().is_some(),
         findings

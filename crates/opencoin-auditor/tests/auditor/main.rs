@@ -1,0 +1,11 @@
+//! An auditor as issuers, other auditors and people meet it: it follows logs in memory that are served on loopback.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic when they fail")]
+
+mod follow;
+mod frauds;
+mod gossip;
+mod hostile;
+mod http;
+mod lost;
+mod support;
