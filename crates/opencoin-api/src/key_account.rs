@@ -4,21 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The length of a key in hex digits (lower case).
-pub const ACCOUNT_KEY_CHARS: usize = 64;
-/// The length of a challenge in hex digits.
-pub const CHALLENGE_CHARS: usize = 48;
-/// The length of a signature in hex digits.
-pub const SIGNATURE_CHARS: usize = 128;
-/// The length of the nonce of a payment to an account in hex digits.
-pub const PAYMENT_NONCE_CHARS: usize = 32;
-/// The most bytes of a memo.
-pub const MEMO_BYTES_MAX: usize = 140;
-/// The most accounts in the list of all accounts.
-pub const KEY_ACCOUNTS_MAX: usize = 100_000;
-/// The scheme of `Authorization` for a mint or redeem by key: a statement in base64 follows.
-pub const KEY_SCHEME: &str = "OpenCoin-Key";
-
 /// `GET /v1/key-accounts/challenge`: what the proof of work is made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -45,6 +30,7 @@ pub struct IntroduceKey {
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::AccountKey))]
     pub key: String,
     /// The proof of work: a number below 2^64.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Unsigned))]
     pub nonce: u64,
     /// What this is.
     pub r#type: IntroductionType,
@@ -146,8 +132,10 @@ pub struct KeyPayment {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::Details>))]
     pub details: Option<String>,
     /// The log in which the account is.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Domain))]
     pub domain: String,
     /// Until when the payment is accepted, in seconds since 1970.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Unsigned))]
     pub expires: u64,
     /// The key that pays.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::AccountKey))]
@@ -156,11 +144,13 @@ pub struct KeyPayment {
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Memo))]
     pub memo: String,
     /// The number among the payments of this key: 1, 2, 3 ...
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Unsigned))]
     pub seq: u64,
     /// The key's signature.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Signature))]
     pub sig: String,
     /// The key that receives it, `mint`, or `account`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Payee))]
     pub to: String,
     /// What this is.
     pub r#type: PaymentType,

@@ -22,10 +22,8 @@ pub use admin::{
 pub use coin_indices::{COINS_HEADER, read_coin_indices, write_coin_indices};
 pub use entry::{Entries, Entry, EntryKind, Transfer};
 pub use key_account::{
-    ACCOUNT_KEY_CHARS, AcceptedKeyPayment, CHALLENGE_CHARS, IntroduceKey, IntroducedKey, IntroductionType,
-    KEY_ACCOUNTS_MAX, KEY_SCHEME, KeyAccount, KeyAccounts, KeyChallenge, KeyPayment, KeyPaymentState,
-    LoggedKeyAccount, MEMO_BYTES_MAX, PAYMENT_NONCE_CHARS, PayByKey, PaymentType, PendingKeyPayment,
-    SIGNATURE_CHARS,
+    AcceptedKeyPayment, IntroduceKey, IntroducedKey, IntroductionType, KeyAccount, KeyAccounts, KeyChallenge,
+    KeyPayment, KeyPaymentState, LoggedKeyAccount, PayByKey, PaymentType, PendingKeyPayment,
 };
 pub use payout::{FailPayout, PayPayout, Payout, PayoutState, Payouts, RequestPayout};
 pub use service::{
@@ -60,6 +58,25 @@ pub const PASSWORD_BYTES_MAX: usize = 1024;
 pub const SERVICE_ID_CHARS: usize = 32;
 /// The length of a service's key: `ock_` and 64 hex digits.
 pub const SERVICE_KEY_CHARS: usize = 68;
+
+/// The length of a key in hex digits (lower case).
+pub const ACCOUNT_KEY_CHARS: usize = 64;
+/// The length of a challenge in hex digits.
+pub const CHALLENGE_CHARS: usize = 48;
+/// The length of a signature in hex digits.
+pub const SIGNATURE_CHARS: usize = 128;
+/// The length of the nonce of a payment to an account in hex digits.
+pub const PAYMENT_NONCE_CHARS: usize = 32;
+/// The most characters of the name of a log.
+pub const DOMAIN_CHARS_MAX: usize = 255;
+/// The most characters of the id of a payment.
+pub const KEY_PAYMENT_ID_CHARS_MAX: usize = ACCOUNT_KEY_CHARS + 1 + 20;
+/// The most bytes of a memo.
+pub const MEMO_BYTES_MAX: usize = 140;
+/// The most accounts in the list of all accounts.
+pub const KEY_ACCOUNTS_MAX: usize = 100_000;
+/// The scheme of `Authorization` for a mint or redeem by key: a statement in base64 follows.
+pub const KEY_SCHEME: &str = "OpenCoin-Key";
 
 /// A password, a token or a service's key. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

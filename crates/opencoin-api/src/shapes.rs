@@ -8,9 +8,9 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, Schema, Schema
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    ACCOUNT_KEY_CHARS, ACCOUNT_NAME_CHARS_MAX, CHALLENGE_CHARS, IDEMPOTENCY_KEY_CHARS_MAX, MEMO_BYTES_MAX,
-    PAGE_LENGTH_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PAYMENT_NONCE_CHARS, SERVICE_ID_CHARS,
-    SERVICE_KEY_CHARS, SIGNATURE_CHARS, TEXT_CHARS_MAX,
+    ACCOUNT_KEY_CHARS, ACCOUNT_NAME_CHARS_MAX, CHALLENGE_CHARS, DOMAIN_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX,
+    KEY_PAYMENT_ID_CHARS_MAX, MEMO_BYTES_MAX, PAGE_LENGTH_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN,
+    PAYMENT_NONCE_CHARS, SERVICE_ID_CHARS, SERVICE_KEY_CHARS, SIGNATURE_CHARS, TEXT_CHARS_MAX,
 };
 
 /// The greatest amount and the greatest id.
@@ -115,6 +115,24 @@ shape! {
     /// The memo of a payment.
     Memo, "At most 140 bytes in UTF-8, without control characters. May be empty, and is public.",
     text(0, MEMO_BYTES_MAX).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]*$"))
+}
+shape! {
+    /// Who receives a payment.
+    Payee, "A key, `mint` or `account`.", text(1, ACCOUNT_KEY_CHARS)
+}
+shape! {
+    /// The origin of a log.
+    Domain, "The name of the log in which the account is.", text(1, DOMAIN_CHARS_MAX)
+}
+shape! {
+    /// The id of a payment.
+    KeyPaymentId, "The payer's key and the number of the payment, with a point between them.",
+    text(1, KEY_PAYMENT_ID_CHARS_MAX).pattern(Some("^[0-9a-f]{64}\\.[0-9]+$"))
+}
+shape! {
+    /// A number of 64 bits.
+    Unsigned, "A whole number below 2^64.",
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(utoipa::Number::UInt(usize::MAX)))
 }
 shape! {
     /// The most items of a page.

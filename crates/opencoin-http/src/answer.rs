@@ -170,6 +170,12 @@ pub(super) fn promised(mut response: Response<Body>, promise: Option<&Promise>) 
     response
 }
 
+/// Asks the client to come again.
+pub(super) fn later(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
+    response
+}
+
 /// `ResponseMint`, or `ResponseDelay` if the signatures come later.
 pub(super) fn signed(message_reference: i128, signed: Signed) -> Response<Body> {
     let status_description = match signed {
@@ -184,9 +190,7 @@ pub(super) fn signed(message_reference: i128, signed: Signed) -> Response<Body> 
         status_code: DELAY_STATUS_CODE,
         status_description: status_description.to_owned(),
     };
-    let mut response = document(StatusCode::ACCEPTED, &delay);
-    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S.into());
-    response
+    later(document(StatusCode::ACCEPTED, &delay))
 }
 
 /// `ResponseRedeem`.

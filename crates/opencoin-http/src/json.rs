@@ -74,17 +74,49 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response<Body>> {
         let server = Arc::<Server>::from_ref(state);
-        // The parsed request and the answer are small, so the share ends here.
-        let Counted { bytes, share: _ } = arrived(&server, request.into_body(), BODY_BYTES_MAX).await?;
-        let value = parse(&bytes).map_err(|refusal| answer::problem(&refusal))?;
-        if server.is_shutting_down() {
-            return Err(answer::problem(&shutting_down()));
-        }
-        Ok(Self(value))
+        read(&server, request.into_body(), &[]).await.map(Self)
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+/// A body in which wrong values of some fields have fixed words of their own.
+pub(super) trait Worded: DeserializeOwned {
+    /// The paths of the fields, and their words.
+    const WORDS: &'static [(&'static str, Reason)];
+}
+
+/// Extractor of the body as [`Json`].
+pub(super) struct WordedJson<T>(pub(super) T);
+
+impl<S, T> FromRequest<S> for WordedJson<T>
+where
+    S: Send + Sync,
+    Arc<Server>: FromRef<S>,
+    T: Worded + Send,
+{
+    type Rejection = Response<Body>;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response<Body>> {
+        let server = Arc::<Server>::from_ref(state);
+        read(&server, request.into_body(), T::WORDS).await.map(Self)
+    }
+}
+
+async fn read<T: DeserializeOwned>(
+    server: &Server,
+    body: Body,
+    words: &[(&str, Reason)],
+) -> Result<T, Response<Body>> {
+    // The parsed request and the answer are small, so the share ends here.
+    let Counted { bytes, share: _ } = arrived(server, body, BODY_BYTES_MAX).await?;
+    let value = parse(&bytes, words).map_err(|refusal| answer::problem(&refusal))?;
+    if server.is_shutting_down() {
+        return Err(answer::problem(&shutting_down()));
+    }
+    Ok(value)
+}
+
+/// Reads a body. Wrong values of the fields in `words` have these fixed words.
+fn parse<T: DeserializeOwned>(bytes: &[u8], words: &[(&str, Reason)]) -> Result<T, Refusal> {
     // serde would also accept an array of the values, whose meaning would change with a new field.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Refusal::new(Reason::Malformed, "the body is not a JSON object"));
@@ -95,8 +127,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
         // serde_json reports a number that it cannot represent as a syntax error.
         let is_value =
             (error.is_data() || is_out_of_range(error)) && path != WHOLE && !is_about_fields(error);
+        let word = words.iter().find(|(field, _)| *field == path);
         let reason = if is_value {
-            Reason::Invalid
+            word.map_or(Reason::Invalid, |(_, reason)| *reason)
         } else {
             Reason::Malformed
         };
@@ -227,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_wrong_shape_is_malformed_and_a_wrong_value_is_invalid() {
-        let reason = |text: &str| parse::<Transfer>(text.as_bytes()).unwrap_err().reason;
+        let reason = |text: &str| parse::<Transfer>(text.as_bytes(), &[]).unwrap_err().reason;
         for malformed in [
             "",
             "{",
@@ -260,7 +293,7 @@ mod tests {
         }
         let description = |text: &str| {
             let text = format!(r#"{{"to":"bob","amount":{text}}}"#);
-            parse::<Transfer>(text.as_bytes()).unwrap_err().description
+            parse::<Transfer>(text.as_bytes(), &[]).unwrap_err().description
         };
         assert_eq!(
             description("1.5"),
@@ -271,7 +304,8 @@ mod tests {
             "amount: an array is not a whole number from 0 to 18446744073709551615"
         );
         assert_eq!(description("1e999"), "amount: the number is out of range");
-        let scope = parse::<DeclareService>(br#"{"name":"shop","scopes":["mint","spend"]}"#).unwrap_err();
+        let scope =
+            parse::<DeclareService>(br#"{"name":"shop","scopes":["mint","spend"]}"#, &[]).unwrap_err();
         assert_eq!(scope.reason, Reason::Invalid);
         assert!(scope.description.starts_with("scopes[1]: "), "{scope}");
     }

@@ -16,6 +16,7 @@ mod fallback;
 mod headers;
 mod health;
 mod json;
+mod key_accounts;
 mod limit_addresses;
 mod listener;
 mod log;

@@ -15,6 +15,9 @@ use super::answer;
 pub(super) struct Problem {
     /// A text for people that says what is wrong.
     detail: String,
+    /// With `wrong-sequence`: the next number of the payer.
+    #[schema(nullable = false)]
+    expected: Option<u64>,
     /// The HTTP status.
     status: u16,
     /// The fixed word, for programs.
@@ -62,6 +65,29 @@ problem!(
     "The key or reference was used before for another request."
 );
 problem!(Exists, Exists, "The name is taken.");
+problem!(NoLog, NotFound, "The currency has no public log.");
+problem!(UnknownKey, UnknownKey, "The key has no account.");
+problem!(
+    WrongSequence,
+    WrongSequence,
+    "The payment does not have the next number of its payer, which the field `expected` and the header OpenCoin-Expected-Sequence have."
+);
+problem!(PaymentExpired, PaymentExpired, "The payment came after its end.");
+problem!(
+    ChallengeExpired,
+    ChallengeExpired,
+    "The challenge has ended. Ask for another one."
+);
+problem!(
+    TooManyAccounts,
+    TooLarge,
+    "There are more accounts than the list may have. Replay the log instead."
+);
+problem!(
+    WrongPayment,
+    WrongSignature,
+    "The payment is wrong in itself: `wrong-signature`, `wrong-domain`, `wrong-amount`, `wrong-memo`, `wrong-details`, `payment-to-itself`, `weak-key`, or `invalid`."
+);
 problem!(TooLarge, TooLarge, "The body is too long.");
 problem!(
     Invalid,

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
-use opencoin_issuer::accounts::Token;
-use opencoin_issuer::{Answered, Issuer, Reason, Refusal, Signed};
+use opencoin_issuer::{Answered, Authorization, Issuer, Reason, Refusal, Signed};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
 use super::answer;
 use super::arrival::{arrived, shutting_down, unreadable};
 use super::bodies::{BodyError, Counted};
-use super::callers::bearer_token;
+use super::callers::authorization;
 use super::marks::{Authenticated, RequestType};
 use super::server::Server;
 
@@ -45,9 +44,9 @@ pub(super) async fn post(
         return refuse(&bytes, &shutting_down());
     }
     drop(bytes);
-    let token = bearer_token(&headers);
+    let authorization = authorization(&headers);
     let type_name = request.type_name();
-    let mut response = respond(server.issuer(), token.as_ref(), request).await;
+    let mut response = respond(server.issuer(), &authorization, request).await;
     // On other paths the path says which request it is.
     if matches!(expected, Expected::Any) {
         response.extensions_mut().insert(RequestType(type_name));
@@ -97,9 +96,11 @@ fn refuse(body: &[u8], refusal: &Refusal) -> Response<Body> {
     )
 }
 
-async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Response<Body> {
+async fn respond(issuer: &Issuer, authorization: &Authorization, request: Request) -> Response<Body> {
     let type_name = request.type_name();
-    let needs_token = matches!(request, Request::RequestMint(_) | Request::RequestRedeem(_));
+    // The statement of a key is another one in each request, so it is not remembered as a token is.
+    let has_token = matches!(authorization, Authorization::Token(_))
+        && matches!(request, Request::RequestMint(_) | Request::RequestRedeem(_));
     let reference = request.message_reference();
     let signed = |signed: Answered<Signed>| {
         answer::promised(answer::signed(reference, signed.answer), signed.promise.as_ref())
@@ -114,16 +115,16 @@ async fn respond(issuer: &Issuer, token: Option<&Token>, request: Request) -> Re
             let keys = issuer.mint_key_certificates(&request).await;
             keys.map(|keys| answer::mint_key_certificates(reference, keys))
         }
-        Request::RequestMint(request) => issuer.mint(token, request).await.map(signed),
+        Request::RequestMint(request) => issuer.mint(authorization, request).await.map(signed),
         Request::RequestRenew(request) => issuer.renew(request).await.map(signed),
         Request::RequestRecoup(request) => issuer.recoup(request).await.map(signed),
         Request::RequestResume(request) => issuer.resume(&request).await.map(signed),
         Request::RequestRedeem(request) => {
-            let redeemed = issuer.redeem(token, request).await;
+            let redeemed = issuer.redeem(authorization, request).await;
             redeemed.map(|redeemed| answer::promised(answer::redeem(reference), redeemed.promise.as_ref()))
         }
     };
-    let is_authenticated = needs_token && result.is_ok();
+    let is_authenticated = has_token && result.is_ok();
     let mut response = result.unwrap_or_else(|refusal| answer::refusal(Some(type_name), reference, &refusal));
     if is_authenticated {
         response.extensions_mut().insert(Authenticated);

@@ -15,7 +15,9 @@ use opencoin_schema::{
 
 use super::requests::{self, Expected};
 use super::server::Server;
-use super::{accounts, documents, fallback, headers, health, limit_addresses, log, observe, openapi};
+use super::{
+    accounts, documents, fallback, headers, health, key_accounts, limit_addresses, log, observe, openapi,
+};
 
 /// All paths of the public listener.
 pub fn router(server: Arc<Server>) -> Router {
@@ -50,6 +52,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/log/incidents", get(log::incidents))
         .route("/v1/openapi.json", get(openapi::public))
         .merge(accounts::router())
+        .merge(key_accounts::router())
         .merge(relay)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

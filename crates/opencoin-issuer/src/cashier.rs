@@ -6,8 +6,8 @@ use std::sync::Arc;
 use opencoin_keys::{Clock, Randomness, ledger_time};
 use opencoin_ledger::recovered::AssignmentWay;
 use opencoin_ledger::{
-    AccountName, Amount, Applied, Command, LedgerError, LedgerTime, PasswordHash, PasswordSetter, Payout,
-    PayoutFilter, PayoutNo, Profile, ProfileFilter, Reference, Refusal, Settlement,
+    AccountId, AccountName, Amount, Applied, Command, LedgerError, LedgerTime, PasswordHash, PasswordSetter,
+    Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Reference, Refusal, Settlement,
 };
 use thiserror::Error;
 
@@ -40,6 +40,9 @@ pub enum CashierError {
     /// Recovered money is assigned, but none was recovered.
     #[error("nothing was recovered from the public log of this currency, so there is no recovered money")]
     NothingRecovered,
+    /// A token or password is set for the account of a key.
+    #[error("the account belongs to a key: its holder signs, and needs no token and no password")]
+    NoHolder,
     /// The payout is settled already, with another result.
     #[error("payout {} is settled already, with another result", .0.get())]
     Settled(PayoutNo),
@@ -96,7 +99,7 @@ impl Cashier {
     /// # Errors
     /// When there is no such account, or the ledger fails. Then either token may be valid; call again.
     pub async fn replace_token(&self, name: &AccountName) -> Result<Token, CashierError> {
-        let account = self.account(name).await?.account.id;
+        let account = self.holder(name).await?;
         let token = self.random.token(TokenKind::Account);
         self.books.accounts.set_token(account, &token.hash()).await?;
         Ok(token)
@@ -118,7 +121,16 @@ impl Cashier {
         self.books.accounts.profile(name).await?.ok_or_else(unknown)
     }
 
-    /// Accounts in the order of their names, starting after this name.
+    /// The account of the holder with this name. The account of a key has neither token nor password.
+    async fn holder(&self, name: &AccountName) -> Result<AccountId, CashierError> {
+        let account = self.account(name).await?.account.id;
+        if account.is_key_account() {
+            return Err(CashierError::NoHolder);
+        }
+        Ok(account)
+    }
+
+    /// Accounts of holders in the order of their names, starting after this name.
     ///
     /// # Errors
     /// When the ledger fails.
@@ -140,7 +152,7 @@ impl Cashier {
     /// # Errors
     /// When there is no such account, or the ledger fails.
     pub async fn set_password(&self, name: &AccountName, password: NewPassword) -> Result<(), CashierError> {
-        let account = self.account(name).await?.account.id;
+        let account = self.holder(name).await?;
         let password = self.hash(password).await?;
         let is_set = self
             .books

@@ -5,9 +5,11 @@
 //! process crashes between the two steps, or the answer is lost, the same request or a `request resume` gets the same
 //! signatures.
 
+mod key_accounts;
 mod mint_keys;
 mod requests;
 
+pub use self::key_accounts::{Authorization, KeyAccountList};
 pub use self::mint_keys::LiveMintKey;
 
 use std::sync::Arc;

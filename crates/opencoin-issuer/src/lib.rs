@@ -31,7 +31,7 @@ pub use backup::{BackupError, BackupOptions, Manifest, back_up};
 pub use cashier::{Cashier, CashierError};
 pub use guard::{Examined, Guard, GuardError, accept_state, examine};
 pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
-pub use issuer::{Answered, Issuer, IssuerOptions, LiveMintKey};
+pub use issuer::{Answered, Authorization, Issuer, IssuerOptions, KeyAccountList, LiveMintKey};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};
 pub use operator::{Operator, OperatorError, PrunedMintKey};
 pub use recoup::{RECOUP_TRANSACTIONS_MAX, RevokedMintKey};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use opencoin_ledger::{LedgerError, Refusal as LedgerRefusal};
+use opencoin_log::key_account::PaymentFault;
 use opencoin_logging::LogThrottle;
 
 static LEDGER_FAILURES: LogThrottle = LogThrottle::new();
@@ -153,6 +154,17 @@ impl Refusal {
         refusal
     }
 
+    /// The refusal of a payment by key that does not have the next number of its payer.
+    #[must_use]
+    pub fn wrong_sequence(expected: u64) -> Self {
+        let description = format!(
+            "payment.seq: the next payment of this key has the number {expected}; sign it with that one"
+        );
+        let mut refusal = Self::new(Reason::WrongSequence, description);
+        refusal.expected_seq = Some(expected);
+        refusal
+    }
+
     /// The refusal with a fixed text for every internal error.
     #[must_use]
     pub fn unavailable() -> Self {
@@ -176,7 +188,16 @@ impl From<LedgerRefusal> for Refusal {
     fn from(refusal: LedgerRefusal) -> Self {
         let reason = match refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
-            LedgerRefusal::UnknownPayout | LedgerRefusal::UnknownKey => Reason::NotFound,
+            LedgerRefusal::WrongSeq { expected } => return Self::wrong_sequence(expected),
+            LedgerRefusal::Payment(fault) => return fault.into(),
+            LedgerRefusal::UnknownPayout => Reason::NotFound,
+            LedgerRefusal::UnknownKey => Reason::UnknownKey,
+            LedgerRefusal::WeakKey => Reason::WeakKey,
+            LedgerRefusal::ChallengeExpired => Reason::ChallengeExpired,
+            LedgerRefusal::WrongDomain => Reason::WrongDomain,
+            LedgerRefusal::PaymentExpired => Reason::PaymentExpired,
+            LedgerRefusal::WrongDetails | LedgerRefusal::WrongPayee => Reason::WrongDetails,
+            LedgerRefusal::PaymentMismatch { .. } => Reason::WrongAmount,
             LedgerRefusal::InsufficientFunds { .. } | LedgerRefusal::TooManyWaitingMints => {
                 Reason::InsufficientFunds
             }
@@ -200,15 +221,6 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::SameAccount
             | LedgerRefusal::ReservedAccountName
             | LedgerRefusal::KeyAccount
-            | LedgerRefusal::WeakKey
-            | LedgerRefusal::ChallengeExpired
-            | LedgerRefusal::WrongDomain
-            | LedgerRefusal::PaymentExpired
-            | LedgerRefusal::WrongSeq { .. }
-            | LedgerRefusal::WrongDetails
-            | LedgerRefusal::WrongPayee
-            | LedgerRefusal::Payment(_)
-            | LedgerRefusal::PaymentMismatch { .. }
             | LedgerRefusal::RepeatedCoin { .. }
             | LedgerRefusal::RepeatedBlindReference { .. }
             | LedgerRefusal::Empty
@@ -234,6 +246,18 @@ impl From<LedgerRefusal> for Refusal {
             // About the whole request or a mint key. `apply_to_coins` finds the coins of a mint key.
             _ => described,
         }
+    }
+}
+
+impl From<PaymentFault> for Refusal {
+    fn from(fault: PaymentFault) -> Self {
+        let (field, reason) = match fault {
+            PaymentFault::Amount => ("amount", Reason::WrongAmount),
+            PaymentFault::Memo => ("memo", Reason::WrongMemo),
+            PaymentFault::Seq => ("seq", Reason::WrongSequence),
+            PaymentFault::ToItself => ("to", Reason::PaymentToItself),
+        };
+        Self::new(reason, format!("payment.{field}: {fault}"))
     }
 }
 

@@ -237,7 +237,7 @@ impl Fixture {
         };
         let signed = self
             .issuer
-            .mint(Some(&self.token), request)
+            .mint(&(&self.token).into(), request)
             .await
             .map_err(|refusal: Refusal| refusal.reason)?;
         let Signed::Now(signatures) = signed.answer else {
@@ -262,7 +262,7 @@ impl Fixture {
             message_reference: 1,
         };
         self.issuer
-            .redeem(Some(&self.token), request)
+            .redeem(&(&self.token).into(), request)
             .await
             .map(|answered| answered.answer)
             .map_err(|refusal| refusal.reason)

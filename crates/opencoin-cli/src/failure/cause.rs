@@ -42,7 +42,10 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
             CashierError::UnknownAccount(_) => Some(Failure::NotFound),
             CashierError::Busy => Some(Failure::TryLater),
             CashierError::Ledger(error) => of_ledger(error),
-            CashierError::Refused(_) | CashierError::Settled(_) | CashierError::NothingRecovered => None,
+            CashierError::Refused(_)
+            | CashierError::Settled(_)
+            | CashierError::NothingRecovered
+            | CashierError::NoHolder => None,
         };
     }
     if let Some(error) = cause.downcast_ref::<OperatorError>() {

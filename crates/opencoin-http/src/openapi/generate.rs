@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{Audience, messages};
 use crate::accounts::{account, entries, payouts, services, sessions, transfers};
-use crate::{operators, problems};
+use crate::{key_accounts, operators, problems};
 
 /// The paths of the operator's listener, which has no rate limit.
 const ADMIN_PATHS: &str = "/v1/admin/";
@@ -28,6 +28,8 @@ const ADMIN_PATHS: &str = "/v1/admin/";
         account::show, account::change, account::balance, account::directory, entries::list,
         transfers::pay, payouts::request, payouts::list, payouts::show,
         services::declare, services::list, services::remove, services::rotate, services::open_session,
+        key_accounts::accounts::challenge, key_accounts::accounts::introduce, key_accounts::accounts::show,
+        key_accounts::accounts::list, key_accounts::payments::pay, key_accounts::payments::show,
     )
 )]
 struct Accounts;

@@ -96,7 +96,7 @@ impl From<CashierError> for Problem {
             CashierError::Refused(refusal) => refusal.into(),
             CashierError::Busy => Refusal::new(Reason::Unavailable, text),
             CashierError::UnknownAccount(_) => Refusal::new(Reason::NotFound, text),
-            CashierError::NothingRecovered => Refusal::new(Reason::Invalid, text),
+            CashierError::NothingRecovered | CashierError::NoHolder => Refusal::new(Reason::Invalid, text),
             CashierError::Settled(_) => Refusal::new(Reason::ReferenceConflict, text),
         };
         refusal.into()

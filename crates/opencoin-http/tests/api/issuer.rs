@@ -66,7 +66,7 @@ impl Fixture {
     async fn mint(&self, blinded: &Blinded, reference: u8) -> Result<Signed, Refusal> {
         let request = mint_request(vec![blinded.blind.clone()], reference);
         self.issuer
-            .mint(Some(&self.token), request)
+            .mint(&(&self.token).into(), request)
             .await
             .map(|answered| answered.answer)
     }
@@ -86,7 +86,7 @@ impl Fixture {
     async fn redeem(&self, coin: &Coin) -> Result<(), Refusal> {
         let request = redeem_request(from_ref(coin));
         self.issuer
-            .redeem(Some(&self.token), request)
+            .redeem(&(&self.token).into(), request)
             .await
             .map(|answered| answered.answer)
     }
@@ -220,16 +220,17 @@ async fn a_command_that_breaks_an_invariant_fails_without_its_batch() {
     let bad = mint_request(vec![first.blind.clone(), second.blind], 1);
     let good = mint_request(vec![first.blind], 2);
     // Both are in the queue before the committer runs, so they share a batch.
+    let token = (&fixture.token).into();
     let (refused, signed) = tokio::join!(
-        fixture.issuer.mint(Some(&fixture.token), bad),
-        fixture.issuer.mint(Some(&fixture.token), good.clone())
+        fixture.issuer.mint(&token, bad),
+        fixture.issuer.mint(&token, good.clone())
     );
     assert_eq!(reason(refused), Reason::Unavailable);
     assert!(matches!(signed.unwrap().answer, Signed::Now(_)));
     assert!(matches!(
         fixture
             .issuer
-            .mint(Some(&fixture.token), good)
+            .mint(&(&fixture.token).into(), good)
             .await
             .unwrap()
             .answer,
@@ -288,7 +289,7 @@ async fn every_flow() -> Vec<String> {
         transaction_reference: reference.parse().unwrap(),
         ..mint_request(vec![blind.blind.clone()], 1)
     };
-    let signed = fixture.issuer.mint(Some(&fixture.token), mint.clone()).await;
+    let signed = fixture.issuer.mint(&(&fixture.token).into(), mint.clone()).await;
     let signatures = signed_now(signed.unwrap().answer);
     let coin = fixture.currency.finish(&blind, &signatures[0]);
     let next = fixture.blind();

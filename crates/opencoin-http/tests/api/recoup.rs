@@ -100,7 +100,7 @@ impl Fixture {
     async fn mint(&self, transaction: u8, sent: &[Sent]) -> Result<Signed, Refusal> {
         let request = mint_request(blinds(sent), transaction);
         self.issuer
-            .mint(Some(&self.token), request)
+            .mint(&(&self.token).into(), request)
             .await
             .map(|answered| answered.answer)
     }
@@ -123,7 +123,7 @@ impl Fixture {
     async fn redeem(&self, coins: &[Coin]) -> Result<(), Refusal> {
         let request = redeem_request(coins);
         self.issuer
-            .redeem(Some(&self.token), request)
+            .redeem(&(&self.token).into(), request)
             .await
             .map(|answered| answered.answer)
     }

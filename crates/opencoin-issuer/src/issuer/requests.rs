@@ -11,8 +11,9 @@ use opencoin_logging::spans;
 use opencoin_schema::{BigInt, RequestMint, RequestRecoup, RequestRedeem, RequestRenew, RequestResume};
 use tracing::Instrument;
 
+use super::key_accounts::{Authorization, Party};
 use super::{Answered, Issuer};
-use crate::accounts::{Right, Token, given_up};
+use crate::accounts::given_up;
 use crate::admission;
 use crate::committer::{Committed, Unconfirmed};
 use crate::recoup::{self, RevokedMintKey};
@@ -20,26 +21,32 @@ use crate::refusal::{Reason, Refusal, coins_expired, unavailable};
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
 
 impl Issuer {
-    /// Handles `RequestMint`: the account of the token pays for the blinds.
+    /// Handles `RequestMint`: the account of the token or key pays for the blinds.
     ///
     /// # Errors
     /// When the request is refused.
     pub async fn mint(
         &self,
-        token: Option<&Token>,
+        authorization: &Authorization,
         request: RequestMint,
     ) -> Result<Answered<Signed>, Refusal> {
-        let account = self.accounts.caller(token, Right::Mint).await?.account;
+        let party = self.minting(authorization).await?;
         let transaction_reference = admission::transaction_reference(&request.transaction_reference)?;
         let blinds = self.admit_blinds(&request.blinds).await?;
         let at = ledger_time(self.clock.now());
         let reference = transaction_reference.clone();
+        let account = party.account();
+        // An account of a key never waits for money.
+        let (payment, wait_until) = match party {
+            Party::Holder(_) => (None, self.accounts.wait_until()),
+            Party::Key(_, payment) => (Some(payment), None),
+        };
         let mint = Command::Mint {
             account,
             transaction_reference,
             blinds,
-            payment: None,
-            wait_until: self.accounts.wait_until(),
+            payment,
+            wait_until,
             at,
         };
         let (applied, promise) = self.accept(mint, at, None).await?;
@@ -162,17 +169,21 @@ impl Issuer {
         }
     }
 
-    /// Handles `RequestRedeem`: credits coins to the account of the token.
+    /// Handles `RequestRedeem`: credits coins to the account of the token or key.
     ///
     /// # Errors
     /// When the request is refused.
     pub async fn redeem(
         &self,
-        token: Option<&Token>,
+        authorization: &Authorization,
         request: RequestRedeem,
     ) -> Result<Answered<()>, Refusal> {
-        let account = self.accounts.caller(token, Right::Redeem).await?.account;
+        let party = self.redeeming(authorization).await?;
         let coins = self.admit_coins(request.coins).await?;
+        if let Party::Key(_, order) = &party {
+            self.check_redeem(order, &coins)?;
+        }
+        let account = party.account();
         let at = ledger_time(self.clock.now());
         let spent = coins.clone();
         let (_, promise) = self
@@ -239,7 +250,7 @@ impl Issuer {
         Ok(self.committed(command).await?.outcome?)
     }
 
-    async fn commit(&self, command: Command) -> Result<(Applied, Option<Promise>), Refusal> {
+    pub(super) async fn commit(&self, command: Command) -> Result<(Applied, Option<Promise>), Refusal> {
         let Committed { outcome, promise } = self.committed(command).await?;
         Ok((outcome?, promise))
     }

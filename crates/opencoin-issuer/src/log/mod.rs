@@ -9,6 +9,7 @@ mod auditors;
 pub mod copy;
 pub mod export;
 mod joint;
+mod key_accounts;
 mod peers;
 mod promises;
 mod publisher;
@@ -29,7 +30,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use opencoin_keys::{CertifiedMintKey, Clock, Currency, LogKeys};
+use opencoin_keys::{CertifiedMintKey, ChallengeKey, Clock, Currency, LogKeys};
 use opencoin_ledger::recovered::RecoveredRequest;
 use opencoin_ledger::recovery::find_request;
 use opencoin_ledger::view::MintKeyNo;
@@ -44,11 +45,13 @@ use opencoin_log::tile::TilePath;
 use opencoin_schema::BigInt;
 use rand::RngCore;
 
+pub use key_accounts::{AccountsAtBatch, KeyPaymentStatus, LoggedAccounts, ProvenBatch};
 pub(crate) use promises::Promises;
 pub use rhythm::Rhythm;
 pub use status::{Incident, LogStatus, WitnessStatus};
 
 use auditors::Auditors;
+use key_accounts::KnownAccounts;
 use shown::ShownCheckpoint;
 use signed_mark::SignedMark;
 use status::Recorder;
@@ -93,6 +96,8 @@ pub struct IssuerLog {
     key_indices: Mutex<HashMap<KeyNo, u64>>,
     published_shown: ShownCheckpoint,
     joint_shown: ShownCheckpoint,
+    challenges: ChallengeKey,
+    key_accounts: tokio::sync::Mutex<Option<KnownAccounts>>,
     /// Whether this process holds the lease of the sealer.
     seals: AtomicBool,
     /// Whether a quorum of witnesses has seen nothing newer than the books, since this process started.
@@ -150,12 +155,25 @@ impl IssuerLog {
             key_indices: Mutex::default(),
             published_shown: ShownCheckpoint::default(),
             joint_shown: ShownCheckpoint::default(),
+            challenges: keys.challenges,
+            key_accounts: tokio::sync::Mutex::default(),
             seals: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
             has_recovered: AtomicBool::new(false),
             closed: OnceLock::new(),
             recorder: Recorder::default(),
         })
+    }
+
+    /// The origin of the log.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.log_key.verifier().name().as_str()
+    }
+
+    /// Makes challenges for introductions of keys.
+    pub(crate) fn challenges(&self) -> &ChallengeKey {
+        &self.challenges
     }
 
     pub(crate) fn promises(&self) -> Arc<Promises> {

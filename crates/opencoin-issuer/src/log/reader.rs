@@ -1,12 +1,16 @@
 //! Reads the tree of the log from the books: tiles and bundles for HTTP, and proofs.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use opencoin_ledger::{LedgerError, LogBatch, LogBatchNo, LogStore};
+use opencoin_ledger::{LedgerError, LogBatch, LogBatchNo, LogStore, PublishedCheckpoint};
 use opencoin_log::bundle;
 use opencoin_log::hash::{HASH_BYTES, Hash, leaf_hash};
+use opencoin_log::proof_file::ProofFile;
 use opencoin_log::tile::{Resource, TILE_HASHES, TileId, TilePath, TileWidth};
-use opencoin_log::tile_proof::{TileProofError, consistency_proof, tiles_of_consistency};
+use opencoin_log::tile_proof::{
+    TileProofError, consistency_proof, inclusion_proof, tiles_of_consistency, tiles_of_inclusion,
+};
 
 /// The bytes of a tile or bundle; `None` if a log of this size does not have it.
 ///
@@ -68,13 +72,7 @@ async fn entries(store: &dyn LogStore, index: u64, width: TileWidth) -> Result<V
 /// When the books cannot be read.
 pub(crate) async fn consistency(store: &dyn LogStore, old: u64, new: u64) -> Result<Vec<Hash>, LedgerError> {
     let ids = tiles_of_consistency(old, new).ok_or_else(|| corrupt(&"the log has become smaller"))?;
-    let mut tiles: HashMap<TileId, Vec<u8>> = HashMap::with_capacity(ids.len());
-    for id in ids {
-        let width = id
-            .width_in(new)
-            .ok_or_else(|| corrupt(&"a tile is outside of the log"))?;
-        tiles.insert(id, tile(store, id, width).await?);
-    }
+    let tiles = tiles(store, ids, new).await?;
     consistency_proof(old, new, &tiles).map_err(|error: TileProofError| corrupt(&error))
 }
 
@@ -90,6 +88,66 @@ pub(crate) async fn leaf(store: &dyn LogStore, index: u64) -> Result<Vec<u8>, Le
     let bytes = entries(store, bundle, width).await?;
     let mut entries = bundle::decode(&bytes, width).map_err(|error| corrupt(&error))?;
     entries.nth(place.into()).map(<[u8]>::to_vec).ok_or_else(missing)
+}
+
+/// The leaves with these indices.
+///
+/// # Errors
+/// When the books cannot be read, or the log is shorter.
+pub(crate) async fn leaves(store: &dyn LogStore, range: Range<u64>) -> Result<Vec<Vec<u8>>, LedgerError> {
+    let mut leaves = Vec::new();
+    let width = u64::from(TILE_HASHES);
+    let mut index = range.start;
+    while index < range.end {
+        let bundle = index / width;
+        let last = range.end.min((bundle + 1) * width);
+        let in_bundle = TileWidth::new((last - bundle * width) as u16);
+        let in_bundle = in_bundle.ok_or_else(|| corrupt(&"a bundle has 1 to 256 leaves"))?;
+        let bytes = entries(store, bundle, in_bundle).await?;
+        let decoded = bundle::decode(&bytes, in_bundle).map_err(|error| corrupt(&error))?;
+        let skipped = (index - bundle * width) as usize;
+        leaves.extend(decoded.skip(skipped).map(<[u8]>::to_vec));
+        index = last;
+    }
+    Ok(leaves)
+}
+
+/// The proof of a leaf under a checkpoint of this log, with the leaf itself.
+///
+/// # Errors
+/// When the books cannot be read, or the checkpoint does not have the leaf.
+pub(crate) async fn proof_file(
+    store: &dyn LogStore,
+    index: u64,
+    checkpoint: &PublishedCheckpoint,
+) -> Result<ProofFile, LedgerError> {
+    let size = checkpoint.size;
+    let ids = tiles_of_inclusion(index, size).ok_or_else(|| corrupt(&"a leaf is outside of the log"))?;
+    let tiles = tiles(store, ids, size).await?;
+    let proof = inclusion_proof(index, size, &tiles);
+    let signed = checkpoint.note.parse();
+    Ok(ProofFile {
+        extra: leaf(store, index).await?,
+        index,
+        proof: proof.map_err(|error| corrupt(&error))?,
+        checkpoint: signed.map_err(|error| corrupt(&error))?,
+    })
+}
+
+/// The tiles of a log of this size.
+async fn tiles(
+    store: &dyn LogStore,
+    ids: Vec<TileId>,
+    size: u64,
+) -> Result<HashMap<TileId, Vec<u8>>, LedgerError> {
+    let mut tiles = HashMap::with_capacity(ids.len());
+    for id in ids {
+        let width = id
+            .width_in(size)
+            .ok_or_else(|| corrupt(&"a tile is outside of the log"))?;
+        tiles.insert(id, tile(store, id, width).await?);
+    }
+    Ok(tiles)
 }
 
 /// Where the leaf that begins like this is, in this batch or a later one, among the batches that are sealed: the batch and
@@ -112,22 +170,32 @@ pub(crate) async fn locate(
     Ok(None)
 }
 
-/// The leaves of a batch are in ascending order.
-async fn search(store: &dyn LogStore, wanted: &[u8], batch: &LogBatch) -> Result<Option<u64>, LedgerError> {
+async fn search(store: &dyn LogStore, start: &[u8], batch: &LogBatch) -> Result<Option<u64>, LedgerError> {
+    let first = first_from(store, start, batch).await?;
+    let is_there = first < batch.end() && leaf(store, first).await?.starts_with(start);
+    Ok(is_there.then_some(first))
+}
+
+/// The index of the first leaf of a batch that is not before `start`; the leaves of a batch are in ascending order. The end
+/// of the batch if there is none.
+///
+/// # Errors
+/// When the books cannot be read.
+pub(crate) async fn first_from(
+    store: &dyn LogStore,
+    start: &[u8],
+    batch: &LogBatch,
+) -> Result<u64, LedgerError> {
     let (mut low, mut high) = (batch.first, batch.end());
     while low < high {
         let middle = low + (high - low) / 2;
-        let found = leaf(store, middle).await?;
-        if found.starts_with(wanted) {
-            return Ok(Some(middle));
-        }
-        if found[..] < *wanted {
+        if leaf(store, middle).await?[..] < *start {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    Ok(None)
+    Ok(low)
 }
 
 fn corrupt(reason: &dyn ToString) -> LedgerError {

@@ -2,6 +2,7 @@
 
 mod fake_witness;
 mod joint;
+mod key_accounts;
 mod two_processes;
 
 use std::sync::atomic::{AtomicI64, Ordering};

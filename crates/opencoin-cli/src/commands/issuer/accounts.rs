@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use opencoin_issuer::{Cashier, NewPassword, Token};
 use opencoin_keys::{Directory, SystemClock};
@@ -29,19 +29,23 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Credit an incoming payment to an account. Each reference is credited once.
+    /// Credit an incoming payment to an account, by its name or by the key that it belongs to. Each reference is credited
+    /// once.
     Credit(PaymentArguments),
     /// Debit an outgoing payment from an account. Each reference is debited once.
     Debit(PaymentArguments),
     /// Show an account's balance.
     Show {
-        /// The name of the account.
+        /// The name of the account, or the key that it belongs to.
         name: AccountName,
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Show all accounts with their balances, by name.
+    /// Show all accounts of holders with their balances, by name.
     List {
+        /// Show the accounts that belong to keys instead, as the public log has them at its last batch.
+        #[arg(long)]
+        keys: bool,
         #[command(flatten)]
         dir: DirArgs,
     },
@@ -86,7 +90,8 @@ pub(crate) async fn run(command: AccountCommand, output: OutputArgs) -> Result<(
         AccountCommand::Credit(arguments) => pay(arguments, Direction::In, output).await,
         AccountCommand::Debit(arguments) => pay(arguments, Direction::Out, output).await,
         AccountCommand::Show { name, dir } => show(&name, dir, output).await,
-        AccountCommand::List { dir } => list(dir, output).await,
+        AccountCommand::List { keys: false, dir } => list(dir, output).await,
+        AccountCommand::List { keys: true, dir } => list_keys(dir, output).await,
         AccountCommand::Token { name, dir } => {
             let (cashier, _) = open(dir, Purpose::Change).await?;
             let token = cashier.replace_token(&name).await?;
@@ -157,12 +162,25 @@ async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputAr
 }
 
 async fn show(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()> {
-    let (cashier, directory) = open(dir, Purpose::Look).await?;
+    let directory = dir.directory()?;
+    let books = super::books(&directory, Purpose::Look).await?;
+    let unit = super::unit(&directory)?;
+    let key = match name.key() {
+        Some(key) => books.accounts.key_account(&key).await?,
+        None => None,
+    };
+    if let Some(account) = key {
+        let (balance, seq) = (account.balance.units(), account.seq);
+        return output.show(
+            json!({ "account": name.as_str(), "balance": balance, "seq": seq, "credits": account.credits }),
+            [format!("{name}: {}, {seq} payments", unit.show(balance))],
+        );
+    }
+    let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
     let balance = cashier.account(name).await?.account.balance.units();
-    let shown = super::unit(&directory)?.show(balance);
     output.show(
         json!({ "account": name.as_str(), "balance": balance }),
-        [format!("{name}: {shown}")],
+        [format!("{name}: {}", unit.show(balance))],
     )
 }
 
@@ -185,6 +203,21 @@ async fn list(dir: DirArgs, output: OutputArgs) -> Result<()> {
     let lines = accounts
         .iter()
         .map(|Profile { account, .. }| format!("{}: {}", account.name, unit.show(account.balance.units())));
+    output.show(value.collect(), lines)
+}
+
+async fn list_keys(dir: DirArgs, output: OutputArgs) -> Result<()> {
+    let directory = dir.directory()?;
+    let books = super::books(&directory, Purpose::Look).await?;
+    let logged = books.log.key_accounts().await?;
+    let logged = logged.context("this currency has no public log, so no account belongs to a key")?;
+    let unit = super::unit(&directory)?;
+    let accounts = || logged.ledger.accounts();
+    let value = accounts().map(|(key, account)| {
+        json!({ "key": key.to_string(), "balance": account.balance, "seq": account.seq, "credits": account.credits })
+    });
+    let lines = accounts()
+        .map(|(key, account)| format!("{key}: {}, {} payments", unit.show(account.balance), account.seq));
     output.show(value.collect(), lines)
 }
 

@@ -16,7 +16,7 @@ use super::fake_witness::{Asked, FakeWitness};
 use super::*;
 
 /// Books whose log has one witness.
-async fn witnessed() -> (World, Arc<FakeWitness>) {
+pub(super) async fn witnessed() -> (World, Arc<FakeWitness>) {
     let witness = Arc::new(FakeWitness::start());
     let mut world = World::new().await;
     let keys = LogKeys::open(
