@@ -52,6 +52,14 @@ enum Secret {
     Rfc9474(BlindingResult),
 }
 
+impl Blinded {
+    /// The mint key that is to sign the blind.
+    #[must_use]
+    pub fn key(&self) -> &Value {
+        &self.key
+    }
+}
+
 impl ForeignWallet {
     /// Fetches and checks the documents of the issuer at `url`.
     #[must_use]

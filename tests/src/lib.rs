@@ -11,6 +11,7 @@ pub mod failover;
 mod file_server;
 pub mod files;
 pub mod foreign_wallet;
+pub mod key_holder;
 pub mod live;
 pub mod load;
 pub mod machines;

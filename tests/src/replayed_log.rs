@@ -2,6 +2,7 @@
 //! uses no code of this project, so that it can find faults in that.
 
 mod books;
+mod key_accounts;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +14,14 @@ use sha2::{Digest, Sha256};
 use crate::Rows;
 use crate::foreign_wallet::compact;
 
-use tree::root;
-pub use tree::{Hash, leaf_hash};
+use key_accounts::{CREDITED, INTRODUCED, KeyAccounts, PAID};
+pub use tree::{Hash, leaf_hash, root, root_of_proof};
 
 /// The number of entries in a full bundle, and of hashes in a full tile.
 const BUNDLE_ENTRIES: usize = 256;
 const COIN_LEAF_BYTES: usize = 38;
+/// How long after its end a payment by key may be sealed, in seconds.
+const WITHIN_S: u64 = 3600;
 
 const CURRENCY: u8 = 0x01;
 const MINT_KEY: u8 = 0x02;
@@ -60,6 +63,9 @@ pub struct ReplayedLog {
     closed: Vec<(u32, Vec<u8>)>,
     /// In which batch each spent coin is.
     batch_of_spent: BTreeMap<(u32, String), usize>,
+    /// The name of the log, as the published checkpoint has it.
+    origin: String,
+    key_accounts: KeyAccounts,
     faults: Vec<String>,
 }
 
@@ -67,7 +73,11 @@ impl ReplayedLog {
     /// Reads all leaves from the bundles in the books, and checks every rule that the log alone must keep.
     #[must_use]
     pub fn read(rows: &Rows<'_>) -> Self {
-        let mut log = Self::default();
+        let published = rows.texts("SELECT note FROM log_checkpoint").concat();
+        let mut log = Self {
+            origin: published.lines().next().unwrap_or_default().to_owned(),
+            ..Self::default()
+        };
         let mut batch = Vec::new();
         for leaf in leaves(rows) {
             log.hashes.push(leaf_hash(&leaf));
@@ -185,6 +195,7 @@ impl ReplayedLog {
             ISSUED | SPENT | COIN_RECOUPED | BLIND_RECOUPED if leaf.len() == COIN_LEAF_BYTES => {
                 self.see_coin(kind, body, batch)
             }
+            INTRODUCED | CREDITED | PAID => self.key_accounts.see(kind, body, &self.origin),
             _ => Err("no known leaf".to_owned()),
         }
     }
@@ -239,6 +250,18 @@ impl ReplayedLog {
         let owed = [total("paid_out"), total("accounts"), total("key_accounts"), coins];
         let owed = owed.into_iter().map(u128::from).sum();
         self.expect(&format!("balance after batch {no}"), &received, &owed);
+        match self.key_accounts.end_batch(total("time"), WITHIN_S) {
+            Ok((sum, ledger_root)) => {
+                self.expect(
+                    &format!("key_accounts after batch {no}"),
+                    &total("key_accounts"),
+                    &sum,
+                );
+                let found = totals["ledger_root"].as_str().unwrap_or_default();
+                self.expect(&format!("ledger_root after batch {no}"), &found, &&*ledger_root);
+            }
+            Err(fault) => self.faults.push(format!("batch {no}: {fault}")),
+        }
         let mut fingerprints: Vec<Hash> = self.keys.values().map(|key| key.fingerprint).collect();
         fingerprints.sort_unstable();
         let hashes: Vec<Hash> = fingerprints

@@ -21,6 +21,7 @@ mod interrupted_keys;
 mod interrupted_seals;
 mod issuer_check;
 mod joint_signature;
+mod key_accounts;
 mod key_commands;
 mod lanes;
 mod linkage;

@@ -15,6 +15,7 @@ impl ReplayedLog {
         self.compare_counts(rows);
         self.compare_coins(rows);
         self.compare_totals(rows);
+        self.faults.extend(self.key_accounts.faults_against(rows));
         self.faults
     }
 
@@ -146,7 +147,9 @@ impl ReplayedLog {
             );
             rows.texts(&query).concat()
         };
-        let held = "SELECT CAST((SELECT coalesce(sum(balance), 0) FROM accounts)
+        // From number 2^62 on accounts belong to keys.
+        let held =
+            "SELECT CAST((SELECT coalesce(sum(balance), 0) FROM accounts WHERE id < 4611686018427387904)
             + (SELECT coalesce(sum(amount), 0) FROM payouts WHERE paid IS NULL)
             + (SELECT coalesce(sum(CASE WHEN credit_account = -2 THEN amount ELSE -amount END), 0)
                 FROM transactions WHERE debit_account = -2 OR credit_account = -2) AS text)";

@@ -12,7 +12,8 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
 }
 
 /// The hash of the tree with these leaf hashes.
-pub(super) fn root(hashes: &[Hash]) -> Hash {
+#[must_use]
+pub fn root(hashes: &[Hash]) -> Hash {
     root_of_prefixes(hashes, &[hashes.len()])[0]
 }
 
@@ -35,6 +36,31 @@ pub(super) fn root_of_prefixes(hashes: &[Hash], sizes: &[usize]) -> Vec<Hash> {
         roots.push(joined.unwrap_or_else(|| Sha256::digest([]).into()));
     }
     roots
+}
+
+/// The root of a tree of `size` leaves to which an inclusion proof leads from the hash of leaf `index`; `None` if the
+/// proof has another length (RFC 9162 section 2.1.3.2).
+#[must_use]
+pub fn root_of_proof(index: u64, size: u64, leaf: Hash, proof: &[Hash]) -> Option<Hash> {
+    let (mut index, mut last, mut hash) = (index, size.checked_sub(1)?, leaf);
+    if index > last {
+        return None;
+    }
+    for sibling in proof {
+        if last == 0 {
+            return None;
+        }
+        if index % 2 == 1 || index == last {
+            hash = node(sibling, &hash);
+            while index % 2 == 0 && index != 0 {
+                (index, last) = (index / 2, last / 2);
+            }
+        } else {
+            hash = node(&hash, sibling);
+        }
+        (index, last) = (index / 2, last / 2);
+    }
+    (last == 0).then_some(hash)
 }
 
 fn node(left: &Hash, right: &Hash) -> Hash {
