@@ -1,6 +1,7 @@
 //! `opencoin demo`: shows the life of a coin. Everything is real: keys, files, HTTP on loopback, books.
 
 mod live;
+mod nodes;
 mod public_log;
 
 use std::path::Path;
@@ -53,11 +54,18 @@ pub(crate) struct Arguments {
     /// The cipher suite of the currency.
     #[arg(long, default_value_t)]
     cipher_suite: CipherSuite,
+    /// Show payments by key and auditors instead: who checks the issuer, and how a fraud is proven.
+    #[arg(long)]
+    nodes: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let folder = TempDir::with_prefix("opencoin-demo-").context("cannot create a temporary folder")?;
-    let played = play(folder.path(), arguments.cipher_suite).await;
+    let played = if arguments.nodes {
+        nodes::play(folder.path(), arguments.cipher_suite).await
+    } else {
+        play(folder.path(), arguments.cipher_suite).await
+    };
     if arguments.keep {
         let kept = folder.keep();
         output::line(&format!("\nkept: {}", kept.display()))?;
