@@ -27,6 +27,32 @@ impl Wallet {
         opencoin(&[&["wallet"], arguments, &["--dir", dir]].concat())
     }
 
+    /// Runs `opencoin key ARGUMENTS --dir W` and requires success.
+    pub fn key(&self, arguments: &[&str]) -> Output {
+        self.key_unchecked(arguments).success()
+    }
+
+    /// Runs `opencoin key ARGUMENTS --dir W`.
+    pub fn key_unchecked(&self, arguments: &[&str]) -> Output {
+        let dir = self.dir.to_str().unwrap();
+        opencoin(&[&["key"], arguments, &["--dir", dir]].concat())
+    }
+
+    /// Makes a key and introduces it.
+    #[must_use]
+    pub fn introduced_key(&self) -> String {
+        let made = self.key(&["new", "--json"]).json();
+        let key = made["key"].as_str().unwrap().to_owned();
+        self.key(&["introduce", "--key", &key]);
+        key
+    }
+
+    /// What a key account holds, as the log proves it.
+    #[must_use]
+    pub fn proven(&self) -> u64 {
+        self.key(&["show", "--json"]).json()["balance"].as_u64().unwrap()
+    }
+
     /// What it holds, from `balance --json`.
     #[must_use]
     pub fn balance(&self) -> u64 {

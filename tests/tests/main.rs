@@ -23,6 +23,7 @@ mod issuer_check;
 mod joint_signature;
 mod key_accounts;
 mod key_commands;
+mod key_payments;
 mod lanes;
 mod linkage;
 mod live_transfer;
