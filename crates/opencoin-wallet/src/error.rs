@@ -116,8 +116,8 @@ pub enum WalletError {
         /// When it ends.
         until: DateTime<Utc>,
     },
-    /// The wallet has made no such payment.
-    #[error("this wallet has made no payment by key {0}")]
+    /// There is no such payment, or this is not an id.
+    #[error("there is no payment by key {0}")]
     UnknownPayment(String),
     /// The issuer's proof of a payment is wrong.
     #[error(transparent)]

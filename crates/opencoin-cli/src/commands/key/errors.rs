@@ -34,9 +34,6 @@ impl KeySession {
                 "nothing was paid; the wallet asks for the number before the next payment, so try again"
                     .to_owned()
             }
-            WalletError::Exchange(ExchangeError::Refused { word, .. }) if word == "not-found" => {
-                "nothing was paid; does the issuer have such an account?".to_owned()
-            }
             WalletError::Exchange(ExchangeError::Unknown(_)) => format!(
                 "nothing is paid twice: the same command finishes it, or `opencoin wallet resume{flag}`"
             ),

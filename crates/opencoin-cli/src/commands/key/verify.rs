@@ -110,7 +110,10 @@ pub(super) fn lines(checked: &CheckedPayment) -> Vec<String> {
     ));
     lines.push(match checked.seen_at {
         Some(at) => format!("  its witnesses had seen it by {}", utc(at)),
-        None => "  the currency has no witnesses, so nothing tells when".to_owned(),
+        None => {
+            "  the currency names no witnesses: the issuer alone vouches for its log, and nothing tells when"
+                .to_owned()
+        }
     });
     if !checked.cosigned_by.is_empty() {
         lines.push(format!("  cosigned by {}", checked.cosigned_by.join(", ")));
