@@ -39,6 +39,8 @@ fn every_request_goes_through_the_proxy_and_names_too() {
     with_proxy(&bob, &["receive", text(&gift)]);
     with_proxy(&bob, &["redeem", "5", "--token", &token]);
     with_proxy(&alice, &["log"]);
+    alice.key(&["new"]);
+    alice.key(&["introduce", through[0], through[1]]);
     assert_eq!((alice.balance(), bob.balance()), (40, 15));
     let shown = run(
         currency
@@ -56,7 +58,12 @@ fn every_request_goes_through_the_proxy_and_names_too() {
             .all(|asked| asked.name.as_deref() == Some(NAME) && asked.port == port),
         "{asked:?}"
     );
-    let users = ["opencoin-account", "opencoin-anonymous", "opencoin-files"];
+    let users = [
+        "opencoin-account",
+        "opencoin-anonymous",
+        "opencoin-files",
+        "opencoin-key",
+    ];
     assert_eq!(proxy.users(), users.map(str::to_owned).into());
     // Processes are kept apart too.
     let account = asked.iter().filter(|asked| asked.user == users[0]);
