@@ -257,7 +257,7 @@ impl Books {
     async fn read(ledger: &dyn Store) -> Self {
         forget_rows(&[ledger]).await;
         let (mut accounts, mut transactions, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-        let keys = [0, 1, 2].map(|number| key(number).to_string());
+        let keys = [0, 1, 2].map(|number| account_key(number).to_string());
         for name in ["alice", "bob", "carol"]
             .into_iter()
             .chain(keys.iter().map(String::as_str))

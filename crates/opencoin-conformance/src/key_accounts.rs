@@ -22,7 +22,7 @@ use crate::{Pair, Store, World};
 
 /// Balance, payments and credits of a key.
 async fn status(store: &dyn Store, number: usize) -> (u64, u64, u64) {
-    let found = store.accounts().key_account(&key(number)).await.unwrap();
+    let found = store.accounts().key_account(&account_key(number)).await.unwrap();
     let KeyAccountStatus {
         balance,
         seq,
@@ -84,8 +84,8 @@ pub async fn a_key_is_introduced_once(ledgers: &Pair) {
     let second = one.apply(&[introduce(1)]).await.unwrap().remove(0).unwrap();
     assert_eq!(second.effect, Effect::KeyIntroduced(key_account(1)));
     assert_eq!(status(&**other, 1).await, (0, 0, 0));
-    assert_eq!(other.accounts().key_account(&key(2)).await.unwrap(), None);
-    let found = account(&**one, &key(1).to_string()).await.unwrap();
+    assert_eq!(other.accounts().key_account(&account_key(2)).await.unwrap(), None);
+    let found = account(&**one, &account_key(1).to_string()).await.unwrap();
     assert_eq!(found.id, key_account(1));
 
     // The neutral element of the curve, which signs everything.
@@ -114,7 +114,7 @@ pub async fn keys_need_a_log(ledgers: &Pair) {
 /// Holders cannot take the name of a key, whether it has an account or not.
 pub async fn names_of_keys_are_reserved(ledgers: &Pair) {
     with_keys(ledgers, 0).await;
-    let named = |number: usize| open(&key(number).to_string(), 9);
+    let named = |number: usize| open(&account_key(number).to_string(), 9);
     assert_refused(
         ledgers,
         [
@@ -227,7 +227,7 @@ pub async fn invalid_payments_of_keys_change_nothing(ledgers: &Pair) {
             (with_payee(key_account(7), paid()), Refusal::UnknownKey),
             (with_payee(bob(), paid()), Refusal::UnknownKey),
             (
-                with_order(paid(), |order| order.to = Payee::Key(key(2))),
+                with_order(paid(), |order| order.to = Payee::Key(account_key(2))),
                 Refusal::WrongPayee,
             ),
             (with_nonce(Some(NONCE), paid()), Refusal::WrongPayee),
@@ -332,7 +332,9 @@ pub async fn a_key_mints(ledgers: &Pair) {
                 Refusal::WrongDetails,
             ),
             (
-                with_order(minted(2, 1, "n", &[1]), |order| order.to = Payee::Key(key(1))),
+                with_order(minted(2, 1, "n", &[1]), |order| {
+                    order.to = Payee::Key(account_key(1))
+                }),
                 Refusal::WrongPayee,
             ),
             (
@@ -461,7 +463,7 @@ pub async fn only_payments_move_the_money_of_a_key(ledgers: &Pair) {
     };
     assert!(accounts.declare_service(&service).await.is_err());
     assert_eq!(accounts.bearer(&token, NOW).await.unwrap(), None);
-    let name = AccountName::of_key(key(0));
+    let name = AccountName::of_key(account_key(0));
     let profile = accounts.profile(&name).await.unwrap().unwrap();
     assert_eq!(
         (profile.account.id, profile.password, profile.listed),

@@ -23,7 +23,7 @@ const KEYS: [&str; 4] = [
 pub(crate) const NONCE: [u8; ACCOUNT_NONCE_BYTES] = [3; ACCOUNT_NONCE_BYTES];
 
 /// A key with this number, below the number of [`KEYS`].
-pub(crate) fn key(number: usize) -> AccountKey {
+pub(crate) fn account_key(number: usize) -> AccountKey {
     KEYS[number].parse().unwrap()
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn introduce_until(number: usize, expiry_s: u64) -> Command {
                 expiry_s,
                 code: [9; 16],
             },
-            key: key(number),
+            key: account_key(number),
             nonce: 7,
         }),
         at: NOW,
@@ -58,7 +58,7 @@ pub(crate) fn ordered(from: usize, seq: u64, units: u64, to: Payee) -> Box<KeyPa
         amount: units,
         domain: ORIGIN.to_owned(),
         expires: 100,
-        from: key(from),
+        from: account_key(from),
         memo: "for rent".to_owned(),
         seq,
         to,
@@ -74,7 +74,7 @@ pub(crate) fn pay_key(from: usize, to: usize, seq: u64, units: u64) -> Command {
     Command::PayByKey {
         payer: key_account(from as i64),
         payee: key_account(to as i64),
-        payment: ordered(from, seq, units, Payee::Key(key(to))),
+        payment: ordered(from, seq, units, Payee::Key(account_key(to))),
         nonce: None,
         at: NOW,
     }

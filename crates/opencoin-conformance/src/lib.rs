@@ -174,6 +174,9 @@ macro_rules! conformance_tests {
             an_interrupted_recovery_goes_on
             the_issuer_bears_what_accounts_owe_after_a_recovery
             a_copy_that_does_not_fit_changes_nothing
+            key_accounts_of_a_lost_time_are_recovered
+            an_interrupted_recovery_of_key_accounts_goes_on
+            statements_that_do_not_follow_are_not_recovered
             stopped_keys_and_recoups_are_in_the_log
             ended_keys_are_closed_in_the_log
             a_broken_rule_halts_the_log

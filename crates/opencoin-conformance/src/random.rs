@@ -9,6 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::Store;
+use crate::key_world::*;
 use crate::world::*;
 use opencoin_audit::check;
 use opencoin_ledger::{
@@ -23,16 +24,23 @@ const COMMANDS_MAX: usize = 60;
 const BATCH_MAX: usize = 12;
 /// The number of transaction references.
 const TRANSACTIONS: u8 = 30;
+/// The mint keys that a sequence registers first, with their denominations.
+const REGISTERED: [(u8, u64); 3] = [(1, 1), (2, 2), (4, 2)];
+/// The number of keys that may have accounts.
+const ACCOUNT_KEYS: usize = 3;
 
 /// Any sequence of commands, divided into batches anywhere. It begins by opening accounts, registering keys
 /// and minting coins, so that the other commands have something to act on.
 pub fn sequence() -> impl Strategy<Value = Sequence> {
     (vec(command(), 1..COMMANDS_MAX), vec(1..=BATCH_MAX, COMMANDS_MAX)).prop_map(|(random, sizes)| {
         let mut commands = vec![open("alice", 1), open("bob", 2)];
-        commands.extend(registered_and_logged(&[(1, 1), (2, 2), (4, 2)]));
+        commands.extend(registered_and_logged(&REGISTERED));
         commands.extend([
-            credit(alice(), 80, "0"),
+            credit(alice(), 100, "0"),
             mint(alice(), "0", &[1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 4]),
+            introduce(0),
+            introduce(1),
+            transfer(alice(), key_account(0), 20, "funding"),
         ]);
         commands.extend(random);
         let mut rest = commands.into_iter().peekable();
@@ -83,8 +91,18 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
                 .unwrap()
         };
         assert_eq!(payouts(&**store).await, payouts(&**model).await);
-        for account in [alice(), bob()] {
+        let of_keys = (0..ACCOUNT_KEYS as i64).map(key_account);
+        for account in of_keys.chain([alice(), bob()]) {
             assert_eq!(entries(&**store, account).await, entries(&**model, account).await);
+        }
+        for number in 0..ACCOUNT_KEYS {
+            let key = account_key(number);
+            let status = async |store: &dyn Store| store.accounts().key_account(&key).await.unwrap();
+            assert_eq!(status(&**store).await, status(&**model).await);
+            for seq in 1..=SEQ_MAX {
+                let batch = async |store: &dyn Store| store.log().key_payment(&key, seq).await.unwrap();
+                assert_eq!(batch(&**store).await, batch(&**model).await);
+            }
         }
         for number in 0..TRANSACTIONS {
             let reference = reference(&format!("t{number}"));
@@ -171,6 +189,8 @@ fn command() -> impl Strategy<Value = Command> {
                 2 => recoup(&reference, &[first], &[4]),
                 _ => recoup(&reference, &[first], &[1, 1]),
             }),
+        3 => key_statement(),
+        6 => key_payment(),
     ];
     let timed = (kinds, time()).prop_map(|(command, time)| at(time.unix_micros(), command));
     // Mostly at a time when it is allowed. Commands with earlier times follow, as after a clock was set back.
@@ -189,12 +209,71 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+/// A command that introduces a key or credits its account.
+fn key_statement() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        2 => (0..ACCOUNT_KEYS, 0_u64..3).prop_map(|(number, expiry_s)| introduce_until(number, expiry_s)),
+        1 => (0..ACCOUNT_KEYS).prop_map(introduce),
+        2 => (any_key_account(), units(), payment())
+            .prop_map(|(account, units, payment)| credit(account, units, &payment)),
+        2 => (account(), any_key_account(), units(), payment())
+            .prop_map(|(from, to, units, key)| transfer(from, to, units, &key)),
+        2 => (any_key_account(), vec(coin(), 1..3)).prop_map(|(account, coins)| redeem(account, &coins)),
+    ]
+}
+
+/// A payment by a key. Most of them are for the first ones of a key, so that many have the next number.
+fn key_payment() -> impl Strategy<Value = Command> {
+    let from = || prop_oneof![8 => Just(0), 4 => Just(1), 1 => Just(2)];
+    let to = prop_oneof![4 => Just(0), 8 => Just(1), 1 => Just(2)];
+    let units = || prop_oneof![1 => Just(0), 15 => 1_u64..8];
+    let numbers = || (from(), seq(), units());
+    let holders = prop::sample::select(vec![(alice(), "alice"), (bob(), "bob"), (bob(), "alice")]);
+    let coins = prop::sample::select(vec![vec![1], vec![2], vec![1, 2], vec![4, 4], vec![1, 1, 1]]);
+    let payments = prop_oneof![
+        6 => (numbers(), to)
+            .prop_map(|((from, seq, units), to)| pay_key(from, to, seq, units)),
+        2 => (numbers(), holders).prop_map(|((from, seq, units), to)| pay_holder(from, to, seq, units)),
+        4 => (numbers(), transaction(), coins, prop::bool::weighted(0.9)).prop_map(
+            |((from, seq, units), reference, keys, is_worth_it)| {
+                let worth = |key: &u8| REGISTERED.iter().find(|(id, _)| id == key).unwrap().1;
+                let units = if is_worth_it { keys.iter().map(worth).sum() } else { units };
+                mint_by_key(from, seq, units, &reference, &keys, &REGISTERED)
+            }
+        ),
+    ];
+    // Some have expired, or are for another log.
+    (payments, 0_u8..20).prop_map(|(payment, fault)| {
+        with_order(payment, |order| match fault {
+            0 => order.expires = 0,
+            1 => order.domain = "other.example/log".to_owned(),
+            _ => {}
+        })
+    })
+}
+
+/// The highest number of a payment.
+const SEQ_MAX: u64 = 6;
+
+fn seq() -> impl Strategy<Value = u64> {
+    prop_oneof![8 => Just(1), 6 => Just(2), 4 => Just(3), 2 => 0..=SEQ_MAX]
+}
+
+fn any_key_account() -> impl Strategy<Value = AccountId> {
+    (0..=ACCOUNT_KEYS as i64).prop_map(key_account)
+}
+
 fn name() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["alice".to_owned(), "bob".to_owned(), "carol".to_owned()])
 }
 
 fn account() -> impl Strategy<Value = AccountId> {
-    prop_oneof![8 => Just(alice()), 8 => Just(bob()), 1 => (0_i64..7).prop_map(AccountId::new)]
+    prop_oneof![
+        16 => Just(alice()),
+        16 => Just(bob()),
+        2 => (0_i64..7).prop_map(AccountId::new),
+        1 => any_key_account(),
+    ]
 }
 
 fn units() -> impl Strategy<Value = u64> {

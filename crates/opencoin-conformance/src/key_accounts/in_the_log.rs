@@ -49,9 +49,12 @@ pub async fn accounts_of_keys_are_in_the_log(ledgers: &Pair) {
     let credits: Vec<_> = leaves
         .iter()
         .filter_map(|leaf| match leaf {
-            Leaf::KeyCredited(credit) => {
-                Some((credit.key == key(0), credit.number, credit.from, credit.amount))
-            }
+            Leaf::KeyCredited(credit) => Some((
+                credit.key == account_key(0),
+                credit.number,
+                credit.from,
+                credit.amount,
+            )),
             _ => None,
         })
         .collect();
@@ -60,7 +63,7 @@ pub async fn accounts_of_keys_are_in_the_log(ledgers: &Pair) {
         (true, 2, CreditSource::Coins, 1),
         (false, 1, CreditSource::Deposit, 7),
     ];
-    expected.sort_unstable_by_key(|(is_first, number, ..)| (key(usize::from(!is_first)), *number));
+    expected.sort_unstable_by_key(|(is_first, number, ..)| (account_key(usize::from(!is_first)), *number));
     assert_eq!(credits, expected);
     let count = |is: fn(&Leaf) -> bool| leaves.iter().filter(|leaf| is(leaf)).count();
     assert_eq!(count(|leaf| matches!(leaf, Leaf::KeyIntroduced(_))), 2);
@@ -69,7 +72,7 @@ pub async fn accounts_of_keys_are_in_the_log(ledgers: &Pair) {
 
     let (open, accounts) = ledger(&**other).await;
     assert_eq!(open, 2);
-    let found = |number| accounts.account(&key(number)).unwrap();
+    let found = |number| accounts.account(&account_key(number)).unwrap();
     let account = |balance, seq, credits| KeyAccount {
         balance,
         seq,
@@ -107,12 +110,17 @@ pub async fn the_batch_of_a_payment_is_known(ledgers: &Pair) {
         world.one(command).await.unwrap();
     }
     let log = ledgers[1].log();
-    let batch = async |seq| log.key_payment(&key(0), seq).await.unwrap().map(LogBatchNo::get);
+    let batch = async |seq| {
+        log.key_payment(&account_key(0), seq)
+            .await
+            .unwrap()
+            .map(LogBatchNo::get)
+    };
     assert_eq!(
         [batch(1).await, batch(2).await, batch(3).await, batch(4).await],
         [Some(1), Some(2), Some(2), None]
     );
-    assert_eq!(log.key_payment(&key(1), 1).await.unwrap(), None);
+    assert_eq!(log.key_payment(&account_key(1), 1).await.unwrap(), None);
 }
 
 /// What waits says whether statements about keys do.
@@ -165,7 +173,7 @@ pub async fn a_broken_rule_of_key_accounts_halts_the_log(ledgers: &Pair) {
         ..log_terms()
     };
     let broken = log.seal(open, NOW, &other).await.unwrap();
-    let (key, seq) = (key(0), 1);
+    let (key, seq) = (account_key(0), 1);
     let fault = SealingError::KeyAccounts(KeyLedgerFault::Domain { key, seq });
     assert_eq!(broken, SealOutcome::Broken(fault));
     assert_refused(
