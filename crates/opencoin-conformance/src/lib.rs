@@ -174,6 +174,7 @@ macro_rules! conformance_tests {
             an_interrupted_recovery_goes_on
             the_issuer_bears_what_accounts_owe_after_a_recovery
             a_copy_that_does_not_fit_changes_nothing
+            a_waiting_mint_whose_reference_was_used_hinders_no_recovery
             key_accounts_of_a_lost_time_are_recovered
             an_interrupted_recovery_of_key_accounts_goes_on
             statements_that_do_not_follow_are_not_recovered

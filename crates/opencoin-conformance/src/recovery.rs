@@ -417,6 +417,31 @@ async fn seal_if_open(store: &dyn Store) {
     }
 }
 
+/// A mint that waits for money under a reference that a renew has used since is never carried out, and hinders no recovery.
+pub async fn a_waiting_mint_whose_reference_was_used_hinders_no_recovery(ledgers: &Pair) {
+    let original = original();
+    for books in [&original, ledgers] {
+        let world = World::with_paid_in(books, 100).await;
+        world.one(mint(alice(), "m", &[5])).await.unwrap();
+        let waits = patient(1_000, mint(bob(), "waits", &[5]));
+        assert_eq!(world.one(waits).await, new(Effect::Waiting));
+        world.one(renew("waits", &[(5, 1)], &[2, 2, 1])).await.unwrap();
+        seal(&*books[0]).await;
+    }
+    // The same blinds as those of the mint that waits.
+    let lost = [mint(alice(), "lost", &[5])];
+    assert!(apply(&*original[0], &lost).await.iter().all(Result::is_ok));
+    seal(&*original[0]).await;
+    let store = &*ledgers[0];
+    for batch in copies(original[0].log().as_ref(), LogBatchNo::new(2)).await {
+        recover_one(store, &batch, &lost).await.unwrap();
+    }
+    let settled = settle(store, store.accounts().as_ref(), store.log().as_ref(), NOW)
+        .await
+        .unwrap();
+    assert_eq!((settled.waiting_mints, settled.shortfall), (0, 5));
+}
+
 /// What holders should no longer have is spent after a recovery: the issuer bears it, and the log goes on.
 pub async fn the_issuer_bears_what_accounts_owe_after_a_recovery(ledgers: &Pair) {
     let original = original();

@@ -281,8 +281,15 @@ pub async fn settle(
             };
             if let Some(found) = find_request(log, &request, key).await? {
                 let (request, found) = (Box::new(request), Box::new(found));
-                books.apply(Command::SignAgain { request, found, at }).await?;
-                settled.waiting_mints += 1;
+                match books.apply(Command::SignAgain { request, found, at }).await {
+                    Ok(()) => settled.waiting_mints += 1,
+                    // A renew or recoup has used the reference, so the mint is never carried out.
+                    Err(RecoveryError::Refused {
+                        refusal: Refusal::ReferenceConflict,
+                        ..
+                    }) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         match due.into_iter().next_back() {
