@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
+mod auditor;
 mod currency;
 mod cutting_proxy;
 pub mod deploy;
@@ -36,6 +37,7 @@ mod witness;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+pub use auditor::Auditor;
 pub use currency::{Currency, Database, SHORT_LOG_RHYTHM, SQLITE, metrics};
 pub use cutting_proxy::{Answers, CuttingProxy};
 pub use file_server::FileServer;

@@ -37,7 +37,7 @@ impl Log {
 }
 
 impl Process {
-    /// Starts a command and waits until its standard output begins with `ready`.
+    /// Starts a command and waits until a line of its standard output begins with `ready`.
     #[must_use]
     pub fn start(command: &mut Command, ready: &str, log: &Log) -> Self {
         let mut child = command
@@ -48,12 +48,16 @@ impl Process {
             .unwrap();
         let (stderr, log) = (child.stderr.take().unwrap(), log.clone());
         let logging = thread::spawn(move || log.read(stderr));
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let mut printed = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            printed.push(line.unwrap());
+            if printed.last().is_some_and(|line| line.starts_with(ready)) {
+                break;
+            }
+        }
         let process = Self { child, logging };
-        assert!(line.starts_with(ready), "the process printed {line:?}");
+        let is_ready = printed.last().is_some_and(|line| line.starts_with(ready));
+        assert!(is_ready, "the process printed {printed:?}");
         process
     }
 

@@ -40,6 +40,8 @@ pub struct Batch {
     pub first: u64,
     /// The index of its last leaf, the batch leaf.
     pub end: u64,
+    /// When it was sealed, in seconds since 1970.
+    pub time: u64,
     /// The index of the batch leaf before.
     previous: Option<u64>,
 }
@@ -81,6 +83,7 @@ impl Batch {
             number: leaf.batch,
             first: leaf.first,
             end,
+            time: leaf.time,
             previous: leaf.previous,
         })
     }
@@ -129,12 +132,27 @@ impl Batch {
             if batch.number == number {
                 return Ok(batch);
             }
-            let previous = batch.previous.filter(|_| batch.number > number);
-            let previous = previous.ok_or(LogReadError::Disorder("the numbers of the batches have a gap"))?;
-            let before = Self::ending_at(tree, previous).await?;
-            batch = before.ok_or(LogReadError::Disorder("a batch does not end with a batch leaf"))?;
+            let before = match batch.number > number {
+                true => batch.before(tree).await?,
+                false => None,
+            };
+            batch = before.ok_or(LogReadError::Disorder("the numbers of the batches have a gap"))?;
         }
         Err(LogReadError::TooMuch)
+    }
+
+    /// Returns the batch before this one; `None` when this is the first one.
+    ///
+    /// # Errors
+    /// The log cannot be read, its files belong to another tree, or its batches are in disorder.
+    pub async fn before(&self, tree: &mut LogTree) -> Result<Option<Self>, LogReadError> {
+        let Some(previous) = self.previous else {
+            return Ok(None);
+        };
+        let before = Self::ending_at(tree, previous).await?;
+        before
+            .map(Some)
+            .ok_or(LogReadError::Disorder("a batch does not end with a batch leaf"))
     }
 
     /// Finds leaves, or the neighbours between which they are missing. The results are in the order of the leaves.

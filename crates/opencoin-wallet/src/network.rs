@@ -15,6 +15,8 @@ use crate::proxy::{ConnectionKind, SocksProxy};
 
 /// The header with the error word of a refusal.
 const ERROR_HEADER: &str = "opencoin-error";
+/// The header with the index of the leaf of a coin that was refused as spent.
+const LOG_INDEX_HEADER: &str = "opencoin-log-index";
 /// A `response mint` of 1,000 signatures of 8192-bit keys has 2.2 MB.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The longest part of an issuer's text that is shown.
@@ -143,6 +145,8 @@ pub struct HttpAnswer {
     pub coins: Option<String>,
     /// The issuer's promise that the request will be in the public log (`OpenCoin-Log-Promise`).
     pub log_promise: Option<String>,
+    /// Where the log has the first coin that was refused as spent (`OpenCoin-Log-Index`).
+    pub log_index: Option<u64>,
     /// The server's time (`Date`).
     pub date: Option<DateTime<Utc>>,
     /// The target of a redirect (`Location`).
@@ -302,6 +306,7 @@ pub(crate) async fn read_at_most(
         error_word: header(ERROR_HEADER),
         coins: header(COINS_HEADER),
         log_promise: header(PROMISE_HEADER),
+        log_index: header(LOG_INDEX_HEADER).and_then(|index| index.parse().ok()),
         date: date.map(|date| date.to_utc()),
         location: header(LOCATION.as_str()),
         retry_after: retry_after.map(Duration::from_secs),

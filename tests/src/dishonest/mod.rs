@@ -144,6 +144,7 @@ impl State {
                 status: answer.status,
                 headers: [
                     answer.word.map(|word| ("opencoin-error", word.to_owned())),
+                    answer.refused.map(|coins| ("opencoin-coins", coins.to_owned())),
                     answer.promise.map(|promise| (PROMISE_HEADER, promise)),
                 ]
                 .into_iter()

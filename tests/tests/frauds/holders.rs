@@ -43,7 +43,7 @@ impl Holder {
             wallet,
             folder,
         };
-        holder.mint("8");
+        holder.mint("0.08");
         holder.issuer.log(LogBuilder::seal);
         let seen = holder.look();
         assert_eq!(
@@ -89,7 +89,7 @@ fn a_leaf_that_was_left_out_is_found_when_it_is_due() {
         state.conduct.promised_s = promised_s;
         state.conduct.enters = false;
     }
-    holder.mint("3");
+    holder.mint("0.03");
     // The log goes on without it, for as many batches as the promise names and more.
     for _ in 0..4 {
         holder.issuer.log(|log| {
@@ -140,7 +140,7 @@ fn a_log_that_stands_still_is_complained_about_when_a_promise_is_overdue() {
         (begin_s - WITHIN_S - PAUSE_S - 1, 2, true),
     ] {
         holder.issuer.state().conduct.promised_s = promised_s;
-        holder.mint("1");
+        holder.mint("0.01");
         holder.issuer.log(LogBuilder::seal);
         let seen = holder.look();
         assert_eq!(seen["promises"]["overdue"], json!(overdue), "{seen:#}");
@@ -162,4 +162,134 @@ fn a_log_that_stands_still_is_complained_about_when_a_promise_is_overdue() {
         "{seen:#}"
     );
     assert_eq!(holder.evidence(), None);
+}
+
+#[test]
+fn signatures_that_are_withheld_are_demanded_when_they_are_due() {
+    let holder = Holder::of("withhold.test");
+    holder.issuer.state().conduct.signs = false;
+    for (promised_s, is_due) in [(now_s(), false), (now_s() - WITHIN_S - 1, true)] {
+        holder.issuer.state().conduct.promised_s = promised_s;
+        let delayed = holder.wallet.run_unchecked(&["mint", "0.01", "--token", TOKEN]);
+        assert_ne!(delayed.code, Some(0), "{delayed:?}");
+        holder.issuer.log(LogBuilder::seal);
+        let seen = holder.look();
+        assert_eq!(
+            (&seen["promises"]["open"], &seen["faults"]),
+            (&json!(0), &json!([])),
+            "{seen:#}"
+        );
+        assert_eq!(
+            seen["challenges"].as_array().unwrap().len(),
+            usize::from(is_due),
+            "{seen:#}"
+        );
+        assert_eq!(holder.evidence().is_some(), is_due);
+    }
+    let challenge = shown_to_a_third_person(&holder.evidence().unwrap());
+    assert_eq!(challenge.code, Some(12), "{challenge:?}");
+    for words in [
+        "CHALLENGE",
+        "withheld signature",
+        "does not give out the signature",
+    ] {
+        assert!(challenge.stdout.contains(words), "{challenge:?}");
+    }
+    // The wallet asks again at each look, and the signatures settle it.
+    holder.issuer.state().conduct.signs = true;
+    assert_eq!(holder.look()["challenges"], json!([]));
+    assert_eq!(holder.evidence(), None);
+    holder.wallet.run(&["resume"]);
+    assert_eq!(holder.wallet.balance(), 10);
+}
+
+#[test]
+fn a_coin_that_is_refused_as_spent_must_be_in_the_log() {
+    let holder = Holder::of("refuse.test");
+    holder.issuer.state().conduct.takes = false;
+    let before_s = now_s();
+    let refused = holder.wallet.run_unchecked(&["redeem", "0.03", "--token", TOKEN]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    let after_s = now_s();
+    holder.issuer.log(|log| {
+        log.issue(ONE, 20);
+        log.seal();
+    });
+    for (cosigned_s, is_due) in [(before_s + WITHIN_S, false), (after_s + WITHIN_S + 1, true)] {
+        holder.issuer.state().cosigned_s = Some(cosigned_s);
+        let seen = holder.look();
+        assert_eq!(seen["faults"], json!([]), "{seen:#}");
+        assert_eq!(
+            seen["challenges"].as_array().unwrap().len(),
+            usize::from(is_due),
+            "{seen:#}"
+        );
+        assert_eq!(holder.evidence().is_some(), is_due);
+    }
+    let challenge = shown_to_a_third_person(&holder.evidence().unwrap());
+    assert_eq!(challenge.code, Some(12), "{challenge:?}");
+    for words in ["CHALLENGE", "false refusal", "refused a coin of mint key"] {
+        assert!(challenge.stdout.contains(words), "{challenge:?}");
+    }
+}
+
+#[test]
+fn a_mint_key_that_is_not_in_the_log_is_not_used() {
+    let holder = Holder::of("secret.test");
+    {
+        let mut state = holder.issuer.state();
+        let secret = state.log.currency().mint_key(7, 2, now_s() - 3600);
+        state.desk.secret_keys.push(secret);
+    }
+    // The wallet learns of the key when it asks for the current ones.
+    let fresh = Wallet::new(&holder.folder.path().join("fresh"));
+    fresh.run(&["add", holder.issuer.url()]);
+    let refused = fresh.run_unchecked(&["log"]);
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(
+        refused.code != Some(0) && said.contains("is not in the public log"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_holder_sees_two_histories_and_a_log_that_was_larger() {
+    let holder = Holder::of("views.test");
+    holder.issuer.log(|log| {
+        log.issue(ONE, 5);
+        log.seal();
+    });
+    let seen_s = now_s() - 3600;
+    holder.issuer.state().cosigned_s = Some(seen_s);
+    assert_eq!(holder.look()["problem"], Value::Null);
+    // An older checkpoint with newer cosignatures.
+    {
+        let mut state = holder.issuer.state();
+        let first = state.log.batches().last().unwrap().first;
+        let older = state.log.checkpoint_at(first, now_s());
+        state.shown = Some(older.to_string());
+    }
+    assert!(holder.look()["problem"].as_str().unwrap().contains("entries"));
+    let incident = shown_to_a_third_person(&holder.evidence().unwrap());
+    assert_eq!(incident.code, Some(10), "{incident:?}");
+    assert!(incident.stdout.contains("INCIDENT"), "{incident:?}");
+
+    let holder = Holder::of("views2.test");
+    let mut other = holder.issuer.state().log.fork();
+    for log in [&mut holder.issuer.state().log, &mut other] {
+        log.issue(ONE, 5);
+        log.seal();
+    }
+    assert_eq!(holder.look()["problem"], Value::Null);
+    holder.issuer.state().log = other;
+    assert!(
+        holder.look()["problem"]
+            .as_str()
+            .unwrap()
+            .contains("two different histories")
+    );
+    let said = shown_to_a_third_person(&holder.evidence().unwrap())
+        .success()
+        .stdout;
+    assert!(said.contains("PROVEN: split view"), "{said}");
 }

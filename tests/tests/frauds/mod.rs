@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod auditors;
 mod holders;
 
 use opencoin_e2e::{Output, command, run};

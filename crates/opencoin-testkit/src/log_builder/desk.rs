@@ -50,6 +50,8 @@ pub struct DeskAnswer {
     pub status: u16,
     /// The word of a refusal.
     pub word: Option<&'static str>,
+    /// The places of the coins that are said to be spent.
+    pub refused: Option<&'static str>,
     /// The promise, as in the header of the answer.
     pub promise: Option<String>,
     /// The JSON text.
@@ -90,7 +92,10 @@ impl Desk {
             Request::RequestRecoup(_) => return None,
         };
         if !coins.is_empty() && !conduct.takes {
-            return Some(refused("double-spend", "coins were spent before: 0"));
+            return Some(DeskAnswer {
+                refused: Some("0"),
+                ..refused("double-spend", "coins were spent before: 0")
+            });
         }
         let repeated = reference
             .as_ref()
@@ -145,6 +150,7 @@ fn answered(log: &LogBuilder, blinds: &[Blind], conduct: Conduct, promise: Strin
     DeskAnswer {
         status,
         word: None,
+        refused: None,
         promise: Some(promise),
         body,
     }
@@ -155,6 +161,7 @@ impl DeskAnswer {
         Self {
             status: 200,
             word: None,
+            refused: None,
             promise: None,
             body,
         }
@@ -171,6 +178,7 @@ fn refused(word: &'static str, description: &str) -> DeskAnswer {
     DeskAnswer {
         status,
         word: Some(word),
+        refused: None,
         promise: None,
         body: text::compact(&response),
     }

@@ -14,6 +14,9 @@ use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_schema::BigInt;
 use serde::{Deserialize, Serialize};
 
+/// The most refused coins that are remembered. The oldest are forgotten first.
+const REFUSED_MAX: usize = 64;
+
 /// A change of what the wallet remembers.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
@@ -39,6 +42,12 @@ pub(crate) enum LogEvent {
     Kept { operation: u64 },
     /// Something is wrong. If it is about a request, its promise is no longer open.
     Fault(LogFault),
+    /// The issuer has refused a coin as spent.
+    Refused(RefusedCoin),
+    /// The log has the leaf of a refused coin.
+    Spent { payload_hash: String },
+    /// The issuer owes an answer. If it is about a refused coin, nobody looks for its leaf any more.
+    Challenge(LogChallenge),
 }
 
 /// The log of a currency, as this wallet has seen it.
@@ -57,6 +66,9 @@ pub(crate) struct LogMemory {
     /// How often mint keys were used without a look at the log.
     pub(crate) unchecked_uses: usize,
     pub(crate) faults: Vec<LogFault>,
+    /// The coins that were refused as spent and whose leaves were not found yet, the oldest first.
+    pub(crate) refused: Vec<RefusedCoin>,
+    pub(crate) challenges: Vec<LogChallenge>,
 }
 
 /// A verified checkpoint.
@@ -120,6 +132,55 @@ pub(crate) struct LogFault {
     pub(crate) at: DateTime<Utc>,
 }
 
+/// A coin that the issuer has refused as spent. `Debug` hides which.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RefusedCoin {
+    pub(crate) mint_key: BigInt,
+    /// In hex.
+    pub(crate) payload_hash: String,
+    /// Where its leaf is, as the issuer says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) index: Option<u64>,
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// Something that the issuer owes, and that settles the matter when it is shown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LogChallenge {
+    pub(crate) about: Challenged,
+    /// When it is due, in seconds since 1970.
+    pub(crate) due: u64,
+    /// Whether the issuer was asked since then and has not shown it.
+    pub(crate) stands: bool,
+    pub(crate) evidence: Box<Evidence>,
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// What a challenge is about.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Challenged {
+    /// The signatures of the request with this number. The challenge is over when they are there.
+    Signatures(u64),
+    /// The leaf of the coin with this payload hash, in hex.
+    Coin(String),
+}
+
+impl fmt::Debug for RefusedCoin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("RefusedCoin(..)")
+    }
+}
+
+impl fmt::Debug for Challenged {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Signatures(_) => "Signatures(..)",
+            Self::Coin(_) => "Coin(..)",
+        })
+    }
+}
+
 impl fmt::Debug for PromisedLeaf {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("PromisedLeaf(..)")
@@ -134,7 +195,12 @@ impl LogEvent {
             | Self::Verified { operation, .. }
             | Self::Kept { operation, .. } => Some(*operation),
             Self::Fault(fault) => fault.operation,
-            Self::Checkpoint { .. } | Self::Keys { .. } | Self::Unchecked {} => None,
+            Self::Checkpoint { .. }
+            | Self::Keys { .. }
+            | Self::Unchecked {}
+            | Self::Refused(_)
+            | Self::Spent { .. }
+            | Self::Challenge(_) => None,
         }
     }
 }
@@ -187,6 +253,21 @@ impl LogMemory {
                     self.promises.remove(&operation);
                 }
                 self.faults.push(fault);
+            }
+            LogEvent::Refused(coin) => {
+                self.refused
+                    .retain(|other| other.payload_hash != coin.payload_hash);
+                self.refused.push(coin);
+                let too_many = self.refused.len().saturating_sub(REFUSED_MAX);
+                self.refused.drain(..too_many);
+            }
+            LogEvent::Spent { payload_hash } => self.refused.retain(|coin| coin.payload_hash != payload_hash),
+            LogEvent::Challenge(challenge) => {
+                if let Challenged::Coin(payload_hash) = &challenge.about {
+                    self.refused.retain(|coin| coin.payload_hash != *payload_hash);
+                }
+                self.challenges.retain(|other| other.about != challenge.about);
+                self.challenges.push(challenge);
             }
         }
         Ok(())

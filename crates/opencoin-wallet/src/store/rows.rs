@@ -13,7 +13,10 @@ use super::seal::KeyDerivation;
 use crate::coins::{CoinPlace, CoinSecret, Held, Origin};
 use crate::currency::{Currency, RequestNumbers};
 use crate::event::{CoinId, OperationId, RevokedKey};
-use crate::public_log::memory::{LogFault, LogMemory, LoggedKey, OpenPromise, PromisedLeaf, SeenCheckpoint};
+use crate::public_log::memory::{
+    Challenged, LogChallenge, LogFault, LogMemory, LoggedKey, OpenPromise, PromisedLeaf, RefusedCoin,
+    SeenCheckpoint,
+};
 use crate::secret::Secret;
 use crate::state::Status;
 
@@ -106,18 +109,29 @@ pub(super) struct LogRow {
     kept_count: u64,
     unchecked_uses: usize,
     faults: Vec<LogFault>,
+    #[serde(default)]
+    refused: Vec<RefusedCoin>,
+    /// Without those about requests that have ended.
+    #[serde(default)]
+    challenges: Vec<LogChallenge>,
 }
 
 impl LogRow {
     pub(super) fn of(memory: &LogMemory, is_open: impl Fn(&OperationId) -> bool) -> Self {
         let newest = memory.newest.as_ref();
+        let is_left = |challenge: &&LogChallenge| match &challenge.about {
+            Challenged::Signatures(operation) => is_open(operation),
+            Challenged::Coin(_) => true,
+        };
         Self {
             checkpoint: newest.map(|seen| (seen.note.to_string(), seen.at)),
             keys: memory.keys.values().cloned().collect(),
-            kept: memory.kept.iter().copied().filter(is_open).collect(),
+            kept: memory.kept.iter().copied().filter(&is_open).collect(),
             kept_count: memory.kept_count,
             unchecked_uses: memory.unchecked_uses,
             faults: memory.faults.clone(),
+            refused: memory.refused.clone(),
+            challenges: memory.challenges.iter().filter(is_left).cloned().collect(),
         }
     }
 
@@ -136,6 +150,8 @@ impl LogRow {
             kept_count: self.kept_count,
             unchecked_uses: self.unchecked_uses,
             faults: self.faults,
+            refused: self.refused,
+            challenges: self.challenges,
         })
     }
 }

@@ -123,6 +123,7 @@ impl Wallet {
     /// promise is an error after the coins were taken.
     async fn take_answer(&mut self, id: OperationId, answer: Answer) -> Result<(), WalletError> {
         let fault = self.take_promise(id, &answer).await?;
+        self.note_refusal(id, &answer)?;
         self.take_result(id, answer.result).await?;
         fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
@@ -388,7 +389,7 @@ fn meant_coins(operation: &Operation) -> Vec<bool> {
 
 /// Returns the indices of the coins that were spent before, in the answer to a request with `given` coins. If
 /// the issuer does not name them, only a single coin is known to be spent.
-fn spent_coins(refused: &ExchangeError, given: usize) -> Vec<usize> {
+pub(super) fn spent_coins(refused: &ExchangeError, given: usize) -> Vec<usize> {
     match refused {
         ExchangeError::Refused { coins, .. } if refused.is_double_spend() => {
             let named = coins.as_deref().and_then(|text| read_coin_indices(text, given));

@@ -23,7 +23,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::fake_keys::KeyBooks;
-use crate::fake_log::FakeLog;
+use crate::fake_log::{FakeLog, Misdeed};
 
 /// When all currencies begin.
 pub(crate) const BEGIN: &str = "2030-01-01T00:00:00";
@@ -234,6 +234,9 @@ impl FakeIssuer {
 
     /// Adds the promise to the answer of an accepted request.
     fn with_promise(&self, body: &str, now: DateTime<Utc>, answer: HttpAnswer) -> HttpAnswer {
+        if self.log.is_some() && answer.error_word.as_deref() == Some("double-spend") {
+            return self.with_log_index(body, answer);
+        }
         if self.log.is_none() || ![200, 202].contains(&answer.status) {
             return answer;
         }
@@ -253,6 +256,23 @@ impl FakeIssuer {
             log_promise: self.log().promise(&leaves, now, is_new),
             ..answer
         }
+    }
+
+    /// Adds the index of the leaf of the first refused coin, if it is published.
+    fn with_log_index(&self, body: &str, answer: HttpAnswer) -> HttpAnswer {
+        let coins = match Request::from_json(body.as_bytes()).unwrap() {
+            Request::RequestRenew(request) => request.coins,
+            Request::RequestRedeem(request) => request.coins,
+            _ => Vec::new(),
+        };
+        let named = answer
+            .coins
+            .as_deref()
+            .and_then(|text| opencoin_api::read_coin_indices(text, coins.len()));
+        let first = named.and_then(|named| coins.get(*named.first()?).cloned());
+        let leaves = self.leaves_of(&[], first.as_slice());
+        let log_index = leaves.first().and_then(|leaf| self.log().index_of(leaf));
+        HttpAnswer { log_index, ..answer }
     }
 
     /// Returns the leaves of a request.
@@ -635,8 +655,12 @@ impl FakeIssuer {
             value += key.mint_key().denomination;
             hashes.push(hash);
         }
+        let refuses = self
+            .log
+            .as_ref()
+            .is_some_and(|log| log.lock().unwrap().misdeed == Some(Misdeed::Refusal));
         let spent: Vec<usize> = (0..hashes.len())
-            .filter(|index| state.spent.contains(&hashes[*index]))
+            .filter(|index| refuses || state.spent.contains(&hashes[*index]))
             .collect();
         if spent.is_empty() {
             Ok((value, hashes))

@@ -64,6 +64,10 @@ pub(crate) enum Misdeed {
     NoHints,
     /// The checkpoint is not there.
     Away,
+    /// Every coin is said to be spent.
+    Refusal,
+    /// Refusals name the leaf of another coin.
+    OtherIndex,
 }
 
 /// A log, with its keys and witnesses.
@@ -302,6 +306,15 @@ impl FakeLog {
         let (first, count) = self.batches[batch];
         let leaf = self.leaves[(first + count - 1) as usize].clone();
         (self.ledgers[batch].clone(), leaf)
+    }
+
+    /// Where refusals say that a coin's leaf is.
+    pub(crate) fn index_of(&self, leaf: &[u8]) -> Option<u64> {
+        let index = self.leaves.iter().position(|other| other == leaf)? as u64;
+        match self.misdeed {
+            Some(Misdeed::OtherIndex) => Some(index - 1),
+            _ => Some(index),
+        }
     }
 
     pub(crate) fn size(&self) -> usize {

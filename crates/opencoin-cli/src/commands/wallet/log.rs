@@ -87,7 +87,12 @@ fn status_json(status: &LogStatus) -> Value {
         .faults
         .iter()
         .map(|fault| json!({ "at": fault.at, "description": fault.description, "evidence": fault.evidence }));
+    let challenges = status
+        .challenges
+        .iter()
+        .map(|owed| json!({ "at": owed.at, "description": owed.description, "evidence": owed.evidence }));
     json!({
+        "challenges": challenges.collect::<Value>(),
         "currency": status.name,
         "faults": faults.collect::<Value>(),
         "id": status.currency,
@@ -144,6 +149,13 @@ fn status_lines(status: &LogStatus, flag: &str) -> Vec<String> {
         lines.push(format!(
             "  without a look at the log: {}",
             counted(status.unchecked_uses, "request")
+        ));
+    }
+    for owed in &status.challenges {
+        lines.push(format!(
+            "  owed since {}: {}; `opencoin wallet evidence{flag}` writes a challenge",
+            second(&owed.at),
+            printable(&owed.description)
         ));
     }
     for fault in &status.faults {

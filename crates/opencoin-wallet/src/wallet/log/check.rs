@@ -39,7 +39,8 @@ struct Promised {
 /// Where the leaves of the open promises are.
 #[derive(Default)]
 struct Found {
-    found: BTreeSet<LeafId>,
+    /// The indices of the leaves that are in the log.
+    found: BTreeMap<LeafId, u64>,
     /// The batches that do not have a leaf, in their order.
     missing: BTreeMap<LeafId, Vec<Missing>>,
 }
@@ -94,6 +95,8 @@ impl Wallet {
         self.note_secret_keys(id, block, &mut newest).await?;
         self.verify_late(id, block)?;
         self.check_promises(id, block, &mut newest).await?;
+        self.ask_for_signatures(id).await?;
+        self.check_refusals(id, block, &mut newest).await?;
         keys_checked
     }
 
@@ -108,7 +111,9 @@ impl Wallet {
             .into_iter()
             .flat_map(|memory| memory.promises.values());
         let promised = open.flat_map(|open| open.leaves.iter().filter_map(PromisedLeaf::mint_key));
-        Ok(current.chain(promised).cloned().collect())
+        let refused = self.log_memory(id).into_iter().flat_map(|memory| &memory.refused);
+        let refused = refused.map(|coin| &coin.mint_key);
+        Ok(current.chain(promised).chain(refused).cloned().collect())
     }
 
     async fn check_promises(
@@ -150,8 +155,13 @@ impl Wallet {
         };
         for (operation, promised) in promised {
             let mut all = (0..promised.leaves.len()).map(|index| (*operation, index));
-            let Some(missing) = all.find(|leaf| !found.found.contains(leaf)) else {
-                let operation = *operation;
+            let Some(missing) = all.find(|leaf| !found.found.contains_key(leaf)) else {
+                let (operation, first) = (*operation, found.found.get(&(*operation, 0)));
+                if let Some(index) = first {
+                    let due = promised.open.promise.deadline();
+                    self.challenge_signatures(id, newest, operation, *index, due)
+                        .await?;
+                }
                 self.record_log(id, LogEvent::Kept { operation })?;
                 continue;
             };
@@ -216,7 +226,7 @@ impl Wallet {
                     let leaves = promised.leaves.iter().enumerate();
                     leaves.map(|(index, leaf)| ((*operation, index), leaf))
                 })
-                .filter(|(leaf, _)| !found.found.contains(leaf))
+                .filter(|(leaf, _)| !found.found.contains_key(leaf))
                 .collect();
             if wanted.is_empty() {
                 continue;
@@ -227,7 +237,7 @@ impl Wallet {
             let places = batch.locate(&mut newest.tree, &leaves, &mut self.rng).await?;
             for ((leaf, _), place) in wanted.into_iter().zip(places) {
                 match place {
-                    Place::At(_) => drop(found.found.insert(leaf)),
+                    Place::At(index) => drop(found.found.insert(leaf, index)),
                     Place::Between { left, right } => {
                         let end = batch.end;
                         let missing = Missing { left, right, end };

@@ -4,11 +4,13 @@
 //! first time, its leaf must be in the log (`keys`). Every answer to an accepted request must carry the issuer's promise
 //! that the request will be in the log (`promises`); it is on the disk before the answer takes effect. And the user
 //! can check at any time whether the promises were kept (`check`). All of it rests on the newest checkpoint, which must
-//! continue the last one that this wallet has seen (`checkpoint`).
+//! continue the last one that this wallet has seen (`checkpoint`). What the issuer owes and nobody can prove, a signature or
+//! the leaf of a coin that it says was spent, becomes a challenge (`challenges`).
 //!
 //! A fault of the log never costs coins: it is noted, and what can be proven can be shown to others
 //! ([`Evidence`]). Nothing happens for currencies without a log.
 
+mod challenges;
 mod check;
 mod checkpoint;
 mod keys;

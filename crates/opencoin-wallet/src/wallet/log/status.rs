@@ -9,7 +9,7 @@ use opencoin_schema::BigInt;
 use super::{Wallet, evidence, promised_claim};
 use crate::error::WalletError;
 use crate::public_log::LogError;
-use crate::public_log::memory::{LogMemory, OpenPromise, SeenCheckpoint, encode};
+use crate::public_log::memory::{Challenged, LogChallenge, LogMemory, OpenPromise, SeenCheckpoint, encode};
 
 /// A log whose newest checkpoint is older than a promise's deadline counts as stalled only after this time: witnesses
 /// date an unchanged log anew every ten minutes.
@@ -40,6 +40,8 @@ pub struct LogStatus {
     pub unchecked_uses: usize,
     /// Everything that was ever wrong, the oldest first.
     pub faults: Vec<ShownFault>,
+    /// What the issuer owes and has not shown in time. It may still do so.
+    pub challenges: Vec<ShownFault>,
     /// Why the last check did not come to its end.
     pub problem: Option<LogError>,
 }
@@ -98,6 +100,7 @@ impl Wallet {
                     .filter_map(|fault| fault.evidence.as_deref().cloned()),
             );
             all.extend(self.stalled(id, memory)?);
+            all.extend(self.challenges(id).map(|challenge| (*challenge.evidence).clone()));
         }
         Ok(all)
     }
@@ -158,8 +161,26 @@ impl Wallet {
             kept: memory.kept_count,
             unchecked_uses: memory.unchecked_uses,
             faults: shown.collect(),
+            challenges: self.challenges(id).map(shown_challenge).collect(),
             problem,
         })
+    }
+}
+
+fn shown_challenge(challenge: &LogChallenge) -> ShownFault {
+    let description = match &challenge.about {
+        Challenged::Signatures(operation) => format!(
+            "request number {operation} is in the public log, and the issuer does not give out its signatures"
+        ),
+        Challenged::Coin(_) => {
+            "the issuer has refused a coin as spent, and the public log does not have it where it should be"
+                .to_owned()
+        }
+    };
+    ShownFault {
+        at: challenge.at,
+        description,
+        evidence: Some(challenge.evidence.kind()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The wallet and the public log of its issuer.
 
+mod challenges;
 mod checkpoints;
 mod files;
 mod keys;
