@@ -11,6 +11,7 @@ mod key_accounts;
 mod leaves;
 mod log;
 mod mint_keys;
+mod money;
 mod payouts;
 mod recoup;
 mod recovery;

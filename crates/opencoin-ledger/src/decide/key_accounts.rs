@@ -9,11 +9,9 @@ use opencoin_log::key_account::{
 };
 use opencoin_log::leaf::Leaf;
 
-use super::accounts::{
-    balance_after_payment, balance_after_receipt, payment as moved_between, require_nonzero,
-};
 use super::coins::{check_blinds, check_signing, count, issue, logged, record, value};
 use super::leaves::{issued_leaves, log_request, log_statement};
+use super::money::{balance_after_payment, balance_after_receipt, payment as moved_between, require_nonzero};
 use super::{applied, moved, note, repeated};
 use crate::identity::payment_content;
 use crate::journal::{Kind, Record, ReferenceKey};
@@ -354,7 +352,7 @@ pub(super) fn check_paid_before(view: &View, request: &Command) -> Result<(), Re
         return Ok(());
     };
     let Some(payment) = payment else {
-        return super::accounts::require_holder(*account);
+        return super::money::require_holder(*account);
     };
     let paid = view.record(&payment.reference());
     let is_paid = paid.is_some_and(|record| record.content == payment_content(&payment.payment));

@@ -3,9 +3,7 @@
 //! The money leaves the account with the request, so that it cannot be spent twice. Until the payout is
 //! settled it is in [`AccountId::PAYOUTS`].
 
-use super::accounts::{
-    balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero,
-};
+use super::money::{balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero};
 use super::{applied, money_key};
 use crate::journal::Kind;
 use crate::view::PayoutState;

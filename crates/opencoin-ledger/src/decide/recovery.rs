@@ -2,12 +2,10 @@
 
 use opencoin_log::leaf::{blind_recouped_leaf, coin_recouped_leaf, issued_leaf, spent_leaf};
 
-use super::accounts::{
-    balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero,
-};
 use super::coins::{
     Counts, check_coins, check_unspent, count, issue, issued_counts, logged, recorded_blinds, spend, value,
 };
+use super::money::{balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero};
 use super::recoup::{check_over_recoup, check_revoked, check_unrecouped};
 use super::{applied, key_accounts, leaves, moved};
 use crate::journal::{IssuedCounts, Kind, Record};
