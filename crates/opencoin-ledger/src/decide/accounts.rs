@@ -2,7 +2,7 @@
 
 use opencoin_log::key_account::CreditSource;
 
-use super::key_accounts::log_credit;
+use super::leaves::log_credit;
 use super::money::{balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero};
 use super::{applied, note, repeated};
 use crate::journal::{Kind, Record, ReferenceKey, ReferenceScope};

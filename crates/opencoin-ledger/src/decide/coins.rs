@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use opencoin_log::key_account::CreditSource;
 
-use super::key_accounts::log_credit;
-use super::leaves::log_request;
+use super::leaves::{log_credit, log_request};
 use super::money::{balance_after_payment, balance_after_receipt, payment, require_holder};
 use super::{applied, mint_keys, money_key, moved, note};
 use crate::journal::{IssuedCounts, Kind, Record, RecordedBlinds};

@@ -4,13 +4,12 @@
 //! under the lock of the account's row, so that the statements of an account follow each other in the log too.
 
 use opencoin_log::key_account::{
-    ACCOUNT_NONCE_BYTES, AccountKey, Credit, CreditSource, Introduction, Payee, Payment, account_details,
-    mint_details,
+    ACCOUNT_NONCE_BYTES, AccountKey, Credit, Introduction, Payee, Payment, account_details, mint_details,
 };
 use opencoin_log::leaf::Leaf;
 
 use super::coins::{check_blinds, check_signing, count, issue, logged, record, value};
-use super::leaves::{issued_leaves, log_request, log_statement};
+use super::leaves::{add_credit, issued_leaves, log_request, log_statement};
 use super::money::{balance_after_payment, balance_after_receipt, payment as moved_between, require_nonzero};
 use super::{applied, moved, note, repeated};
 use crate::identity::payment_content;
@@ -254,26 +253,6 @@ fn log_payment(view: &mut View, payer: AccountId, payment: &Payment) -> Logged {
     let seq = view.count_payment(payer);
     assert_eq!(seq, payment.order.seq, "the payments of a key have no gap");
     log_statement(view, &Leaf::KeyPaid(Box::new(payment.clone())))
-}
-
-/// Adds the leaf of a credit, if the account belongs to a key. Its new balance was set before.
-pub(super) fn log_credit(view: &mut View, account: AccountId, amount: Amount, from: CreditSource) {
-    let Some(owner) = view.account(account).and_then(|account| account.key()) else {
-        return;
-    };
-    let number = view.count_credit(account);
-    let credit = Credit {
-        amount: amount.units(),
-        from,
-        key: owner.key,
-        number,
-    };
-    add_credit(view, &credit);
-}
-
-fn add_credit(view: &mut View, credit: &Credit) {
-    let leaf = Leaf::KeyCredited(Box::new(credit.clone())).encode();
-    view.add_statement(&leaf.expect("a statement is shorter than an entry may be"));
 }
 
 /// Books a credit that the log has. Its money is among what was recovered.

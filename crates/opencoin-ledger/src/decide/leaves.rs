@@ -1,12 +1,13 @@
 //! The leaves of requests in the public log.
 
 use opencoin_log::hash::leaf_hash;
+use opencoin_log::key_account::{Credit, CreditSource};
 use opencoin_log::leaf::{Leaf, blind_recouped_leaf, coin_recouped_leaf, issued_leaf, spent_leaf};
 use opencoin_log::promise::request_root;
 
 use crate::log::{CoinLeaf, LeafStart, LogBatchNo, Logged, logged};
 use crate::view::MintKeyState;
-use crate::{Blind, CoinIn, Command, MintKeyId, RevokedBlind, View};
+use crate::{AccountId, Amount, Blind, CoinIn, Command, MintKeyId, RevokedBlind, View};
 
 /// Adds the leaves of an accepted mint, renew or redeem to the log, if there is one.
 pub(super) fn log_request(view: &mut View, blinds: &[Blind], coins: &[CoinIn]) -> Option<Logged> {
@@ -106,4 +107,25 @@ fn spent_leaves(view: &View, coins: &[CoinIn]) -> Vec<CoinLeaf> {
 
 fn key(view: &View, id: MintKeyId) -> &MintKeyState {
     view.mint_key(id).expect("the caller has read this mint key")
+}
+
+/// Adds the leaf of a credit, if the account belongs to a key. Its new balance was set before.
+pub(super) fn log_credit(view: &mut View, account: AccountId, amount: Amount, from: CreditSource) {
+    let Some(owner) = view.account(account).and_then(|account| account.key()) else {
+        return;
+    };
+    let number = view.count_credit(account);
+    let credit = Credit {
+        amount: amount.units(),
+        from,
+        key: owner.key,
+        number,
+    };
+    add_credit(view, &credit);
+}
+
+/// Adds the leaf of a credit whose number was counted.
+pub(super) fn add_credit(view: &mut View, credit: &Credit) {
+    let leaf = Leaf::KeyCredited(Box::new(credit.clone())).encode();
+    view.add_statement(&leaf.expect("a statement is shorter than an entry may be"));
 }
