@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use opencoin_auditor::{Candidate, News};
+use opencoin_auditor::{Candidate, News, content_id};
 use opencoin_crypto::{CipherSuite, VerifiedCddc};
 use opencoin_evidence::check_evidence;
 use opencoin_issuer::{Cashier, OpenedBooks, StoreMode, open_books};
@@ -196,7 +196,8 @@ async fn agree(auditors: &[RunningAuditor], currency: &Currency) -> Result<()> {
     bail!("the auditors do not come to the same size")
 }
 
-/// The issuer signs a second history and shows it to the first auditor. The last one must be able to prove it to anybody.
+/// The issuer signs a second history and shows it to the first auditor. The last one must get the file that proves it to
+/// anybody.
 async fn commit_fraud(
     directory: &Directory,
     passphrase: &Passphrase,
@@ -218,7 +219,7 @@ async fn commit_fraud(
     let other = Checkpoint::new(block.origin().as_str(), size, Hash::new(root))?;
     let mut other = SignedCheckpoint::new(other)?;
     other.sign(&keys.log, 0)?;
-    let mut news = last.auditor().news();
+    let mut news = first.auditor().news();
     let shown = Candidate {
         note: other,
         prefix: None,
@@ -237,7 +238,12 @@ async fn commit_fraud(
     };
     let file = tokio::time::timeout(LOOK_PAUSE * LOOKS_MAX as u32, found)
         .await
-        .context("the last auditor does not hear of it")??;
+        .context("the first auditor does not find it")??;
+    wait_for_file(last, &file).await?;
+    step(
+        "auditors",
+        "hear of it from each other: the last one has the same evidence",
+    )?;
     let proven = check_evidence(file.as_bytes())?;
     step(
         "anybody",
@@ -250,4 +256,16 @@ async fn commit_fraud(
     // Evidence stays in the folder for those who keep it.
     std::fs::write(directory.root().with_file_name("evidence.json"), file)?;
     Ok(())
+}
+
+/// Waits until the auditor has this evidence.
+async fn wait_for_file(auditor: &RunningAuditor, file: &str) -> Result<()> {
+    let id = content_id(file);
+    for _ in 0..LOOKS_MAX {
+        if auditor.auditor().store().evidence_text(&id).await?.is_some() {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+    bail!("the last auditor does not hear of it")
 }
