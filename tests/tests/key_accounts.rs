@@ -434,7 +434,7 @@ fn wrong_payments(alice: &KeyHolder, bob: &KeyHolder, stranger: &KeyHolder) -> V
         ("no details", 422, "wrong-details", to_account),
         ("another nonce", 422, "wrong-details", wrong_nonce),
         ("another account", 422, "wrong-details", other_account),
-        ("no nonce", 400, "malformed", no_nonce),
+        ("no nonce", 422, "invalid", no_nonce),
         ("a payment for a mint", 422, "wrong-details", for_mint),
         ("an unknown field", 400, "malformed", extra),
         ("an unknown field outside", 400, "malformed", extra_outside),

@@ -95,6 +95,7 @@ pub struct LoggedKeyAccount {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyAccounts {
     /// Key, balance and number of payments of each account, in the order of the keys.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::shapes::KeyAccountRow>))]
     pub accounts: Vec<(String, u64, u64)>,
     /// The batch leaf, in base64. Its `ledger_root` is the tree hash over the accounts.
     pub batch_leaf: String,

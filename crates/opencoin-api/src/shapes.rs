@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
@@ -18,6 +20,29 @@ const NUMBER_MAX: i64 = i64::MAX;
 /// Excludes control characters and characters that change the direction of text.
 const PRINTED: &str =
     "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufff9-\\ufffb]*$";
+
+/// An account in the list of all key accounts. Not as `prefixItems`, which tools for testing do not understand.
+pub struct KeyAccountRow;
+
+impl PartialSchema for KeyAccountRow {
+    fn schema() -> RefOr<Schema> {
+        let value = OneOfBuilder::new()
+            .item(hex(ACCOUNT_KEY_CHARS))
+            .item(number(0, NUMBER_MAX));
+        let row = ArrayBuilder::new()
+            .items(RefOr::T(Schema::OneOf(value.build())))
+            .min_items(Some(3))
+            .max_items(Some(3))
+            .description(Some("Key, balance and number of payments."));
+        RefOr::T(Schema::Array(row.build()))
+    }
+}
+
+impl ToSchema for KeyAccountRow {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("KeyAccountRow")
+    }
+}
 
 /// Declares a schema of the description.
 macro_rules! shape {

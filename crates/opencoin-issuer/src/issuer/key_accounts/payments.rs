@@ -80,7 +80,6 @@ impl Issuer {
 
 /// Checks that account and nonce are there exactly if the payment is to an account.
 fn nonce(request: &PayByKey, to: &Payee) -> Result<Option<[u8; ACCOUNT_NONCE_BYTES]>, Refusal> {
-    let malformed = |text: &str| Err(Refusal::new(Reason::Malformed, text));
     match (to, &request.account, &request.nonce) {
         (Payee::Account(_), Some(_), Some(nonce)) => {
             let nonce = decode(nonce);
@@ -88,9 +87,11 @@ fn nonce(request: &PayByKey, to: &Payee) -> Result<Option<[u8; ACCOUNT_NONCE_BYT
                 invalid("nonce", "not 32 lower-case hex digits")
             })?))
         }
-        (Payee::Account(_), _, _) => malformed("a payment to `account` needs `account` and `nonce`"),
+        (Payee::Account(_), None, _) => Err(invalid("account", "a payment to `account` needs its name")),
+        (Payee::Account(_), _, None) => Err(invalid("nonce", "a payment to `account` needs it")),
         (_, None, None) => Ok(None),
-        _ => malformed("only a payment to `account` has `account` and `nonce`"),
+        (_, Some(_), _) => Err(invalid("account", "only a payment to `account` has it")),
+        (_, None, Some(_)) => Err(invalid("nonce", "only a payment to `account` has it")),
     }
 }
 
