@@ -31,9 +31,6 @@ pub(crate) async fn view(
     if touches.signing {
         load_signing(connection, touches, &mut view).await?;
     }
-    if !touches.names.is_empty() {
-        load_accounts_by_name(connection, touches, &mut view).await?;
-    }
     if !touches.payouts.is_empty() {
         lock_payouts(connection, touches, &mut view).await?;
     }
@@ -51,6 +48,10 @@ pub(crate) async fn view(
             in_doubt::wait(connection, &references).await?;
         }
         load_records(connection, touches, &mut view).await?;
+    }
+    // After the records, so that the account of an introduction whose record was read is read too.
+    if !touches.names.is_empty() {
+        load_accounts_by_name(connection, touches, &mut view).await?;
     }
     if !touches.mints.is_empty() {
         load_waiting(connection, touches, &mut view).await?;
