@@ -31,6 +31,9 @@ pub(crate) async fn view(
     if touches.signing {
         load_signing(connection, touches, &mut view).await?;
     }
+    if !touches.names.is_empty() {
+        load_accounts_by_name(connection, touches, &mut view).await?;
+    }
     if !touches.payouts.is_empty() {
         lock_payouts(connection, touches, &mut view).await?;
     }
@@ -47,11 +50,11 @@ pub(crate) async fn view(
             let references: Vec<ReferenceKey> = touches.references.iter().cloned().collect();
             in_doubt::wait(connection, &references).await?;
         }
-        load_records(connection, touches, &mut view).await?;
-    }
-    // After the records, so that the account of an introduction whose record was read is read too.
-    if !touches.names.is_empty() {
-        load_accounts_by_name(connection, touches, &mut view).await?;
+        let has_records = load_records(connection, touches, &mut view).await?;
+        // The account of an introduction that another process has committed meanwhile.
+        if has_records && !touches.names.is_empty() {
+            load_accounts_by_name(connection, touches, &mut view).await?;
+        }
     }
     if !touches.mints.is_empty() {
         load_waiting(connection, touches, &mut view).await?;
@@ -217,23 +220,25 @@ async fn load_last_numbers(connection: &mut PgConnection, view: &mut View) -> Re
     Ok(())
 }
 
+/// Returns whether there are any.
 async fn load_records(
     connection: &mut PgConnection,
     touches: &Touches,
     view: &mut View,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     type Columns = (i64, i16, Vec<u8>, Vec<u8>, i64, Option<i32>);
     let references: Vec<&[u8]> = touches.references.iter().map(ReferenceKey::as_bytes).collect();
     let sql =
         "SELECT id, kind, reference, content, amount, log_batch FROM transactions WHERE reference = ANY($1)";
     let rows: Vec<Columns> = sqlx::query_as(sql).bind(references).fetch_all(connection).await?;
+    let has_records = !rows.is_empty();
     for (id, kind, reference, content, amount, log_batch) in rows {
         view.load_record(
             ReferenceKey::from_bytes(reference),
             stored::recorded(id, kind, content, amount, log_batch)?,
         );
     }
-    Ok(())
+    Ok(has_records)
 }
 
 /// Waiting mints change only under the lock of their account's row. Those of other accounts are only
