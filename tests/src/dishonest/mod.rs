@@ -4,6 +4,7 @@
 //! issuer does. A test can commit frauds in the log, show another history or an older one to everybody or to one reader,
 //! stop the log, leave out what was promised, and hand out keys that are not in the log.
 
+mod auditor;
 mod http;
 
 use std::net::TcpListener;
@@ -14,6 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use opencoin_log::promise::PROMISE_HEADER;
 use opencoin_testkit::log_builder::{Conduct, Desk, LogBuilder, LogCurrency, LogTerms};
 
+pub use self::auditor::DishonestAuditor;
 use self::http::{Answer, Asked};
 
 /// An issuer in a thread, which ends with the test program.

@@ -1,7 +1,7 @@
 //! Frauds that an auditor finds because it replays the log. The honest part is cosigned, and nothing above the fraud.
 
-use opencoin_e2e::dishonest::{DishonestIssuer, now_s};
-use opencoin_e2e::{Auditor, in_parallel};
+use opencoin_e2e::dishonest::{DishonestAuditor, DishonestIssuer, State, now_s};
+use opencoin_e2e::{Auditor, Process, in_parallel, wait_for};
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_testkit::frauds::{self, FRAUD_LASTS_S, Fraud};
 use opencoin_testkit::log_builder::{LogBuilder, LogTerms};
@@ -158,4 +158,194 @@ fn is_found(auditor: &Auditor, issuer: &DishonestIssuer, fraud: &Fraud, honest_s
     for words in ["PROVEN", "against: the issuer", words] {
         assert!(said.contains(words), "{}: {words:?} in {said}", fraud.name);
     }
+}
+
+/// An issuer whose last batch can be made anew, and the log without it. Its witnesses cosigned an hour ago.
+fn issuer_with_past(host: &str) -> (DishonestIssuer, LogBuilder) {
+    let terms = LogTerms {
+        begin_s: now_s() - 24 * 3600,
+        ..LogTerms::default()
+    };
+    let mut past = None;
+    let issuer = DishonestIssuer::start(host, terms, |currency| {
+        let mut log = LogBuilder::begun_of(currency);
+        past = Some(log.fork());
+        log.issue(frauds::ONE, 5);
+        log.seal();
+        log
+    });
+    issuer.state().cosigned_s = Some(now_s() - 3600);
+    (issuer, past.unwrap())
+}
+
+/// What each of these issuers shows after it was honest: its name, what it does with the log of its past, the kind of the
+/// evidence, the exit code of the command that checks it, and words of the statement.
+type Change = (
+    &'static str,
+    fn(&mut State, LogBuilder),
+    &'static str,
+    i32,
+    &'static str,
+);
+
+const SHOWN: [Change; 5] = [
+    (
+        "same.test",
+        |state, mut past| {
+            past.issue(frauds::ONE, 5);
+            past.seal();
+            state.log = past;
+        },
+        "split view",
+        0,
+        "has signed two histories",
+    ),
+    (
+        "larger.test",
+        |state, mut past| {
+            past.issue(frauds::ONE, 50);
+            past.seal();
+            state.log = past;
+        },
+        "split view",
+        0,
+        "has signed two histories",
+    ),
+    (
+        "smaller.test",
+        |state, mut past| {
+            past.issue(frauds::ONE, 1);
+            past.seal();
+            state.shown = Some(past.checkpoint_at(past.size(), now_s()).to_string());
+        },
+        "split view",
+        0,
+        "has signed two histories",
+    ),
+    (
+        "rollback.test",
+        |state, past| {
+            state.shown = Some(past.checkpoint_at(past.size(), now_s()).to_string());
+        },
+        "rollback",
+        10,
+        "has lost entries",
+    ),
+    (
+        "middle.test",
+        |state, _| {
+            state.log.issue(frauds::ONE, 5);
+            state.log.seal();
+            let size = state.log.size() - 2;
+            state.shown = Some(state.log.checkpoint_at(size, now_s()).to_string());
+        },
+        "disorder",
+        0,
+        "in the middle of a batch",
+    ),
+];
+
+#[test]
+fn an_auditor_finds_second_histories_and_trees_that_should_not_be() {
+    let issuers = SHOWN.map(|(host, ..)| issuer_with_past(host));
+    let honest_size = issuers[0].0.size();
+    let auditor = Auditor::make("auditor.example/a1");
+    let urls: Vec<&str> = issuers.iter().map(|(issuer, _)| issuer.url()).collect();
+    let process = auditor.serve(&urls, &[]);
+    for ((issuer, past), (_, change, ..)) in issuers.iter().zip(SHOWN) {
+        let (origin, size) = (origin(issuer), issuer.size());
+        auditor.wait_for_status("the log is cosigned", &origin, |status| is_agreed(status, size));
+        let mut state = issuer.state();
+        state.cosigned_s = None;
+        change(&mut state, past.fork());
+    }
+    for ((issuer, _), (host, _, kind, code, words)) in issuers.iter().zip(SHOWN) {
+        let origin = origin(issuer);
+        let evidence = wait_for(host, || {
+            let evidence = auditor.evidence(&origin);
+            let found = evidence.iter().find(|(found, _)| found == kind);
+            found.cloned().ok_or_else(|| auditor.status(&origin))
+        });
+        let said = shown_to_a_third_person(evidence.1.as_bytes());
+        assert_eq!(said.code, Some(code), "{said:?}");
+        assert!(said.stdout.contains(words), "{said:?}");
+        let status = auditor.status(&origin);
+        let cosigned: SignedCheckpoint = auditor.cosigned(&status).unwrap().parse().unwrap();
+        assert_eq!(cosigned.checkpoint().size(), honest_size, "{host}: {status:#}");
+    }
+    process.stop();
+}
+
+#[test]
+fn two_auditors_that_are_shown_two_histories_find_it_by_telling_each_other() {
+    let (issuer, _) = issuer_with_past("views3.test");
+    let another = issuer.for_another_reader();
+    another.state().log = issuer.state().log.fork();
+    for (issuer, coins) in [(&issuer, 4), (&another, 7)] {
+        issuer.state().cosigned_s = None;
+        issuer.log(|log| {
+            log.issue(frauds::ONE, coins);
+            log.seal();
+        });
+    }
+    let auditors = [1, 2].map(|number| Auditor::make(&format!("auditor.example/a{number}")));
+    let [one, other] = &auditors;
+    let (to_one, to_other) = (one.url(""), other.url(""));
+    let processes = [
+        one.serve(&[issuer.url()], &["--peer", &to_other]),
+        other.serve(&[another.url()], &["--peer", &to_one]),
+    ];
+    let origin = origin(&issuer);
+    for auditor in &auditors {
+        let file = wait_for("the second history", || {
+            let evidence = auditor.evidence(&origin).into_iter();
+            let mut found = evidence.filter(|(kind, _)| kind == "split view");
+            found.next().ok_or_else(|| auditor.status(&origin))
+        });
+        let said = shown_to_a_third_person(file.1.as_bytes()).success().stdout;
+        assert!(said.contains("has signed two histories"), "{said}");
+    }
+    processes.into_iter().for_each(Process::stop);
+}
+
+#[test]
+fn an_auditor_that_cosigns_a_broken_rule_is_accused_by_another_one() {
+    let colluding = DishonestAuditor::start(41);
+    let terms = LogTerms {
+        begin_s: now_s() - 24 * 3600,
+        auditors: vec![colluding.named()],
+        ..LogTerms::default()
+    };
+    let issuer = DishonestIssuer::start("joint.test", terms, LogBuilder::begun_of);
+    let (origin, size) = (origin(&issuer), issuer.size());
+    let auditor = Auditor::make("auditor.example/a1");
+    let process = auditor.serve(&[issuer.url()], &[]);
+    colluding.cosign(&issuer.state().checkpoint());
+    auditor.wait_for_status("the log is cosigned", &origin, |status| is_agreed(status, size));
+    issuer.log(|log| {
+        log.issue(frauds::ONE, 2);
+        log.seal_changed(|_, batch| batch.accounts += 1_000);
+    });
+    colluding.cosign(&issuer.state().checkpoint());
+    let (_, file) = wait_for("the accused auditor", || {
+        let evidence = auditor.evidence(&origin).into_iter();
+        let mut found = evidence.filter(|(kind, _)| kind == "false joint signature");
+        found.next().ok_or_else(|| auditor.status(&origin))
+    });
+    let said = shown_to_a_third_person(file.as_bytes()).success().stdout;
+    for words in [
+        "PROVEN: false joint signature",
+        "against: the cosigner a1",
+        "every rule holds, but",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    // The issuer is accused too.
+    assert!(
+        auditor
+            .evidence(&origin)
+            .iter()
+            .any(|(kind, _)| kind == "wrong totals")
+    );
+    process.stop();
 }

@@ -1,12 +1,11 @@
 //! Auditors of the joint group whose cosignature says that every rule holds, although one is broken.
 
-use opencoin_evidence::{Evidence, EvidenceBuilder, Verdict};
+use opencoin_evidence::EvidenceBuilder;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 
 use super::catch_up::joined;
 use super::{FollowError, Follower};
-use crate::prove::{Surroundings, SurroundingsOf};
-use crate::store::StoredFinding;
+use crate::prove::{Surroundings, SurroundingsOf, prove};
 
 impl Follower {
     /// Looks at the checkpoint that a witness of the policy shows. If it is of the joint group and has cosigned what breaks
@@ -24,7 +23,13 @@ impl Follower {
             return Ok(());
         }
         let findings = self.auditor.store.findings(self.currency.no).await?;
-        let Some((finding, fault)) = self.first_fault(findings, size).await? else {
+        let in_tree = findings
+            .into_iter()
+            .find(|finding| finding.evidence.is_some() && finding.finding.is_some() && finding.leaf < size);
+        let Some(stored) = in_tree else {
+            return Ok(());
+        };
+        let Some(finding) = &stored.finding else {
             return Ok(());
         };
         let of_own_history = self.own_tree(size, root).beginning(size).await.is_ok();
@@ -35,7 +40,7 @@ impl Follower {
         let of = SurroundingsOf {
             copy: self.auditor.copy_of(&self.currency),
             size,
-            at: finding.leaf,
+            at: finding.index,
             origin: self.description.origin().to_owned(),
             within_s: self.description.block().within_s(),
         };
@@ -44,7 +49,11 @@ impl Follower {
             return Ok(());
         };
         let mut tree = self.own_tree(size, root);
+        // The fault is proven under the checkpoint that the auditor has cosigned.
         let mut builder = EvidenceBuilder::new(&mut tree, note.clone(), cddc);
+        let Some(Ok(fault)) = prove(&mut builder, &around, finding).await else {
+            return Ok(());
+        };
         match builder.false_joint_signature(name, &fault, description).await {
             Ok(evidence) => {
                 if let Ok(checked) = evidence.check() {
@@ -56,9 +65,9 @@ impl Follower {
                     let (no, now) = (self.currency.no, self.auditor.now_s());
                     let store = &self.auditor.store;
                     store
-                        .put_other_finding(no, finding.leaf, &text, false, now)
+                        .put_other_finding(no, stored.leaf, &text, false, now)
                         .await?;
-                    store.put_finding_evidence(no, finding.leaf, &text, &id).await?;
+                    store.put_finding_evidence(no, stored.leaf, &text, &id).await?;
                 }
             }
             Err(error) => {
@@ -84,27 +93,5 @@ impl Follower {
             .find(|witness| witness.name == name)
             .map(|witness| witness.key.clone());
         key.is_some_and(|key| note.note().verify(&[key]).is_ok())
-    }
-
-    /// The first finding in a tree of this size whose evidence proves a fault that the log has.
-    async fn first_fault(
-        &self,
-        findings: Vec<StoredFinding>,
-        size: u64,
-    ) -> Result<Option<(StoredFinding, Evidence)>, FollowError> {
-        for finding in findings {
-            let (Some(id), true) = (finding.evidence, finding.finding.is_some()) else {
-                continue;
-            };
-            if finding.leaf >= size {
-                continue;
-            }
-            let text = self.auditor.store.evidence_text(&id).await?;
-            let evidence = text.and_then(|text| Evidence::parse(text.as_bytes()).ok());
-            if let Some(evidence) = evidence.filter(|evidence| evidence.claim().verdict() == Verdict::Fault) {
-                return Ok(Some((finding, evidence)));
-            }
-        }
-        Ok(None)
     }
 }
