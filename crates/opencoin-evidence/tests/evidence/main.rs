@@ -4,6 +4,7 @@
 
 mod challenges;
 mod frauds;
+mod holders;
 mod honest;
 mod joint;
 mod leaves;
