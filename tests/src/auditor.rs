@@ -1,6 +1,7 @@
 //! An auditor as its operator runs it.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,7 +14,8 @@ pub struct Auditor {
     folder: TempDir,
     /// Its public key.
     pub vkey: String,
-    port: u16,
+    /// The port for everybody.
+    pub port: u16,
     /// What its servers have logged.
     pub logged: Log,
 }
@@ -40,28 +42,23 @@ impl Auditor {
         self.folder.path().join("auditor")
     }
 
-    /// Starts its server, which follows these issuers. `options` are further options of the command.
+    /// The command that starts its server. It follows these issuers too.
+    #[must_use]
+    pub fn command(&self, issuers: &[&str], options: &[&str]) -> Command {
+        let (dir, listen) = (self.dir(), format!("127.0.0.1:{}", self.port));
+        let mut command = command();
+        command.args(["auditor", "serve", "--dir", text(&dir), "--listen", &listen]);
+        command.args(["--every", "200ms", "--requests-per-second", "0"]);
+        command.args(options).args(issuers);
+        command
+    }
+
+    /// Starts its server, which follows these issuers too. `options` are further options of the command.
     #[must_use]
     pub fn serve(&self, issuers: &[&str], options: &[&str]) -> Process {
-        let (dir, listen) = (self.dir(), format!("127.0.0.1:{}", self.port));
-        let serve = [
-            "auditor",
-            "serve",
-            "--dir",
-            text(&dir),
-            "--listen",
-            &listen,
-            "--every",
-            "200ms",
-            "--requests-per-second",
-            "0",
-        ];
-        let mut command = command();
-        command.args(serve).args(options).args(issuers);
-        if std::env::var_os("OPENCOIN_LOG").is_none() {
-            command.env("OPENCOIN_LOG", "error");
-        }
-        Process::start(&mut command, "serving ", &self.logged)
+        // Alarms are what the tests provoke.
+        let mut command = self.command(issuers, options);
+        Process::start(command.env("OPENCOIN_LOG", "off"), "serving ", &self.logged)
     }
 
     /// The URL of a path of its server.
@@ -70,13 +67,21 @@ impl Auditor {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// What it says of all logs that it follows.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<Value> {
+        let status: Value = serde_json::from_str(&get_text(&self.url("/status.json"))).unwrap();
+        status["currencies"].as_array().unwrap().clone()
+    }
+
     /// What it says of the log with this origin.
     #[must_use]
     pub fn status(&self, origin: &str) -> Value {
-        let status: Value = serde_json::from_str(&get_text(&self.url("/status.json"))).unwrap();
-        let mut currencies = status["currencies"].as_array().unwrap().iter();
-        let found = currencies.find(|currency| currency["origin"] == origin);
-        found.unwrap_or_else(|| panic!("{origin} in {status:#}")).clone()
+        let statuses = self.statuses();
+        let found = statuses.iter().find(|status| status["origin"] == origin);
+        found
+            .unwrap_or_else(|| panic!("{origin} in {statuses:#?}"))
+            .clone()
     }
 
     /// Waits until what it says of a log is as `is_meant` says.

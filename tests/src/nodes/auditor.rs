@@ -1,63 +1,37 @@
-//! An auditor as its operator runs it, with the folder in which it keeps what it has seen.
+//! Auditors as nodes of the network.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::node::Node;
 use crate::files::text;
-use crate::{command, free_port, get_text, opencoin};
+use crate::{Auditor, opencoin};
 
-/// An auditor.
-pub(super) struct Auditor {
-    pub(super) vkey: String,
-    pub(super) port: u16,
-    dir: PathBuf,
+/// Lets an auditor follow the currency at `issuer`, and starts it. It gossips with `peers`.
+pub(super) fn serve(
+    auditor: &Arc<Auditor>,
+    name: &str,
+    issuer: &str,
+    peers: &[String],
+    is_light: bool,
+) -> Node {
+    let _added = opencoin(&["auditor", "add", "--dir", text(&auditor.dir()), issuer]).success();
+    let mut options = Vec::new();
+    if is_light {
+        options.push("--light".to_owned());
+    }
+    options.extend(peers.iter().flat_map(|peer| ["--peer".to_owned(), peer.clone()]));
+    let (auditor, issuer) = (Arc::clone(auditor), issuer.to_owned());
+    Node::start(name, "serving ", move || {
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let mut command = auditor.command(&[&issuer], &options);
+        command.env("OPENCOIN_LOG", "warn");
+        command
+    })
 }
 
-impl Auditor {
-    /// Makes its folder and its key.
-    pub(super) fn make(dir: PathBuf, name: &str) -> Self {
-        let init = ["auditor", "init", "--json", "--name", name, "--dir", text(&dir)];
-        let made = opencoin(&init).success().json();
-        Self {
-            vkey: made["vkey"].as_str().unwrap().to_owned(),
-            port: free_port(),
-            dir,
-        }
-    }
-
-    pub(super) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// Lets it follow the currency at `issuer`, and starts it. It gossips with `peers`.
-    pub(super) fn serve(&self, name: &str, issuer: &str, peers: &[String], is_light: bool) -> Node {
-        let _added = opencoin(&["auditor", "add", "--dir", text(&self.dir), issuer]).success();
-        let mut arguments = vec![
-            "auditor".to_owned(),
-            "serve".to_owned(),
-            "--dir".to_owned(),
-            text(&self.dir).to_owned(),
-            "--listen".to_owned(),
-            format!("127.0.0.1:{}", self.port),
-            "--every".to_owned(),
-            "200ms".to_owned(),
-        ];
-        if is_light {
-            arguments.push("--light".to_owned());
-        }
-        arguments.extend(peers.iter().flat_map(|peer| ["--peer".to_owned(), peer.clone()]));
-        Node::start(name, "serving ", move || {
-            let mut command = command();
-            command.args(&arguments).env("OPENCOIN_LOG", "warn");
-            command
-        })
-    }
-
-    /// What it says of the only currency that it follows.
-    pub(super) fn status(&self) -> Value {
-        let status: Value = serde_json::from_str(&get_text(&format!("{}/status.json", self.url()))).unwrap();
-        status["currencies"][0].clone()
-    }
+/// What an auditor says of the only currency that it follows.
+pub(super) fn status(auditor: &Auditor) -> Value {
+    auditor.statuses()[0].clone()
 }

@@ -1,5 +1,6 @@
 //! What must hold when the faults have ended.
 
+use super::auditor::status;
 use super::nemesis::{FOREIGN_CUT, LINKS_CUT, killed};
 use super::network::Network;
 use crate::replayed_log::ReplayedLog;
@@ -15,17 +16,17 @@ pub(super) fn settle(network: &Network) {
     let auditors = || network.full.iter().chain(&network.light);
     for auditor in auditors() {
         wait_for("an auditor to catch up", || {
-            let status = auditor.status();
+            let status = status(auditor);
             let seen = status["size"].as_u64() == Some(size);
             seen.then_some(()).ok_or(status)
         });
-        let status = auditor.status();
+        let status = status(auditor);
         assert_eq!(status["findings"], serde_json::json!([]), "{status:#}");
     }
     let supplies: Vec<_> = network
         .full
         .iter()
-        .map(|auditor| auditor.status()["supply"].clone())
+        .map(|auditor| status(auditor)["supply"].clone())
         .collect();
     assert!(
         supplies.windows(2).all(|pair| pair[0] == pair[1]),

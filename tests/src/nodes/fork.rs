@@ -27,7 +27,7 @@ pub(super) fn show_and_prove(network: &Network, rng: &mut StdRng) {
     let id: String = hex(&Sha256::digest(&note));
     let gossip = json!({"hops": 0, "id": id, "kind": "checkpoint", "text": note});
     let answer = reqwest::blocking::Client::new()
-        .post(format!("{}/v1/gossip", shown_to.url()))
+        .post(shown_to.url("/v1/gossip"))
         .header("content-type", "application/json")
         .body(gossip.to_string())
         .send()
@@ -35,8 +35,7 @@ pub(super) fn show_and_prove(network: &Network, rng: &mut StdRng) {
     assert!(answer.status().is_success(), "{}", answer.status());
     for (number, auditor) in network.full.iter().enumerate() {
         let evidence = wait_for("evidence of the second history", || {
-            let list: Value =
-                serde_json::from_str(&get_text(&format!("{}/evidence", auditor.url()))).unwrap();
+            let list: Value = serde_json::from_str(&get_text(&auditor.url("/evidence"))).unwrap();
             let found = list
                 .as_array()
                 .unwrap()
@@ -46,7 +45,7 @@ pub(super) fn show_and_prove(network: &Network, rng: &mut StdRng) {
         });
         let id = evidence["id"].as_str().unwrap();
         let file = currency.scratch(&format!("evidence-{number}.json"));
-        std::fs::write(&file, get_text(&format!("{}/evidence/{id}", auditor.url()))).unwrap();
+        std::fs::write(&file, get_text(&auditor.url(&format!("/evidence/{id}")))).unwrap();
         let said = opencoin(&["evidence", text(&file)]).success();
         assert!(said.stdout.contains("two histories"), "{}", said.stdout);
     }

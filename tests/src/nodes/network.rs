@@ -1,12 +1,15 @@
 //! Brings up the nodes of one currency.
 
+use std::sync::Arc;
+
 use opencoin_testkit::log_peers::{LiteWitness, or_skip};
 
-use super::auditor::Auditor;
+use super::auditor;
 use super::node::Node;
 use crate::files::text;
 use crate::{
-    Answers, Currency, CuttingProxy, Database, RFC9474, RoundRobin, SERVER_LINE, Witness, command, free_port,
+    Answers, Auditor, Currency, CuttingProxy, Database, RFC9474, RoundRobin, SERVER_LINE, Witness, command,
+    free_port,
 };
 
 /// The full auditors. Two of them are the joint signature.
@@ -26,8 +29,8 @@ pub(super) struct Network {
     pub(super) links: Vec<CuttingProxy>,
     /// Before the foreign witness, which only its operator could start again.
     pub(super) foreign: Option<CuttingProxy>,
-    pub(super) full: Vec<Auditor>,
-    pub(super) light: Vec<Auditor>,
+    pub(super) full: Vec<Arc<Auditor>>,
+    pub(super) light: Vec<Arc<Auditor>>,
     pub(super) currency: Currency,
     _front: RoundRobin,
     _foreign_witness: Option<LiteWitness>,
@@ -49,12 +52,10 @@ impl Network {
         let witnesses: Vec<Witness> = (0..count)
             .map(|number| Witness::named(&format!("witness.example/w{number}"), &[]))
             .collect();
-        let full: Vec<Auditor> = (0..FULL)
-            .map(|number| auditor(&currency, "full", number))
-            .collect();
-        let light: Vec<Auditor> = (0..LIGHT)
-            .map(|number| auditor(&currency, "light", number))
-            .collect();
+        let auditor =
+            |role: &str, number| Arc::new(Auditor::make(&format!("auditor.example/{role}{number}")));
+        let full: Vec<_> = (0..FULL).map(|number| auditor("full", number)).collect();
+        let light: Vec<_> = (0..LIGHT).map(|number| auditor("light", number)).collect();
 
         let mut named: Vec<String> = witnesses
             .iter()
@@ -105,12 +106,24 @@ impl Network {
         let issuer = self.currency.url("");
         for number in 0..FULL {
             let peers = self.link_to(|peer| peer != number);
-            let node = self.full[number].serve(&format!("full auditor {number}"), &issuer, &peers, false);
+            let node = auditor::serve(
+                &self.full[number],
+                &format!("full auditor {number}"),
+                &issuer,
+                &peers,
+                false,
+            );
             self.nodes.push(node);
         }
         for number in 0..LIGHT {
             let peers = self.link_to(|_| true);
-            let node = self.light[number].serve(&format!("light auditor {number}"), &issuer, &peers, true);
+            let node = auditor::serve(
+                &self.light[number],
+                &format!("light auditor {number}"),
+                &issuer,
+                &peers,
+                true,
+            );
             self.nodes.push(node);
         }
     }
@@ -136,16 +149,11 @@ impl Network {
     }
 }
 
-fn auditor(currency: &Currency, role: &str, number: usize) -> Auditor {
-    let dir = currency.scratch(&format!("{role}-{number}"));
-    Auditor::make(dir, &format!("auditor.example/{role}{number}"))
-}
-
 /// Names the witnesses and the joint auditors in a new description of the currency.
-fn describe(currency: &Currency, witnesses: &[String], auditors: &[Auditor]) {
+fn describe(currency: &Currency, witnesses: &[String], auditors: &[Arc<Auditor>]) {
     let auditors: Vec<String> = auditors
         .iter()
-        .map(|auditor| format!("{} {}", auditor.vkey, auditor.url()))
+        .map(|auditor| format!("{} {}", auditor.vkey, auditor.url("")))
         .collect();
     let mut arguments = vec!["log", "witnesses", "--quorum", QUORUM, "--joint-quorum", JOINT];
     arguments.extend(

@@ -234,22 +234,41 @@ fn a_coin_that_is_refused_as_spent_must_be_in_the_log() {
 }
 
 #[test]
-fn a_mint_key_that_is_not_in_the_log_is_not_used() {
-    let holder = Holder::of("secret.test");
+fn a_mint_key_that_is_not_in_the_log_is_not_used_and_proven_when_it_is_due() {
+    let mut holder = Holder::of("secret.test");
+    let begin_s = now_s() - 3600;
     {
         let mut state = holder.issuer.state();
-        let secret = state.log.currency().mint_key(7, 2, now_s() - 3600);
+        let secret = state.log.currency().mint_key(7, 1, begin_s);
         state.desk.secret_keys.push(secret);
     }
     // The wallet learns of the key when it asks for the current ones.
-    let fresh = Wallet::new(&holder.folder.path().join("fresh"));
-    fresh.run(&["add", holder.issuer.url()]);
-    let refused = fresh.run_unchecked(&["log"]);
-    let said = format!("{}{}", refused.stdout, refused.stderr);
-    assert!(
-        refused.code != Some(0) && said.contains("is not in the public log"),
-        "{said}"
-    );
+    holder.wallet = Wallet::new(&holder.folder.path().join("fresh"));
+    holder.wallet.run(&["add", holder.issuer.url()]);
+    let refused = holder.wallet.run_unchecked(&["mint", "0.01", "--token", TOKEN]);
+    let _refused = refused.refused(1, "is not in the public log");
+    for (cosigned_s, is_due) in [(begin_s + WITHIN_S, false), (begin_s + WITHIN_S + 1, true)] {
+        holder.issuer.state().cosigned_s = Some(cosigned_s);
+        let seen = holder.look();
+        assert!(
+            seen["problem"]
+                .as_str()
+                .unwrap()
+                .contains("is not in the public log"),
+            "{seen:#}"
+        );
+        assert_eq!(holder.evidence().is_some(), is_due, "{seen:#}");
+    }
+    let said = shown_to_a_third_person(&holder.evidence().unwrap())
+        .success()
+        .stdout;
+    for words in [
+        "PROVEN: secret key",
+        "has certified the mint key",
+        "It is not in the log",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub struct Conduct {
 pub struct Desk {
     /// The description that holders get.
     pub cddc: Cddc,
-    /// Mint keys that holders get and that are not in the log.
+    /// Mint keys that are not in the log. Holders get them instead of those of the same denominations.
     pub secret_keys: Vec<VerifiedMintKey>,
     /// The blinds of a request, and the conduct in which it was accepted, by its reference.
     accepted: BTreeMap<BigInt, (Vec<Blind>, Conduct)>,

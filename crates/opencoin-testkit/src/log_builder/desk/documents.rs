@@ -52,7 +52,13 @@ impl Desk {
 
     /// All mint keys that holders get, whether they sign now or not.
     fn mint_keys(&self, log: &LogBuilder) -> Vec<Mkc> {
+        let is_replaced = |key: &VerifiedMintKey| {
+            let denomination = key.mint_key().denomination;
+            let mut secret = self.secret_keys.iter();
+            secret.any(|secret| secret.mint_key().denomination == denomination)
+        };
         let logged = log.mint_keys().into_iter().map(|(.., key)| key);
+        let logged = logged.filter(|key| !is_replaced(key));
         let keys = logged.chain(self.secret_keys.iter().cloned());
         keys.map(|key| key.mkc().clone()).collect()
     }
