@@ -4,6 +4,8 @@
 //! the end of the finding's batch ([`Surroundings`]).
 
 mod surroundings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

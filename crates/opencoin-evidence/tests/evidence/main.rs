@@ -3,13 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic when they fail")]
 
 mod challenges;
-mod frauds;
 mod holders;
 mod honest;
 mod joint;
 mod leaves;
 mod payments;
-mod prove;
 mod split_view;
 mod support;
 mod totals;

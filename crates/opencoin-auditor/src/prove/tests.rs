@@ -1,21 +1,26 @@
 //! Every fraud of the dishonest issuer is proven by a file, and such a file does not hold with a changed byte, or with the
 //! leaves of the honest log in it.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use opencoin_evidence::{Evidence, Verdict, check_evidence};
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use opencoin_evidence::{EvidenceError, Verdict, check_evidence};
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::leaf::Leaf;
 use opencoin_log::tree::Layers;
-use opencoin_replay::{Finding, MemorySpentIndex, Replay};
+use opencoin_log_reader::{Download, DownloadError, Downloaded, LogReader, LogTree};
+use opencoin_replay::{MemorySpentIndex, Replay};
 use opencoin_testkit::frauds::{self, Fraud};
 use opencoin_testkit::log_builder::{LogBuilder, LogCurrency};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde_json::{Value, json};
 
-use crate::prove::{Surroundings, prove};
-use crate::support::{Case, refused};
+use super::*;
+use crate::log_files::{LogCopy, LogFiles};
 
 /// How many bytes of each file are changed. Other tests change all bytes of one file of each kind.
 const CHANGED_BYTES: usize = 60;
@@ -34,16 +39,66 @@ fn findings(log: &LogBuilder) -> Vec<Finding> {
     replay.take_findings()
 }
 
+/// The files of a log in memory.
+struct Files(LogBuilder);
+
+#[async_trait]
+impl Download for Files {
+    async fn download(&self, url: &str, _: usize) -> Result<Downloaded, DownloadError> {
+        let body = url.strip_prefix("log/").and_then(|path| self.0.file(path));
+        Ok(Downloaded {
+            status: 200,
+            location: None,
+            body: body.ok_or_else(|| DownloadError("no such file".to_owned()))?,
+        })
+    }
+}
+
+fn tree_of(log: &LogBuilder) -> LogTree {
+    let reader = LogReader::new(Arc::new(Files(log.fork())), "log");
+    LogTree::new(reader, log.size(), log.root_at(log.size()))
+}
+
+fn builder<'tree>(log: &LogBuilder, tree: &'tree mut LogTree) -> EvidenceBuilder<'tree> {
+    EvidenceBuilder::new(tree, log.checkpoint(), log.cddc().cddc().clone())
+}
+
+/// What the log has around a leaf, from a copy in this folder.
+fn around(log: &LogBuilder, folder: &Path, at: u64) -> Surroundings {
+    let mut files = LogFiles::open(folder, 0, &Hash::EMPTY_TREE).unwrap();
+    for leaf in log.leaves() {
+        files.append(leaf, leaf_hash(leaf)).unwrap();
+    }
+    files.store().unwrap();
+    let of = SurroundingsOf {
+        copy: LogCopy::new(folder),
+        size: log.size(),
+        at,
+        origin: log.currency().origin().to_owned(),
+        within_s: log.currency().terms().within_s,
+    };
+    Surroundings::read(&of).unwrap()
+}
+
 /// Commits the fraud after the honest log, and makes the file of the first thing that a replay finds.
 async fn committed(honest: &LogBuilder, fraud: &Fraud) -> (LogBuilder, Option<Evidence>) {
     let mut log = honest.fork();
     (fraud.commit)(&mut log);
     let found = findings(&log);
     let first = found.iter().find(|finding| finding.is_broken()).unwrap();
-    let mut case = Case::new(&log);
-    let proven = prove(&mut case.builder(), &log, first).await;
-    let evidence = proven.and_then(Result::ok);
-    (log, evidence)
+    let folder = tempfile::tempdir().unwrap();
+    let around = around(&log, folder.path(), first.index);
+    let mut tree = tree_of(&log);
+    let proven = prove(&mut builder(&log, &mut tree), &around, first).await;
+    (log, proven.and_then(Result::ok))
+}
+
+/// Nothing can be built, because it would not hold.
+fn refused(built: Result<Evidence, BuildError>) {
+    match built {
+        Err(BuildError::Evidence(EvidenceError::DoesNotHold(_)) | BuildError::OtherLeaf(_)) => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -90,9 +145,7 @@ fn replace_leaves(file: &mut Value, leaves: &[Vec<u8>], tree: &Layers) -> usize 
     match file {
         Value::Object(object) if object.contains_key("leaf") && object.contains_key("proof") => {
             let (index, leaf) = (object["index"].as_u64().unwrap(), &object["leaf"]);
-            let of_type = data_encoding::BASE64
-                .decode(leaf.as_str().unwrap().as_bytes())
-                .unwrap();
+            let of_type = STANDARD.decode(leaf.as_str().unwrap().as_bytes()).unwrap();
             let of_type = of_type.get(..2).unwrap_or(&[1, 0xff]);
             let has_type = |at: &usize| {
                 leaves[*at].starts_with(of_type) || !leaves.iter().any(|leaf| leaf.starts_with(of_type))
@@ -116,7 +169,7 @@ fn replace_leaves(file: &mut Value, leaves: &[Vec<u8>], tree: &Layers) -> usize 
 }
 
 fn included(leaves: &[Vec<u8>], tree: &Layers, at: usize) -> Value {
-    let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
+    let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
     let proof = tree.inclusion_proof(at).unwrap();
     let proof: Vec<String> = proof.iter().map(|hash| base64(hash.as_bytes())).collect();
     json!({ "index": at, "leaf": base64(&leaves[at]), "proof": proof })
@@ -164,23 +217,24 @@ async fn leaves_of_the_honest_log_prove_nothing() {
 #[tokio::test]
 async fn batches_of_the_honest_log_prove_nothing() {
     let honest = honest();
-    let mut case = Case::new(&honest);
+    let mut tree = tree_of(&honest);
     for (batch, at) in honest.batches().iter().zip(1..) {
         let end = honest.batches().get(at).map_or(honest.size(), |next| next.first) - 1;
-        let around = Surroundings::read(&honest, end);
-        let accounts = around.accounts();
-        refused(case.builder().bad_ledger(end, accounts).await);
+        let folder = tempfile::tempdir().unwrap();
+        let around = around(&honest, folder.path(), end);
+        let mut builder = builder(&honest, &mut tree);
+        refused(builder.bad_ledger(end, around.accounts().unwrap()).await);
         let keys = around.fingerprints_before(batch.first);
-        refused(case.builder().wrong_keys_root(end, keys).await);
+        refused(builder.wrong_keys_root(end, keys).await);
         for index in batch.first..end {
-            refused(case.builder().bad_statement(index, end).await);
-            refused(case.builder().wrong_description(index).await);
-            refused(case.builder().description_twice(0, index).await);
+            refused(builder.bad_statement(index, end).await);
+            refused(builder.wrong_description(index).await);
+            refused(builder.description_twice(0, index).await);
             if matches!(
                 Leaf::decode(&honest.leaves()[index as usize]),
                 Ok(Leaf::KeyClosed { .. })
             ) {
-                refused(case.builder().wrong_closing(index, end).await);
+                refused(builder.wrong_closing(index, end).await);
             }
         }
     }
