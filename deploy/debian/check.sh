@@ -8,6 +8,7 @@ set -eu
 package=$1
 home=/var/lib/opencoin-issuer
 witness=/var/lib/opencoin-witness
+auditor=/var/lib/opencoin-auditor
 currency=$home/currency
 server=
 log=$(mktemp)
@@ -18,7 +19,7 @@ fail() {
 }
 
 # A machine in use is left alone.
-if dpkg-query --status opencoin >/dev/null 2>&1 || [ -e "$home" ] || [ -e "$witness" ] || [ -e /etc/opencoin ] || id opencoin >/dev/null 2>&1; then
+if dpkg-query --status opencoin >/dev/null 2>&1 || [ -e "$home" ] || [ -e "$witness" ] || [ -e "$auditor" ] || [ -e /etc/opencoin ] || id opencoin >/dev/null 2>&1; then
     fail "opencoin is or was installed on this machine; try it on another"
 fi
 clean() {
@@ -27,9 +28,10 @@ clean() {
         wait "$server" || true
     fi
     dpkg --purge opencoin >/dev/null 2>&1 || true
-    rm -rf "$home" "$witness" /etc/opencoin "$log"
+    rm -rf "$home" "$witness" "$auditor" /etc/opencoin "$log"
     userdel opencoin 2>/dev/null || true
     userdel opencoin-witness 2>/dev/null || true
+    userdel opencoin-auditor 2>/dev/null || true
 }
 trap clean EXIT
 trap 'exit 130' INT
@@ -40,8 +42,9 @@ export DEBIAN_FRONTEND=noninteractive
 dpkg --install "$package"
 [ "$(stat -c '%U:%G %a' $home)" = "opencoin:opencoin 700" ] || fail "$home: $(stat -c '%U:%G %a' $home)"
 [ "$(stat -c '%U:%G %a' $witness)" = "opencoin-witness:opencoin-witness 700" ] || fail "$witness: $(stat -c '%U:%G %a' $witness)"
+[ "$(stat -c '%U:%G %a' $auditor)" = "opencoin-auditor:opencoin-auditor 700" ] || fail "$auditor: $(stat -c '%U:%G %a' $auditor)"
 opencoin --version
-for unit in opencoin-issuer.service opencoin-issuer@1.service opencoin-signer.service opencoin-witness.service opencoin-keys.timer opencoin-backup.timer; do
+for unit in opencoin-issuer.service opencoin-issuer@1.service opencoin-signer.service opencoin-witness.service opencoin-auditor.service opencoin-keys.timer opencoin-backup.timer; do
     systemd-analyze verify "$unit"
 done
 [ "$(cat /etc/opencoin/issuer-2.env)" ] || fail "no settings"
@@ -75,6 +78,8 @@ done
 as_service opencoin issuer audit --dir $currency
 setpriv --reuid=opencoin-witness --regid=opencoin-witness --init-groups env OPENCOIN_WITNESS_PASSPHRASE=of-a-test \
     opencoin witness init --dir $witness/witness --name witness.example/w1
+setpriv --reuid=opencoin-auditor --regid=opencoin-auditor --init-groups env OPENCOIN_AUDITOR_PASSPHRASE=of-a-test \
+    opencoin auditor init --dir $auditor/auditor --name auditor.example/a1
 kill -TERM $server
 wait $server || fail "the server did not stop as it should: $(cat "$log")"
 server=
@@ -88,4 +93,5 @@ dpkg --purge opencoin
 [ ! -e /etc/opencoin ] || fail "settings are left: $(ls /etc/opencoin)"
 [ -d $currency ] || fail "purging has taken the currency"
 [ -d $witness/witness ] || fail "purging has taken the witness"
+[ -d $auditor/auditor ] || fail "purging has taken the auditor"
 echo "installed, served, removed and purged: $package"

@@ -19,6 +19,13 @@ const EXPOSURE_MAX: u32 = 15;
 /// Python with the schemas of Kubernetes and compose and their validators, installed by `cargo xtask test`.
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemas/bin/python3");
 
+/// The units that belong to no currency.
+const OF_NO_CURRENCY: [&str; 3] = [
+    "opencoin-auditor.service",
+    "opencoin-relay.service",
+    "opencoin-witness.service",
+];
+
 /// The drop-ins, and the unit of each.
 const DROP_INS: [(&str, &str); 4] = [
     (
@@ -229,10 +236,9 @@ fn all_units_of_a_currency_use_the_same_settings() {
         .unwrap()
         .map(|entry| entry.unwrap().path())
     {
-        // A witness and a relay belong to no currency.
         let is_of_currency = unit
             .file_name()
-            .is_some_and(|name| name != "opencoin-witness.service" && name != "opencoin-relay.service");
+            .is_some_and(|name| !OF_NO_CURRENCY.iter().any(|other| name == *other));
         if is_of_currency && unit.extension().is_some_and(|extension| extension == "service") {
             let text = fs::read_to_string(&unit).unwrap();
             assert!(

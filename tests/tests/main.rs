@@ -11,6 +11,7 @@ mod cdd_changes;
 mod citus;
 mod command_line;
 mod concurrency;
+mod deploy_auditor;
 mod deploy_files;
 mod deploy_monitoring;
 mod deploy_proxies;

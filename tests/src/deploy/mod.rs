@@ -11,7 +11,8 @@ use std::process::Command;
 
 pub use prometheus::Prometheus;
 pub use proxies::{
-    caddy, caddy_of_relay, caddy_of_witness, nginx, nginx_of_relay, nginx_of_three, nginx_of_witness,
+    caddy, caddy_of_auditor, caddy_of_relay, caddy_of_witness, nginx, nginx_of_auditor, nginx_of_relay,
+    nginx_of_three, nginx_of_witness,
 };
 pub use service::Service;
 pub use tls::Authority;

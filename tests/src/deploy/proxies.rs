@@ -13,6 +13,8 @@ const SERVERS: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
 const MACHINES: [&str; 3] = ["10.0.0.11:8080", "10.0.0.12:8080", "10.0.0.13:8080"];
 /// The witness in `nginx/witness.conf`.
 const WITNESS: &str = "127.0.0.1:8090";
+/// The auditor in `nginx/auditor.conf`.
+const AUDITOR: &str = "127.0.0.1:8096";
 /// The relay in `nginx/relay.conf`.
 const RELAY: &str = "127.0.0.1:8095";
 /// The command in `scale-out/README.md` that removes the two servers from `nginx/opencoin.conf`.
@@ -49,6 +51,15 @@ fn with_ports(text: String, addresses: &[&str], ports: &[u16]) -> String {
 pub fn nginx_of_witness(folder: &Path, port: u16, witness: u16, authority: &Authority) -> Service {
     let site = with_ports(text("nginx/witness.conf"), &[WITNESS], &[witness]);
     let names = ["witness.example", "opencoin-witness", "opencoin_witness_error"];
+    let site = on_port(folder, port, site, names, authority);
+    run_nginx(folder, port, site)
+}
+
+/// As [`nginx`], in front of an auditor.
+#[must_use]
+pub fn nginx_of_auditor(folder: &Path, port: u16, auditor: u16, authority: &Authority) -> Service {
+    let site = with_ports(text("nginx/auditor.conf"), &[AUDITOR], &[auditor]);
+    let names = ["auditor.example", "opencoin-auditor", "opencoin_auditor_error"];
     let site = on_port(folder, port, site, names, authority);
     run_nginx(folder, port, site)
 }
@@ -179,6 +190,18 @@ pub fn caddy_of_witness(folder: &Path, port: u16, witness: u16, authority: &Auth
         port,
         ("witness.Caddyfile", "OPENCOIN_WITNESS"),
         witness,
+        authority,
+    )
+}
+
+/// Starts Caddy in front of an auditor, as `https://localhost:PORT`.
+#[must_use]
+pub fn caddy_of_auditor(folder: &Path, port: u16, auditor: u16, authority: &Authority) -> Service {
+    caddy_of_one(
+        folder,
+        port,
+        ("auditor.Caddyfile", "OPENCOIN_AUDITOR"),
+        auditor,
         authority,
     )
 }

@@ -14,8 +14,8 @@ use opencoin_schema::{Cdd, MintKey, Mkc, PROTOCOL_VERSION, Timestamp, WeightedUr
 use rand::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
-/// When the log begins, in seconds since 1970.
-pub(super) const LOG_BEGIN_S: u64 = 1_800_000_000;
+/// When the log begins, in seconds since 1970: in the past, or else nobody would believe it.
+pub(super) const LOG_BEGIN_S: u64 = 1_700_000_000;
 /// A key of each is in every generation of mint keys.
 pub(super) const DENOMINATIONS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 200];
 

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
         long,
         value_name = "ADDRESS:PORT",
         env = "OPENCOIN_AUDITOR_LISTEN",
-        default_value = "127.0.0.1:8095"
+        default_value = "127.0.0.1:8096"
     )]
     listen: String,
     /// The address and port for `/metrics` and `/health`. Without it there are no metrics.
