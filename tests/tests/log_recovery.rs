@@ -134,8 +134,9 @@ fn assert_whole(
     }
     let shown = currency.issuer(&["log", "recovered", "--json"]).json();
     assert_eq!(shown["unassigned"], 0, "{shown}");
-    wait_until("everything is sealed", || {
-        currency.issuer(&["log", "status", "--json"]).json()["waiting"] == 0
+    wait_until("everything is sealed and published", || {
+        let status = currency.issuer(&["log", "status", "--json"]).json();
+        status["waiting"] == 0 && status["published"] == status["size"]
     });
     let rows = rows.map_or_else(|| Rows::Sqlite(currency.ledger_file()), Rows::Postgres);
     assert_eq!(ReplayedLog::read(&rows).faults_against(&rows), [""; 0]);
