@@ -25,6 +25,7 @@ mod joint_signature;
 mod key_accounts;
 mod key_commands;
 mod key_payments;
+mod key_recovery;
 mod lanes;
 mod linkage;
 mod live_transfer;

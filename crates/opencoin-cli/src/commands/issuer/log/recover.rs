@@ -1,6 +1,6 @@
 //! `opencoin log recover` and `opencoin log recovered`: what restored books get from a copy of the log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +9,7 @@ use clap::Args;
 use opencoin_issuer::log::copy::LogCopy;
 use opencoin_issuer::log::recovery::{self, CopiedLog, RecoveredLog, Trust};
 use opencoin_issuer::{
-    Books, Cashier, GuardError, HighWaterMark, OpenedBooks, Operator, StoreMode, accept_state, examine,
+    Books, GuardError, HighWaterMark, OpenedBooks, Operator, StoreMode, accept_state, examine,
 };
 use opencoin_keys::{Clock, Directory, SystemClock, ledger_time};
 use opencoin_ledger::RecoveredEntry;
@@ -27,9 +27,6 @@ use crate::commands::issuer;
 use crate::currency_unit::CurrencyUnit;
 use crate::dates::utc;
 use crate::dir_args::DirArgs;
-
-/// Accounts per page.
-const PAGE: u32 = 500;
 
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArguments {
@@ -145,6 +142,15 @@ fn shown(
     if booked.recouped > 0 {
         lines.push(format!("coins that were recouped: {}", booked.recouped));
     }
+    if booked.introduced > 0 {
+        lines.push(format!("keys that got an account: {}", booked.introduced));
+    }
+    if booked.key_payments > 0 {
+        lines.push(format!(
+            "payments by key: {}; they stay paid",
+            booked.key_payments
+        ));
+    }
     if booked.mint_keys > 0 {
         lines.push(format!(
             "mint keys that were registered: {}; their private halves must be here, or their holders' blinds are not signed",
@@ -170,7 +176,7 @@ fn shown(
             unit.show(booked.paid_out)
         ),
         format!(
-            "the money in accounts has changed by {} {} in the lost time; the log does not say whose it is",
+            "the money in accounts of holders has changed by {} {} in the lost time; the log does not say whose it is",
             unit.signed(accounts),
             unit.name
         ),
@@ -196,7 +202,7 @@ fn shown(
         ));
     }
     lines.extend([
-        "lost: new accounts, payments, payouts, passwords and sessions since the backup".to_owned(),
+        "lost: new accounts of holders, their payments, payouts, passwords and sessions since the backup".to_owned(),
         format!("next, before you start a server: \"When the books were restored\" in docs/LOG.md; opencoin log recovered --dir {dir}"),
     ]);
     let value = json!({
@@ -204,6 +210,8 @@ fn shown(
         "issued": booked.issued,
         "spent": booked.spent,
         "recouped": booked.recouped,
+        "introduced": booked.introduced,
+        "key_payments": booked.key_payments,
         "mint_keys": booked.mint_keys,
         "paid_in": booked.paid_in,
         "paid_out": booked.paid_out,
@@ -229,13 +237,17 @@ pub(super) async fn recovered(dir: DirArgs, output: OutputArgs) -> Result<()> {
         .iter()
         .map(|key| (key.no.get(), key.terms.denomination().units()))
         .collect();
+    // The payment of a key is in the log, so a mint that it paid for costs it nothing again.
     let worth = |entry: &RecoveredEntry| -> u64 {
+        if entry.account.is_none_or(AccountId::is_key_account) {
+            return 0;
+        }
         let signed = entry.signed_again.iter();
         signed
             .map(|(no, count)| value.get(&no.get()).copied().unwrap_or_default() * u64::from(*count))
             .sum()
     };
-    let names = names(&books).await?;
+    let names = names(&books, &entries).await?;
     let name = |account: Option<AccountId>| {
         let known = account.and_then(|account| names.get(&account));
         known.map_or("an account that is gone", String::as_str)
@@ -264,6 +276,9 @@ pub(super) async fn recovered(dir: DirArgs, output: OutputArgs) -> Result<()> {
                 unit.number(paid.unsigned_abs()),
                 unit.number(due)
             ),
+            Kind::MintAgain if entry.account.is_some_and(AccountId::is_key_account) => {
+                format!("{name}: a mint was signed again; the key has paid for it, as the log says")
+            }
             Kind::MintAgain => {
                 format!(
                     "{name}: a mint was signed again; the account paid {}",
@@ -284,18 +299,14 @@ pub(super) async fn recovered(dir: DirArgs, output: OutputArgs) -> Result<()> {
     )
 }
 
-/// The names of all accounts.
-async fn names(books: &Books) -> Result<HashMap<AccountId, String>> {
-    let cashier = Cashier::new(books.clone(), Arc::new(SystemClock), Box::new(OsRng));
+/// The names of the accounts in these entries, as far as they exist.
+async fn names(books: &Books, entries: &[RecoveredEntry]) -> Result<HashMap<AccountId, String>> {
+    let accounts: BTreeSet<AccountId> = entries.iter().filter_map(|entry| entry.account).collect();
     let mut names = HashMap::new();
-    let mut after = None;
-    loop {
-        let page = cashier.accounts(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(names);
-        };
-        after = Some(last.account.name.clone());
-        let named = |Profile { account, .. }: Profile| (account.id, account.name.as_str().to_owned());
-        names.extend(page.into_iter().map(named));
+    for account in accounts {
+        if let Some(Profile { account, .. }) = books.accounts.profile_by_id(account).await? {
+            names.insert(account.id, account.name.as_str().to_owned());
+        }
     }
+    Ok(names)
 }
