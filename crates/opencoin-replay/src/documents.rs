@@ -86,6 +86,6 @@ impl Replay {
     }
 }
 
-fn hash(cddc: &Cddc) -> Hash {
+pub(crate) fn hash(cddc: &Cddc) -> Hash {
     leaf_hash(text::compact(cddc).as_bytes())
 }

@@ -11,6 +11,7 @@ mod evidence;
 mod files;
 mod joint;
 mod polls;
+mod published;
 mod samples;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ use crate::fetch::{FetchError, Sources};
 use crate::store::{AuditedCurrency, StoreError};
 use crate::worker::{WorkError, Worker};
 use compare::Compared;
+use published::Published;
 
 /// The longest pause after rounds that failed, in pauses between two rounds. It doubles each time.
 const TROUBLE_PAUSES_MAX: u32 = 16;
@@ -84,6 +86,7 @@ pub(crate) struct Follower {
     /// Checkpoints that the log has signed and that cannot be compared yet.
     foreign: Vec<SignedCheckpoint>,
     polled_at: Option<Instant>,
+    published: Published,
     /// How often evidence of two histories was made.
     splits: u32,
     /// The findings for which evidence was made or could not be made.
@@ -124,6 +127,7 @@ impl Follower {
             waiting: Vec::new(),
             foreign: Vec::new(),
             polled_at: None,
+            published: Published::default(),
             splits: 0,
             attempted: BTreeSet::new(),
             accused: BTreeSet::new(),
@@ -182,6 +186,7 @@ impl Follower {
         self.compare_candidates().await?;
         let caught_up = self.catch_up().await;
         self.compare_foreign().await?;
+        self.check_published().await?;
         self.make_evidence().await?;
         caught_up?;
         read?;
@@ -259,7 +264,10 @@ impl Follower {
         self.described_at = Some(Instant::now());
         let found = Description::download(self.auditor.files.as_ref(), &self.currency.url).await;
         match found {
-            Ok(found) => self.describe(found).await,
+            Ok(found) => {
+                self.published.see_description(&found, self.auditor.now_s());
+                self.describe(found).await
+            }
             Err(error) => {
                 tracing::debug!(origin = self.currency.origin, %error, "the description was not read again");
                 Ok(false)

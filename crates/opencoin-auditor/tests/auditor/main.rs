@@ -8,4 +8,5 @@ mod gossip;
 mod hostile;
 mod http;
 mod lost;
+mod published;
 mod support;

@@ -12,7 +12,7 @@ use opencoin_auditor::{
 };
 use opencoin_log::tile::{Resource, TilePath};
 use opencoin_log::witness::checkpoint_path;
-use opencoin_schema::{Cddc, text};
+use opencoin_schema::{Cdd, Cddc, Mkc, text};
 use opencoin_testkit::log_builder::{LogBuilder, LogCurrency};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -53,6 +53,10 @@ struct Served {
     asked: Vec<String>,
     /// The description that it shows, if it is not that of the log.
     cddc: Option<Cddc>,
+    /// The mint keys that it hands out.
+    mkcs: Vec<Mkc>,
+    /// How much later than now the witnesses cosign, in seconds.
+    ahead_s: u64,
 }
 
 /// An issuer's log on loopback.
@@ -80,6 +84,8 @@ impl LogServer {
             mischief: Mischief::None,
             asked: Vec::new(),
             cddc: None,
+            mkcs: Vec::new(),
+            ahead_s: 0,
         }));
         let server = Self { url, served };
         let answer = {
@@ -123,6 +129,23 @@ impl LogServer {
         served.cddc = Some(cddc.cddc().clone());
     }
 
+    /// Shows a changed description, which is not in the log.
+    pub(crate) fn describe(&self, change: impl FnOnce(&mut Cdd)) {
+        let mut served = self.lock();
+        let cddc = served.log.currency().described(change);
+        served.cddc = Some(cddc.cddc().clone());
+    }
+
+    /// Hands out these mint keys.
+    pub(crate) fn hand_out(&self, mkcs: Vec<Mkc>) {
+        self.lock().mkcs = mkcs;
+    }
+
+    /// Lets the witnesses cosign with a clock that is ahead. Auditors bear five minutes.
+    pub(crate) fn cosign_ahead(&self, ahead_s: u64) {
+        self.lock().ahead_s = ahead_s;
+    }
+
     pub(crate) fn show(&self, size: u64) {
         self.lock().shown = size;
     }
@@ -157,11 +180,14 @@ impl LogServer {
             let cddc = text::compact(cddc);
             return reply(StatusCode::OK, cddc.into_bytes());
         }
+        if path == "/mkcs" {
+            return reply(StatusCode::OK, text::pretty(&served.mkcs).into_bytes());
+        }
         let Some(path) = path.strip_prefix("/log/") else {
             return missing();
         };
         if path == "checkpoint" {
-            let note = served.log.checkpoint_at(served.shown, now_s());
+            let note = served.log.checkpoint_at(served.shown, now_s() + served.ahead_s);
             return reply(StatusCode::OK, note.to_string().into_bytes());
         }
         let Ok(TilePath { resource, .. }) = path.parse() else {

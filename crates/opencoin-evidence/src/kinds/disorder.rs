@@ -217,11 +217,11 @@ fn check_certificate(tree: &SignedTree, leaf: &Included, keys: &LogKeys) -> Resu
 
 /// A description without a log may be from before the log; it cannot follow one that names it.
 fn check_description(tree: &SignedTree, leaf: &Included, keys: &LogKeys) -> Result<String, EvidenceError> {
-    let cdd = match tree.leaf(leaf)? {
-        Leaf::Currency(cddc) => cddc.cdd,
+    let cddc = match tree.leaf(leaf)? {
+        Leaf::Currency(cddc) => cddc,
         _ => return Err(fails("the leaf is not a description of the currency")),
     };
-    let log = keys.block.origin();
+    let (cdd, log, own) = (&cddc.cdd, keys.block.origin(), keys.cddc.cddc());
     let fault = match LogBlock::find(&cdd.additional_info) {
         Ok(Some(block)) if block.origin() != log => {
             format!("names another log, {}", printable(block.origin().as_str()))
@@ -229,8 +229,16 @@ fn check_description(tree: &SignedTree, leaf: &Included, keys: &LogKeys) -> Resu
         Ok(Some(block)) if !keys.has_terms_of(&block) => {
             "lets the log take another time for what was promised than before".to_owned()
         }
-        Ok(None) if cdd.cdd_serial > keys.cddc.cdd().cdd_serial => "no longer names a log".to_owned(),
+        Ok(None) if cdd.cdd_serial > own.cdd.cdd_serial => "no longer names a log".to_owned(),
         Err(error) => format!("names its log in a form that nobody can read: {error}"),
+        Ok(_) if cdd.cdd_serial == own.cdd.cdd_serial && *cddc != *own => {
+            let signed = keys
+                .cddc
+                .master_key()
+                .verify_certificate(&text::pretty(cdd), &cddc.signature);
+            signed.map_err(|_| fails("the master key did not sign the description in the log"))?;
+            "differs from another one with this number, which the master key has signed too".to_owned()
+        }
         Ok(_) => return Err(fails("the description may be in the log")),
     };
     Ok(format!(

@@ -328,3 +328,24 @@ async fn a_description_that_changes_how_long_the_log_may_take() {
     }
     assert_eq!(held.len(), 2);
 }
+
+#[tokio::test]
+async fn a_description_with_the_number_of_another_one() {
+    let log = LogBuilder::begun();
+    let index = index_of(&log, |leaf| matches!(leaf, Leaf::Currency(_)));
+    let mut case = Case::new(&log);
+    // The description in the log itself.
+    refused(case.builder().wrong_description(index).await);
+    let other = |serial, name: &str| {
+        let described = log.currency().described(|cdd| {
+            cdd.cdd_serial = serial;
+            cdd.currency_name = name.to_owned();
+        });
+        described.cddc().clone()
+    };
+    case.cddc = other(2, "Other");
+    refused(case.builder().wrong_description(index).await);
+    case.cddc = other(1, "Other");
+    let built = case.builder().wrong_description(index).await;
+    every_byte_matters(&proven(built, "disorder", "another one with this number"));
+}
