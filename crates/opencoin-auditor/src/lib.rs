@@ -35,7 +35,7 @@ pub use http::{AuditorServer, AuditorServerOptions};
 pub use log_files::{LogCopy, LogFiles};
 pub use serve::serve;
 pub use spent_files::{SpentFiles, SpentRuns};
-pub use status::{LiveStatus, Statuses};
+pub use status::{LiveStatus, Statuses, UncomparedCheckpoint};
 pub use store::{
     AuditedCurrency, AuditorStore, CurrencySummary, EVIDENCE_MAX, KeptEvidence, LastCosignature, NewCurrency,
     Progress, Snapshot, StoreError, StoredFinding, SupplyPoint,

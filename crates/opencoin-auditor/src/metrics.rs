@@ -102,7 +102,7 @@ fn of_currencies(reports: Option<&[Report]>) -> Registry {
     let up: Gauge = Gauge::default();
     up.set(i64::from(reports.is_some()));
     registry.register("opencoin_auditor_database_up", "1: the database can be read", up);
-    let families = [(); 8].map(|()| Family::<OriginLabel, Gauge>::default());
+    let families = [(); 9].map(|()| Family::<OriginLabel, Gauge>::default());
     let [
         sizes,
         replayed,
@@ -112,6 +112,7 @@ fn of_currencies(reports: Option<&[Report]>) -> Registry {
         broken,
         evidence,
         trouble,
+        unresolved,
     ] = &families;
     for report in reports.unwrap_or_default() {
         let label = OriginLabel {
@@ -126,6 +127,7 @@ fn of_currencies(reports: Option<&[Report]>) -> Registry {
         let is_broken = report.findings.iter().filter(|finding| finding.is_broken);
         set(broken, is_broken.count() as u64);
         set(evidence, report.evidence.len() as u64);
+        set(unresolved, report.unresolved.len() as u64);
         set(trouble, u64::from(report.live.trouble.is_some()));
         if let Some(last) = &report.cosigned {
             set(cosigned, last.size);
@@ -141,6 +143,10 @@ fn of_currencies(reports: Option<&[Report]>) -> Registry {
         ("broken_rules", "Broken rules that were found"),
         ("evidence", "Files of evidence that are kept"),
         ("trouble", "1: the log cannot be read or is not believed"),
+        (
+            "unresolved_checkpoints",
+            "Signed checkpoints whose entries nobody shows",
+        ),
     ];
     for ((name, help), family) in described.into_iter().zip(families) {
         registry.register(format!("opencoin_auditor_{name}"), help, family);

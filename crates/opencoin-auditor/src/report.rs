@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use opencoin_log::hash::Hash;
 use opencoin_text::AmountDisplay;
 use serde_json::{Value, json};
 
 use crate::auditor::Auditor;
 use crate::description::Description;
-use crate::status::LiveStatus;
+use crate::status::{LiveStatus, UncomparedCheckpoint};
 use crate::store::{
     AuditedCurrency, KeptEvidence, LastCosignature, Progress, StoreError, StoredFinding, SupplyPoint,
 };
@@ -22,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) cosigned: Option<LastCosignature>,
     pub(crate) findings: Vec<StoredFinding>,
     pub(crate) evidence: Vec<KeptEvidence>,
+    /// In the order of size. They may be of a second history.
+    pub(crate) unresolved: Vec<UncomparedCheckpoint>,
     /// In the order of time.
     pub(crate) supply: Vec<SupplyPoint>,
 }
@@ -53,9 +56,14 @@ impl Auditor {
 
     async fn report(&self, currency: AuditedCurrency) -> Result<Report, StoreError> {
         let no = currency.no;
+        let live = self.statuses.get(no);
+        let stored = self.store.unresolved(no).await?;
+        let stored = stored.iter();
+        let heard = stored.map(|one| UncomparedCheckpoint::new(&one.signed, one.since_s));
         Ok(Report {
             description: Description::of(&currency.cddc).ok(),
-            live: self.statuses.get(no),
+            unresolved: without_repeats(heard.chain(live.waiting.iter().cloned())),
+            live,
             progress: self.store.progress(no).await?,
             cosigned: self.store.cosigned(no).await?,
             findings: self.store.findings(no).await?,
@@ -64,6 +72,18 @@ impl Auditor {
             currency,
         })
     }
+}
+
+/// Each checkpoint once, since it was first seen.
+fn without_repeats(seen: impl Iterator<Item = UncomparedCheckpoint>) -> Vec<UncomparedCheckpoint> {
+    let mut once: BTreeMap<(u64, Hash), u64> = BTreeMap::new();
+    for UncomparedCheckpoint { size, root, since_s } in seen {
+        let since = once.entry((size, root)).or_insert(since_s);
+        *since = since_s.min(*since);
+    }
+    let once = once.into_iter();
+    once.map(|((size, root), since_s)| UncomparedCheckpoint { size, root, since_s })
+        .collect()
 }
 
 impl Report {
@@ -117,6 +137,11 @@ impl Report {
             .into_iter()
             .map(|(denomination, outstanding)| json!({ "denomination": denomination, "outstanding": outstanding }))
             .collect();
+        let unresolved: Vec<Value> = self
+            .unresolved
+            .iter()
+            .map(|one| json!({ "size": one.size, "root": one.root.to_string(), "seen_at": one.since_s }))
+            .collect();
         json!({
             "name": description.map(Description::name),
             "divisor": description.map(Description::divisor),
@@ -142,6 +167,7 @@ impl Report {
             "read_at": live.read_at,
             "findings": findings,
             "evidence": evidence,
+            "unresolved": unresolved,
             "supply": supply,
         })
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use opencoin_log::hash::Hash;
+use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_replay::LastBatch;
 
 /// What the auditor does with one currency.
@@ -24,8 +26,32 @@ pub struct LiveStatus {
     pub read_at: Option<u64>,
     /// Why the newest checkpoint is not cosigned; `None` when it is.
     pub refusal: Option<String>,
+    /// Checkpoints that the follower could not compare yet.
+    pub waiting: Vec<UncomparedCheckpoint>,
     /// How many entries of the log were looked at, by an auditor that only takes samples.
     pub sampled: u64,
+}
+
+/// A checkpoint that the log has signed, and for which nobody has shown the files that would tell whether it is of the same
+/// history as the newest one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UncomparedCheckpoint {
+    /// The number of leaves.
+    pub size: u64,
+    /// The root.
+    pub root: Hash,
+    /// When it was first seen, in seconds since 1970.
+    pub since_s: u64,
+}
+
+impl UncomparedCheckpoint {
+    pub(crate) fn new(signed: &SignedCheckpoint, since_s: u64) -> Self {
+        Self {
+            size: signed.checkpoint().size(),
+            root: *signed.checkpoint().root(),
+            since_s,
+        }
+    }
 }
 
 /// The status of all currencies.

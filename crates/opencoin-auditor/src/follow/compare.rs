@@ -9,6 +9,7 @@ use opencoin_log_reader::{Beginning, LogReadError, LogTree};
 
 use super::{FollowError, Follower};
 use crate::auditor::Candidate;
+use crate::status::UncomparedCheckpoint;
 
 /// How far clocks may differ, in seconds. Cosignatures that are later do not count.
 const CLOCK_DIFFERENCE_MAX_S: u64 = 300;
@@ -196,10 +197,26 @@ impl Follower {
 
     /// Keeps a checkpoint that cannot be compared yet.
     pub(super) fn keep_foreign(&mut self, note: SignedCheckpoint) {
-        let is_known = |kept: &SignedCheckpoint| kept.checkpoint() == note.checkpoint();
+        let since_s = self.auditor.now_s();
+        self.keep_foreign_since(note, since_s);
+        self.show_foreign();
+    }
+
+    fn keep_foreign_since(&mut self, note: SignedCheckpoint, since_s: u64) {
+        let is_known = |(kept, _): &(SignedCheckpoint, u64)| kept.checkpoint() == note.checkpoint();
         if self.foreign.len() < FOREIGN_MAX && !self.foreign.iter().any(is_known) {
-            self.foreign.push(note);
+            self.foreign.push((note, since_s));
         }
+    }
+
+    fn show_foreign(&self) {
+        let foreign = self.foreign.iter();
+        let waiting: Vec<UncomparedCheckpoint> = foreign
+            .map(|(note, since_s)| UncomparedCheckpoint::new(note, *since_s))
+            .collect();
+        self.auditor.statuses.change(self.currency.no, |status| {
+            status.waiting = waiting;
+        });
     }
 
     /// Compares the checkpoints that could not be compared before, now that the log has grown.
@@ -207,14 +224,25 @@ impl Follower {
         let newest = self.newest.as_ref().map_or(0, |note| note.checkpoint().size());
         let (due, later) = std::mem::take(&mut self.foreign)
             .into_iter()
-            .partition(|note| note.checkpoint().size() <= newest);
+            .partition(|(note, _)| note.checkpoint().size() <= newest);
         self.foreign = later;
-        let due: Vec<SignedCheckpoint> = due;
-        for note in due {
-            if self.compare(&note, "").await? == Compared::Later {
-                self.keep_foreign(note);
+        let due: Vec<(SignedCheckpoint, u64)> = due;
+        let mut failure = None;
+        for (note, since_s) in due {
+            // After a failure the others wait for the next round.
+            let compared = match failure {
+                None => self.compare(&note, "").await,
+                Some(_) => Ok(Compared::Later),
+            };
+            if !compared
+                .as_ref()
+                .is_ok_and(|compared| *compared != Compared::Later)
+            {
+                self.keep_foreign_since(note, since_s);
             }
+            failure = failure.or(compared.err());
         }
-        Ok(())
+        self.show_foreign();
+        failure.map_or(Ok(()), Err)
     }
 }

@@ -83,8 +83,9 @@ pub(crate) struct Follower {
     candidates: mpsc::Receiver<Candidate>,
     /// Those of them that wait for the next round.
     waiting: Vec<Candidate>,
-    /// Checkpoints that the log has signed and that cannot be compared yet.
-    foreign: Vec<SignedCheckpoint>,
+    /// Checkpoints that the log has signed and that cannot be compared yet, and when each was first seen, in seconds since
+    /// 1970.
+    foreign: Vec<(SignedCheckpoint, u64)>,
     polled_at: Option<Instant>,
     published: Published,
     /// How often evidence of two histories was made.

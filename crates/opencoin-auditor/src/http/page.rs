@@ -134,6 +134,13 @@ impl Page<'_> {
         if let Some(trouble) = &live.trouble {
             row(html, "Trouble", trouble);
         }
+        if let Some(oldest) = report.unresolved.iter().map(|one| one.since_s).min() {
+            row(
+                html,
+                "Not compared",
+                &not_compared(report.unresolved.len(), oldest),
+            );
+        }
         if let Some(read_at) = live.read_at {
             row(html, "Read last", &time(read_at));
         }
@@ -152,6 +159,16 @@ fn row(html: &mut String, name: &str, value: &str) {
             escape_html(value)
         ),
     );
+}
+
+/// Checkpoints that the log has signed and whose files nobody shows.
+fn not_compared(count: usize, oldest_s: u64) -> String {
+    let checkpoints = if count == 1 { "checkpoint" } else { "checkpoints" };
+    let since = time(oldest_s);
+    format!(
+        "{count} {checkpoints} that others have shown, the oldest since {since}; the log signed them, and until their \
+         entries are seen they may be of a second history"
+    )
 }
 
 fn quorum(report: &Report) -> String {

@@ -6,7 +6,7 @@ use opencoin_log::key_no::KeyNo;
 use opencoin_testkit::log_builder::LogBuilder;
 use serde_json::Value;
 
-use crate::support::{LogServer, RunningAuditor, now_s, options};
+use crate::support::{LogServer, Mischief, RunningAuditor, now_s, options};
 
 /// A log with a second history of the same size.
 fn two_histories(issuer: &LogServer) -> LogBuilder {
@@ -129,5 +129,50 @@ async fn a_checkpoint_from_the_future_of_the_log_is_placed_when_the_log_gets_the
     let auditor = RunningAuditor::start(folder.path(), &[&issuer], options()).await;
     issuer.show(issuer.size());
     auditor.wait_for("split", has_split_view).await;
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_whose_entries_nobody_shows_are_counted_until_they_are_placed() {
+    let issuer = LogServer::start(LogBuilder::begun_of).await;
+    let before = issuer.size();
+    let notes = issuer.change(|log| {
+        [5, 9].map(|count| {
+            log.issue(KeyNo::FIRST, count);
+            log.seal();
+            log.checkpoint_at(log.size(), now_s())
+        })
+    });
+    issuer.show(before);
+    let folder = tempfile::tempdir().unwrap();
+    let auditor = RunningAuditor::start(folder.path(), &[&issuer], options()).await;
+    let status = auditor.wait_for_cosigned(before).await;
+    assert_eq!(status["unresolved"], serde_json::json!([]));
+    assert!(!auditor.text("/").await.contains("second history"));
+    issuer.misbehave(Mischief::NoFiles);
+    let begun = now_s();
+    for note in &notes {
+        let message = GossipMessage::new(GossipKind::Checkpoint, note.to_string());
+        assert_eq!(auditor.post("/v1/gossip", message.unwrap().to_json()).await, 204);
+    }
+    let both = |status: &Value| status["unresolved"].as_array().unwrap().len() == 2;
+    let status = auditor.wait_for("heard", both).await;
+    for (shown, note) in status["unresolved"].as_array().unwrap().iter().zip(&notes) {
+        assert_eq!(shown["size"], note.checkpoint().size());
+        assert_eq!(shown["root"], note.checkpoint().root().to_string());
+        let seen_at = shown["seen_at"].as_u64().unwrap();
+        assert!((begun..=now_s()).contains(&seen_at), "{seen_at}");
+    }
+    let page = auditor.text("/").await;
+    assert!(page.contains("2 checkpoints that others have shown"), "{page}");
+    auditor.stop().await;
+    // It still knows after a restart. The log gets there, and all is of one history.
+    let auditor = RunningAuditor::start(folder.path(), &[&issuer], options()).await;
+    auditor.wait_for("still known", both).await;
+    issuer.misbehave(Mischief::None);
+    issuer.show(issuer.size());
+    let is_placed = |status: &Value| status["unresolved"] == serde_json::json!([]);
+    let status = auditor.wait_for("placed", is_placed).await;
+    assert_eq!(status["findings"], serde_json::json!([]));
     auditor.stop().await;
 }
