@@ -2,15 +2,17 @@
 //! and which coin they say was refused.
 
 use opencoin_evidence::{
-    Absence, Claim, Evidence, FalseRefusal, OmittedLeaf, Rollback, ShownPromise, StalledLog,
+    Absence, Claim, Evidence, EvidenceError, FalseRefusal, OmittedLeaf, Rollback, ShownPromise, StalledLog,
     WithheldSignature, check_evidence,
 };
 use opencoin_log::digest::{IssuedDigest, KeyFingerprint};
 use opencoin_log::hash::leaf_hash;
-use opencoin_log::leaf::issued_leaf;
+use opencoin_log::key::SigningKey;
+use opencoin_log::key_account::{Credit, CreditSource};
+use opencoin_log::leaf::{Leaf, issued_leaf};
 use opencoin_log::promise::{LeafPath, Promise};
 use opencoin_schema::BigInt;
-use opencoin_testkit::log_builder::{LOG_BEGIN_S, LogBuilder, WITHIN_S};
+use opencoin_testkit::log_builder::{LOG_BEGIN_S, LogBuilder, WITHIN_S, account_key, key_of_account};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -59,16 +61,18 @@ fn evidence(log: &LogBuilder, claim: Claim) -> Evidence {
     Evidence::new(log.cddc().cddc().clone(), claim).unwrap()
 }
 
+/// The promise that the log will have this leaf, alone.
+fn promised(log: &LogBuilder, leaf: &[u8]) -> ShownPromise {
+    let promise: Promise = log.promise(&[leaf.to_vec()], log.now_s).parse().unwrap();
+    let path = LeafPath::of(&[leaf_hash(leaf)], 0).unwrap();
+    ShownPromise::new(&promise, leaf.to_vec(), &path, None)
+}
+
 /// A log, the promise of a leaf that it does not have, and that leaf. The log goes on for three batches.
 fn broken_promise() -> (LogBuilder, ShownPromise, Vec<u8>) {
     let mut log = LogBuilder::begun();
     let leaf = issued_leaf(ONE, &IssuedDigest::new([0x70; 32])).to_vec();
-    let promise: Promise = log
-        .promise(std::slice::from_ref(&leaf), log.now_s)
-        .parse()
-        .unwrap();
-    let path = LeafPath::of(&[leaf_hash(&leaf)], 0).unwrap();
-    let shown = ShownPromise::new(&promise, leaf.clone(), &path, None);
+    let shown = promised(&log, &leaf);
     for _ in 0..3 {
         log.issue(ONE, 40);
         log.seal();
@@ -76,16 +80,21 @@ fn broken_promise() -> (LogBuilder, ShownPromise, Vec<u8>) {
     (log, shown, leaf)
 }
 
-#[tokio::test]
-async fn an_omitted_leaf() {
-    let (log, promised, leaf) = broken_promise();
+/// The file that says that this leaf is in none of the batches after the first `skipped` ones: in each it would be before
+/// the first leaf that is greater.
+async fn omitted(
+    log: &LogBuilder,
+    promised: ShownPromise,
+    leaf: &[u8],
+    skipped: usize,
+) -> Result<Evidence, EvidenceError> {
     let late = log.checkpoint_at(log.size(), log.now_s + u64::from(WITHIN_S));
-    let mut case = Case::under(&log, late);
+    let mut case = Case::under(log, late);
     let mut absences = Vec::new();
-    for (batch, place) in log.batches().iter().zip(1..).skip(1) {
+    for (batch, place) in log.batches().iter().zip(1..).skip(skipped) {
         let end = log.batches().get(place).map_or(log.size(), |next| next.first) - 1;
         let right = (batch.first..=end)
-            .find(|at| log.leaves()[*at as usize] > leaf)
+            .find(|at| log.leaves()[*at as usize].as_slice() > leaf)
             .unwrap();
         let left = (right > batch.first).then(|| right - 1);
         absences.push(Absence {
@@ -98,7 +107,92 @@ async fn an_omitted_leaf() {
         });
     }
     let claim = OmittedLeaf::new(promised, &case.checkpoint, absences, None);
-    only_bytes_of(&evidence(&log, Claim::OmittedLeaf(Box::new(claim))), &[]);
+    Evidence::new(log.cddc().cddc().clone(), Claim::OmittedLeaf(Box::new(claim)))
+}
+
+#[tokio::test]
+async fn an_omitted_leaf() {
+    let (log, promised, leaf) = broken_promise();
+    only_bytes_of(&omitted(&log, promised, &leaf, 1).await.unwrap(), &[]);
+}
+
+/// A log with two key accounts, of which the first has money, and a leaf that is promised. It goes on for three batches:
+/// one of coins, one of introductions, which has the leaf too if it is entered, and an empty one.
+fn of_key_accounts(
+    leaf: impl FnOnce(&LogBuilder) -> Leaf,
+    is_entered: bool,
+) -> (LogBuilder, ShownPromise, Vec<u8>) {
+    let mut log = LogBuilder::begun();
+    let [alice, bob] = holders();
+    log.introduce(&alice);
+    log.introduce(&bob);
+    log.credit(&alice, 1, 100);
+    log.seal();
+    let leaf = leaf(&log);
+    let shown = promised(&log, &leaf.encode().unwrap());
+    log.issue(ONE, 5);
+    log.seal();
+    log.introduce(&account_key(21));
+    if is_entered {
+        log.add(&leaf);
+    }
+    log.seal();
+    log.seal();
+    (log, shown, leaf.encode().unwrap())
+}
+
+fn holders() -> [SigningKey; 2] {
+    [11, 12].map(account_key)
+}
+
+fn introduction(log: &LogBuilder) -> Leaf {
+    Leaf::KeyIntroduced(Box::new(log.introduction(&account_key(13))))
+}
+
+fn payment(log: &LogBuilder) -> Leaf {
+    let [alice, bob] = holders();
+    Leaf::KeyPaid(Box::new(log.payment(&alice, &bob, 1, |order| order.amount = 5)))
+}
+
+/// A statement that is left out is proven, and one that is in the log is not.
+async fn is_proven_if_omitted(statement: fn(&LogBuilder) -> Leaf, words: &str) {
+    let (log, promised, leaf) = of_key_accounts(statement, false);
+    let evidence = omitted(&log, promised, &leaf, 2).await.unwrap();
+    let checked = evidence.check().unwrap();
+    assert!(checked.statement.contains(words), "{}", checked.statement);
+    only_bytes_of(&evidence, &[]);
+    let (log, promised, leaf) = of_key_accounts(statement, true);
+    let evidence = omitted(&log, promised, &leaf, 2).await;
+    assert!(
+        matches!(evidence, Err(EvidenceError::DoesNotHold(_))),
+        "{evidence:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_omitted_introduction_of_a_key() {
+    is_proven_if_omitted(introduction, "the introduction of a key account").await;
+}
+
+#[tokio::test]
+async fn an_omitted_payment_by_a_key() {
+    is_proven_if_omitted(payment, "a payment by a key").await;
+}
+
+#[tokio::test]
+async fn a_credit_is_promised_to_nobody() {
+    let credit = |_: &LogBuilder| {
+        let [alice, _] = holders();
+        Leaf::KeyCredited(Box::new(Credit {
+            amount: 5,
+            from: CreditSource::Coins,
+            key: key_of_account(&alice),
+            number: 2,
+        }))
+    };
+    let (log, promised, leaf) = of_key_accounts(credit, false);
+    let refused = omitted(&log, promised, &leaf, 2).await.unwrap_err().to_string();
+    assert!(refused.contains("not one that is promised"), "{refused}");
 }
 
 #[test]

@@ -95,6 +95,31 @@ async fn a_payment_that_the_issuer_omits_from_its_log_is_noticed() {
 }
 
 #[tokio::test]
+async fn an_introduction_that_the_issuer_omits_from_its_log_is_noticed() {
+    let world = world();
+    let mut alice = wallet(&world, "alice").await;
+    world.issuer.keys().misdeed = Some(KeyMisdeed::Omission);
+    let key = introduced(&mut alice).await;
+    for _ in 0..3 {
+        world.issuer.log().enter_others(1);
+        world.network.wait(chrono::TimeDelta::hours(1));
+        seal(&world);
+    }
+    let status = alice.check_log(None, None).await.unwrap();
+    assert_eq!(status.faults.len(), 1, "{status:?}");
+    assert_eq!(status.faults[0].evidence, Some("omitted leaf"));
+    let file = alice.evidence(None).unwrap()[0].to_json();
+    let checked = check_evidence(file.as_bytes()).unwrap();
+    assert!(
+        checked.statement.contains("introduction of a key account"),
+        "{}",
+        checked.statement
+    );
+    // The file shows the key, which the log would have shown too.
+    assert!(alice.keys(None).unwrap().iter().any(|own| own.key == key));
+}
+
+#[tokio::test]
 async fn a_custodial_account_is_paid_without_its_name_in_the_log() {
     let world = world();
     let [(mut alice, from), _] = two_holders(&world, 50).await;
