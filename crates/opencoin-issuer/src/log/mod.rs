@@ -230,8 +230,19 @@ impl IssuerLog {
     /// # Errors
     /// When the books cannot be read.
     pub async fn resource(&self, path: &TilePath) -> Result<Option<Vec<u8>>, LedgerError> {
-        let size = self.published_size().await?;
-        reader::resource(self.store.as_ref(), path, size).await
+        let Some(shown) = self.checkpoint().await? else {
+            return Ok(None);
+        };
+        let found = reader::resource(self.store.as_ref(), path, shown.size).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        // Another process may have published the checkpoint of whoever asks, a moment ago.
+        let newest = self.published_shown.get_newest(self.store.published()).await?;
+        match newest.map(|newest| newest.size) {
+            Some(size) if size > shown.size => reader::resource(self.store.as_ref(), path, size).await,
+            _ => Ok(None),
+        }
     }
 
     /// Where a published batch is.

@@ -3,6 +3,7 @@
 mod fake_witness;
 mod joint;
 mod key_accounts;
+mod shown;
 mod two_processes;
 
 use std::sync::atomic::{AtomicI64, Ordering};
