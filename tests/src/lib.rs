@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
 mod auditor;
+pub mod bank;
 mod currency;
 mod cutting_proxy;
 pub mod deploy;

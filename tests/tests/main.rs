@@ -6,6 +6,7 @@ mod accounts_http;
 mod audit;
 mod backup;
 mod bad_clients;
+mod bank_files;
 mod bench;
 mod cdd_changes;
 mod citus;

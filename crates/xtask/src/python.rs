@@ -26,7 +26,8 @@ pub(crate) struct Environment {
 }
 
 /// What validates against schemas: the files of `deploy/` against those of Kubernetes and Docker Compose, a running
-/// server against its OpenAPI description (schemathesis).
+/// server against its OpenAPI description (schemathesis), files for and from banks against those of ISO 20022, which
+/// camt053 and sepaxml contain.
 pub(crate) const SCHEMAS: Environment = Environment {
     name: "schemas",
     requirements: "tests/src/deploy/schemas.txt",
