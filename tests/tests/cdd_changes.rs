@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use opencoin_e2e::files::{contents, text};
-use opencoin_e2e::{Currency, Database, RFC9474, SQLITE, Wallet, free_port, get_text, wait_until};
+use opencoin_e2e::{Currency, Database, RFC9474, SQLITE, Wallet, free_port, get_text, raw_http, wait_until};
 use serde_json::Value;
 
 /// The description that the server at this URL publishes.
@@ -158,6 +158,29 @@ fn wallets_move_to_a_new_address_and_no_longer_need_the_old_one() {
     assert_eq!(carol.balance(), 32);
     currency.audit();
     second.stop();
+}
+
+#[test]
+fn a_server_answers_to_the_names_in_its_documents() {
+    let mut currency = Currency::start(RFC9474, Database::Sqlite);
+    let url = currency.url("");
+    let status = |host: &str| {
+        let request = format!("GET /cddc HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        raw_http::status(&raw_http::exchange(&url, request.as_bytes()))
+    };
+    assert_eq!([status("cents.example"), status("evil.example")], [421, 421]);
+    currency.issuer(&["cdd", "change", "--url", "https://cents.example"]);
+    wait_for_serial(&url, 2);
+    assert_eq!([status("cents.example"), status("evil.example")], [200, 421]);
+    currency.issuer(&["cdd", "change", "--url", "https://coins.example"]);
+    wait_for_serial(&url, 3);
+    let names = ["cents.example", "coins.example:443", "evil.example"];
+    assert_eq!(
+        names.map(status),
+        [200, 200, 421],
+        "coins keep the earlier address"
+    );
+    currency.stop();
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::database::{ADDRESS_FORMS, is_address};
 use crate::rotation::{RotationPolicy, Span};
 use crate::sections::{
     AccountsConfig, AdminConfig, LimitsConfig, LogConfig, ProxyConfig, PublicLogConfig, RelayConfig,
-    TlsConfig,
+    TlsConfig, WebConfig,
 };
 use crate::signer::SignerConfig;
 
@@ -53,6 +53,10 @@ pub struct Config {
     /// Allows plain HTTP on other addresses than loopback: a proxy in front provides TLS.
     #[serde(default)]
     pub insecure_http: bool,
+    /// The host names with a dot that the listener for wallets answers to, besides those in the URLs of the currency's
+    /// descriptions. It always answers to addresses and names without a dot.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     /// TLS without a proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
@@ -65,6 +69,9 @@ pub struct Config {
     /// The operator's listener.
     #[serde(default)]
     pub admin: AdminConfig,
+    /// Browsers.
+    #[serde(default)]
+    pub web: WebConfig,
     /// Rooms for live transfers.
     #[serde(default)]
     pub relay: RelayConfig,
@@ -122,10 +129,12 @@ impl Config {
             signer: SignerConfig::default(),
             rotation: RotationPolicy::default(),
             insecure_http: false,
+            hosts: Vec::new(),
             tls: None,
             proxy: ProxyConfig::default(),
             limits: LimitsConfig::default(),
             admin: AdminConfig::default(),
+            web: WebConfig::default(),
             relay: RelayConfig::default(),
             accounts: AccountsConfig::default(),
             public_log: PublicLogConfig::default(),

@@ -66,6 +66,20 @@ pub struct AdminConfig {
     pub hosts: Vec<String>,
 }
 
+/// `[web]`: browsers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebConfig {
+    /// Whether web pages of every origin may use the API. They have no more rights than any other program.
+    pub cors: bool,
+}
+
+impl Default for WebConfig {
+    fn default() -> Self {
+        Self { cors: true }
+    }
+}
+
 /// `[relay]`: rooms in which wallets meet for live transfers. Each server process has rooms of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -119,6 +119,10 @@ pub const SETTINGS: &[Setting] = &[
         "insecure_http",
         "Allow plain HTTP on other addresses than loopback: a proxy in front provides TLS",
     )),
+    list(
+        "hosts",
+        "Host names with a dot that the listener for wallets answers to besides those in the currency's URLs; it always answers to addresses and names without a dot",
+    ),
     decided(text(
         "tls.certificate",
         "The certificate and its chain in PEM, for TLS without a proxy; read again when it changes",
@@ -176,6 +180,10 @@ pub const SETTINGS: &[Setting] = &[
     list(
         "admin.hosts",
         "Host names with a dot that the operator's listener accepts; it always accepts addresses and names without a dot",
+    ),
+    flag(
+        "web.cors",
+        "Let web pages of every origin use the API, as other programs do, without cookies",
     ),
     flag(
         "relay.enabled",

@@ -17,7 +17,7 @@ use opencoin_issuer::{AdminTokens, METRICS_CONTENT_TYPE};
 use super::listener::Listener;
 use super::serve::SHUTDOWN_DURATION_MAX;
 use super::server::Server;
-use super::{connections, fallback, headers, health, observe, openapi, operators};
+use super::{connections, fallback, headers, health, hosts, observe, openapi, operators};
 
 /// The line that ends a text of metrics.
 const END: &str = "# EOF\n";
@@ -38,12 +38,14 @@ pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
 
 /// What every request passes on its way to its handler.
 async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
-    let from_own_host = |request| {
-        headers::own_host(server.admin_hosts(), request, |request| {
-            headers::once(request, next)
-        })
+    let admitted = async |request: Request| {
+        let is_own = |host: &str| hosts::is_own(host, server.admin_hosts());
+        match hosts::refuse(&request, "admin.hosts", is_own) {
+            Some(refusal) => refusal,
+            None => headers::once(request, next).await,
+        }
     };
-    observe::watch(&server, request, from_own_host).await
+    observe::watch(&server, request, admitted).await
 }
 
 /// Serves operators until [`serve`](super::serve) of the same server has returned.

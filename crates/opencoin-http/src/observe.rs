@@ -10,7 +10,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONNECTION, HeaderName, HeaderValue};
-use axum::http::{Response, StatusCode};
+use axum::http::{Method, Response, StatusCode};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_logging::spans;
 use opencoin_schema::{
@@ -29,6 +29,8 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const UNKNOWN: &str = "unknown";
 const OK: &str = "ok";
 const DELAY: &str = "delay";
+/// A browser's question about what a page may send. It is counted apart, because it does not do what its path says.
+const PREFLIGHT: &str = "preflight";
 /// An error status without a fixed word.
 const FAILED: &str = "failed";
 
@@ -70,10 +72,16 @@ async fn watched<Answer: Future<Output = Response<Body>>>(
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let (kind, outcome, duration) = (kind(path, &response), outcome(&response), started.elapsed());
+    let is_preflight = method == Method::OPTIONS;
+    let kind = if is_preflight {
+        Cow::Borrowed(PREFLIGHT)
+    } else {
+        kind(path, &response)
+    };
+    let (outcome, duration) = (outcome(&response), started.elapsed());
     let latency_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
-    if is_routine(path) {
+    if is_preflight || is_routine(path) {
         tracing::debug!(kind = &*kind, %method, path, status, outcome, latency_us, "request");
     } else {
         tracing::info!(kind = &*kind, %method, path, status, outcome, latency_us, "request");

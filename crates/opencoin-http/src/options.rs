@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencoin_config::{LimitsConfig, ProxyConfig, RelayConfig};
+use opencoin_config::{LimitsConfig, ProxyConfig, RelayConfig, WebConfig};
 use opencoin_relay::{Relay, RelayLimits, RelayOptions};
 
-/// The options of a server: the settings `[limits]`, `[proxy]`, `[relay]`, `shutdown_grace` and `admin.hosts`.
+/// The options of a server: the settings `[limits]`, `[proxy]`, `[web]`, `[relay]`, `shutdown_grace`, `hosts`
+/// and `admin.hosts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerOptions {
     /// The limits of connections, bodies and rates.
@@ -16,8 +17,13 @@ pub struct ServerOptions {
     /// How long the server still accepts requests after it is told to stop. Meanwhile `/health/ready` reports that it is
     /// not ready, so that a proxy sends no more requests.
     pub shutdown_grace: Duration,
+    /// The host names of the listener for wallets, besides those in the currency's URLs, addresses and names without a
+    /// dot.
+    pub hosts: Vec<String>,
     /// The host names of the operator's listener, besides addresses and names without a dot.
     pub admin_hosts: Vec<String>,
+    /// What browsers may do.
+    pub web: WebConfig,
     /// The relay for live transfers.
     pub relay: RelayConfig,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, Method, Response};
 use axum::middleware::Next;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
@@ -15,8 +15,10 @@ use opencoin_schema::{
 
 use super::requests::{self, Expected};
 use super::server::Server;
+use super::surface::Surface;
 use super::{
-    accounts, documents, fallback, headers, health, key_accounts, limit_addresses, log, observe, openapi,
+    accounts, cors, documents, fallback, headers, health, hosts, key_accounts, limit_addresses, log, observe,
+    openapi,
 };
 
 /// All paths of the public listener.
@@ -65,8 +67,25 @@ pub fn router(server: Arc<Server>) -> Router {
 /// What every request passes on its way to its handler. It is one layer, because every further one would allocate
 /// several times for each request.
 async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
-    let limited = |request| limit_addresses::limit(&server, request, |request| headers::once(request, next));
-    observe::watch(&server, request, limited).await
+    let surface = Surface::of(request.method(), request.uri().path());
+    let is_shared = surface == Surface::Api && server.is_shared_with_browsers();
+    let admitted = async |request: Request| {
+        let is_own = |host: &str| server.hosts().have(host, server.issuer());
+        if surface != Surface::Health
+            && let Some(refusal) = hosts::refuse(&request, "hosts", is_own)
+        {
+            return refusal;
+        }
+        if is_shared && *request.method() == Method::OPTIONS {
+            return cors::preflight();
+        }
+        limit_addresses::limit(&server, request, |request| headers::once(request, next)).await
+    };
+    let mut response = observe::watch(&server, request, admitted).await;
+    if is_shared {
+        cors::share(&mut response);
+    }
+    response
 }
 
 fn message(expected: Expected) -> MethodRouter<Arc<Server>> {

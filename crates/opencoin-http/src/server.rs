@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use opencoin_config::LimitsConfig;
+use opencoin_config::{LimitsConfig, WebConfig};
 use opencoin_issuer::Issuer;
 use opencoin_issuer::accounts::AccountService;
 use opencoin_relay::Relay;
@@ -11,6 +11,7 @@ use tokio::sync::watch as channel;
 
 use super::address_limits::AddressLimits;
 use super::bodies::Budget;
+use super::hosts::PublicHosts;
 use super::options::ServerOptions;
 use super::request_ids::RequestIds;
 use super::streams::Streams;
@@ -28,7 +29,9 @@ pub struct Server {
     request_ids: RequestIds,
     address_limits: AddressLimits,
     limits: LimitsConfig,
+    hosts: PublicHosts,
     admin_hosts: Vec<String>,
+    web: WebConfig,
     relay: Option<Arc<Relay>>,
 }
 
@@ -54,6 +57,7 @@ impl Server {
     #[must_use]
     pub fn with_options(issuer: Issuer, options: ServerOptions) -> Arc<Self> {
         let relay = options.make_relay();
+        let hosts = PublicHosts::new(&options.hosts, &issuer);
         let (bodies, address_limits) = (Budget::new(&options.limits), AddressLimits::new(&options));
         Arc::new(Self {
             issuer,
@@ -66,7 +70,9 @@ impl Server {
             request_ids: RequestIds::new(),
             address_limits,
             limits: options.limits,
+            hosts,
             admin_hosts: options.admin_hosts,
+            web: options.web,
             relay,
         })
     }
@@ -123,6 +129,16 @@ impl Server {
     /// The relay for live transfers, if the server is one.
     pub(super) fn relay(&self) -> Option<&Arc<Relay>> {
         self.relay.as_ref()
+    }
+
+    /// The names that the listener for wallets answers to.
+    pub(super) fn hosts(&self) -> &PublicHosts {
+        &self.hosts
+    }
+
+    /// Whether web pages of every origin may use the API.
+    pub(super) fn is_shared_with_browsers(&self) -> bool {
+        self.web.cors
     }
 
     pub(super) fn admin_hosts(&self) -> &[String] {

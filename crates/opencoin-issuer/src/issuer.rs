@@ -302,6 +302,25 @@ impl Issuer {
         currency.cddc(serial).cloned().ok_or_else(unknown)
     }
 
+    /// Every URL in the descriptions of the currency, earlier ones included.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        let currency = self.documents.currency();
+        let logs = currency.log().into_iter().flat_map(|block| block.policy().logs());
+        let mut urls: Vec<String> = logs.filter_map(|log| log.url.clone()).collect();
+        for Cddc { cdd, .. } in currency.cddcs() {
+            urls.push(cdd.cdd_location.clone());
+            let services = [
+                &cdd.info_service,
+                &cdd.mint_service,
+                &cdd.redeem_service,
+                &cdd.renew_service,
+            ];
+            urls.extend(services.into_iter().flatten().map(|service| service.1.clone()));
+        }
+        urls
+    }
+
     /// Checks that the issuer can work.
     ///
     /// # Errors

@@ -100,9 +100,32 @@ impl fmt::Display for IssuerUrl {
     }
 }
 
+/// The host in a URL of a signed document, as it is written there: a name, or an address without brackets.
+#[must_use]
+pub fn host_of_url(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let authority = rest.split(['/', '?']).next()?;
+    match authority.strip_prefix('[') {
+        Some(address) => address.split_once(']').map(|(address, _)| address),
+        None => authority.split(':').next(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_of_urls() {
+        for (url, name) in [
+            ("https://opencoin.example", Some("opencoin.example")),
+            ("http://127.0.0.1:8080/path", Some("127.0.0.1")),
+            ("https://[2001:db8::1]:8443", Some("2001:db8::1")),
+            ("opencoin.example", None),
+        ] {
+            assert_eq!(host_of_url(url), name);
+        }
+    }
 
     fn parse(text: &str) -> Result<IssuerUrl, String> {
         text.parse().map_err(|error: IssuerUrlError| error.to_string())

@@ -8,5 +8,5 @@ mod issuer_url;
 mod printable;
 
 pub use amount::{AMOUNT_MAX, AmountDisplay, AmountError, AmountText};
-pub use issuer_url::{IssuerUrl, IssuerUrlError};
+pub use issuer_url::{IssuerUrl, IssuerUrlError, host_of_url};
 pub use printable::{is_invisible, is_misleading, printable, printable_lines};

@@ -57,7 +57,7 @@ fn every_setting_can_be_given_by_a_flag_and_by_a_variable() {
             "database" => "sqlite:y",
             "listen" | "admin.listen" | "signer.address" => "127.0.0.2:1",
             "proxy.trusted" => "10.0.0.1, ::1",
-            "admin.hosts" => "desk.example, metrics.example",
+            "admin.hosts" | "hosts" => "desk.example, metrics.example",
             "accounts.when_short" => "delay",
             "log.format" => "json",
             "keys.store" | "keys.module" | "keys.label" => "token",

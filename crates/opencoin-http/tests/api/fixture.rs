@@ -28,7 +28,7 @@ use tempfile::TempDir;
 
 /// The moment at which the keys are made. Every clock starts here.
 pub(crate) const START: &str = "2026-01-01T00:00:00Z";
-pub(crate) const URL: &str = "http://127.0.0.1:8080";
+pub(crate) const URL: &str = "https://issuer.test";
 pub(crate) const DENOMINATIONS: [u64; 3] = [1, 2, 5];
 const SUITE: CipherSuite = CipherSuite::RsaSha384PssRfc9474;
 const SEED: u64 = 7;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
 use opencoin_config::AccountsConfig;
 use opencoin_http::{ERROR_HEADER, Server, admin_router, router};
 use opencoin_issuer::{AdminTokens, Guard, Issuer};
@@ -175,14 +175,20 @@ impl World {
         }
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
-        let asked = format!("{} {}", request.method(), request.uri());
-        let router = if request.uri().path().starts_with("/v1/admin") {
+    /// The answer of the listener that has the path.
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let path = request.uri().path();
+        let router = if path.starts_with("/v1/admin") || path == "/metrics" {
             &self.admin
         } else {
             &self.public
         };
-        let response = router.clone().oneshot(request).await.unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let asked = format!("{} {}", request.method(), request.uri());
+        let response = self.answer(request).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = body(response).await;
         let json = if bytes.is_empty() {

@@ -108,7 +108,9 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         limits: config.limits,
         proxy: config.proxy,
         shutdown_grace,
+        hosts: config.hosts,
         admin_hosts: config.admin.hosts,
+        web: config.web,
         relay: config.relay,
     };
     let (server, tokens) = (

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use opencoin_http::{ListenError, Listener};
 use opencoin_keys::{Clock, Currency, SystemClock};
+use opencoin_text::host_of_url;
 use opencoin_tls::KeyReaders;
 
 use super::{Report, Subject};
@@ -90,7 +91,7 @@ pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &m
     let services = currency
         .map(|currency| currency.current().cdd().mint_service.as_slice())
         .unwrap_or_default();
-    let hosts = services.iter().filter_map(|service| host(&service.1));
+    let hosts = services.iter().filter_map(|service| host_of_url(&service.1));
     let unknown: Vec<&str> = hosts
         .filter(|host| !opencoin_tls::is_for_host(first, host))
         .collect();
@@ -112,32 +113,5 @@ pub(super) fn tls(subject: &Subject<'_>, currency: Option<&Currency>, report: &m
             "tls",
             format!("{path} and its key belong together and are valid until {end}"),
         );
-    }
-}
-
-/// The host in a URL.
-fn host(url: &str) -> Option<&str> {
-    let rest = url.split_once("://")?.1;
-    let authority = rest.split(['/', '?']).next()?;
-    match authority.strip_prefix('[') {
-        Some(address) => address.split_once(']').map(|(address, _)| address),
-        None => authority.split(':').next(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::host;
-
-    #[test]
-    fn hosts_of_urls() {
-        for (url, name) in [
-            ("https://opencoin.example", Some("opencoin.example")),
-            ("http://127.0.0.1:8080/path", Some("127.0.0.1")),
-            ("https://[2001:db8::1]:8443", Some("2001:db8::1")),
-            ("opencoin.example", None),
-        ] {
-            assert_eq!(host(url), name);
-        }
     }
 }
