@@ -40,6 +40,15 @@ pub(crate) async fn prove(
             builder.wrong_value(at, &places).await
         }
         BrokenRule::KeyCounts {
+            declared: Some(declared),
+            before,
+            counted_at,
+            ..
+        } if declared == before => match counted_at {
+            Some(earlier) => builder.wrong_sequence(*earlier, at).await,
+            None => builder.wrong_batch(at).await,
+        },
+        BrokenRule::KeyCounts {
             key_no,
             declared: Some(declared),
             before,

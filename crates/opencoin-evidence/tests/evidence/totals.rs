@@ -28,8 +28,18 @@ fn end(log: &LogBuilder) -> u64 {
 #[tokio::test]
 async fn a_batch_leaf_that_contradicts_itself() {
     type Change = fn(&mut BatchLeaf);
-    let changes: [(Change, &str); 6] = [
+    let changes: [(Change, &str); 7] = [
         (|batch| batch.accounts += 1, "is said to be in accounts"),
+        (
+            |batch| {
+                batch.keys.push(KeyCounts {
+                    key_no: KeyNo::new(2).unwrap(),
+                    issued: 0,
+                    spent: 0,
+                });
+            },
+            "it lists mint key 2",
+        ),
         (
             |batch| batch.first += 1,
             "which is not the one after the batch before",
@@ -66,7 +76,11 @@ async fn a_batch_leaf_that_contradicts_itself() {
 #[tokio::test]
 async fn a_batch_leaf_that_contradicts_an_earlier_one() {
     type Change = fn(&mut BatchLeaf);
-    let changes: [(Change, &str); 8] = [
+    let changes: [(Change, &str); 9] = [
+        (
+            |batch| batch.keys[0].issued = 9,
+            "mint key 1 is listed although its counts have not changed",
+        ),
         (
             |batch| {
                 batch.paid_in -= 2;

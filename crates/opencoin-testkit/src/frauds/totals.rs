@@ -85,6 +85,35 @@ pub(super) const FRAUDS: &[Fraud] = &[
         },
     ),
     Fraud::new(
+        "a key is listed whose counts have not changed",
+        "wrong totals",
+        "key_counts",
+        |log| {
+            log.issue(five(), 1);
+            log.seal();
+            let sealed = log.batches().last().map(|batch| batch.keys.clone());
+            log.issue(ONE, 1);
+            log.seal_changed(|_, batch| batch.keys.extend(sealed.into_iter().flatten()));
+        },
+    ),
+    Fraud::new(
+        "a key is listed of which there are no coins",
+        "wrong totals",
+        "key_counts",
+        |log| {
+            let unused = log.add_mint_key(2);
+            log.seal();
+            log.issue(ONE, 1);
+            log.seal_changed(|_, batch| {
+                batch.keys.push(KeyCounts {
+                    key_no: unused,
+                    issued: 0,
+                    spent: 0,
+                });
+            });
+        },
+    ),
+    Fraud::new(
         "counts of a key that is not in the log",
         "wrong totals",
         "unknown_key",

@@ -48,11 +48,18 @@ impl OneBatch {
             )
         } else if is_first != (leaf.batch == 1) {
             format!("it has the number {} in a wrong place", leaf.batch)
+        } else if let Some(counts) = leaf.keys.iter().find(|counts| has_no_coins(counts)) {
+            let key_no = counts.key_no.get();
+            format!("it lists mint key {key_no}, of which no coin was ever signed or came back")
         } else {
             return Err(fails("the batch leaf does not contradict itself"));
         };
         Ok(format!("The batch leaf {at} of the log cannot be true: {fault}."))
     }
+}
+
+fn has_no_coins(counts: &KeyCounts) -> bool {
+    (counts.issued, counts.spent) == (0, 0)
 }
 
 fn owed(leaf: &BatchLeaf) -> u128 {
@@ -101,10 +108,21 @@ fn contradiction(earlier: &BatchLeaf, later: &BatchLeaf, before: u64, is_previou
     if later.first <= before {
         return Some("the earlier batch leaf stands within this batch".to_owned());
     }
-    let falls = |counts: &&KeyCounts| {
-        let was = earlier.keys.iter().find(|was| was.key_no == counts.key_no);
-        was.is_some_and(|was| counts.issued < was.issued || counts.spent < was.spent)
-    };
-    let fallen = later.keys.iter().find(falls)?;
-    Some(format!("the counts of mint key {} fall", fallen.key_no.get()))
+    let listed = later.keys.iter();
+    let mut listed_twice = listed.filter_map(|counts| {
+        let was = earlier.keys.iter().find(|was| was.key_no == counts.key_no)?;
+        Some((was, counts))
+    });
+    listed_twice.find_map(|(was, is)| {
+        let key_no = is.key_no.get();
+        if is.issued < was.issued || is.spent < was.spent {
+            Some(format!("the counts of mint key {key_no} fall"))
+        } else if is == was && !later.opening {
+            Some(format!(
+                "mint key {key_no} is listed although its counts have not changed"
+            ))
+        } else {
+            None
+        }
+    })
 }
