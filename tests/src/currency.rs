@@ -73,12 +73,26 @@ impl Currency {
         database: Database,
         options: &[&str],
     ) -> Self {
-        let database = (database == Database::Postgres).then(TestDatabase::create);
-        let url = database
-            .as_ref()
-            .map_or_else(|| SQLITE.to_owned(), TestDatabase::url);
-        let mut currency = Self::init(environment, suite, &url, options);
-        currency.database = database;
+        match database {
+            Database::Sqlite => Self::init(environment, suite, SQLITE, options),
+            Database::Postgres => Self::init_in(environment, suite, TestDatabase::create(), options),
+        }
+    }
+
+    /// As [`Self::make`], with the ledger in this database.
+    #[must_use]
+    pub fn make_with(suite: &str, database: TestDatabase, options: &[&str]) -> Self {
+        Self::init_in(Vec::new(), suite, database, options)
+    }
+
+    fn init_in(
+        environment: Vec<(&'static str, OsString)>,
+        suite: &str,
+        database: TestDatabase,
+        options: &[&str],
+    ) -> Self {
+        let mut currency = Self::init(environment, suite, &database.url(), options);
+        currency.database = Some(database);
         currency
     }
 

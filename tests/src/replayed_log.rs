@@ -103,6 +103,14 @@ impl ReplayedLog {
         self.batches.len()
     }
 
+    /// What the last batch says of the accounts of keys: the sum of their balances, and the hash over all of them.
+    #[must_use]
+    pub fn key_accounts(&self) -> (u64, String) {
+        let totals = &self.batches.last().unwrap().totals;
+        let root = totals["ledger_root"].as_str().unwrap();
+        (totals["key_accounts"].as_u64().unwrap(), root.to_owned())
+    }
+
     /// What is wrong with the log itself; empty if nothing is.
     #[must_use]
     pub fn faults(&self) -> &[String] {

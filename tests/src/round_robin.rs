@@ -137,8 +137,9 @@ fn forward(client: TcpStream, server: TcpStream) -> io::Result<()> {
         copied
     });
     let (mut from_server, mut to_client) = (server, client);
-    io::copy(&mut from_server, &mut to_client)?;
+    let copied = io::copy(&mut from_server, &mut to_client);
+    // Also when the server was killed. The other thread would keep the client's connection open.
     let _ = to_client.shutdown(Shutdown::Both);
     let _ = there.join();
-    Ok(())
+    copied.map(drop)
 }

@@ -13,7 +13,7 @@ const SEED: u64 = 15;
 const TIME: Duration = Duration::from_secs(10);
 
 #[test]
-fn auditors_agree_after_all_faults_and_every_one_proves_a_second_history() {
+fn money_and_auditors_agree_after_all_faults_and_every_auditor_proves_a_second_history() {
     let seed = env::var(SEED_VARIABLE).map_or(SEED, |seed| seed.parse().expect("the seed is a number"));
     let outcome = run(&Options { time: TIME, seed });
     assert!(

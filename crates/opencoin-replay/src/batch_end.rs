@@ -49,6 +49,7 @@ impl Replay {
             time_s,
             accounts: batch.accounts,
             key_accounts: batch.key_accounts,
+            ledger_root: Some(batch.ledger_root),
             coins: batch.coins,
             expired: batch.expired,
             paid_in: batch.paid_in,

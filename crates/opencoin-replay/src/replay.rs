@@ -60,6 +60,9 @@ pub struct LastBatch {
     pub accounts: u64,
     /// On key accounts.
     pub key_accounts: u64,
+    /// The tree hash over all key accounts. `None` if an earlier version of this program has read the batch.
+    #[serde(default)]
+    pub ledger_root: Option<Hash>,
     /// The value of valid coins.
     pub coins: u64,
     /// The value of expired coins.

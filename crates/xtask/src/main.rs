@@ -39,8 +39,8 @@ Usage: cargo xtask COMMAND
   torture OPTIONS     Inject crashes and faults while wallets work, and audit the money: --minutes N (for each database),
                       --seed S, --database sqlite|postgres|citus|both; torture --help shows all options.
                       With --failover: kill a PostgreSQL primary and promote its standby; --rounds N, --clients N, --seed S.
-  nodes OPTIONS       Run issuers, witnesses and auditors, kill and restart each, cut links, and show a second history:
-                      --minutes N, --seed S.
+  nodes OPTIONS       Run issuers, witnesses and auditors while wallets mint and pay by key; kill and restart each, cut
+                      links, compare all totals, and show a second history: --minutes N, --seed S.
   lanes OPTIONS       Compare RSA in lanes with AWS-LC: --pairs N (random keys and inputs of each kind), --seed S.
   timing OPTIONS      Measure whether the times of RSA in lanes depend on secrets: --measurements N, --seed S; timing --help
                       shows all options.

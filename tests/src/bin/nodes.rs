@@ -1,4 +1,4 @@
-//! `nodes`: a network of issuers, witnesses and auditors, with all kinds of faults; see `opencoin_e2e::nodes`.
+//! `nodes`: a network of issuers, witnesses, auditors and wallets, with all kinds of faults; see `opencoin_e2e::nodes`.
 //!
 //! `cargo xtask nodes` builds it in the folder of the binary `opencoin` and runs it.
 
@@ -12,7 +12,8 @@ use opencoin_e2e::nodes::{Options, run};
 use rand::RngCore;
 use rand::rngs::OsRng;
 
-/// Run issuers, witnesses and auditors, kill and restart each, and let the issuer present two histories.
+/// Run issuers, witnesses and auditors while wallets mint and pay by key, kill and restart each, and let the issuer present
+/// two histories.
 #[derive(Debug, Parser)]
 #[command(name = "nodes")]
 struct Arguments {
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
     }
     if outcome.violations.is_empty() {
         println!(
-            "one history, the same totals everywhere; the second history was proven by every full auditor"
+            "one history, the same totals everywhere, every payment by key made once and proven; the second history was \
+             proven by every full auditor"
         );
         ExitCode::SUCCESS
     } else {

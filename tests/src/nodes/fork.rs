@@ -21,7 +21,7 @@ const SPLIT_VIEW: &str = "split view";
 /// a third person with one file.
 pub(super) fn show_and_prove(network: &Network, rng: &mut StdRng) {
     let currency = &network.currency;
-    let published = get_text(&currency.url("/log/checkpoint"));
+    let published = get_text(&network.url("/log/checkpoint"));
     let note = second_history(network, size_of(&published), rng.r#gen());
     let shown_to = &network.full[rng.gen_range(0..FULL)];
     let id: String = hex(&Sha256::digest(&note));

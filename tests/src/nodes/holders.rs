@@ -1,4 +1,4 @@
-//! Holders: some mint and redeem coins, others pay each other by key.
+//! Holders with accounts, who mint and redeem coins with a wallet that has no code of this project.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,7 +33,7 @@ pub(super) fn open(network: &Network) -> Vec<Holder> {
         Holder {
             token: network.currency.account(&name, PAID_IN),
             name,
-            wallet: ForeignWallet::with_client(client, &network.currency.url("")),
+            wallet: ForeignWallet::with_client(client, &network.url("")),
             next_reference: AtomicU64::new(FIRST_REFERENCE + number * REFERENCES),
         }
     };

@@ -1,8 +1,13 @@
-//! Many nodes: two issuers, two witnesses of different makers, three full auditors and two light ones, in one network.
+//! Many nodes: two issuers with a PostgreSQL, two witnesses of different makers, three full auditors and two light ones,
+//! in one network.
 //!
-//! Wallets and key accounts work while a nemesis kills and restarts each node and cuts the links over which auditors
-//! gossip. Then the faults end. All auditors must have the same log and the same totals, and nothing to complain about.
-//! At last the issuer signs a second history and shows it to one auditor, and every full auditor must prove that.
+//! Holders mint and redeem coins, and wallets pay each other by key, while a nemesis kills and restarts each node and the
+//! database, cuts the links over which auditors gossip, and loses answers of the issuers. Wallets are killed too. They
+//! repeat each command until its outcome is known.
+//!
+//! Then the faults end. All auditors must have the same log, the totals of the books, and nothing to complain about. Every
+//! payment by key was made once and is final. The issuer signs a second history and shows it to one auditor, and every
+//! full auditor must prove that. At last all nodes are stopped, and the proofs of all payments must still verify.
 //!
 //! A seed determines the order of faults, but not what they hit.
 
@@ -10,16 +15,22 @@ mod auditor;
 mod checks;
 mod fork;
 mod holders;
+mod key_books;
+mod key_checks;
+mod key_wallets;
 mod nemesis;
 mod network;
 mod node;
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
+use self::key_books::KeyBooks;
+use self::key_wallets::{KEY_WALLETS, KeyWallet, SHOP};
 use self::network::Network;
 use crate::tally::Tally;
 
@@ -47,7 +58,7 @@ pub struct Outcome {
 /// Brings up a network, lets it work under faults, and checks it.
 #[must_use]
 pub fn run(options: &Options) -> Outcome {
-    let tally = Tally::new(options.time);
+    let tally = Arc::new(Tally::new(options.time));
     tally.guard("the network", || run_network(options, &tally));
     Outcome {
         table: tally.table(),
@@ -55,16 +66,24 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-fn run_network(options: &Options, tally: &Tally) {
+fn run_network(options: &Options, tally: &Arc<Tally>) {
     let mut rng = StdRng::seed_from_u64(options.seed);
     let mut network = Network::start();
     let holders = holders::open(&network);
+    let _token = network.currency.account(SHOP, 0);
+    let books = Arc::<KeyBooks>::default();
+    let mut wallets: Vec<KeyWallet> = (0..KEY_WALLETS)
+        .map(|number| KeyWallet::new(number, &network, &books, tally, derived(&mut rng)))
+        .collect();
     tally.restart();
     thread::scope(|scope| {
         for holder in &holders {
             scope.spawn(|| tally.guard("a holder", || holder.work(tally)));
         }
-        let faults = StdRng::seed_from_u64(rng.next_u64());
+        for wallet in &mut wallets {
+            scope.spawn(|| tally.guard("a wallet", || wallet.work()));
+        }
+        let faults = derived(&mut rng);
         tally.guard("the nemesis", || nemesis::strike(&mut network, tally, faults));
     });
     if tally.is_broken() {
@@ -72,11 +91,23 @@ fn run_network(options: &Options, tally: &Tally) {
     }
     tally.guard("the holders", || holders::check(&holders, &network));
     tally.guard("settling", || checks::settle(&network));
+    tally.guard("the key accounts", || key_checks::compare(&network, &books));
+    tally.guard("the wallets", || {
+        key_checks::ask_wallets(&network, &wallets, &books)
+    });
+    let proofs = tally.guard("the proofs", || key_checks::fetch_proofs(&network, &books));
     if !tally.is_broken() {
         tally.guard("the second history", || fork::show_and_prove(&network, &mut rng));
     }
     if options.time >= COMPLETE_FROM && !tally.is_broken() {
-        checks::all_faults_happened(&network, tally);
+        checks::all_happened(&network, tally);
     }
     network.stop();
+    tally.guard("the proofs", || {
+        proofs.iter().for_each(|proofs| proofs.verify(tally))
+    });
+}
+
+fn derived(rng: &mut StdRng) -> StdRng {
+    StdRng::seed_from_u64(rng.next_u64())
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use opencoin_testkit::log_peers::{LiteWitness, or_skip};
+use opencoin_testkit::postgres::{EphemeralPostgres, TestDatabase};
 
 use super::auditor;
 use super::node::Node;
 use crate::files::text;
 use crate::{
-    Answers, Auditor, Currency, CuttingProxy, Database, RFC9474, RoundRobin, SERVER_LINE, Witness, command,
-    free_port,
+    Answers, Auditor, Currency, CuttingProxy, RFC9474, RoundRobin, SERVER_LINE, Witness, command, free_port,
 };
 
 /// The full auditors. Two of them are the joint signature.
@@ -23,30 +23,42 @@ const JOINT: &str = "2";
 
 /// All nodes. Fields are dropped in this order: processes before the folders that they use.
 pub(super) struct Network {
-    /// Those that the nemesis kills.
+    /// Our own programs that the nemesis kills.
     pub(super) nodes: Vec<Node>,
     /// Over which the auditors gossip.
     pub(super) links: Vec<CuttingProxy>,
-    /// Before the foreign witness, which only its operator could start again.
-    pub(super) foreign: Option<CuttingProxy>,
+    pub(super) issuer_ports: [u16; ISSUERS],
+    /// The address of the issuers for everybody else.
+    pub(super) door: CuttingProxy,
+    pub(super) foreign: Option<ForeignWitness>,
     pub(super) full: Vec<Arc<Auditor>>,
     pub(super) light: Vec<Arc<Auditor>>,
     pub(super) currency: Currency,
+    pub(super) postgres: EphemeralPostgres,
     _front: RoundRobin,
-    _foreign_witness: Option<LiteWitness>,
     _witnesses: Vec<Witness>,
+}
+
+/// A witness of another maker, behind a link.
+pub(super) struct ForeignWitness {
+    pub(super) witness: LiteWitness,
+    pub(super) link: CuttingProxy,
 }
 
 impl Network {
     pub(super) fn start() -> Self {
-        let mut currency = Currency::make_on(RFC9474, Database::Postgres, &[]);
+        let postgres = EphemeralPostgres::start();
+        let front_port = free_port();
+        let door = CuttingProxy::start(front_port);
+        let database = TestDatabase::create_on(&postgres.url());
+        let mut currency = Currency::make_with(RFC9474, database, &["--url", &door.url()]);
         currency.seal_every_second();
         let key = currency.log_key();
         let origin = key.split('+').next().unwrap();
-        let foreign_witness = or_skip(LiteWitness::start(origin, &key));
-        let foreign = foreign_witness
-            .as_ref()
-            .map(|witness| CuttingProxy::start(port_of(witness.url())));
+        let foreign = or_skip(LiteWitness::start(origin, &key)).map(|witness| ForeignWitness {
+            link: CuttingProxy::start(witness.port()),
+            witness,
+        });
         // Without the foreign one there are two of ours.
         let count = if foreign.is_some() { 1 } else { 2 };
         let witnesses: Vec<Witness> = (0..count)
@@ -61,40 +73,32 @@ impl Network {
             .iter()
             .map(|witness| format!("{} {}", witness.vkeys[0], witness.url()))
             .collect();
-        if let (Some(witness), Some(proxy)) = (&foreign_witness, &foreign) {
-            named.push(format!("{} {}", witness.vkey(), proxy.url()));
+        if let Some(ForeignWitness { witness, link }) = &foreign {
+            named.push(format!("{} {}", witness.vkey(), link.url()));
         }
         describe(&currency, &named, &full);
 
         let mut nodes = Vec::new();
-        for (number, witness) in witnesses.iter().enumerate() {
-            let _added = witness.run("add", &[&key]).success();
-            let (dir, port) = (witness.dir(), witness.port);
-            nodes.push(Node::start(
-                format!("witness {number}"),
-                "serving the witness ",
-                move || {
-                    let mut command = command();
-                    command.args(["witness", "serve", "--dir", text(&dir)]);
-                    command.args(["--listen", &format!("127.0.0.1:{port}")]);
-                    command
-                },
-            ));
+        for (number, made) in witnesses.iter().enumerate() {
+            let _added = made.run("add", &[&key]).success();
+            nodes.push(witness(made, number));
         }
-        let ports: Vec<u16> = (0..ISSUERS).map(|_| free_port()).collect();
-        for (number, port) in ports.iter().enumerate() {
+        let issuer_ports = [(); ISSUERS].map(|()| free_port());
+        for (number, port) in issuer_ports.iter().enumerate() {
             nodes.push(issuer(&currency, number, *port));
         }
-        let front = RoundRobin::start_with_health_checks(currency.port(), &ports);
+        let front = RoundRobin::start_with_health_checks(front_port, &issuer_ports);
         let mut network = Self {
             nodes,
             links: Vec::new(),
+            issuer_ports,
+            door,
             foreign,
             full,
             light,
             currency,
+            postgres,
             _front: front,
-            _foreign_witness: foreign_witness,
             _witnesses: witnesses,
         };
         network.start_auditors();
@@ -103,7 +107,7 @@ impl Network {
 
     /// Each full auditor gossips with the other ones, and each light auditor with all full ones, over links of their own.
     fn start_auditors(&mut self) {
-        let issuer = self.currency.url("");
+        let issuer = self.door.url();
         for number in 0..FULL {
             let peers = self.link_to(|peer| peer != number);
             let node = auditor::serve(
@@ -138,9 +142,15 @@ impl Network {
         urls
     }
 
+    /// The URL of a path of the issuers.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.door.url())
+    }
+
     /// Ends all faults of links.
     pub(super) fn mend(&self) {
-        let links = self.links.iter().chain(&self.foreign);
+        let foreign = self.foreign.iter().map(|foreign| &foreign.link);
+        let links = self.links.iter().chain(foreign).chain([&self.door]);
         links.for_each(|link| link.set(Answers::Pass));
     }
 
@@ -169,6 +179,16 @@ fn describe(currency: &Currency, witnesses: &[String], auditors: &[Arc<Auditor>]
     currency.issuer(&arguments);
 }
 
+fn witness(witness: &Witness, number: usize) -> Node {
+    let (dir, port) = (witness.dir(), witness.port);
+    Node::start(format!("witness {number}"), "serving the witness ", move || {
+        let mut command = command();
+        command.args(["witness", "serve", "--dir", text(&dir)]);
+        command.args(["--listen", &format!("127.0.0.1:{port}")]);
+        command
+    })
+}
+
 fn issuer(currency: &Currency, number: usize, port: u16) -> Node {
     let environment = currency.environment();
     let dir = currency.dir();
@@ -180,8 +200,4 @@ fn issuer(currency: &Currency, number: usize, port: u16) -> Node {
         command.env("OPENCOIN_LOG", "warn");
         command
     })
-}
-
-fn port_of(url: &str) -> u16 {
-    url.rsplit(':').next().unwrap().parse().unwrap()
 }

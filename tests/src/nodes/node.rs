@@ -32,8 +32,15 @@ impl Node {
         node
     }
 
+    /// Ends it as a crash does. It must not have ended by itself.
     pub(super) fn kill(&mut self) {
+        self.assert_runs();
         self.process.take().unwrap().kill();
+    }
+
+    pub(super) fn assert_runs(&mut self) {
+        let ended = self.process.as_mut().and_then(Process::ended);
+        assert!(ended.is_none(), "{} ended by itself: {ended:?}", self.name);
     }
 
     pub(super) fn revive(&mut self) {

@@ -16,15 +16,18 @@ const NAME: &str = "witness.example/litewitness";
 /// What precedes the witness's key in its log.
 const VKEY_MARK: &str = "vkey=";
 
-/// A running witness for one log. Dropping it ends its processes and removes its folder.
+/// A witness for one log. Dropping it ends its processes and removes its folder.
 #[derive(Debug)]
 pub struct LiteWitness {
+    port: u16,
     url: String,
     vkey: String,
-    server: Server,
+    command: Command,
+    /// `None` while it is down.
+    server: Option<Server>,
     // Dropped in this order: the folder last.
     _agent: Server,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl LiteWitness {
@@ -79,22 +82,36 @@ impl LiteWitness {
             .arg(path("agent"))
             .args(["-key", fingerprint]);
         command.arg("-listen").arg(format!("127.0.0.1:{port}"));
-        let mut server = Server::start(&mut command, folder.path(), "litewitness");
-        let vkey = server.wait_for("the key", |server| {
-            let log = server.log();
-            let (_, rest) = log.split_once(VKEY_MARK)?;
-            let (vkey, _) = rest.split_once(|end: char| end.is_ascii_whitespace())?;
-            Some(vkey.trim_matches('"').to_owned())
-        });
-        // Another server on the port would not show this key.
-        server.wait_for("the page", |_| get_root(port).filter(|page| page.contains(&vkey)));
+        let (server, vkey) = serve(&mut command, &folder, port);
         Ok(Self {
+            port,
             url: format!("http://127.0.0.1:{port}"),
             vkey,
-            server,
+            command,
+            server: Some(server),
             _agent: agent,
-            _folder: folder,
+            folder,
         })
+    }
+
+    /// Ends the witness as a crash does. Its key stays in the ssh-agent.
+    ///
+    /// # Panics
+    /// It is down already, or has ended by itself.
+    pub fn kill(&mut self) {
+        let mut server = self.server.take().expect("the witness runs");
+        server.assert_runs();
+    }
+
+    /// Starts the witness again, with the same database and key, and waits until it answers.
+    ///
+    /// # Panics
+    /// It runs, does not start, or has another key.
+    pub fn revive(&mut self) {
+        assert!(self.server.is_none(), "the witness runs");
+        let (server, vkey) = serve(&mut self.command, &self.folder, self.port);
+        assert_eq!(vkey, self.vkey, "the key of the witness");
+        self.server = Some(server);
     }
 
     /// The submission prefix: `POST URL/add-checkpoint`.
@@ -103,15 +120,38 @@ impl LiteWitness {
         &self.url
     }
 
+    /// The port of `127.0.0.1` on which it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The key with which it cosigns.
     #[must_use]
     pub fn vkey(&self) -> &str {
         &self.vkey
     }
 
-    /// What it has logged so far.
+    /// What it has logged since it was started last.
+    ///
+    /// # Panics
+    /// It is down.
     #[must_use]
     pub fn log(&self) -> String {
-        self.server.log()
+        self.server.as_ref().expect("the witness runs").log()
     }
+}
+
+/// Starts the server, waits until it answers, and returns it with its key.
+fn serve(command: &mut Command, folder: &TempDir, port: u16) -> (Server, String) {
+    let mut server = Server::start(command, folder.path(), "litewitness");
+    let vkey = server.wait_for("the key", |server| {
+        let log = server.log();
+        let (_, rest) = log.split_once(VKEY_MARK)?;
+        let (vkey, _) = rest.split_once(|end: char| end.is_ascii_whitespace())?;
+        Some(vkey.trim_matches('"').to_owned())
+    });
+    // Another server on the port would not show this key.
+    server.wait_for("the page", |_| get_root(port).filter(|page| page.contains(&vkey)));
+    (server, vkey)
 }

@@ -40,6 +40,17 @@ impl Server {
         fs::read_to_string(&self.log).expect("our own file")
     }
 
+    /// Panics if it has ended by itself.
+    pub(super) fn assert_runs(&mut self) {
+        let ended = self.process.try_wait().expect("our own process");
+        assert!(
+            ended.is_none(),
+            "{} ended by itself with {ended:?}:\n{}",
+            self.name,
+            self.log()
+        );
+    }
+
     /// Waits until `look` finds something, and panics when the process ends before.
     pub(super) fn wait_for<T>(&mut self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
         wait_for(&format!("{what} of {}", self.name), || {
