@@ -13,17 +13,23 @@ use super::key_books::{KeyBooks, KeyPayee, KeyPayment};
 use super::key_wallets::{KeyWallet, SHOP};
 use super::network::{FULL, Network};
 use crate::files::text;
-use crate::replayed_log::ReplayedLog;
+use crate::replayed_log::{ReplayedLog, leaves};
 use crate::tally::Tally;
-use crate::{Output, command, get_text, in_parallel, run, wait_for};
+use crate::{Output, Rows, command, get_text, in_parallel, run, wait_for};
 
 /// The number of an account from which on accounts belong to keys.
 const FIRST_NO: u64 = 1 << 62;
+/// The type of a leaf with a payment by key, and where the payment is in the leaf: after version, type, key and number.
+const PAID: u8 = 0x22;
+const PAYMENT_AT: usize = 2 + 32 + 8;
 const VERIFIERS: usize = 2;
 const PROOFS_VERIFIED: &str = "proofs of payments verified offline";
 
 /// The books and every full auditor have the balances, the number of payments and the totals.
 pub(super) fn compare(network: &Network, books: &KeyBooks) {
+    let rows = network.currency.rows();
+    compare_payments(&rows, books);
+    assert_eq!(network.currency.balance(SHOP), books.to_shop());
     let accounts = books.accounts();
     for (key, expected) in &accounts {
         let shown: Value =
@@ -35,9 +41,7 @@ pub(super) fn compare(network: &Network, books: &KeyBooks) {
             assert_eq!(found, expected, "{key}: {shown}");
         }
     }
-    assert_eq!(network.currency.balance(SHOP), books.to_shop());
     let sum: u64 = accounts.values().map(|account| account.balance).sum();
-    let rows = network.currency.rows();
     let held = rows.number(&format!(
         "SELECT CAST(coalesce(sum(balance), 0) AS int8) FROM accounts WHERE id >= {FIRST_NO}"
     ));
@@ -54,6 +58,31 @@ pub(super) fn compare(network: &Network, books: &KeyBooks) {
             "{status:#}"
         );
     }
+}
+
+/// The log has every acknowledged payment to somebody once, and no other one.
+fn compare_payments(rows: &Rows<'_>, books: &KeyBooks) {
+    let payments = leaves(rows).into_iter().filter(|leaf| leaf[1] == PAID);
+    let logged = payments.map(|leaf| serde_json::from_slice::<Value>(&leaf[PAYMENT_AT..]).unwrap());
+    let mut logged: Vec<(String, String)> = logged
+        .filter(|payment| payment["to"] != "mint")
+        .map(|payment| {
+            let memo = payment["memo"].as_str().unwrap().to_owned();
+            (
+                memo,
+                format!("{}.{}", payment["from"].as_str().unwrap(), payment["seq"]),
+            )
+        })
+        .collect();
+    let payments = books.payments().into_iter();
+    let mut told: Vec<(String, String)> = payments.map(|payment| (payment.memo, payment.id)).collect();
+    logged.sort_unstable();
+    told.sort_unstable();
+    let differing: Vec<_> = logged.iter().filter(|payment| !told.contains(payment)).collect();
+    assert!(
+        logged == told,
+        "payments that no wallet was told of: {differing:#?}"
+    );
 }
 
 /// Every wallet finds its money proven in an auditor's copy of the log, all its payments final, and no promise broken.
