@@ -260,8 +260,8 @@ impl KeyWallet {
         let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.signal() == Some(SIGKILL) {
             self.tally.count(WALLETS_KILLED);
-            // Who has read that the payment is made does not repeat the command, which would pay again. `wallet resume` also tells
-            // what it has finished when something else is left.
+            // Who has read that the payment is made does not repeat the command, which would pay again. `wallet resume`
+            // also tells what it has finished when something is left.
             let told = serde_json::from_slice(&output.stdout).ok();
             let is_outcome = arguments[0] == "key";
             return told.filter(|_| is_outcome).map_or(Ended::Killed, Ended::Done);
