@@ -117,6 +117,8 @@ fn a_payment_by_key_is_final_and_proven_without_a_connection() {
     assert_eq!(paid["state"], "final");
     assert_eq!(paid["payment"], format!("{from}.1"));
     assert_eq!((alice.proven(), bob.proven()), (38, 12));
+    let shown = alice.run(&["balance", "--json"]).json();
+    assert_eq!(shown["key_accounts"]["balance"], 38, "{shown:#}");
     let watched = bob.key(&["watch", "--once", "--json", "--from", &auditor.mirror()]);
     let watched = events(&watched);
     assert_eq!(watched.len(), 1, "{watched:?}");
