@@ -4,6 +4,7 @@
 mod accounts;
 mod accounts_http;
 mod audit;
+mod auditor_commands;
 mod backup;
 mod bad_clients;
 mod bank_files;

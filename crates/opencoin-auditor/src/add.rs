@@ -27,13 +27,16 @@ pub enum AddCurrencyError {
     Description(#[from] DescriptionError),
     /// The master key is none of those that were named.
     #[error(
-        "the issuer at {url} shows a currency with the master key {found}, which is not the one that you named"
+        "the issuer at {url} shows a currency with the id {id} (fingerprint {fingerprint}), which is not the master key \
+         that you named"
     )]
     OtherMasterKey {
         /// The URL of the issuer.
         url: String,
+        /// The id of its currency.
+        id: String,
         /// The fingerprint of its master key.
-        found: String,
+        fingerprint: String,
     },
     /// The database cannot be written, or has another master key for this log.
     #[error(transparent)]
@@ -41,7 +44,7 @@ pub enum AddCurrencyError {
 }
 
 /// Reads the description of the currency at `url` and follows it from now on, also in a running server. Its master key is
-/// remembered, and must be one of `master_keys` if there are any: fingerprints, SHA-256 in hex.
+/// remembered, and must be one of `master_keys` if there are any: ids or fingerprints, in lower-case hex.
 ///
 /// # Errors
 /// The issuer does not answer, the currency has no log, or the master key is another one.
@@ -53,10 +56,13 @@ pub async fn add_currency(
 ) -> Result<AddedCurrency, AddCurrencyError> {
     let url = url.trim_end_matches('/');
     let description = Description::download(&HttpFiles::new()?, url).await?;
-    if !master_keys.is_empty() && !master_keys.iter().any(|key| key == description.master_key()) {
+    let id = description.id();
+    let is_meant = |key: &String| *key == id || key == description.master_key();
+    if !master_keys.is_empty() && !master_keys.iter().any(is_meant) {
         return Err(AddCurrencyError::OtherMasterKey {
             url: url.to_owned(),
-            found: description.master_key().to_owned(),
+            id,
+            fingerprint: description.master_key().to_owned(),
         });
     }
     let new = NewCurrency {

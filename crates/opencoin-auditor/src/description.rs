@@ -10,6 +10,9 @@ use thiserror::Error;
 /// The longest description.
 const CDDC_BYTES_MAX: usize = 1024 * 1024;
 const OK: u16 = 200;
+/// A server that asks for less haste, and the first status of servers that are in trouble.
+const TOO_MANY_REQUESTS: u16 = 429;
+const SERVER_ERRORS: u16 = 500;
 
 /// A description whose signature was verified.
 #[derive(Debug, Clone)]
@@ -28,6 +31,14 @@ pub enum DescriptionError {
         /// The URL of the description.
         url: String,
         /// The cause.
+        reason: String,
+    },
+    /// There is something else at the URL.
+    #[error("there is no currency at {url}: {reason}")]
+    NotThere {
+        /// The URL of the description.
+        url: String,
+        /// What there is.
         reason: String,
     },
     /// The description is not certified, or not readable.
@@ -66,10 +77,19 @@ impl Description {
         };
         let answer = files.download(&url, CDDC_BYTES_MAX).await;
         let answer = answer.map_err(|error| unreachable(error.to_string()))?;
-        if answer.status != OK {
-            return Err(unreachable(format!("HTTP status {}", answer.status)));
+        let not_there = |reason: String| DescriptionError::NotThere {
+            url: url.clone(),
+            reason,
+        };
+        let status = answer.status;
+        if status == TOO_MANY_REQUESTS || status >= SERVER_ERRORS {
+            return Err(unreachable(format!("HTTP status {status}")));
         }
-        let cddc = from_json(&answer.body).map_err(|_| unreachable("it is not a description".to_owned()))?;
+        if status != OK {
+            return Err(not_there(format!("HTTP status {status}")));
+        }
+        let cddc = from_json(&answer.body)
+            .map_err(|_| not_there("it answers with something else than a description".to_owned()))?;
         Self::of(&cddc)
     }
 
@@ -107,6 +127,12 @@ impl Description {
     #[must_use]
     pub fn origin(&self) -> &str {
         self.block.origin().as_str()
+    }
+
+    /// The id of the currency, as wallets show it: the SHA-1 of the master key in hex, without leading zeros.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.cddc.master_key().id().to_string()
     }
 
     /// The fingerprint of the master key: SHA-256 in hex.

@@ -29,7 +29,7 @@ pub use add::{AddCurrencyError, AddedCurrency, add_currency};
 pub use auditor::{Auditor, AuditorOptions, Candidate, News, content_id};
 pub use description::{Description, DescriptionError};
 pub use disk_error::DiskError;
-pub use folder::{AuditorFolder, FolderError};
+pub use folder::{AuditorFolder, AuditorLock, FolderError};
 pub use followers::MakeRng;
 pub use http::{AuditorServer, AuditorServerOptions};
 pub use log_files::{LogCopy, LogFiles};

@@ -148,6 +148,7 @@ impl Report {
             "url": currency.url,
             "origin": currency.origin,
             "origin_hash": currency.origin_hash.to_string(),
+            "id": description.map(Description::id),
             "master_key": currency.master_key,
             "description": description.map(Description::serial),
             "size": if is_light { live.checkpoint_size } else { live.replayed },

@@ -15,6 +15,7 @@ mod input;
 mod key_store;
 mod lanes;
 mod log;
+mod master_key_name;
 mod network_args;
 mod open_files;
 #[cfg(feature = "otel")]

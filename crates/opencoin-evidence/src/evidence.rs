@@ -6,6 +6,7 @@ use opencoin_schema::Cddc;
 use opencoin_text::printable;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::error::Category;
 
 use crate::claim::{Accused, Claim, Verdict};
 use crate::error::EvidenceError;
@@ -88,7 +89,13 @@ impl Evidence {
         if json.len() > EVIDENCE_BYTES_MAX {
             return Err(form("it is too long"));
         }
-        let evidence: Self = serde_json::from_slice(json).map_err(|error| form(&error.to_string()))?;
+        if json.trim_ascii().is_empty() {
+            return Err(form("it is empty"));
+        }
+        let evidence: Self = serde_json::from_slice(json).map_err(|error| match error.classify() {
+            Category::Data => form(&error.to_string()),
+            _ => form("it is not JSON"),
+        })?;
         let line = json.strip_suffix(b"\n").unwrap_or(json);
         if evidence.to_json().trim_end().as_bytes() == line {
             Ok(evidence)

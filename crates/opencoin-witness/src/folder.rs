@@ -13,7 +13,8 @@ use thiserror::Error;
 use crate::keys::{KeysError, WitnessKeys, read_vkeys};
 use crate::store::{StoreError, WitnessStore};
 
-const DATABASE_FILE: &str = "witness.sqlite";
+/// The database in the folder of a witness.
+pub const WITNESS_DATABASE_FILE: &str = "witness.sqlite";
 
 /// The folder of a witness.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ impl WitnessFolder {
             return Err(FolderError::Exists(self.0.clone()));
         }
         make_private_folders(&self.0)?;
-        WitnessStore::create(&self.0.join(DATABASE_FILE))
+        WitnessStore::create(&self.0.join(WITNESS_DATABASE_FILE))
             .await?
             .close()
             .await;
@@ -92,6 +93,6 @@ impl WitnessFolder {
     /// There is no witness, or its database is missing or cannot be used.
     pub async fn store(&self) -> Result<WitnessStore, FolderError> {
         self.vkeys()?;
-        Ok(WitnessStore::open(&self.0.join(DATABASE_FILE)).await?)
+        Ok(WitnessStore::open(&self.0.join(WITNESS_DATABASE_FILE)).await?)
     }
 }

@@ -21,7 +21,7 @@ mod witness;
 
 pub use clock::{CLOCK_BEHIND_MAX_S, ClockError, Now, cosigning_time};
 pub use decide::CheckpointRefusal;
-pub use folder::{FolderError, WitnessFolder};
+pub use folder::{FolderError, WITNESS_DATABASE_FILE, WitnessFolder};
 pub use http::{BODY_DURATION_MAX, WitnessServer, WitnessServerOptions};
 pub use keys::{KeysError, WitnessKeys, read_vkeys};
 pub use log_key::{LogKey, LogKeyError};

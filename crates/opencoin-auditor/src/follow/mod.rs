@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opencoin_log::hash::Hash;
+use opencoin_log::policy::CosignedBy;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log_reader::LogReadError;
 use rand::RngCore;
@@ -113,10 +114,7 @@ impl Follower {
         let newest = progress.checkpoint.as_deref().map(str::parse).transpose();
         let newest: Option<SignedCheckpoint> =
             newest.map_err(|_| StoreError::Corrupt("it has no checkpoint".to_owned()))?;
-        auditor.statuses.change(currency.no, |status| {
-            status.checkpoint_size = newest.as_ref().map_or(0, |note| note.checkpoint().size());
-        });
-        Ok(Self {
+        let follower = Self {
             candidates: auditor.take_candidates(&currency.origin),
             auditor,
             currency,
@@ -134,7 +132,24 @@ impl Follower {
             accused: BTreeSet::new(),
             sampled: None,
             rng,
-        })
+        };
+        // The log may have no newer checkpoint for long.
+        if let Some(newest) = &follower.newest {
+            let by = follower
+                .verify_quorum(newest)
+                .map(|verified| verified.cosigned_by);
+            follower.show_newest(newest, by.unwrap_or_default());
+        }
+        Ok(follower)
+    }
+
+    /// Shows what is the newest checkpoint, and which witnesses have cosigned it.
+    fn show_newest(&self, note: &SignedCheckpoint, cosigned_by: Vec<CosignedBy>) {
+        self.auditor.statuses.change(self.currency.no, |status| {
+            status.checkpoint_size = note.checkpoint().size();
+            let by = cosigned_by.into_iter();
+            status.cosigned_by = by.map(|by| (by.witness, by.time)).collect();
+        });
     }
 
     /// Follows until it is told to stop, then makes everything durable.
@@ -245,12 +260,8 @@ impl Follower {
             .newest
             .as_ref()
             .is_none_or(|newest| newest.checkpoint().size() < size);
+        self.show_newest(&note, verified.cosigned_by);
         self.newest = Some(note);
-        self.auditor.statuses.change(self.currency.no, |status| {
-            status.checkpoint_size = size;
-            let by = verified.cosigned_by.into_iter();
-            status.cosigned_by = by.map(|by| (by.witness, by.time)).collect();
-        });
         if is_larger {
             self.auditor.tell(News::Checkpoint(text));
         }

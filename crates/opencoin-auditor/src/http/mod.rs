@@ -4,14 +4,17 @@
 
 mod address_limit;
 mod evidence;
+mod found;
 mod gossip;
 mod health;
+mod html;
 mod mirror;
 mod page;
 mod plot;
 mod router;
 mod server;
 mod status;
+mod style;
 
 pub(crate) use router::{operator_router, router};
 pub use server::{AuditorServer, AuditorServerOptions};

@@ -1,6 +1,6 @@
 //! The supply over time as a drawing: the value of outstanding coins, one layer for each denomination.
 //!
-//! The drawing is SVG within the page. Colours are attributes of its shapes, because the page allows no styles.
+//! The drawing is SVG within the page. Lines and letters have the colour of the page's text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -14,8 +14,10 @@ const SECONDS_PER_HOUR: u64 = 3600;
 const WIDTH: u64 = 720;
 const HEIGHT: u64 = 240;
 const LEFT: u64 = 10;
-const TOP: u64 = 24;
-const BOTTOM: u64 = 24;
+const TOP: u64 = 28;
+const BOTTOM: u64 = 28;
+/// The distance of letters from the line below them.
+const ABOVE_LINE: u64 = 4;
 /// The most moments that are drawn. Of more, every second, third or later one is.
 const MOMENTS_MAX: usize = 360;
 /// The most layers. The denominations with the least value are drawn as one.
@@ -70,8 +72,8 @@ impl Plot {
         let y = |value: u64| HEIGHT - BOTTOM - scaled(value, highest.max(1), HEIGHT - TOP - BOTTOM);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" \
-             height=\"{HEIGHT}\" role=\"img\" aria-label=\"supply over time\" font-family=\"sans-serif\" \
-             font-size=\"12\">\n"
+             height=\"{HEIGHT}\" class=\"plot\" role=\"img\" aria-label=\"coins in circulation over time\" \
+             font-size=\"13\" fill=\"currentColor\" stroke-width=\"1\">\n"
         );
         for (place, layer) in layers.iter().enumerate() {
             let below = |sums: &Vec<u64>| place.checked_sub(1).map_or(0, |below| sums[below]);
@@ -81,32 +83,39 @@ impl Plot {
                 format_args!("<polygon points=\"{points}\" fill=\"{}\"/>\n", layer.colour),
             );
         }
-        let base = HEIGHT - BOTTOM;
-        line(
-            &mut svg,
-            format_args!(
-                "<line x1=\"{LEFT}\" y1=\"{base}\" x2=\"{}\" y2=\"{base}\" stroke=\"#333333\"/>\n",
-                WIDTH - LEFT
-            ),
-        );
-        line(
-            &mut svg,
-            format_args!(
-                "<text x=\"{LEFT}\" y=\"{}\">{}</text>\n<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n",
-                HEIGHT - 6,
-                date(first),
-                WIDTH - LEFT,
-                HEIGHT - 6,
-                date(last)
-            ),
-        );
-        let most = opencoin_connections::escape_html(&amount(highest));
-        line(
-            &mut svg,
-            format_args!("<text x=\"{LEFT}\" y=\"16\">at most {most}</text>\n</svg>\n"),
-        );
+        for value in levels(highest) {
+            let (height, right) = (y(value), WIDTH - LEFT);
+            let label = opencoin_connections::escape_html(&amount(value));
+            line(
+                &mut svg,
+                format_args!(
+                    "<line x1=\"{LEFT}\" y1=\"{height}\" x2=\"{right}\" y2=\"{height}\" stroke=\"currentColor\" \
+                     stroke-opacity=\"0.5\"/>\n<text x=\"{LEFT}\" y=\"{}\">{label}</text>\n",
+                    height - ABOVE_LINE
+                ),
+            );
+        }
+        let (from, to) = (date(first), date(last));
+        let mut moment = |x: u64, anchor: &str, text: &str| {
+            let y = HEIGHT - ABOVE_LINE;
+            line(
+                &mut svg,
+                format_args!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>\n"),
+            );
+        };
+        moment(LEFT, "start", &from);
+        if from != to {
+            moment(WIDTH - LEFT, "end", &to);
+        }
+        svg.push_str("</svg>\n");
         Some(Self { svg, layers })
     }
+}
+
+/// The values at which there are lines: nothing, half of the highest value, and that.
+fn levels(highest: u64) -> impl Iterator<Item = u64> {
+    let levels = BTreeSet::from([0, highest / 2, highest]);
+    levels.into_iter()
 }
 
 /// The denominations with the greatest value now have a layer each; the others share the last one.
@@ -239,7 +248,7 @@ mod tests {
         ];
         let plot = Plot::of(&points, |units| format!("{units} <units>")).unwrap();
         assert_eq!(plot.svg.matches("<polygon").count(), 2);
-        assert!(plot.svg.contains("at most 80 &lt;units&gt;"), "{}", plot.svg);
+        assert!(plot.svg.contains(">80 &lt;units&gt;<"), "{}", plot.svg);
         assert!(plot.svg.contains("2027-01-15 08:00") && plot.svg.contains("2027-01-15 18:00"));
         let now: Vec<u64> = plot.layers.iter().map(|layer| layer.now).collect();
         assert_eq!(now, [30, 50]);

@@ -19,7 +19,7 @@ pub struct AuditedCurrency {
     pub origin: String,
     /// The SHA-256 of the origin.
     pub origin_hash: Hash,
-    /// The id of its master key.
+    /// The fingerprint of its master key.
     pub master_key: String,
     /// Its newest description.
     pub cddc: Cddc,
@@ -36,7 +36,7 @@ pub struct NewCurrency<'a> {
     pub url: &'a str,
     /// The origin of its log.
     pub origin: &'a str,
-    /// The id of its master key.
+    /// The fingerprint of its master key.
     pub master_key: &'a str,
     /// Its description.
     pub cddc: &'a Cddc,

@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The file cannot be created.
-    #[error("cannot open or create the auditor's database at {}: {reason}", path.display())]
+    #[error("cannot open or create the auditor's database: {reason}")]
     CannotMake {
         /// The path of the file.
         path: PathBuf,
@@ -28,7 +28,8 @@ pub enum StoreError {
     Corrupt(String),
     /// A log that is known belongs to another master key.
     #[error(
-        "the log {origin} belongs to the master key {known}, but a description with the master key {found} names it;          somebody may pretend to be the issuer"
+        "the log {origin} belongs to the master key {known}, but a description with the master key {found} names it; \
+         somebody may pretend to be the issuer"
     )]
     OtherMasterKey {
         /// The origin of the log.

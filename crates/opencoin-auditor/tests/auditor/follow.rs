@@ -62,6 +62,16 @@ async fn an_auditor_goes_on_where_it_stopped_and_downloads_nothing_again() {
         .any(|path| path == "/log/tile/entries/000");
     assert!(!again, "{:?}", &issuer.asked()[asked..]);
     auditor.stop().await;
+
+    // The log does not grow: the status names the witnesses all the same.
+    let auditor = RunningAuditor::start(folder.path(), &[&issuer], options()).await;
+    auditor.wait_for_cosigned(issuer.size()).await;
+    let status = auditor.status().await;
+    let witnesses = status["currencies"][0]["checkpoint"]["cosigned_by"]
+        .as_array()
+        .map(Vec::len);
+    assert_eq!(witnesses, Some(2), "{status}");
+    auditor.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

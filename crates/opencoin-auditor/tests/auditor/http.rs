@@ -101,7 +101,7 @@ async fn the_page_says_what_was_found_and_loads_nothing() {
         "Every rule holds.",
         "2.30 TestCent",
         "<svg",
-        "w1 at ",
+        "2 of 2: w1 at ",
         "auditor.test/a1+",
         "None.",
     ] {

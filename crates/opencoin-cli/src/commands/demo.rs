@@ -69,6 +69,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     if arguments.keep {
         let kept = folder.keep();
         output::line(&format!("\nkept: {}", kept.display()))?;
+        if arguments.nodes && played.is_ok() {
+            let file = kept.join(nodes::EVIDENCE_FILE);
+            output::line(&format!("check the file: opencoin evidence {}", file.display()))?;
+        }
     }
     played.context("the demo failed")?;
     output::line("\nAll of it held.")?;

@@ -1,5 +1,6 @@
 //! Which kind of failure an error is.
 
+use opencoin_auditor::{AddCurrencyError, DescriptionError, FolderError as AuditorFolderError};
 use opencoin_issuer::{CashierError, OperatorError};
 use opencoin_keys::{DirectoryError, KeyManagerError, VaultError};
 use opencoin_ledger::LedgerError;
@@ -66,6 +67,19 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
         return match error {
             FolderError::Missing(_) => Some(Failure::NotFound),
             FolderError::Store(error) => of_witness_store(error),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<AuditorFolderError>() {
+        return match error {
+            AuditorFolderError::Missing(_) => Some(Failure::NotFound),
+            AuditorFolderError::InUse(_) => Some(Failure::TryLater),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<AddCurrencyError>() {
+        return match error {
+            AddCurrencyError::Description(DescriptionError::Unreachable { .. }) => Some(Failure::TryLater),
             _ => None,
         };
     }
@@ -176,6 +190,14 @@ mod tests {
             (WalletError::Exchange(refused).into(), Failure::Refused),
             (CashierError::Ledger(away).into(), Failure::TryLater),
             (unknown.into(), Failure::NotFound),
+            (
+                AuditorFolderError::Missing("auditor".into()).into(),
+                Failure::NotFound,
+            ),
+            (
+                AuditorFolderError::InUse("auditor".into()).into(),
+                Failure::TryLater,
+            ),
         ] {
             assert_eq!(Failure::of(&error.context("outer")), failure);
         }

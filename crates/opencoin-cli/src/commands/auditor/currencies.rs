@@ -3,20 +3,28 @@
 use anyhow::Result;
 use chrono::DateTime;
 use clap::Args;
-use opencoin_auditor::{AddedCurrency, AuditorStore, CurrencySummary, add_currency};
+use opencoin_auditor::{
+    AddCurrencyError, AddedCurrency, AuditorStore, CurrencySummary, Description, DescriptionError,
+    add_currency,
+};
 use opencoin_terminal::output::OutputArgs;
 use serde_json::{Value, json};
 
+use super::server_url::server_url;
 use super::{AuditorDirArgs, now_s};
 use crate::dates;
-use crate::failure::{not_found, usage};
+use crate::failure::{explained, not_found};
+use crate::master_key_name::MasterKeyName;
+
+/// What an auditor without currencies says.
+pub(super) const FOLLOWS_NONE: &str = "it follows no currency yet: `opencoin auditor add URL`";
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArguments {
     #[command(flatten)]
     dir: AuditorDirArgs,
     /// The URL of the issuer.
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", value_parser = server_url)]
     url: String,
     #[command(flatten)]
     master_keys: MasterKeyArgs,
@@ -25,10 +33,11 @@ pub(crate) struct AddArguments {
 /// The master keys that the user expects.
 #[derive(Debug, Args)]
 pub(super) struct MasterKeyArgs {
-    /// The fingerprint of the currency's master key, as the issuer publishes it. Without it the key that the issuer shows
-    /// now is remembered: compare it. Several times for several currencies.
-    #[arg(long = "master-key", value_name = "FINGERPRINT")]
-    master_keys: Vec<String>,
+    /// The currency's master key, as the issuer publishes it elsewhere: its id, as wallets show it, or its SHA-256
+    /// fingerprint, in hex. Without it the key that the issuer shows now is remembered: compare it. Several times for
+    /// several currencies.
+    #[arg(long = "master-key", value_name = "ID")]
+    master_keys: Vec<MasterKeyName>,
 }
 
 #[derive(Debug, Args)]
@@ -49,12 +58,35 @@ pub(crate) struct RemoveArguments {
 impl MasterKeyArgs {
     /// Adds a currency.
     pub(super) async fn add(&self, store: &AuditorStore, url: &str) -> Result<AddedCurrency> {
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(usage(format!(
-                "{url:?} is not the URL of an issuer; it begins with http:// or https://"
-            )));
+        let keys: Vec<String> = self
+            .master_keys
+            .iter()
+            .map(|key| key.as_str().to_owned())
+            .collect();
+        Ok(add_currency(store, url, &keys, now_s()).await?)
+    }
+}
+
+/// Adds to an error what the user can do.
+pub(super) fn advised(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref().and_then(advice) {
+        Some(advice) => explained(error, advice),
+        None => error,
+    }
+}
+
+fn advice(error: &AddCurrencyError) -> Option<&'static str> {
+    match error {
+        AddCurrencyError::Description(DescriptionError::Unreachable { .. }) => {
+            Some("is this the URL of the issuer, and does it run? Then repeat the command")
         }
-        Ok(add_currency(store, url, &self.master_keys, now_s()).await?)
+        AddCurrencyError::Description(DescriptionError::NotThere { .. }) => {
+            Some("give the URL at which wallets reach the issuer")
+        }
+        AddCurrencyError::OtherMasterKey { .. } => {
+            Some("is this the issuer that you mean? Whoever answers there is not the holder of that key")
+        }
+        _ => None,
     }
 }
 
@@ -62,7 +94,7 @@ pub(crate) async fn add(arguments: &AddArguments, output: OutputArgs) -> Result<
     let store = arguments.dir.folder().store().await?;
     let added = arguments.master_keys.add(&store, &arguments.url).await;
     store.close().await;
-    let added = added?;
+    let added = added.map_err(advised)?;
     output.show(
         added_json(&arguments.url, &added),
         added_lines(&arguments.url, &added),
@@ -75,6 +107,7 @@ pub(super) fn added_json(url: &str, added: &AddedCurrency) -> Value {
         "url": url,
         "name": description.name(),
         "origin": description.origin(),
+        "id": description.id(),
         "master_key": description.master_key(),
         "new": added.is_new,
     })
@@ -94,9 +127,11 @@ pub(super) fn added_lines(url: &str, added: &AddedCurrency) -> Vec<String> {
             description.origin()
         ),
         format!(
-            "  master key {}: compare it with what the issuer publishes elsewhere",
+            "  id {}, master key {}",
+            description.id(),
             description.master_key()
         ),
+        "  compare one of both with what the issuer publishes elsewhere; your wallet shows the id".to_owned(),
     ]
 }
 
@@ -106,7 +141,11 @@ pub(crate) async fn list(arguments: &ListArguments, output: OutputArgs) -> Resul
     store.close().await;
     let summaries = summaries?;
     let values: Vec<Value> = summaries.iter().map(value).collect();
-    output.show(values.into(), summaries.iter().flat_map(lines))
+    let mut lines: Vec<String> = summaries.iter().flat_map(lines).collect();
+    if lines.is_empty() {
+        lines.push(FOLLOWS_NONE.to_owned());
+    }
+    output.show(values.into(), lines)
 }
 
 pub(crate) async fn remove(arguments: &RemoveArguments, output: OutputArgs) -> Result<()> {
@@ -130,6 +169,7 @@ pub(crate) async fn remove(arguments: &RemoveArguments, output: OutputArgs) -> R
 fn value(summary: &CurrencySummary) -> Value {
     json!({
         "url": summary.currency.url,
+        "id": id(summary),
         "origin": summary.currency.origin,
         "master_key": summary.currency.master_key,
         "followed": summary.currency.is_followed,
@@ -149,7 +189,11 @@ fn lines(summary: &CurrencySummary) -> Vec<String> {
     let mut lines = vec![
         format!("{name}{state}: {} entries of {}", summary.size, currency.origin),
         format!("  {}", currency.url),
-        format!("  master key {}", currency.master_key),
+        format!(
+            "  id {}, master key {}",
+            id(summary).unwrap_or_default(),
+            currency.master_key
+        ),
     ];
     lines.push(summary.cosigned.as_ref().map_or_else(
         || "  nothing was cosigned yet".to_owned(),
@@ -168,6 +212,11 @@ fn lines(summary: &CurrencySummary) -> Vec<String> {
         ));
     }
     lines
+}
+
+fn id(summary: &CurrencySummary) -> Option<String> {
+    let description = Description::of(&summary.currency.cddc).ok();
+    description.map(|description| description.id())
 }
 
 fn shown_time(seconds: u64) -> String {

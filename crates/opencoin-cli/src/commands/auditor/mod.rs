@@ -3,6 +3,7 @@
 mod currencies;
 mod init;
 mod serve;
+mod server_url;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -16,16 +16,21 @@ use rand::rngs::OsRng;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::currencies::{MasterKeyArgs, added_json, added_lines};
+use super::currencies::{FOLLOWS_NONE, MasterKeyArgs, added_json, added_lines, advised};
+use super::server_url::server_url;
 use super::{AuditorDirArgs, bytes, init, now_s};
+use crate::failure::refused;
 use crate::{log, service};
+
+/// Each look is a request to the issuer.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     dir: AuditorDirArgs,
     /// The URLs of issuers to follow, besides those that are followed already.
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", value_parser = server_url)]
     urls: Vec<String>,
     #[command(flatten)]
     master_keys: MasterKeyArgs,
@@ -48,11 +53,12 @@ pub(crate) struct Arguments {
         long = "peer",
         value_name = "URL",
         env = "OPENCOIN_AUDITOR_PEERS",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = server_url
     )]
     peers: Vec<String>,
-    /// The pause between two looks at a log. Default: 1s.
-    #[arg(long, value_name = "DURATION", env = "OPENCOIN_AUDITOR_EVERY", value_parser = humantime::parse_duration)]
+    /// The pause between two looks at a log, at least 100ms. Default: 1s.
+    #[arg(long, value_name = "DURATION", env = "OPENCOIN_AUDITOR_EVERY", value_parser = pause)]
     every: Option<Duration>,
     /// The name of the auditor, if it is made now: a URL without scheme, such as auditor.example/a1.
     #[arg(long, value_name = "NAME")]
@@ -80,20 +86,34 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let passphrase = arguments.secret.given()?;
     let passphrase = bytes(passphrase.as_ref());
     let folder = arguments.dir.folder();
-    if folder.vkeys()?.is_none() {
+    // Nothing is made if the address is in use, and one process runs an auditor.
+    let mut lock = match folder.vkeys()? {
+        Some(_) => Some(folder.lock()?),
+        None => None,
+    };
+    let listener = bind(&arguments.listen, "listen").await?;
+    let operators = match &arguments.admin_listen {
+        Some(address) => Some(bind(address, "admin-listen").await?),
+        None => None,
+    };
+    let mut lines = Vec::new();
+    if lock.is_none() {
         init::make(&folder, arguments.name.clone(), passphrase)?;
+        lock = Some(folder.lock()?);
+        lines.push(format!("made an auditor in {}", arguments.dir.dir.display()));
     }
     let keys = folder.keys(passphrase)?;
+    check_name(&arguments, keys.name())?;
     let vkeys: Vec<String> = keys.vkeys().iter().map(VerifierKey::to_string).collect();
     let name = keys.name().to_string();
     let options = options(&arguments);
     let auditor = Arc::new(folder.auditor(keys, Arc::new(now_s), options).await?);
-    let (mut values, mut lines) = (Vec::<Value>::new(), Vec::new());
+    let mut values = Vec::<Value>::new();
     for url in &arguments.urls {
         let known = auditor.store().currencies().await?;
         let is_followed = known
             .iter()
-            .any(|currency| currency.is_followed && currency.url == url.trim_end_matches('/'));
+            .any(|currency| currency.is_followed && currency.url == *url);
         match arguments.master_keys.add(auditor.store(), url).await {
             Ok(added) => {
                 values.push(added_json(url, &added));
@@ -101,25 +121,50 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
             }
             // An issuer that is away now is followed when it is back.
             Err(error) if is_followed => tracing::warn!(url, "{error:#}"),
-            Err(error) => return Err(error),
+            Err(error) => return Err(advised(error)),
         }
+    }
+    if !auditor
+        .store()
+        .currencies()
+        .await?
+        .iter()
+        .any(|currency| currency.is_followed)
+    {
+        lines.push(FOLLOWS_NONE.to_owned());
     }
     let server = AuditorServer::new(auditor, server_options(&arguments));
     // Before the address is printed, so that every later signal stops the server properly.
     let stopped = service::stop_signal()?;
-    let listener = bind(&arguments.listen, "listen").await?;
-    let operators = match &arguments.admin_listen {
-        Some(address) => Some(bind(address, "admin-listen").await?),
-        None => None,
-    };
     let url = format!("http://{}", listener.local_addr()?);
+    lines.push(format!("its key is {}", vkeys[0]));
     lines.push(format!("serving the auditor {name} on {url}"));
     output.show(
         json!({ "name": name, "url": url, "vkey": vkeys[0], "added": values }),
         lines,
     )?;
     serve(listener, operators, server, Box::new(|| Box::new(OsRng)), stopped).await;
+    drop(lock);
     Ok(())
+}
+
+/// An auditor that exists keeps its name.
+fn check_name(arguments: &Arguments, name: &KeyName) -> Result<()> {
+    match &arguments.name {
+        Some(wanted) if wanted != name => Err(refused(format!(
+            "the auditor in {} has the name {name}, which cannot change: leave --name out, or name a new folder with --dir",
+            arguments.dir.dir.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if pause < PAUSE_MIN {
+        return Err(format!("at least {}", humantime::format_duration(PAUSE_MIN)));
+    }
+    Ok(pause)
 }
 
 fn options(arguments: &Arguments) -> AuditorOptions {

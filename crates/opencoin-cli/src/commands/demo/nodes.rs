@@ -28,6 +28,9 @@ use super::public_log::RunningWitness;
 use super::{DATABASE_DEFAULT, make_currency, show, start_issuer, step};
 use crate::commands::wallet;
 
+/// The file that proves the fraud, in the folder of the demo.
+pub(super) const EVIDENCE_FILE: &str = "evidence.json";
+
 const AUDITORS: usize = 2;
 const PAID_IN: u64 = 500;
 const PAID: u64 = 125;
@@ -254,7 +257,7 @@ async fn commit_fraud(
         ),
     )?;
     // Evidence stays in the folder for those who keep it.
-    std::fs::write(directory.root().with_file_name("evidence.json"), file)?;
+    std::fs::write(directory.root().with_file_name(EVIDENCE_FILE), file)?;
     Ok(())
 }
 

@@ -85,10 +85,10 @@ enum Command {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let command = arguments.command;
-    let dir = arguments.dir.path()?;
     if let Command::Verify(verify) = &command {
-        return verify::run(verify, &dir, &arguments.passphrase, arguments.output);
+        return verify::run(verify, &arguments.dir, &arguments.passphrase, arguments.output);
     }
+    let dir = arguments.dir.path()?;
     let flag = arguments.dir.flag();
     if !Wallet::is_in(&dir) {
         return Err(failure::not_found(format!(

@@ -1,6 +1,6 @@
 //! `opencoin key verify`: a payment, proven by a file alone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -20,6 +20,7 @@ use crate::currency_unit::CurrencyUnit;
 use crate::dates::utc;
 use crate::failure::{self, Failure};
 use crate::input::read_file;
+use crate::wallet_dir_args::WalletDirArgs;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,16 +35,23 @@ pub(super) struct Arguments {
 
 pub(super) fn run(
     arguments: &Arguments,
-    dir: &Path,
+    dir: &WalletDirArgs,
     secret: &WalletSecretArgs,
     output: OutputArgs,
 ) -> Result<ExitCode> {
+    let name = arguments.file.display();
     let file = String::from_utf8(read_file(&arguments.file)?);
-    let file = file.with_context(|| format!("{} is not a text", arguments.file.display()))?;
-    let verifier = match &arguments.cddc {
-        Some(path) => PaymentVerifier::new([read_cddc(path)?]),
-        None if Wallet::is_in(dir) => open_to_read(dir, secret)?.payment_verifier(),
-        None => {
+    let file = file
+        .map_err(|_| failure::refused(format!("{name}: this is not a proof of a payment: it is no text")))?;
+    // With a description no wallet is needed, and no folder for one.
+    let wallet = match &arguments.cddc {
+        Some(_) => None,
+        None => dir.path().ok().filter(|dir| Wallet::is_in(dir)),
+    };
+    let verifier = match (&arguments.cddc, wallet) {
+        (Some(path), _) => PaymentVerifier::new([read_cddc(path)?]),
+        (None, Some(dir)) => open_to_read(&dir, secret)?.payment_verifier(),
+        (None, None) => {
             return Err(failure::usage(
                 "give the currency's CDDC with --cddc: its issuer has it at /cddc; or name a wallet that has the currency",
             ));
@@ -54,9 +62,7 @@ pub(super) fn run(
             "the currency has no public log, so it has no payments by key",
         ));
     }
-    let checked = verifier
-        .check(&file, now())
-        .with_context(|| format!("{}", arguments.file.display()))?;
+    let checked = verifier.check(&file, now()).with_context(|| name.to_string())?;
     output.show(to_json(&checked), lines(&checked))?;
     if checked.is_final() {
         Ok(ExitCode::SUCCESS)
