@@ -49,7 +49,9 @@ fn one_command_audits_a_currency_and_wrong_calls_say_what_to_do() {
     assert_eq!(wallet.success().json()["id"], *id);
     let add = ["auditor", "add", "--dir", text(&dir), &issuer];
     for name in [id, key] {
-        opencoin(&[&add[..], &["--master-key", name.as_str().unwrap()]].concat()).success();
+        let name = ["--master-key", name.as_str().unwrap()];
+        let added = opencoin(&[&add[..], &name, &["--json"]].concat());
+        assert_eq!(added.success().json()["new"], false);
     }
 
     let wallet = folder.path().join("alice");

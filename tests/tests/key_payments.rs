@@ -69,12 +69,12 @@ fn currency(database: Database, options: &[&str]) -> Currency {
     currency
 }
 
-/// Runs `opencoin key verify` in a folder that has nothing else, with nobody to ask.
+/// Runs `opencoin key verify` in a folder that has nothing else, with nobody to ask and no place for a wallet.
 fn verify_alone(folder: &Path, proof: &Path, cddc: &Path) -> Output {
     let mut alone: Command = command();
     alone
         .current_dir(folder)
-        .env("HOME", folder)
+        .env_remove("HOME")
         .env_remove("XDG_DATA_HOME");
     run(
         &mut alone,

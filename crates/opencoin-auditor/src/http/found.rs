@@ -43,7 +43,7 @@ pub(super) fn evidence(html: &mut String, report: &Report) {
         return;
     }
     html.push_str(
-        "<h3>Evidence</h3>\n<p>Verify a file with <code>opencoin evidence FILE</code>.</p>\n<ul>\n",
+        "<h3>Evidence</h3>\n<p>Anybody can check a file, with nothing else than the file: <code>opencoin evidence FILE</code>.</p>\n<ul>\n",
     );
     for evidence in report.evidence.iter().take(SHOWN_MAX) {
         let source = if evidence.is_received {

@@ -155,12 +155,18 @@ impl Page<'_> {
         };
         push(
             html,
-            format_args!("<p class=\"verdict {class}\"><strong>{}</strong>", verdict.text()),
+            format_args!(
+                "<p class=\"verdict {class}\"><strong>{}</strong></p>\n",
+                verdict.text()
+            ),
         );
         if let Some(trouble) = &report.live.trouble {
-            push(html, format_args!(" {}", escape_html(trouble)));
+            let trouble = escape_html(trouble);
+            push(
+                html,
+                format_args!("<p>The last look at the log failed, and is repeated: {trouble}</p>\n"),
+            );
         }
-        html.push_str("</p>\n");
     }
 }
 

@@ -16,6 +16,8 @@ const HEIGHT: u64 = 240;
 const LEFT: u64 = 10;
 const TOP: u64 = 28;
 const BOTTOM: u64 = 28;
+/// A rim in the colour of the page keeps letters readable above a layer.
+const HALO: &str = "stroke=\"Canvas\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\"";
 /// The distance of letters from the line below them.
 const ABOVE_LINE: u64 = 4;
 /// The most moments that are drawn. Of more, every second, third or later one is.
@@ -85,12 +87,15 @@ impl Plot {
         }
         for value in levels(highest) {
             let (height, right) = (y(value), WIDTH - LEFT);
-            let label = opencoin_connections::escape_html(&amount(value));
+            let label = match value {
+                0 => String::new(),
+                _ => opencoin_connections::escape_html(&amount(value)),
+            };
             line(
                 &mut svg,
                 format_args!(
                     "<line x1=\"{LEFT}\" y1=\"{height}\" x2=\"{right}\" y2=\"{height}\" stroke=\"currentColor\" \
-                     stroke-opacity=\"0.5\"/>\n<text x=\"{LEFT}\" y=\"{}\">{label}</text>\n",
+                     stroke-opacity=\"0.5\"/>\n<text x=\"{LEFT}\" y=\"{}\" {HALO}>{label}</text>\n",
                     height - ABOVE_LINE
                 ),
             );

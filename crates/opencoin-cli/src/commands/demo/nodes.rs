@@ -98,8 +98,8 @@ async fn start_auditors(auditors: Vec<NewAuditor>, issuer: &str) -> Result<Vec<R
     step(
         "auditors",
         &format!(
-            "follow the issuer and replay its log; their pages: {}",
-            urls.join(", ")
+            "follow the issuer and replay its log; while this runs, their pages are {}",
+            urls.join(" and ")
         ),
     )?;
     Ok(running)
@@ -251,7 +251,7 @@ async fn commit_fraud(
     step(
         "anybody",
         &format!(
-            "checks one file of {} bytes with nothing else: {}",
+            "checks one file of {} bytes with `opencoin evidence` and nothing else: {}",
             file.len(),
             proven.statement
         ),
