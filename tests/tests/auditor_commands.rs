@@ -4,7 +4,7 @@ use std::fs;
 
 use opencoin_e2e::files::{names, text};
 use opencoin_e2e::{
-    Currency, Database, Log, Process, RFC9474, command, free_port, get_text, opencoin, wait_until,
+    Currency, Database, Log, Process, RFC9474, command, free_port, get_text, opencoin, run, wait_until,
 };
 use serde_json::Value;
 
@@ -138,5 +138,25 @@ fn one_command_audits_a_currency_and_wrong_calls_say_what_to_do() {
     assert!(
         renamed.code == Some(1) && renamed.stderr.contains("which cannot change"),
         "{renamed:?}"
+    );
+}
+
+#[test]
+fn the_demo_of_nodes_leaves_a_file_that_proves_the_fraud() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = command();
+    demo.env("TMPDIR", folder.path());
+    let told = run(&mut demo, &["demo", "--nodes", "--keep"]).success().stdout;
+    for word in ["auditors", "offline", "final", "second history", "All of it held"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    let check = told
+        .lines()
+        .find_map(|line| line.split("opencoin evidence /").nth(1));
+    let file = format!("/{}", check.unwrap());
+    let proven = opencoin(&["evidence", &file]).success().stdout;
+    assert!(
+        proven.contains("PROVEN: split view") && proven.contains("against: the issuer"),
+        "{proven}"
     );
 }
