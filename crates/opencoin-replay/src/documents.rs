@@ -12,6 +12,13 @@ use crate::open_batch::ClosingLeaf;
 use crate::replay::Replay;
 
 impl Replay {
+    /// Whether a description is in the log; `None` if the log has none with its number.
+    #[must_use]
+    pub fn has_description(&self, cddc: &Cddc) -> Option<bool> {
+        let logged = self.descriptions.get(&cddc.cdd.cdd_serial)?;
+        Some(*logged == hash(cddc))
+    }
+
     /// A description must be certified by the master key and name this log.
     pub(crate) fn see_currency(&mut self, cddc: &Cddc) {
         if let Err(reason) = self.try_see_currency(cddc) {
@@ -86,6 +93,6 @@ impl Replay {
     }
 }
 
-pub(crate) fn hash(cddc: &Cddc) -> Hash {
+fn hash(cddc: &Cddc) -> Hash {
     leaf_hash(text::compact(cddc).as_bytes())
 }

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::coin_run;
-use crate::documents;
 use crate::finding::{BrokenRule, FINDINGS_MAX, Finding};
 use crate::key_accounts::{KeyAccounts, STATEMENTS_MAX};
 use crate::keys::{Keys, ReplayedKey};
@@ -146,13 +145,6 @@ impl Replay {
     #[must_use]
     pub fn description(&self) -> &VerifiedCddc {
         &self.description
-    }
-
-    /// Whether a description is in the log; `None` if the log has none with its number.
-    #[must_use]
-    pub fn has_description(&self, cddc: &Cddc) -> Option<bool> {
-        let logged = self.descriptions.get(&cddc.cdd.cdd_serial)?;
-        Some(*logged == documents::hash(cddc))
     }
 
     /// The first leaf that shows a broken rule. No larger tree obeys all rules.
