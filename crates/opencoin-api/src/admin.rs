@@ -1,5 +1,6 @@
 //! The operator's API, on a listener of its own.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
@@ -49,6 +50,39 @@ pub struct AdminAccounts {
     /// The cursor for `?after=`; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+}
+
+/// `GET /v1/admin/actions?subject=&before=&limit=`: what operators have done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AdminActions {
+    /// The newest first.
+    pub actions: Vec<AdminAction>,
+    /// The cursor for `?before=`; absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+}
+
+/// Something that an operator has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AdminAction {
+    /// Ascending from 1, without a gap.
+    pub id: u64,
+    /// When it was done.
+    pub at: DateTime<Utc>,
+    /// The name of the operator's token, or the one that a command was given.
+    pub operator: String,
+    /// A fixed word, for example `credit`. Later versions may have others.
+    pub kind: String,
+    /// What was changed, for example the name of an account, the number of a payout or the id of a mint key.
+    pub subject: String,
+    /// The amount of money that it is about, in the smallest unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<u64>,
+    /// What people should know about it, for example a reference or a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// `PUT /v1/admin/accounts/{name}/password`: ends all sessions of the account.

@@ -17,7 +17,8 @@ pub mod shapes;
 
 pub use account::{AccountSummary, Balance, ChangeAccount, ChangePassword, Directory, DirectoryEntry};
 pub use admin::{
-    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
+    AdminAccount, AdminAccounts, AdminAction, AdminActions, CreateAccount, CreatedAccount, Payment,
+    PaymentReceipt, SetPassword,
 };
 pub use coin_indices::{COINS_HEADER, read_coin_indices, write_coin_indices};
 pub use entry::{Entries, Entry, EntryKind, Transfer};

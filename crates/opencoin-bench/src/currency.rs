@@ -16,8 +16,8 @@ use opencoin_issuer::admission::ITEMS_MAX;
 use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
 use opencoin_keys::{Clock, Cosigners, Directory, SystemClock, register_mint_keys};
 use opencoin_ledger::{
-    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, LogStore, Reference,
-    SPENT_DIGEST_BYTES, SpentDigest, TransactionReference,
+    AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, LogStore, OperatorName,
+    Reference, SPENT_DIGEST_BYTES, SpentDigest, TransactionReference,
 };
 use opencoin_schema::BigInt;
 use rand::RngCore;
@@ -115,15 +115,17 @@ impl Currency {
         register_mint_keys(&directory.currency()?, ledger.as_ref(), &SystemClock).await?;
 
         let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
+        let operator = OperatorName::command_line();
+        let acting = cashier.acting(&operator);
         let name = |index| format!("bench-{index}").parse::<AccountName>();
         let count = accounts + 1;
         let mut tokens = Vec::with_capacity(count);
         for index in 0..count {
             let name = name(index)?;
-            tokens.push(cashier.open_account(&name, None).await?);
+            tokens.push(acting.open_account(&name, None).await?);
             let reference = Reference::new(format!("funds of {name}"))?;
             let funds = Amount::new(FUNDS / count as u64)?;
-            cashier.credit(&name, funds, reference).await?;
+            acting.credit(&name, funds, reference).await?;
         }
         let neighbour = tokens.pop().expect("one account was added for the neighbour");
         let account = cashier.account(&name(0)?).await?.account.id;

@@ -18,6 +18,7 @@ mod log;
 mod master_key_name;
 mod network_args;
 mod open_files;
+mod operator_args;
 #[cfg(feature = "otel")]
 mod otel;
 mod public_log;

@@ -4,8 +4,8 @@ use crate::Store;
 use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{
-    AccountId, AccountName, Bearer, Command, Credential, FAILED_LOGINS_KEPT_HOURS, FailedLogins, Login,
-    NewService, NewSession, PasswordHash, PasswordSetter, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
+    AccountId, AccountName, ActionKind, Bearer, Command, Credential, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
+    Login, NewService, NewSession, PasswordHash, PasswordSetter, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
     SESSIONS_MAX, Scope, ServiceId, ServiceRefusal, TokenHash,
 };
 
@@ -69,7 +69,7 @@ async fn begin(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
     ledgers[0]
         .accounts()
-        .set_password(alice(), &password("first"), PasswordSetter::Operator)
+        .set_password(alice(), &password("first"), by_operator())
         .await
         .unwrap();
 }
@@ -177,7 +177,11 @@ pub async fn a_new_account_token_replaces_the_old_one(ledgers: &Pair) {
         .unwrap();
     let first = TokenHash::new([1; 32]);
     for new in [token(700), token(701)] {
-        ledgers[0].accounts().set_token(alice(), &new).await.unwrap();
+        ledgers[0]
+            .accounts()
+            .set_token(alice(), &new, &action(ActionKind::ReplaceToken, "alice"))
+            .await
+            .unwrap();
         let bearer = ledgers[1]
             .accounts()
             .bearer(&new, time(20))
@@ -203,7 +207,11 @@ pub async fn a_new_account_token_replaces_the_old_one(ledgers: &Pair) {
     assert!(
         ledgers[0]
             .accounts()
-            .set_token(AccountId::new(77), &token(702))
+            .set_token(
+                AccountId::new(77),
+                &token(702),
+                &action(ActionKind::ReplaceToken, "x")
+            )
             .await
             .is_err()
     );
@@ -344,7 +352,7 @@ pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
     assert!(
         ledgers[1]
             .accounts()
-            .set_password(alice(), &password("third"), PasswordSetter::Operator)
+            .set_password(alice(), &password("third"), by_operator())
             .await
             .unwrap()
     );
@@ -391,7 +399,7 @@ pub async fn a_holder_needs_the_current_password_to_change_it(ledgers: &Pair) {
     assert!(
         ledgers[0]
             .accounts()
-            .set_password(alice(), &operators, PasswordSetter::Operator)
+            .set_password(alice(), &operators, by_operator())
             .await
             .unwrap()
     );

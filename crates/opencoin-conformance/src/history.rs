@@ -7,8 +7,8 @@ use crate::access::{by_password, password};
 use crate::world::*;
 use crate::{Pair, assert_books_hold};
 use opencoin_ledger::{
-    Command, Continuation, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, PasswordSetter, PayoutFilter,
-    PayoutNo, TransactionNo,
+    Command, Continuation, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, PayoutFilter, PayoutNo,
+    TransactionNo,
 };
 
 /// A store reports its position, and an accepted state starts a new history and never reuses numbers. `store`
@@ -44,7 +44,7 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     let new = HistoryId::new([7; HISTORY_ID_BYTES]);
     store
         .accounts()
-        .set_password(alice(), &password("first"), PasswordSetter::Operator)
+        .set_password(alice(), &password("first"), by_operator())
         .await
         .unwrap();
     let session = by_password(1, 160);

@@ -9,8 +9,8 @@ pub use in_the_log::*;
 use std::sync::Arc;
 
 use opencoin_ledger::{
-    AccountName, Accounts, Command, Effect, EntryNo, EntryPage, KeyAccountStatus, Login, NewService,
-    NewSession, Outcome, PasswordHash, PasswordSetter, ProfileFilter, Refusal, Scope, ServiceId, TokenHash,
+    AccountName, Accounts, ActionKind, Command, Effect, EntryNo, EntryPage, KeyAccountStatus, Login,
+    NewService, NewSession, Outcome, PasswordHash, ProfileFilter, Refusal, Scope, ServiceId, TokenHash,
 };
 use opencoin_log::key_account::{
     AMOUNT_MAX, AccountKey, MEMO_BYTES_MAX, Payee, PaymentFault, account_details,
@@ -441,9 +441,14 @@ pub async fn only_payments_move_the_money_of_a_key(ledgers: &Pair) {
     .await;
     let accounts: Arc<dyn Accounts> = ledgers[1].accounts();
     let (token, password) = (TokenHash::new([7; 32]), PasswordHash::new("$hash".to_owned()));
-    assert!(accounts.set_token(account, &token).await.is_err());
+    assert!(
+        accounts
+            .set_token(account, &token, &action(ActionKind::ReplaceToken, "key"))
+            .await
+            .is_err()
+    );
     assert!(accounts.set_listed(account, true).await.is_err());
-    let set = accounts.set_password(account, &password, PasswordSetter::Operator);
+    let set = accounts.set_password(account, &password, by_operator());
     assert!(set.await.is_err());
     let session = NewSession {
         account,

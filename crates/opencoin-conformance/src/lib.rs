@@ -22,6 +22,7 @@ mod key_accounts;
 mod key_world;
 mod log;
 mod mint_keys;
+mod operators;
 mod payouts;
 mod permutations;
 mod random;
@@ -48,6 +49,7 @@ pub use kept::*;
 pub use key_accounts::*;
 pub use log::*;
 pub use mint_keys::*;
+pub use operators::*;
 pub use payouts::*;
 pub use permutations::{Permuted, assert_same_log, permuted};
 pub use random::{Sequence, assert_agreement, sequence};
@@ -57,12 +59,12 @@ pub use waiting::*;
 pub use world::{World, alice, bob, without_log};
 
 use opencoin_audit::AuditSource;
-use opencoin_ledger::{HasAccounts, HasLog, Ledger};
+use opencoin_ledger::{HasAccounts, HasLog, HasOperators, Ledger};
 
 /// A complete store: the ledger, the accounts and the audit of one database.
-pub trait Store: Ledger + HasAccounts + HasLog + AuditSource {}
+pub trait Store: Ledger + HasAccounts + HasOperators + HasLog + AuditSource {}
 
-impl<T: Ledger + HasAccounts + HasLog + AuditSource> Store for T {}
+impl<T: Ledger + HasAccounts + HasOperators + HasLog + AuditSource> Store for T {}
 
 /// Two ledgers on one database, as in two processes.
 pub type Pair = [Arc<dyn Store>; 2];
@@ -203,6 +205,10 @@ macro_rules! conformance_tests {
             waiting_statements_are_told_apart
             payments_are_sealed_after_a_long_pause
             a_broken_rule_of_key_accounts_halts_the_log
+            a_change_by_an_operator_is_recorded_once
+            credentials_that_an_operator_sets_are_recorded
+            actions_are_read_in_pages
+            actions_at_once_are_numbered_without_a_gap
         }
     };
     (@one_by_one $open:path; $($test:ident)*) => {

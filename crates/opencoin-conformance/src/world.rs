@@ -8,10 +8,11 @@ use opencoin_audit::AuditFacts;
 use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::recovered::{AssignmentWay, Recovered, RecoveredPart, RecoveredRequest};
 use opencoin_ledger::{
-    Account, AccountId, Amount, Applied, Blind, CoinIn, Command, Effect, IdempotencyKey, IssuedDigest,
-    KeptSignatures, LedgerTime, LogBatchNo, LogTerms, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome,
-    PayoutNo, Reference, RevokedBlind, Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash,
-    TransactionNo, TransactionReference, UnsignedTransaction, register_uncertified_mint_key,
+    Account, AccountId, Action, ActionKind, ActionSubject, Amount, Applied, Blind, CoinIn, Command, Effect,
+    IdempotencyKey, IssuedDigest, KeptSignatures, LedgerTime, LogBatchNo, LogTerms, MintKeyId, MintKeyStatus,
+    MintKeyTerms, Outcome, PasswordSetter, PayoutNo, Reference, RevokedBlind, Settlement, SpentDigest,
+    StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedTransaction,
+    register_uncertified_mint_key,
 };
 use opencoin_schema::{BigInt, Cdd, Cddc, PROTOCOL_VERSION, RsaPublicKey, Timestamp};
 
@@ -224,6 +225,23 @@ pub(crate) fn open(name: &str, token: u8) -> Command {
         password: None,
         at: NOW,
     }
+}
+
+/// An action of the operator `desk`.
+pub(crate) fn action(kind: ActionKind, subject: &str) -> Action {
+    Action {
+        operator: "desk".parse().unwrap(),
+        kind,
+        subject: ActionSubject::new(subject),
+        amount: None,
+        detail: None,
+        at: NOW,
+    }
+}
+
+/// The setter of a password who is an operator.
+pub(crate) fn by_operator() -> PasswordSetter {
+    PasswordSetter::Operator(action(ActionKind::SetPassword, "an account"))
 }
 
 pub(crate) fn credit(account: AccountId, units: u64, reference: &str) -> Command {

@@ -3,18 +3,20 @@
 //! Every request, of which there are few, reads the file again, so that a removed token ends at once. If the file
 //! cannot be read, no token is valid.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use opencoin_ledger::AccountName;
+use opencoin_ledger::{OperatorName, OperatorNameError, TokenHash};
 use opencoin_private_files::{self as private_files, FileError};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::accounts::{Token, TokenKind};
+use crate::admin_scopes::{AdminScope, AuthenticatedOperator};
 
 const FILE: &str = "admin-tokens.json";
 const LOCK_FILE: &str = ".admin-tokens.lock";
@@ -36,6 +38,13 @@ pub struct AdminToken {
     pub sha256: String,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// What it permits. Tokens of earlier versions have no scopes in the file, and permit everything.
+    #[serde(default = "all_scopes")]
+    pub scopes: BTreeSet<AdminScope>,
+}
+
+fn all_scopes() -> BTreeSet<AdminScope> {
+    AdminScope::ALL.into()
 }
 
 /// Why the tokens cannot be read or changed.
@@ -54,10 +63,20 @@ pub enum AdminTokensError {
     },
     /// The name is taken.
     #[error("there is an admin token {0} already; remove it first, or choose another name")]
-    Exists(AccountName),
+    Exists(OperatorName),
     /// No token has this name.
     #[error("there is no admin token {0}")]
-    Unknown(AccountName),
+    Unknown(OperatorName),
+    /// A name in the file is not that of an operator.
+    #[error("{path}: {name:?}: {error}")]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        error: OperatorNameError,
+    },
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -88,7 +107,8 @@ impl AdminTokens {
     /// When the name is taken or the file cannot be changed.
     pub fn create(
         &self,
-        name: &AccountName,
+        name: &OperatorName,
+        scopes: BTreeSet<AdminScope>,
         now: DateTime<Utc>,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Token, AdminTokensError> {
@@ -102,6 +122,7 @@ impl AdminTokens {
                 name: name.as_str().to_owned(),
                 sha256,
                 created_at: now,
+                scopes,
             });
             Ok(())
         })?;
@@ -112,7 +133,7 @@ impl AdminTokens {
     ///
     /// # Errors
     /// When no token has this name or the file cannot be changed.
-    pub fn remove(&self, name: &AccountName) -> Result<(), AdminTokensError> {
+    pub fn remove(&self, name: &OperatorName) -> Result<(), AdminTokensError> {
         self.change(|tokens| {
             let before = tokens.len();
             tokens.retain(|token| token.name != name.as_str());
@@ -136,18 +157,25 @@ impl AdminTokens {
         }
     }
 
-    /// The name of this token, if it is valid.
+    /// The operator with the token of this hash; `None` if it is not valid.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub fn name_of(&self, token: &Token) -> Result<Option<String>, AdminTokensError> {
+    /// When the file cannot be read or its content makes no sense.
+    pub fn operator(&self, token: &TokenHash) -> Result<Option<AuthenticatedOperator>, AdminTokensError> {
         // The time of a comparison of hashes of random tokens reveals nothing about a token.
-        let sha256 = const_hex::encode(token.hash().as_bytes());
-        Ok(self
-            .list()?
-            .into_iter()
-            .find(|known| known.sha256 == sha256)
-            .map(|known| known.name))
+        let sha256 = const_hex::encode(token.as_bytes());
+        let found = self.list()?.into_iter().find(|known| known.sha256 == sha256);
+        let Some(AdminToken { name, scopes, .. }) = found else {
+            return Ok(None);
+        };
+        match name.parse() {
+            Ok(name) => Ok(Some(AuthenticatedOperator { name, scopes })),
+            Err(error) => Err(AdminTokensError::Name {
+                path: self.file.clone(),
+                name,
+                error,
+            }),
+        }
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Content, AdminTokensError> {
@@ -187,14 +215,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tokens = AdminTokens::in_folder(folder.path());
         let mut rng = StdRng::seed_from_u64(7);
-        let [desk, script] = ["desk", "script"].map(|name| name.parse::<AccountName>().unwrap());
+        let [desk, script] = ["desk", "script"].map(|name| name.parse::<OperatorName>().unwrap());
+        let create = |name, rng: &mut StdRng| tokens.create(name, all_scopes(), DateTime::UNIX_EPOCH, rng);
+        let name_of = |token: &Token| {
+            let operator = tokens.operator(&token.hash()).unwrap();
+            operator.map(|operator| operator.name.to_string())
+        };
         assert_eq!(tokens.list().unwrap(), []);
-        let token = tokens.create(&desk, DateTime::UNIX_EPOCH, &mut rng).unwrap();
-        let other = tokens.create(&script, DateTime::UNIX_EPOCH, &mut rng).unwrap();
+        let token = create(&desk, &mut rng).unwrap();
+        let other = create(&script, &mut rng).unwrap();
         assert!(token.expose().starts_with("oca_"));
-        assert_eq!(tokens.name_of(&token).unwrap().as_deref(), Some("desk"));
+        assert_eq!(name_of(&token).as_deref(), Some("desk"));
         assert!(matches!(
-            tokens.create(&desk, DateTime::UNIX_EPOCH, &mut rng),
+            create(&desk, &mut rng),
             Err(AdminTokensError::Exists(_))
         ));
 
@@ -206,9 +239,28 @@ mod tests {
         );
 
         tokens.remove(&desk).unwrap();
-        assert_eq!(tokens.name_of(&token).unwrap(), None);
-        assert_eq!(tokens.name_of(&other).unwrap().as_deref(), Some("script"));
+        assert_eq!(name_of(&token), None);
+        assert_eq!(name_of(&other).as_deref(), Some("script"));
         assert!(matches!(tokens.remove(&desk), Err(AdminTokensError::Unknown(_))));
+    }
+
+    #[test]
+    fn scopes_are_kept_and_a_token_of_an_earlier_version_permits_everything() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = AdminTokens::in_folder(folder.path());
+        let mut rng = StdRng::seed_from_u64(7);
+        let (desk, scopes) = ("desk".parse().unwrap(), BTreeSet::from([AdminScope::Cashier]));
+        let token = tokens
+            .create(&desk, scopes.clone(), DateTime::UNIX_EPOCH, &mut rng)
+            .unwrap();
+        let scopes_now = || tokens.operator(&token.hash()).unwrap().unwrap().scopes;
+        assert_eq!(scopes_now(), scopes);
+
+        let mut file: serde_json::Value = serde_json::from_slice(&fs::read(&tokens.file).unwrap()).unwrap();
+        assert_eq!(file["tokens"][0]["scopes"], serde_json::json!(["cashier"]));
+        file["tokens"][0].as_object_mut().unwrap().remove("scopes");
+        fs::write(&tokens.file, file.to_string()).unwrap();
+        assert_eq!(scopes_now(), AdminScope::ALL.into());
     }
 
     #[test]
@@ -217,7 +269,7 @@ mod tests {
         let tokens = AdminTokens::in_folder(folder.path());
         fs::write(&tokens.file, "{").unwrap();
         assert!(matches!(
-            tokens.name_of(&Token::from_text("")),
+            tokens.operator(&Token::from_text("").hash()),
             Err(AdminTokensError::Content { .. })
         ));
     }

@@ -6,20 +6,27 @@ use std::sync::Arc;
 use opencoin_keys::{Clock, Randomness, ledger_time};
 use opencoin_ledger::recovered::AssignmentWay;
 use opencoin_ledger::{
-    AccountId, AccountName, Amount, Applied, Command, LedgerError, LedgerTime, PasswordHash, PasswordSetter,
-    Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Reference, Refusal, Settlement,
+    AccountId, AccountName, Action, ActionDetail, ActionFilter, ActionKind, ActionNo, ActionSubject, Amount,
+    Applied, Command, LedgerError, LedgerTime, OperatorCommand, OperatorName, PasswordHash, PasswordSetter,
+    Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, RecordedAction, Reference, Refusal, Settlement,
 };
 use thiserror::Error;
 
 use crate::accounts::{NewPassword, Passwords, Random, Token, TokenKind};
 use crate::store::Books;
 
-/// Changes accounts for the operator.
+/// Reads accounts for operators. [`Cashier::acting`] changes them.
 pub struct Cashier {
     books: Books,
     clock: Arc<dyn Clock>,
     random: Arc<Random>,
     passwords: Arc<Passwords>,
+}
+
+/// Changes accounts for an operator. Each change is recorded with who made it.
+pub struct ActingCashier<'a> {
+    cashier: &'a Cashier,
+    operator: &'a OperatorName,
 }
 
 /// Why an operator's change of an account failed.
@@ -49,7 +56,7 @@ pub enum CashierError {
 }
 
 impl Cashier {
-    /// Changes the accounts of these books. Tokens and salts come from `rng`.
+    /// The accounts of these books. Tokens and salts come from `rng`.
     pub fn new(books: impl Into<Books>, clock: Arc<dyn Clock>, rng: Box<dyn Randomness>) -> Self {
         Self::sharing(books.into(), clock, Arc::new(Random::new(rng)), Arc::default())
     }
@@ -68,48 +75,13 @@ impl Cashier {
         }
     }
 
-    /// Opens an account and returns its token, which is stored as a hash only.
-    ///
-    /// # Errors
-    /// When the name is taken or the ledger fails.
-    pub async fn open_account(
-        &self,
-        name: &AccountName,
-        password: Option<NewPassword>,
-    ) -> Result<Token, CashierError> {
-        let password = match password {
-            Some(password) => Some(self.hash(password).await?),
-            None => None,
-        };
-        let (token, at) = (self.random.token(TokenKind::Account), self.now());
-        self.apply(Command::OpenAccount {
-            name: name.clone(),
-            token_hash: token.hash(),
-            password,
-            at,
-        })
-        .await?;
-        Ok(token)
-    }
-
-    /// Replaces the token of an account, for example if it was lost or the opening of the account was not confirmed.
-    /// The old token is refused from now on; other processes may accept it for another
-    /// [`TOKEN_REMEMBERED_SECONDS_MAX`](crate::accounts::TOKEN_REMEMBERED_SECONDS_MAX).
-    ///
-    /// # Errors
-    /// When there is no such account, or the ledger fails. Then either token may be valid; call again.
-    pub async fn replace_token(&self, name: &AccountName) -> Result<Token, CashierError> {
-        let account = self.holder(name).await?;
-        let token = self.random.token(TokenKind::Account);
-        self.books.accounts.set_token(account, &token.hash()).await?;
-        Ok(token)
-    }
-
-    async fn hash(&self, password: NewPassword) -> Result<PasswordHash, CashierError> {
-        self.passwords
-            .hash(password, self.random.bytes())
-            .await
-            .map_err(|_| CashierError::Busy)
+    /// Changes accounts for the operator with this name.
+    #[must_use]
+    pub fn acting<'a>(&'a self, operator: &'a OperatorName) -> ActingCashier<'a> {
+        ActingCashier {
+            cashier: self,
+            operator,
+        }
     }
 
     /// The account of this name.
@@ -146,21 +118,98 @@ impl Cashier {
             .await?)
     }
 
+    /// Payouts with numbers above `after`, ascending.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn payouts(
+        &self,
+        filter: PayoutFilter,
+        after: PayoutNo,
+        limit: u32,
+    ) -> Result<Vec<Payout>, CashierError> {
+        Ok(self.books.accounts.payouts(filter, after, limit).await?)
+    }
+
+    /// What operators have done, the newest first: up to `limit` actions with numbers below `before`, or all.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn actions(
+        &self,
+        filter: ActionFilter,
+        before: Option<ActionNo>,
+        limit: u32,
+    ) -> Result<Vec<RecordedAction>, CashierError> {
+        Ok(self.books.operators.actions(filter, before, limit).await?)
+    }
+
+    async fn hash(&self, password: NewPassword) -> Result<PasswordHash, CashierError> {
+        self.passwords
+            .hash(password, self.random.bytes())
+            .await
+            .map_err(|_| CashierError::Busy)
+    }
+
+    fn now(&self) -> LedgerTime {
+        ledger_time(self.clock.now())
+    }
+}
+
+impl ActingCashier<'_> {
+    /// Opens an account and returns its token, which is stored as a hash only.
+    ///
+    /// # Errors
+    /// When the name is taken or the ledger fails.
+    pub async fn open_account(
+        &self,
+        name: &AccountName,
+        password: Option<NewPassword>,
+    ) -> Result<Token, CashierError> {
+        let password = match password {
+            Some(password) => Some(self.cashier.hash(password).await?),
+            None => None,
+        };
+        let token = self.cashier.random.token(TokenKind::Account);
+        let action = self.action(ActionKind::OpenAccount, name.as_str());
+        let open = Command::OpenAccount {
+            name: name.clone(),
+            token_hash: token.hash(),
+            password,
+            at: action.at,
+        };
+        self.apply(open, action).await?;
+        Ok(token)
+    }
+
+    /// Replaces the token of an account, for example if it was lost or the opening of the account was not confirmed.
+    /// The old token is refused from now on; other processes may accept it for another
+    /// [`TOKEN_REMEMBERED_SECONDS_MAX`](crate::accounts::TOKEN_REMEMBERED_SECONDS_MAX).
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails. Then either token may be valid; call again.
+    pub async fn replace_token(&self, name: &AccountName) -> Result<Token, CashierError> {
+        let account = self.cashier.holder(name).await?;
+        let token = self.cashier.random.token(TokenKind::Account);
+        let action = self.action(ActionKind::ReplaceToken, name.as_str());
+        let accounts = &self.cashier.books.accounts;
+        accounts.set_token(account, &token.hash(), &action).await?;
+        Ok(token)
+    }
+
     /// Sets the password of an account, ends all sessions that a password has opened, and resets the count of wrong
     /// passwords.
     ///
     /// # Errors
     /// When there is no such account, or the ledger fails.
     pub async fn set_password(&self, name: &AccountName, password: NewPassword) -> Result<(), CashierError> {
-        let account = self.holder(name).await?;
-        let password = self.hash(password).await?;
-        let is_set = self
-            .books
-            .accounts
-            .set_password(account, &password, PasswordSetter::Operator)
-            .await?;
+        let account = self.cashier.holder(name).await?;
+        let password = self.cashier.hash(password).await?;
+        let setter = PasswordSetter::Operator(self.action(ActionKind::SetPassword, name.as_str()));
+        let accounts = &self.cashier.books.accounts;
+        let is_set = accounts.set_password(account, &password, setter).await?;
         assert!(is_set, "the operator's change has no conditions");
-        Ok(self.books.accounts.clear_failed_logins(name).await?)
+        Ok(accounts.clear_failed_logins(name).await?)
     }
 
     /// Credits a deposit. Idempotent by reference; the result says whether it was repeated.
@@ -173,14 +222,15 @@ impl Cashier {
         amount: Amount,
         reference: Reference,
     ) -> Result<Applied, CashierError> {
-        let (account, at) = (self.account(name).await?.account.id, self.now());
-        self.apply(Command::Credit {
+        let account = self.cashier.account(name).await?.account.id;
+        let action = self.payment(ActionKind::Credit, name, amount, &reference);
+        let credit = Command::Credit {
             account,
             amount,
             reference,
-            at,
-        })
-        .await
+            at: action.at,
+        };
+        self.apply(credit, action).await
     }
 
     /// Debits a withdrawal. Idempotent by reference; the result says whether it was repeated.
@@ -194,14 +244,15 @@ impl Cashier {
         amount: Amount,
         reference: Reference,
     ) -> Result<Applied, CashierError> {
-        let (account, at) = (self.account(name).await?.account.id, self.now());
-        self.apply(Command::Debit {
+        let account = self.cashier.account(name).await?.account.id;
+        let action = self.payment(ActionKind::Debit, name, amount, &reference);
+        let debit = Command::Debit {
             account,
             amount,
             reference,
-            at,
-        })
-        .await
+            at: action.at,
+        };
+        self.apply(debit, action).await
     }
 
     /// Assigns recovered money to an account, or takes what the account had paid in the lost time. Idempotent by reference,
@@ -217,32 +268,24 @@ impl Cashier {
         way: AssignmentWay,
         reference: Reference,
     ) -> Result<Applied, CashierError> {
-        let head = self.books.log.head().await?;
+        let head = self.cashier.books.log.head().await?;
         if head.is_none_or(|head| head.recovered_to.is_none()) {
             return Err(CashierError::NothingRecovered);
         }
-        let (account, at) = (self.account(name).await?.account.id, self.now());
-        self.apply(Command::AssignRecovered {
+        let account = self.cashier.account(name).await?.account.id;
+        let kind = match way {
+            AssignmentWay::ToAccount => ActionKind::AssignRecovered,
+            AssignmentWay::FromAccount => ActionKind::TakeRecovered,
+        };
+        let action = self.payment(kind, name, amount, &reference);
+        let assign = Command::AssignRecovered {
             account,
             amount,
             way,
             reference,
-            at,
-        })
-        .await
-    }
-
-    /// Payouts with numbers above `after`, ascending.
-    ///
-    /// # Errors
-    /// When the ledger fails.
-    pub async fn payouts(
-        &self,
-        filter: PayoutFilter,
-        after: PayoutNo,
-        limit: u32,
-    ) -> Result<Vec<Payout>, CashierError> {
-        Ok(self.books.accounts.payouts(filter, after, limit).await?)
+            at: action.at,
+        };
+        self.apply(assign, action).await
     }
 
     /// Records whether a payout was paid or has failed. Idempotent.
@@ -250,26 +293,53 @@ impl Cashier {
     /// # Errors
     /// When there is no such payout, it was settled with another result, or the ledger fails.
     pub async fn settle(&self, payout: PayoutNo, settlement: Settlement) -> Result<Payout, CashierError> {
-        let at = self.now();
+        let unknown = CashierError::Refused(Refusal::UnknownPayout);
+        let accounts = &self.cashier.books.accounts;
+        let requested = accounts.payout(payout).await?.ok_or(unknown)?;
+        let (kind, text) = match &settlement {
+            Settlement::Paid(reference) => (ActionKind::PayPayout, reference),
+            Settlement::Failed(reason) => (ActionKind::FailPayout, reason),
+        };
+        let action = Action {
+            amount: Some(requested.amount),
+            detail: Some(ActionDetail::new(text.as_str())),
+            ..self.action(kind, &payout.get().to_string())
+        };
         let settle = Command::SettlePayout {
             payout,
             settlement,
-            at,
+            at: action.at,
         };
-        self.apply(settle).await.map_err(|error| match error {
+        self.apply(settle, action).await.map_err(|error| match error {
             CashierError::Refused(Refusal::ReferenceConflict) => CashierError::Settled(payout),
             other => other,
         })?;
-        let settled = self.books.accounts.payout(payout).await?;
+        let settled = accounts.payout(payout).await?;
         settled.ok_or(CashierError::Refused(Refusal::UnknownPayout))
     }
 
-    fn now(&self) -> LedgerTime {
-        ledger_time(self.clock.now())
+    fn action(&self, kind: ActionKind, subject: &str) -> Action {
+        Action {
+            operator: self.operator.clone(),
+            kind,
+            subject: ActionSubject::new(subject),
+            amount: None,
+            detail: None,
+            at: self.cashier.now(),
+        }
     }
 
-    async fn apply(&self, command: Command) -> Result<Applied, CashierError> {
-        let outcomes = self.books.ledger.apply(&[command]).await?;
+    fn payment(&self, kind: ActionKind, name: &AccountName, amount: Amount, reference: &Reference) -> Action {
+        Action {
+            amount: Some(amount),
+            detail: Some(ActionDetail::new(reference.as_str())),
+            ..self.action(kind, name.as_str())
+        }
+    }
+
+    async fn apply(&self, command: Command, action: Action) -> Result<Applied, CashierError> {
+        let command = OperatorCommand { command, action };
+        let outcomes = self.cashier.books.ledger.apply_for_operator(&[command]).await?;
         Ok(outcomes
             .into_iter()
             .next()

@@ -6,6 +6,7 @@
 
 mod acceptances;
 pub mod accounts;
+mod admin_scopes;
 mod admin_tokens;
 pub mod admission;
 mod backup;
@@ -26,9 +27,10 @@ mod store;
 
 pub use acceptances::{AcceptanceProof, check_acceptance};
 pub use accounts::{NewPassword, NewPasswordError, Token};
+pub use admin_scopes::{AdminRight, AdminScope, AuthenticatedOperator};
 pub use admin_tokens::{AdminToken, AdminTokens, AdminTokensError};
 pub use backup::{BackupError, BackupOptions, Manifest, back_up};
-pub use cashier::{Cashier, CashierError};
+pub use cashier::{ActingCashier, Cashier, CashierError};
 pub use guard::{Examined, Guard, GuardError, accept_state, examine};
 pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
 pub use issuer::{Answered, Authorization, Issuer, IssuerOptions, KeyAccountList, LiveMintKey};

@@ -1,21 +1,26 @@
-//! The operator's changes to the books as a whole: pausing signing, revoking mint keys, pruning expired ones.
-//! [`Cashier`](crate::Cashier) is for accounts.
+//! The operator's changes to the books as a whole: pausing signing, revoking mint keys, pruning expired ones; and the
+//! record of what operators do. [`Cashier`](crate::Cashier) is for accounts.
 
 use std::sync::Arc;
 
 use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::{
-    Amount, Applied, Command, Effect, Ledger, LedgerError, MintKeyId, MintKeyStatus, Refusal, StopReason,
+    Action, ActionDetail, ActionKind, ActionSubject, Amount, Applied, Command, Effect, Ledger, LedgerError,
+    MintKeyId, MintKeyStatus, OperatorCommand, OperatorName, Operators, Refusal, StopReason,
 };
 use thiserror::Error;
+
+use crate::store::Books;
 
 /// How many rows of a pruned mint key one transaction deletes, which takes some ten milliseconds.
 const FORGOTTEN_ROWS_MAX: u32 = 10_000;
 
-/// Changes the books for the operator.
+/// Changes the books for an operator.
 pub struct Operator {
     ledger: Arc<dyn Ledger>,
+    operators: Arc<dyn Operators>,
     clock: Arc<dyn Clock>,
+    name: OperatorName,
 }
 
 /// A pruned mint key.
@@ -44,10 +49,46 @@ pub enum OperatorError {
 }
 
 impl Operator {
-    /// Changes this ledger.
+    /// Changes these books for the operator with this name.
     #[must_use]
-    pub fn new(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, clock }
+    pub fn new(books: impl Into<Books>, clock: Arc<dyn Clock>, name: OperatorName) -> Self {
+        let Books {
+            ledger, operators, ..
+        } = books.into();
+        Self {
+            ledger,
+            operators,
+            clock,
+            name,
+        }
+    }
+
+    /// Records something that the operator has done outside of the books.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn record(
+        &self,
+        kind: ActionKind,
+        subject: &str,
+        detail: Option<&str>,
+    ) -> Result<(), OperatorError> {
+        let action = Action {
+            detail: detail.map(ActionDetail::new),
+            ..self.action(kind, subject)
+        };
+        Ok(self.operators.record(&action).await?)
+    }
+
+    fn action(&self, kind: ActionKind, subject: &str) -> Action {
+        Action {
+            operator: self.name.clone(),
+            kind,
+            subject: ActionSubject::new(subject),
+            amount: None,
+            detail: None,
+            at: ledger_time(self.clock.now()),
+        }
     }
 
     /// Pauses or resumes signing, for every process at this ledger. Returns whether that changed anything.
@@ -58,9 +99,17 @@ impl Operator {
         if self.ledger.signing_paused().await? == paused {
             return Ok(false);
         }
-        let at = ledger_time(self.clock.now());
-        self.apply(Command::SetSigningPaused { paused, at }).await?;
-        Ok(true)
+        let kind = if paused {
+            ActionKind::PauseSigning
+        } else {
+            ActionKind::ResumeSigning
+        };
+        let action = self.action(kind, "signing");
+        let at = action.at;
+        let applied = self
+            .apply(Command::SetSigningPaused { paused, at }, action)
+            .await?;
+        Ok(!applied.repeated)
     }
 
     /// Stops a mint key permanently, for every process at this ledger: it signs nothing more and its coins are
@@ -69,11 +118,13 @@ impl Operator {
     /// # Errors
     /// When there is no such key, or the ledger fails.
     pub async fn revoke(&self, id: MintKeyId, reason: StopReason) -> Result<bool, OperatorError> {
-        let at = ledger_time(self.clock.now());
-        Ok(!self
-            .apply(Command::StopMintKey { id, reason, at })
-            .await?
-            .repeated)
+        let action = Action {
+            detail: Some(ActionDetail::new(reason.as_str())),
+            ..self.action(ActionKind::RevokeKey, &id.to_string())
+        };
+        let at = action.at;
+        let stop = Command::StopMintKey { id, reason, at };
+        Ok(!self.apply(stop, action).await?.repeated)
     }
 
     /// The mint keys that can be pruned: their coins have expired, and they have not been pruned yet.
@@ -97,11 +148,12 @@ impl Operator {
     pub async fn prune(&self, key: &MintKeyStatus) -> Result<PrunedMintKey, OperatorError> {
         let (id, denomination) = (key.id, key.terms.denomination());
         self.ledger.check_coins(id).await?;
-        let at = ledger_time(self.clock.now());
+        let action = self.action(ActionKind::PruneKey, &id.to_string());
+        let at = action.at;
         let Effect::MintKeyPruned {
             forgotten,
             outstanding,
-        } = self.apply(Command::PruneMintKey { id, at }).await?.effect
+        } = self.apply(Command::PruneMintKey { id, at }, action).await?.effect
         else {
             unreachable!("the effect is that of the command");
         };
@@ -136,8 +188,9 @@ impl Operator {
         }
     }
 
-    async fn apply(&self, command: Command) -> Result<Applied, OperatorError> {
-        let outcomes = self.ledger.apply(&[command]).await?;
+    async fn apply(&self, command: Command, action: Action) -> Result<Applied, OperatorError> {
+        let command = OperatorCommand { command, action };
+        let outcomes = self.ledger.apply_for_operator(&[command]).await?;
         Ok(outcomes
             .into_iter()
             .next()
@@ -215,8 +268,9 @@ mod tests {
         let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
         let ledger = Arc::new(MemoryLedger::new());
         let operator = Operator::new(
-            Arc::clone(&ledger) as Arc<dyn Ledger>,
+            Arc::clone(&ledger),
             Arc::clone(&clock) as Arc<dyn Clock>,
+            OperatorName::command_line(),
         );
         let at = LedgerTime::from_unix_micros(NOW);
         let open = Command::OpenAccount {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use opencoin_audit::AuditSource;
 use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
-use opencoin_ledger::{Accounts, HasAccounts, HasLog, History, Ledger, LedgerError, LogStore, SchemaState};
+use opencoin_ledger::{
+    Accounts, HasAccounts, HasLog, HasOperators, History, Ledger, LedgerError, LogStore, Operators,
+    SchemaState,
+};
 pub use opencoin_postgres::Layout;
 use opencoin_postgres::{PostgresLedger, Protection};
 pub use opencoin_sqlite::Migrated as MigratedBooks;
@@ -24,7 +27,7 @@ pub enum StoreMode {
     Reading,
 }
 
-/// The books of a currency: one store behind two interfaces.
+/// The books of a currency: one store behind several interfaces.
 #[derive(Clone)]
 pub struct Books {
     /// The transactions.
@@ -33,13 +36,16 @@ pub struct Books {
     pub accounts: Arc<dyn Accounts>,
     /// The public log.
     pub log: Arc<dyn LogStore>,
+    /// What operators have done.
+    pub operators: Arc<dyn Operators>,
 }
 
-impl<S: Ledger + HasAccounts + HasLog + 'static> From<Arc<S>> for Books {
+impl<S: Ledger + HasAccounts + HasLog + HasOperators + 'static> From<Arc<S>> for Books {
     fn from(store: Arc<S>) -> Self {
         Self {
             accounts: store.accounts(),
             log: store.log(),
+            operators: store.operators(),
             ledger: store,
         }
     }
@@ -54,7 +60,7 @@ pub struct OpenedBooks {
     pub history: Arc<dyn History>,
 }
 
-impl<S: Ledger + HasAccounts + HasLog + History + 'static> From<S> for OpenedBooks {
+impl<S: Ledger + HasAccounts + HasLog + HasOperators + History + 'static> From<S> for OpenedBooks {
     fn from(store: S) -> Self {
         let store = Arc::new(store);
         Self {

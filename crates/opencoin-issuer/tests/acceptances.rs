@@ -15,8 +15,8 @@ use opencoin_keys::{
     register_mint_keys,
 };
 use opencoin_ledger::{
-    AccountId, Amount, Blind, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, Reference, SpentDigest,
-    StoredBlind, StoredNumber, TransactionNo, TransactionReference,
+    AccountId, Amount, Blind, Command, KeptSignatures, Ledger, LedgerTime, MintKeyId, OperatorName,
+    Reference, SpentDigest, StoredBlind, StoredNumber, TransactionNo, TransactionReference,
 };
 use opencoin_schema::BigInt;
 use rand::rngs::StdRng;
@@ -78,6 +78,8 @@ impl World {
             .unwrap();
         let cashier = Cashier::new(books, Arc::new(Noon), store_rng());
         let alice = "alice".parse().unwrap();
+        let operator = OperatorName::command_line();
+        let cashier = cashier.acting(&operator);
         cashier.open_account(&alice, None).await.unwrap();
         cashier
             .credit(

@@ -16,7 +16,7 @@ use opencoin_keys::{
     Change, Clock, Currency, DestroyedKey, Directory, Due, KeyFiles, KeyManager, NewCurrency, OpenVault,
     Passphrase, Randomness, Vault, create_with_key_files,
 };
-use opencoin_ledger::{Amount, Ledger, MemoryLedger, MintKeyId, Reference, StopReason};
+use opencoin_ledger::{Amount, Ledger, MemoryLedger, MintKeyId, OperatorName, Reference, StopReason};
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRecoup, RequestRedeem,
     RequestResume, RevealedCoin,
@@ -103,8 +103,9 @@ impl Fixture {
         let (signer, ledger) = (files.signer().unwrap(), Arc::new(MemoryLedger::new()));
         let issuer = open(&directory, &ledger, &signer, &clock).await;
         let operator = Operator::new(
-            Arc::clone(&ledger) as Arc<dyn Ledger>,
+            Arc::clone(&ledger),
             Arc::clone(&clock) as Arc<dyn Clock>,
+            OperatorName::command_line(),
         );
         let alice = "alice".parse().unwrap();
         let cashier = Cashier::new(
@@ -112,6 +113,8 @@ impl Fixture {
             Arc::clone(&clock) as Arc<dyn Clock>,
             store_rng(),
         );
+        let name = OperatorName::command_line();
+        let cashier = cashier.acting(&name);
         let token = cashier.open_account(&alice, None).await.unwrap();
         cashier
             .credit(

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use opencoin_log::key_account::AccountKey;
 
 use crate::{
-    Account, AccountId, AccountName, Amount, Blind, EntryNo, IdempotencyKey, LedgerError, LedgerTime,
+    Account, AccountId, AccountName, Action, Amount, Blind, EntryNo, IdempotencyKey, LedgerError, LedgerTime,
     PasswordHash, PayoutNo, Reference, Settlement, TokenHash, TransactionReference,
 };
 
@@ -49,8 +49,13 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Profile>, LedgerError>;
 
-    /// Replaces the account token. The old token is no longer accepted.
-    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError>;
+    /// Replaces the account token, for an operator. The old token is no longer accepted.
+    async fn set_token(
+        &self,
+        account: AccountId,
+        token: &TokenHash,
+        action: &Action,
+    ) -> Result<(), LedgerError>;
 
     /// Sets whether the account is listed in the directory.
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError>;
@@ -299,8 +304,8 @@ pub enum Login {
 /// Who sets a password. Hashing takes time, so the store checks again what may have changed meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSetter {
-    /// The operator, who need not know the old password.
-    Operator,
+    /// The operator, who need not know the old password, with the action to record.
+    Operator(Action),
     /// The holder, who has shown the old password if there was one.
     Holder {
         /// The stored hash against which the old password was checked.

@@ -27,6 +27,14 @@ use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Ref
 /// # Panics
 /// An invariant of the books would break. That is a bug; no answer is better than a wrong balance.
 pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
+    let outcome = decide_command(view, prepared);
+    if let (Some(action), Ok(Applied { repeated: false, .. })) = (prepared.action, &outcome) {
+        view.note_action(action.clone());
+    }
+    outcome
+}
+
+fn decide_command(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
     if let Some(outcome) = repetition(view, prepared) {
         return outcome;
     }

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use crate::journal::{ContentDigest, Kind, Record, ReferenceKey, ReferenceScope};
 use crate::recovered::{AssignmentWay, Recovered, RecoveredPart};
 use crate::{
-    AccountId, Amount, Blind, CoinIn, Command, HistoryId, KeyPayment, LedgerTime, Reference, RevokedBlind,
-    Settlement,
+    AccountId, Action, Amount, Blind, CoinIn, Command, HistoryId, KeyPayment, LedgerTime, OperatorCommand,
+    Reference, RevokedBlind, Settlement,
 };
 
 /// A command with its identity, computed once and used to load, decide and save.
@@ -23,6 +23,8 @@ pub struct Prepared<'a> {
     /// The key of the record that reveals a repetition; `None` if the state itself reveals it.
     pub(crate) key: Option<ReferenceKey>,
     pub(crate) content: ContentDigest,
+    /// What is recorded if the command is applied and not repeated; `None` if no operator has sent it.
+    pub(crate) action: Option<&'a Action>,
 }
 
 impl<'a> Prepared<'a> {
@@ -78,6 +80,16 @@ impl<'a> Prepared<'a> {
             command,
             key,
             content,
+            action: None,
+        }
+    }
+
+    /// Computes the identity of an operator's command. Who sends it is no part of it.
+    #[must_use]
+    pub fn of_operator(command: &'a OperatorCommand) -> Self {
+        Self {
+            action: Some(&command.action),
+            ..Self::new(&command.command)
         }
     }
 
@@ -85,6 +97,12 @@ impl<'a> Prepared<'a> {
     #[must_use]
     pub fn batch(commands: &'a [Command]) -> Vec<Self> {
         commands.iter().map(Self::new).collect()
+    }
+
+    /// Computes the identities of a batch of an operator's commands.
+    #[must_use]
+    pub fn operator_batch(commands: &'a [OperatorCommand]) -> Vec<Self> {
+        commands.iter().map(Self::of_operator).collect()
     }
 }
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::journal::ReferenceKey;
 use crate::{
-    Blind, Command, KeptSignatures, LedgerTime, LogBatchNo, MintKeyId, MintKeyStatus, Outcome, StoredBlind,
-    TransactionNo, TransactionReference, UnsignedPage,
+    Blind, Command, KeptSignatures, LedgerTime, LogBatchNo, MintKeyId, MintKeyStatus, OperatorCommand,
+    Outcome, StoredBlind, TransactionNo, TransactionReference, UnsignedPage,
 };
 
 /// The maximum number of commands in a call of [`Ledger::apply`], and of transactions in a call of
@@ -33,6 +33,13 @@ pub trait Ledger: Send + Sync {
     /// After [`LedgerError::Unavailable`] the batch may or may not have been applied. Send the same commands
     /// again: those that were applied are answered as repeated. After any other error nothing was applied.
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError>;
+
+    /// As [`Self::apply`], for an operator: each command that is applied and not repeated is recorded as an action
+    /// in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    async fn apply_for_operator(&self, batch: &[OperatorCommand]) -> Result<Vec<Outcome>, LedgerError>;
 
     /// Applies commands that are expected to succeed: accounts can pay, coins are unspent, references are
     /// new. A store can do that in one round trip. If a command does not meet this, nothing is applied.

@@ -12,6 +12,7 @@
 
 mod account;
 mod accounts;
+mod action;
 mod amount;
 mod blind;
 mod coin;
@@ -29,6 +30,7 @@ mod log_store;
 mod memory;
 mod mint_key;
 mod mint_key_no;
+mod operators;
 mod optimistic;
 mod password_hash;
 mod payout;
@@ -57,6 +59,10 @@ pub use accounts::{
     FailedLogins, HasAccounts, KeyAccountStatus, Login, NewService, NewSession, PasswordSetter, Payout,
     PayoutFilter, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId,
     ServiceIdError, ServiceRefusal, WaitingMint,
+};
+pub use action::{
+    ACTION_DETAIL_CHARS_MAX, ACTION_SUBJECT_CHARS_MAX, Action, ActionDetail, ActionKind, ActionNo,
+    ActionSubject, OperatorCommand, OperatorName, OperatorNameError, RecordedAction,
 };
 pub use amount::{Amount, AmountError};
 pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
@@ -90,6 +96,7 @@ pub use mint_key::{
 pub use opencoin_log::digest::{
     DIGEST_BYTES as SPENT_DIGEST_BYTES, IssuedDigest, KeyFingerprint, SpentDigest,
 };
+pub use operators::{ActionFilter, HasOperators, Operators};
 pub use optimistic::{
     AccountPosting, KnownBooks, MintKeyPosting, Postings, decide_optimistically, set_log_batch,
 };

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod log;
+mod operators;
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -22,9 +23,9 @@ use crate::log_store::{HasLog, LogStore};
 use crate::stored::{self, StoredTransaction, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    AccountId, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, LedgerTime, MintKeyId,
-    MintKeyStatus, Outcome, Prepared, Transaction, TransactionNo, TransactionReference, UnsignedPage, View,
-    decide,
+    AccountId, Action, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, LedgerTime,
+    MintKeyId, MintKeyStatus, OperatorCommand, Outcome, Prepared, Transaction, TransactionNo,
+    TransactionReference, UnsignedPage, View, decide,
 };
 
 /// Books in memory. A clone is another handle to the same books.
@@ -44,6 +45,8 @@ struct State {
     /// The encoded blinds of the waiting mints in the view.
     waiting_blinds: HashMap<ReferenceKey, Vec<u8>>,
     log: Option<MemoryLog>,
+    /// What operators have done, in the order of the numbers from 1.
+    actions: Vec<Action>,
 }
 
 /// Everything in the books at one time.
@@ -93,6 +96,23 @@ impl MemoryLedger {
         })
     }
 
+    fn apply_prepared(&self, batch: &[Prepared<'_>]) -> Result<Vec<Outcome>, LedgerError> {
+        if batch.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(batch.len()));
+        }
+        let mut state = self.state();
+        let before = state.before_log();
+        state.view.load_before_log(before);
+        let recovered = state.recovered_balance();
+        state.view.load_recovered_balance(recovered);
+        let outcomes = batch
+            .iter()
+            .map(|command| decide(&mut state.view, command))
+            .collect();
+        state.append();
+        Ok(outcomes)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()
@@ -103,21 +123,11 @@ impl MemoryLedger {
 #[async_trait]
 impl Ledger for MemoryLedger {
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
-        if batch.len() > BATCH_COMMANDS_MAX {
-            return Err(LedgerError::BatchTooLarge(batch.len()));
-        }
-        let prepared = Prepared::batch(batch);
-        let mut state = self.state();
-        let before = state.before_log();
-        state.view.load_before_log(before);
-        let recovered = state.recovered_balance();
-        state.view.load_recovered_balance(recovered);
-        let outcomes = prepared
-            .iter()
-            .map(|command| decide(&mut state.view, command))
-            .collect();
-        state.append();
-        Ok(outcomes)
+        self.apply_prepared(&Prepared::batch(batch))
+    }
+
+    async fn apply_for_operator(&self, batch: &[OperatorCommand]) -> Result<Vec<Outcome>, LedgerError> {
+        self.apply_prepared(&Prepared::operator_batch(batch))
     }
 
     async fn transaction(
@@ -291,6 +301,7 @@ impl State {
     fn append(&mut self) {
         let mut changes = self.view.take_changes();
         MemoryLog::append(&mut self.log, &mut changes, &self.view);
+        self.actions.extend(changes.actions);
         for opened in changes.opened {
             self.holders.open(opened);
         }

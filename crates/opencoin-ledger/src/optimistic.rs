@@ -136,7 +136,7 @@ impl KnownBooks {
 ///
 /// # Errors
 /// The indices, ascending, of the commands for which this is not possible: a command changes more than money
-/// and coins, repeats another of the batch, would be refused in any state, or names a mint key that is not
+/// and coins, is an operator's, repeats another of the batch, would be refused in any state, or names a mint key that is not
 /// cached, or the account of a key.
 pub fn decide_optimistically(
     batch: &[Prepared<'_>],
@@ -146,7 +146,8 @@ pub fn decide_optimistically(
     let mut view = optimistic_view(touches, known);
     let (mut outcomes, mut odd) = (Vec::with_capacity(batch.len()), Vec::new());
     for (place, prepared) in batch.iter().enumerate() {
-        let decided = is_move(prepared.command).then(|| decide(&mut view, prepared));
+        let is_routine = prepared.action.is_none() && is_move(prepared.command);
+        let decided = is_routine.then(|| decide(&mut view, prepared));
         match decided {
             Some(outcome @ Ok(Applied { repeated: false, .. })) => outcomes.push(outcome),
             _ => odd.push(place),

@@ -4,11 +4,14 @@
 //! or skipped.
 
 mod holders;
+mod operators;
 
 pub use holders::{
     StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, due_mint, failed_logins,
     failed_logins_over, login_key, missing_account, payout, profile, require_holder, waiting_state,
 };
+
+pub use operators::{StoredAction, action};
 
 use std::num::TryFromIntError;
 

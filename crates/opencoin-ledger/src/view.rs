@@ -22,7 +22,7 @@ use opencoin_log::key_account::AccountKey;
 use crate::journal::{Kind, Record, Recorded, ReferenceKey};
 use crate::log::{BooksBeforeLog, LogBatchNo, OpenLog, PendingLeaves};
 use crate::{
-    AccountId, AccountName, Amount, EntryNo, IssuedDigest, LedgerTime, MintKeyId, MintKeyIdentity,
+    AccountId, AccountName, Action, Amount, EntryNo, IssuedDigest, LedgerTime, MintKeyId, MintKeyIdentity,
     MintKeyTerms, PasswordHash, PayoutNo, RevokedBlind, Settlement, SpentDigest, StopReason, TokenHash,
 };
 
@@ -86,6 +86,7 @@ struct Dirty {
     signing: bool,
     log_opening: Option<LogOpening>,
     pending: PendingLeaves,
+    actions: Vec<Action>,
 }
 
 /// Loading.
@@ -603,6 +604,11 @@ impl View {
             changes: self.signing.changes + 1,
         };
         self.dirty.signing = true;
+    }
+
+    /// Records what an operator does.
+    pub(crate) fn note_action(&mut self, action: Action) {
+        self.dirty.actions.push(action);
     }
 
     /// Appends a record, and numbers the entries of its accounts.

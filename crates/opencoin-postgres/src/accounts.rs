@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use opencoin_ledger::{Accounts, HasAccounts, HasLog, LedgerError, LogStore, scoped};
-use opencoin_sql::{Runner, SqlAccounts, SqlLog, Work};
+use opencoin_ledger::{
+    Accounts, HasAccounts, HasLog, HasOperators, LedgerError, LogStore, Operators, scoped,
+};
+use opencoin_sql::{Runner, SqlAccounts, SqlLog, SqlOperators, Work};
 use tokio::sync::Semaphore;
 
 use crate::PostgresLedger;
@@ -82,6 +84,12 @@ pub(crate) async fn finished<T: Send + 'static>(
 impl HasAccounts for PostgresLedger {
     fn accounts(&self) -> Arc<dyn Accounts> {
         Arc::new(SqlAccounts(self.clone()))
+    }
+}
+
+impl HasOperators for PostgresLedger {
+    fn operators(&self) -> Arc<dyn Operators> {
+        Arc::new(SqlOperators(self.clone()))
     }
 }
 

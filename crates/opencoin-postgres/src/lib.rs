@@ -51,8 +51,8 @@ use async_trait::async_trait;
 use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::{
     BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, MintKeyId, MintKeyStatus, Moments,
-    Outcome, Prepared, Routine, Scoped, Touches, Transaction, TransactionNo, TransactionReference,
-    UnsignedPage, decide, decide_optimistically, scoped, set_log_batch,
+    OperatorCommand, Outcome, Prepared, Routine, Scoped, Touches, Transaction, TransactionNo,
+    TransactionReference, UnsignedPage, decide, decide_optimistically, scoped, set_log_batch,
 };
 use sqlx::PgConnection;
 
@@ -66,22 +66,11 @@ use crate::transaction::Task;
 #[async_trait]
 impl Ledger for PostgresLedger {
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
-        if batch.len() > BATCH_COMMANDS_MAX {
-            return Err(LedgerError::BatchTooLarge(batch.len()));
-        }
-        let prepared = Prepared::batch(batch);
-        let touches = Touches::of(&prepared);
-        // After a refusal the same statement would be refused again, or succeed in another slot and leave this
-        // one short.
-        if !self.slots.is_refused()
-            && let Routine::Applied(outcomes) = self.post(&prepared, &touches).await?
-        {
-            return Ok(outcomes);
-        }
-        transaction::run(&self.writer, Task::transaction("apply"), |connection| {
-            scoped(self.decide_and_save(connection, &prepared, &touches))
-        })
-        .await
+        self.apply_prepared(&Prepared::batch(batch)).await
+    }
+
+    async fn apply_for_operator(&self, batch: &[OperatorCommand]) -> Result<Vec<Outcome>, LedgerError> {
+        self.apply_prepared(&Prepared::operator_batch(batch)).await
     }
 
     async fn apply_routine(&self, batch: &[Command]) -> Result<Routine, LedgerError> {
@@ -208,6 +197,24 @@ impl PostgresLedger {
         work: impl for<'c> FnOnce(&'c mut PgConnection) -> Scoped<'a, 'c, Result<T, LedgerError>>,
     ) -> Result<T, LedgerError> {
         transaction::read(&self.pool, Task::read(name), work).await
+    }
+
+    async fn apply_prepared(&self, batch: &[Prepared<'_>]) -> Result<Vec<Outcome>, LedgerError> {
+        if batch.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(batch.len()));
+        }
+        let touches = Touches::of(batch);
+        // After a refusal the same statement would be refused again, or succeed in another slot and leave this
+        // one short.
+        if !self.slots.is_refused()
+            && let Routine::Applied(outcomes) = self.post(batch, &touches).await?
+        {
+            return Ok(outcomes);
+        }
+        transaction::run(&self.writer, Task::transaction("apply"), |connection| {
+            scoped(self.decide_and_save(connection, batch, &touches))
+        })
+        .await
     }
 
     /// Tries to apply a batch with one statement, completely or not at all.

@@ -9,7 +9,8 @@ use opencoin_ledger::view::{
     WaitingState,
 };
 use opencoin_ledger::{
-    AccountId, EntryNo, IssuedDigest, LedgerError, LedgerTime, LogBatchNo, Settlement, SpentDigest, stored,
+    AccountId, Action, ActionDetail, Amount, EntryNo, IssuedDigest, LedgerError, LedgerTime, LogBatchNo,
+    Settlement, SpentDigest, stored,
 };
 use opencoin_log::hash::Hash;
 use sqlx::postgres::{PgArguments, PgQueryResult};
@@ -50,6 +51,7 @@ pub(crate) async fn changes(
         log_opening,
         log_batch,
         pending,
+        actions,
     } = changes;
     if let Some(opening) = log_opening {
         open_log(connection, &opening).await?;
@@ -108,7 +110,11 @@ pub(crate) async fn changes(
     if let Some(signing) = signing {
         update_signing(connection, signing).await?;
     }
-    insert_pending(connection, &pending, waiting_since(&journal)).await
+    insert_pending(connection, &pending, waiting_since(&journal)).await?;
+    if !actions.is_empty() {
+        insert_actions(connection, &actions).await?;
+    }
+    Ok(())
 }
 
 async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Result<(), Fault> {
@@ -491,6 +497,25 @@ pub(crate) async fn insert_pending(
         .bind(paid_out)
         .bind(recouped)
         .bind(key_accounts);
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// If another process appends actions at the same time, this violates the primary key and the batch is retried.
+async fn insert_actions(connection: &mut PgConnection, actions: &[Action]) -> Result<(), Fault> {
+    let sql = "INSERT INTO operator_actions (no, at, operator, kind, subject, amount, detail)
+        SELECT (SELECT coalesce(max(no), 0) FROM operator_actions) + place, at, operator, kind, subject, amount, detail
+        FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::text[]) WITH ORDINALITY
+            AS action (at, operator, kind, subject, amount, detail, place)";
+    let query = sqlx::query(sql)
+        .bind(column(actions, |action| action.at.unix_micros()))
+        .bind(column(actions, |action| action.operator.as_str()))
+        .bind(column(actions, |action| action.kind.word()))
+        .bind(column(actions, |action| action.subject.as_str()))
+        .bind(column(actions, |action| action.amount.map(Amount::as_i64)))
+        .bind(column(actions, |action| {
+            action.detail.as_ref().map(ActionDetail::as_str)
+        }));
     query.execute(connection).await?;
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use opencoin_ledger::stored::{self, StoredBearer};
 use opencoin_ledger::{
-    AccountId, AccountName, Bearer, FailedLogins, LedgerTime, Login, NewSession, PasswordHash,
+    AccountId, AccountName, Action, Bearer, FailedLogins, LedgerTime, Login, NewSession, PasswordHash,
     PasswordSetter, SESSIONS_MAX, TokenHash,
 };
 
 use crate::lock::lock;
+use crate::operators::record;
 use crate::{Executor, Row, SqlError};
 
 /// The most rows that one transaction of [`tidy`] deletes, so that others do not wait long for it.
@@ -41,12 +42,13 @@ pub(crate) async fn set_token(
     sql: &mut dyn Executor,
     account: AccountId,
     token: &TokenHash,
+    action: &Action,
 ) -> Result<(), SqlError> {
     lock(sql, account).await?;
     let query = "UPDATE accounts SET token_hash = $1 WHERE id = $2";
     sql.execute(query, &[token.as_bytes().into(), account.get().into()])
         .await?;
-    Ok(())
+    record(sql, action).await
 }
 
 pub(crate) async fn set_password(
@@ -68,6 +70,9 @@ pub(crate) async fn set_password(
         .await?;
     let query = "DELETE FROM sessions WHERE account = $1 AND service_id IS NULL AND token_hash <> $2";
     sql.execute(query, &[account.get().into(), except.into()]).await?;
+    if let PasswordSetter::Operator(action) = setter {
+        record(sql, action).await?;
+    }
     Ok(true)
 }
 

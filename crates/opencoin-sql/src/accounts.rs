@@ -4,9 +4,9 @@
 
 use async_trait::async_trait;
 use opencoin_ledger::{
-    AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, DueMint, EntryPage, FailedLogins,
-    IdempotencyKey, KeyAccountStatus, LedgerError, LedgerTime, NewService, NewSession, PasswordHash,
-    PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
+    AccountEntry, AccountId, AccountName, Accounts, Action, Backlog, Bearer, DueMint, EntryPage,
+    FailedLogins, IdempotencyKey, KeyAccountStatus, LedgerError, LedgerTime, NewService, NewSession,
+    PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
     ServiceRefusal, TokenHash, TransactionReference, WaitingMint,
 };
 use opencoin_log::key_account::AccountKey;
@@ -63,11 +63,17 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         read.await
     }
 
-    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+    async fn set_token(
+        &self,
+        account: AccountId,
+        token: &TokenHash,
+        action: &Action,
+    ) -> Result<(), LedgerError> {
+        let arguments = (account, *token, action.clone());
         let change = self
             .0
-            .change("set a token", (account, *token), |sql, (account, token)| {
-                Box::pin(access::set_token(sql, *account, token))
+            .change("set a token", arguments, |sql, (account, token, action)| {
+                Box::pin(access::set_token(sql, *account, token, action))
             });
         change.await
     }

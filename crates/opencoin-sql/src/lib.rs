@@ -1,7 +1,7 @@
 //! The SQL that the stores on PostgreSQL and SQLite share: everything except applying commands.
 //!
 //! A store implements [`Executor`] for its connection and [`Runner`] for its pools. In return it gets the
-//! account data other than balances ([`SqlAccounts`]), the reads of an audit ([`audit`]), some reads of the
+//! account data other than balances ([`SqlAccounts`]), what operators do ([`SqlOperators`]), the reads of an audit ([`audit`]), some reads of the
 //! books ([`read`]) and the deletion of pruned coins ([`forget`]). Each store loads, decides and saves
 //! batches itself, because the fast way differs between the engines.
 //!
@@ -16,6 +16,7 @@ mod executor;
 pub mod forget;
 mod lock;
 mod log;
+mod operators;
 mod pieces;
 mod profiles;
 pub mod read;
@@ -27,5 +28,6 @@ mod waiting;
 pub use accounts::SqlAccounts;
 pub use executor::{Cell, Dialect, Executor, FromCell, Row, SqlError, TakeRow, Value};
 pub use log::SqlLog;
+pub use operators::{SqlOperators, record};
 pub use pieces::pieces;
 pub use runner::{Runner, Work, Working};

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use opencoin_ledger::{Accounts, HasAccounts, HasLog, LedgerError, LogStore, scoped};
-use opencoin_sql::{Runner, SqlAccounts, SqlLog, Work};
+use opencoin_ledger::{
+    Accounts, HasAccounts, HasLog, HasOperators, LedgerError, LogStore, Operators, scoped,
+};
+use opencoin_sql::{Runner, SqlAccounts, SqlLog, SqlOperators, Work};
 
 use crate::SqliteLedger;
 use crate::sql::{Sql, read_error};
@@ -41,6 +43,12 @@ impl Runner for SqliteLedger {
 impl HasAccounts for SqliteLedger {
     fn accounts(&self) -> Arc<dyn Accounts> {
         Arc::new(SqlAccounts(self.clone()))
+    }
+}
+
+impl HasOperators for SqliteLedger {
+    fn operators(&self) -> Arc<dyn Operators> {
+        Arc::new(SqlOperators(self.clone()))
     }
 }
 

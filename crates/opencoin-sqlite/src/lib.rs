@@ -40,8 +40,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use opencoin_ledger::{
     BATCH_COMMANDS_MAX, Command, KeptSignatures, KnownBooks, Ledger, LedgerError, MintKeyId, MintKeyStatus,
-    Moments, Outcome, Postings, Prepared, Scoped, Touches, Transaction, TransactionNo, TransactionReference,
-    UnsignedPage, decide, decide_optimistically, scoped,
+    Moments, OperatorCommand, Outcome, Postings, Prepared, Scoped, Touches, Transaction, TransactionNo,
+    TransactionReference, UnsignedPage, decide, decide_optimistically, scoped,
 };
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -72,28 +72,11 @@ pub struct SqliteLedger {
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
-        if batch.len() > BATCH_COMMANDS_MAX {
-            return Err(LedgerError::BatchTooLarge(batch.len()));
-        }
-        let prepared = Prepared::batch(batch);
-        let touches = Touches::of(&prepared);
-        if let Ok((outcomes, postings)) = decide_optimistically(&prepared, &touches, &self.known) {
-            let script = post::script(&postings).map_err(Fault::into_error)?;
-            match transaction::run_script(&self.writer, Task::once("post"), script).await {
-                Ok(()) => {
-                    self.checkpoints.wrote(pages(&postings));
-                    return Ok(outcomes);
-                }
-                Err(LedgerError::Contended { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let outcomes = transaction::run(&self.writer, Task::transaction("apply"), |connection| {
-            scoped(self.decide_and_save(connection, &prepared, &touches))
-        })
-        .await?;
-        self.checkpoints.wrote(touches.coins.len() + 3 * batch.len());
-        Ok(outcomes)
+        self.apply_prepared(&Prepared::batch(batch)).await
+    }
+
+    async fn apply_for_operator(&self, batch: &[OperatorCommand]) -> Result<Vec<Outcome>, LedgerError> {
+        self.apply_prepared(&Prepared::operator_batch(batch)).await
     }
 
     async fn transaction(
@@ -202,6 +185,30 @@ impl SqliteLedger {
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> Scoped<'a, 'c, Result<T, LedgerError>>,
     ) -> Result<T, LedgerError> {
         transaction::read(&self.readers, Task::read(name), work).await
+    }
+
+    async fn apply_prepared(&self, batch: &[Prepared<'_>]) -> Result<Vec<Outcome>, LedgerError> {
+        if batch.len() > BATCH_COMMANDS_MAX {
+            return Err(LedgerError::BatchTooLarge(batch.len()));
+        }
+        let touches = Touches::of(batch);
+        if let Ok((outcomes, postings)) = decide_optimistically(batch, &touches, &self.known) {
+            let script = post::script(&postings).map_err(Fault::into_error)?;
+            match transaction::run_script(&self.writer, Task::once("post"), script).await {
+                Ok(()) => {
+                    self.checkpoints.wrote(pages(&postings));
+                    return Ok(outcomes);
+                }
+                Err(LedgerError::Contended { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let outcomes = transaction::run(&self.writer, Task::transaction("apply"), |connection| {
+            scoped(self.decide_and_save(connection, batch, &touches))
+        })
+        .await?;
+        self.checkpoints.wrote(touches.coins.len() + 3 * batch.len());
+        Ok(outcomes)
     }
 
     async fn decide_and_save(

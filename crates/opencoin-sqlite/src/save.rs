@@ -18,6 +18,7 @@ use sqlx::sqlite::SqliteQueryResult;
 use crate::bulk::{padded_pieces, pieces, placeholders};
 use crate::fault::Fault;
 use crate::script::Script;
+use crate::sql::Sql;
 
 pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
     let Changes {
@@ -39,6 +40,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         log_opening,
         log_batch,
         pending,
+        actions,
     } = changes;
     if let Some(opening) = log_opening {
         open_log(connection, &opening).await?;
@@ -68,6 +70,9 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     update_mint_keys(connection, &mint_keys).await?;
     if let Some(signing) = signing {
         update_signing(connection, signing).await?;
+    }
+    for action in &actions {
+        opencoin_sql::record(&mut Sql(connection), action).await?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use opencoin_issuer::{
 use opencoin_keys::{
     Cosigners, Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
 };
-use opencoin_ledger::{AccountName, Amount, HistoryId, Reference};
+use opencoin_ledger::{AccountName, Amount, HistoryId, OperatorName, Reference};
 use opencoin_terminal::output;
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::CoinsSecretArgs;
@@ -108,12 +108,14 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
         &format!("serves {url} and relays live transfers, books in SQLite"),
     )?;
 
-    let operator = Operator::new(Arc::clone(&books.ledger), Arc::new(SystemClock));
+    let name = OperatorName::command_line();
+    let operator = Operator::new(books.clone(), Arc::new(SystemClock), name.clone());
     let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
+    let acting = cashier.acting(&name);
     let (alice_name, bob_name): (AccountName, AccountName) = ("alice".parse()?, "bob".parse()?);
-    let alice_token = Secret::new(cashier.open_account(&alice_name, None).await?.expose());
-    let bob_token = Secret::new(cashier.open_account(&bob_name, None).await?.expose());
-    cashier
+    let alice_token = Secret::new(acting.open_account(&alice_name, None).await?.expose());
+    let bob_token = Secret::new(acting.open_account(&bob_name, None).await?.expose());
+    acting
         .credit(
             &alice_name,
             Amount::new(PAID_IN)?,

@@ -39,7 +39,7 @@ pub(crate) fn entry_no(parameter: &str, id: u64) -> Result<EntryNo, Refusal> {
     number(parameter, id).map(EntryNo::new)
 }
 
-fn number(parameter: &str, id: u64) -> Result<i64, Refusal> {
+pub(crate) fn number(parameter: &str, id: u64) -> Result<i64, Refusal> {
     i64::try_from(id).map_err(|_| Refusal::new(Reason::Invalid, format!("{parameter}: an id is below 2^63")))
 }
 

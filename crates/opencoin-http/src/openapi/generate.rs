@@ -43,6 +43,7 @@ struct Accounts;
     operators::accounts::set_password,
     operators::accounts::credit,
     operators::accounts::debit,
+    operators::actions::list,
     operators::payouts::list,
     operators::payouts::paid,
     operators::payouts::failed,

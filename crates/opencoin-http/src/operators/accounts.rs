@@ -11,7 +11,7 @@ use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, po
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 
-use super::operator::{Admin, Operator};
+use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
 use crate::accounts::account::ByName;
 use crate::accounts::convert::secret;
 use crate::json::{HandlerResult, Json, Parameters, PathParameter, Problem, created, document, no_content};
@@ -29,7 +29,7 @@ use crate::problems::{
 ))]
 pub(crate) async fn create(
     State(admin): State<Admin>,
-    _: Operator,
+    ChangesAccounts(operator): ChangesAccounts,
     Json(account): Json<CreateAccount>,
 ) -> HandlerResult {
     let invalid = |error| Refusal::new(Reason::Invalid, format!("name: {error}"));
@@ -38,7 +38,11 @@ pub(crate) async fn create(
         .password
         .map(|password| new_password("password", password.expose()))
         .transpose()?;
-    let token = admin.cashier().open_account(&name, password).await?;
+    let token = admin
+        .cashier()
+        .acting(&operator)
+        .open_account(&name, password)
+        .await?;
     document(
         StatusCode::CREATED,
         &CreatedAccount {
@@ -56,7 +60,7 @@ pub(crate) async fn create(
 ))]
 pub(crate) async fn list(
     State(admin): State<Admin>,
-    _: Operator,
+    _: ReadsAccounts,
     Parameters(page): Parameters<ByName>,
 ) -> HandlerResult {
     let (after, limit) = (page.cursor()?, page_length(page.limit)?);
@@ -74,7 +78,7 @@ pub(crate) async fn list(
 ))]
 pub(crate) async fn show(
     State(admin): State<Admin>,
-    _: Operator,
+    _: ReadsAccounts,
     PathParameter(name): PathParameter,
 ) -> HandlerResult {
     let profile = admin.cashier().account(&account_name(&name)?).await?;
@@ -90,11 +94,11 @@ pub(crate) async fn show(
 ))]
 pub(crate) async fn replace_token(
     State(admin): State<Admin>,
-    _: Operator,
+    ChangesAccounts(operator): ChangesAccounts,
     PathParameter(name): PathParameter,
 ) -> HandlerResult {
     let name = account_name(&name)?;
-    let token = admin.cashier().replace_token(&name).await?;
+    let token = admin.cashier().acting(&operator).replace_token(&name).await?;
     document(
         StatusCode::CREATED,
         &CreatedAccount {
@@ -113,13 +117,14 @@ pub(crate) async fn replace_token(
 ))]
 pub(crate) async fn set_password(
     State(admin): State<Admin>,
-    _: Operator,
+    ChangesAccounts(operator): ChangesAccounts,
     PathParameter(name): PathParameter,
     Json(password): Json<SetPassword>,
 ) -> HandlerResult {
     let password = new_password("new", password.new.expose())?;
     admin
         .cashier()
+        .acting(&operator)
         .set_password(&account_name(&name)?, password)
         .await?;
     no_content()
@@ -135,12 +140,16 @@ pub(crate) async fn set_password(
 ))]
 pub(crate) async fn credit(
     State(admin): State<Admin>,
-    _: Operator,
+    ChangesAccounts(operator): ChangesAccounts,
     PathParameter(name): PathParameter,
     Json(payment): Json<Payment>,
 ) -> HandlerResult {
     let (name, amount, reference) = checked(&name, &payment)?;
-    let applied = admin.cashier().credit(&name, amount, reference).await?;
+    let applied = admin
+        .cashier()
+        .acting(&operator)
+        .credit(&name, amount, reference)
+        .await?;
     receipt(&admin, &name, payment, applied.repeated).await
 }
 
@@ -154,12 +163,16 @@ pub(crate) async fn credit(
 ))]
 pub(crate) async fn debit(
     State(admin): State<Admin>,
-    _: Operator,
+    ChangesAccounts(operator): ChangesAccounts,
     PathParameter(name): PathParameter,
     Json(payment): Json<Payment>,
 ) -> HandlerResult {
     let (name, amount, reference) = checked(&name, &payment)?;
-    let applied = admin.cashier().debit(&name, amount, reference).await?;
+    let applied = admin
+        .cashier()
+        .acting(&operator)
+        .debit(&name, amount, reference)
+        .await?;
     receipt(&admin, &name, payment, applied.repeated).await
 }
 

@@ -1,6 +1,7 @@
 //! The operator's API under `/v1/admin`, on a listener of its own and with tokens of its own.
 
 pub(super) mod accounts;
+pub(super) mod actions;
 mod operator;
 pub(super) mod payouts;
 
@@ -22,6 +23,7 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/accounts/{name}/token", post(accounts::replace_token))
         .route("/v1/admin/accounts/{name}/credits", post(accounts::credit))
         .route("/v1/admin/accounts/{name}/debits", post(accounts::debit))
+        .route("/v1/admin/actions", get(actions::list))
         .route("/v1/admin/payouts", get(payouts::list))
         .route("/v1/admin/payouts/{id}/paid", post(payouts::paid))
         .route("/v1/admin/payouts/{id}/failed", post(payouts::failed))

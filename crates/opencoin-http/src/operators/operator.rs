@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use opencoin_issuer::accounts::{Right, Token};
-use opencoin_issuer::{AdminTokens, Cashier, CashierError, Reason, Refusal, unavailable};
+use opencoin_issuer::{
+    AdminRight, AdminTokens, AuthenticatedOperator, Cashier, CashierError, Reason, Refusal, unavailable,
+};
+use opencoin_ledger::OperatorName;
 
 use crate::callers::bearer_token;
 use crate::json::Problem;
@@ -41,13 +44,49 @@ impl FromRef<Admin> for Arc<Server> {
     }
 }
 
-/// Extractor: accepts a request with an operator's token, before anything else of the request is read.
-pub(crate) struct Operator;
+/// Declares an extractor that accepts a request with an operator's token that has a right, before anything else of the
+/// request is read. That of a change says who makes it.
+macro_rules! operator {
+    ($(#[$doc:meta])* $name:ident, $right:expr) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
 
-impl FromRequestParts<Admin> for Operator {
-    type Rejection = Problem;
+        operator!(@extract $name, $right, |_operator| Self);
+    };
+    ($(#[$doc:meta])* $name:ident(OperatorName), $right:expr) => {
+        $(#[$doc])*
+        pub(crate) struct $name(pub(crate) OperatorName);
 
-    async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, Problem> {
+        operator!(@extract $name, $right, |operator: AuthenticatedOperator| Self(operator.name));
+    };
+    (@extract $name:ident, $right:expr, $make:expr) => {
+        impl FromRequestParts<Admin> for $name {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, Problem> {
+                let operator = admin.operator(parts).await?;
+                operator.check($right)?;
+                Ok(($make)(operator))
+            }
+        }
+    };
+}
+
+operator! {
+    /// May read what concerns all operators.
+    Looks, AdminRight::Look
+}
+operator! {
+    /// May read accounts and payouts.
+    ReadsAccounts, AdminRight::ReadAccounts
+}
+operator! {
+    /// May change accounts and payouts.
+    ChangesAccounts(OperatorName), AdminRight::ChangeAccounts
+}
+
+impl Admin {
+    async fn operator(&self, parts: &Parts) -> Result<AuthenticatedOperator, Problem> {
         let missing = || {
             Refusal::new(
                 Reason::Unauthorized,
@@ -55,12 +94,11 @@ impl FromRequestParts<Admin> for Operator {
             )
         };
         let token = bearer_token(&parts.headers).ok_or_else(missing)?;
-        if is_operators(admin, &token).await? {
-            return Ok(Self);
+        if let Some(operator) = find(&self.0.tokens, &token).await? {
+            return Ok(operator);
         }
         // A valid token of a holder or service gets `forbidden`; any other token gets `unauthorized`.
-        admin
-            .0
+        self.0
             .server
             .accounts()
             .caller(Some(&token), Right::Leave)
@@ -73,19 +111,19 @@ impl FromRequestParts<Admin> for Operator {
     }
 }
 
-async fn is_operators(admin: &Admin, token: &Token) -> Result<bool, Refusal> {
-    let (tokens, token) = (admin.0.tokens.clone(), token.clone());
-    let found = tokio::task::spawn_blocking(move || tokens.name_of(&token))
+async fn find(tokens: &AdminTokens, token: &Token) -> Result<Option<AuthenticatedOperator>, Refusal> {
+    let (tokens, token) = (tokens.clone(), token.hash());
+    let found = tokio::task::spawn_blocking(move || tokens.operator(&token))
         .await
         .expect("reading a file does not panic");
-    let name = found.map_err(|error| {
+    let operator = found.map_err(|error| {
         tracing::error!(%error, "the operator's tokens cannot be read");
         Refusal::unavailable()
     })?;
-    if let Some(name) = &name {
-        tracing::info!(operator = %name, "request of an operator");
+    if let Some(operator) = &operator {
+        tracing::info!(operator = %operator.name, "request of an operator");
     }
-    Ok(name.is_some())
+    Ok(operator)
 }
 
 impl From<CashierError> for Problem {

@@ -7,12 +7,12 @@ use opencoin_api::{FailPayout, PayPayout, PayoutState};
 use opencoin_api::{Payout, Payouts, shapes};
 use opencoin_issuer::accounts::{page_length, text};
 use opencoin_issuer::{Reason, Refusal};
-use opencoin_ledger::{PayoutFilter, Settlement};
+use opencoin_ledger::{OperatorName, PayoutFilter, Settlement};
 use serde::Deserialize;
 #[cfg(feature = "openapi")]
 use utoipa::{IntoParams, ToSchema};
 
-use super::operator::{Admin, Operator};
+use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
 use crate::accounts::convert;
 use crate::json::{HandlerResult, Json, Parameters, PathParameter, document};
 #[cfg(feature = "openapi")]
@@ -54,7 +54,7 @@ enum Open {
 ))]
 pub(crate) async fn list(
     State(admin): State<Admin>,
-    _: Operator,
+    _: ReadsAccounts,
     Parameters(page): Parameters<OfAll>,
 ) -> HandlerResult {
     let filter = match page.state {
@@ -81,11 +81,17 @@ pub(crate) async fn list(
 ))]
 pub(crate) async fn paid(
     State(admin): State<Admin>,
-    _: Operator,
+    ChangesAccounts(operator): ChangesAccounts,
     PathParameter(id): PathParameter,
     Json(paid): Json<PayPayout>,
 ) -> HandlerResult {
-    settle(&admin, &id, Settlement::Paid(text("reference", &paid.reference)?)).await
+    settle(
+        &admin,
+        &operator,
+        &id,
+        Settlement::Paid(text("reference", &paid.reference)?),
+    )
+    .await
 }
 
 /// Record that the bank could not pay. The amount is returned to the account. A repetition with the same reason gets the
@@ -98,16 +104,23 @@ pub(crate) async fn paid(
 ))]
 pub(crate) async fn failed(
     State(admin): State<Admin>,
-    _: Operator,
+    ChangesAccounts(operator): ChangesAccounts,
     PathParameter(id): PathParameter,
     Json(failed): Json<FailPayout>,
 ) -> HandlerResult {
-    settle(&admin, &id, Settlement::Failed(text("reason", &failed.reason)?)).await
+    settle(
+        &admin,
+        &operator,
+        &id,
+        Settlement::Failed(text("reason", &failed.reason)?),
+    )
+    .await
 }
 
-async fn settle(admin: &Admin, id: &str, settlement: Settlement) -> HandlerResult {
+async fn settle(admin: &Admin, operator: &OperatorName, id: &str, settlement: Settlement) -> HandlerResult {
     let payout = admin
         .cashier()
+        .acting(operator)
         .settle(convert::payout_no(id)?, settlement)
         .await?;
     document(StatusCode::OK, &convert::payout(payout))

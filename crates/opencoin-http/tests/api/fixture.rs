@@ -14,9 +14,10 @@ use opencoin_keys::{
     CertifiedMintKey, Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
 };
 use opencoin_ledger::{
-    AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, HasLog, History, HistoryId,
-    KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus, Outcome,
-    Reference, Transaction, TransactionNo, TransactionReference, UnsignedPage,
+    AccountName, Accounts, Amount, BooksPosition, Command, HISTORY_ID_BYTES, HasLog, HasOperators, History,
+    HistoryId, KeptSignatures, Ledger, LedgerError, LedgerTime, Mark, MemoryLedger, MintKeyId, MintKeyStatus,
+    OperatorCommand, OperatorName, Outcome, Reference, Transaction, TransactionNo, TransactionReference,
+    UnsignedPage,
 };
 use opencoin_schema::{
     BigInt, Blind, BlindSignature, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRedeem,
@@ -112,6 +113,7 @@ impl TestLedger {
             ledger: Arc::clone(self) as Arc<dyn Ledger>,
             accounts: Arc::clone(&self.ledger) as Arc<dyn Accounts>,
             log: self.ledger.log(),
+            operators: self.ledger.operators(),
         }
     }
 }
@@ -134,6 +136,18 @@ impl Ledger for TestLedger {
         let outcomes = self.ledger.apply(batch).await?;
         let recorded = batch.iter().cloned().zip(outcomes.iter().cloned());
         self.recorded.lock().unwrap().extend(recorded);
+        fail_if(&self.fails_after)?;
+        Ok(outcomes)
+    }
+
+    async fn apply_for_operator(&self, batch: &[OperatorCommand]) -> Result<Vec<Outcome>, LedgerError> {
+        fail_if(&self.fails_before)?;
+        let outcomes = self.ledger.apply_for_operator(batch).await?;
+        let commands = batch.iter().map(|command| command.command.clone());
+        self.recorded
+            .lock()
+            .unwrap()
+            .extend(commands.zip(outcomes.iter().cloned()));
         fail_if(&self.fails_after)?;
         Ok(outcomes)
     }
@@ -375,6 +389,8 @@ pub(crate) fn signed_now(signed: Signed) -> Vec<BlindSignature> {
 /// Opens an account and credits it with this amount, unless it is 0. Returns its token.
 pub(crate) async fn open_account(cashier: &Cashier, name: &str, amount: u64) -> Token {
     let name: AccountName = name.parse().unwrap();
+    let operator = OperatorName::command_line();
+    let cashier = cashier.acting(&operator);
     let token = cashier.open_account(&name, None).await.unwrap();
     if amount > 0 {
         let (amount, reference) = (Amount::new(amount).unwrap(), Reference::new("opening").unwrap());

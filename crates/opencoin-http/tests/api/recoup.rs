@@ -12,7 +12,8 @@ use opencoin_issuer::{
 };
 use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::{
-    Command, KeptSignatures, Ledger, MintKeyId, StopReason, StoredBlind, StoredNumber, TransactionNo,
+    Command, KeptSignatures, Ledger, MintKeyId, OperatorName, StopReason, StoredBlind, StoredNumber,
+    TransactionNo,
 };
 use opencoin_schema::{
     BigInt, Blind, BlindSignature, Coin, Payload, RequestRecoup, ResponseMint, RevealedCoin, from_json, text,
@@ -68,7 +69,7 @@ impl Fixture {
         let open = || currency.issuer(books.clone(), currency.signer(), Arc::clone(&clock));
         let (issuer, server) = (open().await, Server::new(open().await));
         let token = open_account(&issuer.cashier(), "alice", 100).await;
-        let operator = Operator::new(Arc::clone(&ledger), clock);
+        let operator = Operator::new(books.clone(), clock, OperatorName::command_line());
         let rng = StdRng::seed_from_u64(SEED);
         Self {
             ledger,

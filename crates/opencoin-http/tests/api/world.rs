@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use opencoin_config::AccountsConfig;
 use opencoin_http::{ERROR_HEADER, Server, admin_router, router};
-use opencoin_issuer::{AdminTokens, Guard, Issuer};
+use opencoin_issuer::{AdminScope, AdminTokens, Guard, Issuer};
 use opencoin_keys::Clock;
 use opencoin_ledger::MemoryLedger;
 use opencoin_schema::{Coin, ResponseMint, text};
@@ -106,7 +106,7 @@ pub(crate) struct World {
     public: Router,
     admin: Router,
     pub(crate) operator: String,
-    _folder: TempDir,
+    folder: TempDir,
     rng: StdRng,
 }
 
@@ -153,7 +153,12 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let tokens = AdminTokens::in_folder(folder.path());
         let operator = tokens
-            .create(&"desk".parse().unwrap(), clock.now(), &mut rng)
+            .create(
+                &"desk".parse().unwrap(),
+                AdminScope::ALL.into(),
+                clock.now(),
+                &mut rng,
+            )
             .unwrap()
             .expose()
             .to_owned();
@@ -170,7 +175,7 @@ impl World {
             public,
             admin,
             operator,
-            _folder: folder,
+            folder,
             rng,
         }
     }
@@ -222,6 +227,14 @@ impl World {
 
     pub(crate) async fn delete(&self, path: &str, token: &str) -> Reply {
         self.call("DELETE", path, token, Value::Null).await
+    }
+
+    /// The token of another operator, with these scopes.
+    pub(crate) fn operator_with(&self, name: &str, scopes: &[AdminScope]) -> String {
+        let tokens = AdminTokens::in_folder(self.folder.path());
+        let (name, scopes) = (name.parse().unwrap(), scopes.iter().copied().collect());
+        let token = tokens.create(&name, scopes, self.clock.now(), &mut StdRng::from_entropy());
+        token.unwrap().expose().to_owned()
     }
 
     /// A GET by the operator.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use opencoin_ledger::{
     AccountId, Applied, CoinIn, Effect, KeptSignatures, LedgerError, LedgerTime, MintKeyId, MintKeyStatus,
-    SpentDigest, Transaction, TransactionNo, TransactionReference, UnsignedPage,
+    OperatorCommand, SpentDigest, Transaction, TransactionNo, TransactionReference, UnsignedPage,
 };
 
 use super::*;
@@ -64,6 +64,10 @@ impl Ledger for Scripted {
             Routine::Applied(outcomes) => Ok(outcomes),
             Routine::Odd(_) => panic!("the script is wrong"),
         }
+    }
+
+    async fn apply_for_operator(&self, _: &[OperatorCommand]) -> Result<Vec<Outcome>, LedgerError> {
+        unreachable!("no operator uses the committer")
     }
 
     async fn apply_routine(&self, batch: &[Command]) -> Result<Routine, LedgerError> {

@@ -11,9 +11,9 @@ use crate::journal::{Record, ReferenceKey};
 use crate::stored::{self, StoredEntry, StoredWaiting};
 use crate::view::{AccountState, Opened, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Backlog, Bearer, Credential, DueMint, EntryNo,
-    EntryPage, FailedLogins, HasAccounts, IdempotencyKey, KeyAccountStatus, LedgerError, LedgerTime, Login,
-    NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile,
+    Account, AccountEntry, AccountId, AccountName, Accounts, Action, Backlog, Bearer, Credential, DueMint,
+    EntryNo, EntryPage, FailedLogins, HasAccounts, IdempotencyKey, KeyAccountStatus, LedgerError, LedgerTime,
+    Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile,
     ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
     TransactionReference, WaitingMint,
 };
@@ -223,12 +223,20 @@ impl Accounts for MemoryLedger {
         Ok(profiles)
     }
 
-    async fn set_token(&self, account: AccountId, token: &TokenHash) -> Result<(), LedgerError> {
+    async fn set_token(
+        &self,
+        account: AccountId,
+        token: &TokenHash,
+        action: &Action,
+    ) -> Result<(), LedgerError> {
         stored::require_holder(account)?;
-        self.state()
+        let mut state = self.state();
+        state
             .view
             .replace_token(account, *token)
-            .ok_or_else(|| stored::missing_account(account))
+            .ok_or_else(|| stored::missing_account(account))?;
+        state.actions.push(action.clone());
+        Ok(())
     }
 
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
@@ -243,18 +251,22 @@ impl Accounts for MemoryLedger {
         setter: PasswordSetter,
     ) -> Result<bool, LedgerError> {
         let mut state = self.state();
-        let holders = &mut state.holders;
+        let State { holders, actions, .. } = &mut *state;
         let mut except = None;
-        if let PasswordSetter::Holder { before, session } = setter {
-            let is_open = |token| {
-                let session: Option<&Session> = holders.sessions.get(token);
-                session.is_some_and(|session| session.account == account && session.service.is_none())
-            };
-            let is_open = session.as_ref().is_none_or(is_open);
-            if !is_open || holders.choices(account)?.password != before {
-                return Ok(false);
+        holders.choices(account)?;
+        match setter {
+            PasswordSetter::Operator(action) => actions.push(action),
+            PasswordSetter::Holder { before, session } => {
+                let is_open = |token| {
+                    let session: Option<&Session> = holders.sessions.get(token);
+                    session.is_some_and(|session| session.account == account && session.service.is_none())
+                };
+                let is_open = session.as_ref().is_none_or(is_open);
+                if !is_open || holders.choices(account)?.password != before {
+                    return Ok(false);
+                }
+                except = session;
             }
-            except = session;
         }
         holders.choices(account)?.password = Some(password.clone());
         let stays = |token: &TokenHash, session: &Session| {

@@ -5,7 +5,7 @@ use std::mem;
 use super::{AccountState, KeyOwner, MintKeyNo, MintKeyState, PayoutState, Signing, View, WaitingState};
 use crate::journal::{Record, ReferenceKey};
 use crate::log::{LogBatchNo, LogTotals, PendingLeaves};
-use crate::{AccountId, Amount, EntryNo, IssuedDigest, LedgerTime, PasswordHash, SpentDigest};
+use crate::{AccountId, Action, Amount, EntryNo, IssuedDigest, LedgerTime, PasswordHash, SpentDigest};
 
 /// The rows to write. Each list is sorted by key, except the journal, which is in the order of the commands.
 #[derive(Debug, Default)]
@@ -46,6 +46,8 @@ pub struct Changes {
     pub log_batch: Option<LogBatchNo>,
     /// What the batch adds to the log. Empty without a log.
     pub pending: PendingLeaves,
+    /// Actions of operators to append, in the order of the commands.
+    pub actions: Vec<Action>,
 }
 
 /// The beginning of the public log.
@@ -178,6 +180,7 @@ impl View {
             signing: dirty.signing.then_some(self.signing),
             log_opening: dirty.log_opening,
             log_batch: self.log.map(|log| log.batch),
+            actions: dirty.actions,
             pending: match self.log {
                 Some(_) => PendingLeaves {
                     totals: dirty.journal.iter().map(Record::log_totals).sum(),

@@ -13,8 +13,8 @@ use opencoin_crypto::{
 };
 use opencoin_ledger::{
     AccountId, Amount, Applied, Blind, Command, Effect, KeptSignatures, Ledger, LedgerError, LedgerTime,
-    MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, Reference, TokenHash, Transaction,
-    TransactionNo, TransactionReference, UnsignedPage, register_uncertified_mint_key,
+    MemoryLedger, MintKeyId, MintKeyStatus, MintKeyTerms, OperatorCommand, Outcome, Reference, TokenHash,
+    Transaction, TransactionNo, TransactionReference, UnsignedPage, register_uncertified_mint_key,
 };
 use opencoin_schema::BigInt;
 use opencoin_signer::{
@@ -390,6 +390,10 @@ impl Ledger for TwoBooks {
     }
 
     async fn apply(&self, _: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
+        unreachable!("a signer only reads transactions and counters")
+    }
+
+    async fn apply_for_operator(&self, _: &[OperatorCommand]) -> Result<Vec<Outcome>, LedgerError> {
         unreachable!("a signer only reads transactions and counters")
     }
 

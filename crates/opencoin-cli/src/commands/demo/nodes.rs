@@ -12,7 +12,7 @@ use opencoin_crypto::{CipherSuite, VerifiedCddc};
 use opencoin_evidence::check_evidence;
 use opencoin_issuer::{Cashier, OpenedBooks, StoreMode, open_books};
 use opencoin_keys::{Clock, Cosigners, Currency, Directory, LogKeys, Passphrase, SystemClock};
-use opencoin_ledger::{AccountName, Amount, Reference};
+use opencoin_ledger::{AccountName, Amount, OperatorName, Reference};
 use opencoin_log::checkpoint::Checkpoint;
 use opencoin_log::hash::Hash;
 use opencoin_log::key_account::AccountKey;
@@ -115,7 +115,9 @@ async fn pay_by_key(folder: &Path, url: &str, cashier: &Cashier) -> Result<(Stri
     )?;
     let account: AccountName = from.to_string().parse()?;
     let reference = Reference::new("statement 1, line 1")?;
-    cashier.credit(&account, Amount::new(PAID_IN)?, reference).await?;
+    let operator = OperatorName::command_line();
+    let acting = cashier.acting(&operator);
+    acting.credit(&account, Amount::new(PAID_IN)?, reference).await?;
     let order = KeyPaymentOrder {
         to: KeyPayee::Key(to),
         amount: PAID,

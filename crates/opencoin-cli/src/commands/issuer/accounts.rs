@@ -7,7 +7,7 @@ use clap::Subcommand;
 use opencoin_issuer::{Cashier, NewPassword, Token};
 use opencoin_keys::{Directory, SystemClock};
 use opencoin_ledger::recovered::AssignmentWay;
-use opencoin_ledger::{AccountName, Amount, Profile, Reference};
+use opencoin_ledger::{AccountName, Amount, OperatorName, Profile, Reference};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::secret_args::NewPasswordArgs;
 use opencoin_text::AmountText;
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::Purpose;
 use crate::dir_args::DirArgs;
+use crate::operator_args::OperatorArgs;
 
 /// Accounts per page.
 const PAGE: u32 = 500;
@@ -26,6 +27,8 @@ pub(crate) enum AccountCommand {
     Create {
         /// The name of the account.
         name: AccountName,
+        #[command(flatten)]
+        by: OperatorArgs,
         #[command(flatten)]
         dir: DirArgs,
     },
@@ -54,6 +57,8 @@ pub(crate) enum AccountCommand {
         /// The name of the account.
         name: AccountName,
         #[command(flatten)]
+        by: OperatorArgs,
+        #[command(flatten)]
         dir: DirArgs,
     },
     /// Set the password of an account. All sessions that were opened with a password end.
@@ -62,6 +67,8 @@ pub(crate) enum AccountCommand {
         name: AccountName,
         #[command(flatten)]
         new: NewPasswordArgs,
+        #[command(flatten)]
+        by: OperatorArgs,
         #[command(flatten)]
         dir: DirArgs,
     },
@@ -81,35 +88,37 @@ pub(crate) struct PaymentArguments {
     #[arg(long)]
     recovered: bool,
     #[command(flatten)]
+    by: OperatorArgs,
+    #[command(flatten)]
     dir: DirArgs,
 }
 
 pub(crate) async fn run(command: AccountCommand, output: OutputArgs) -> Result<()> {
     match command {
-        AccountCommand::Create { name, dir } => create(&name, dir, output).await,
+        AccountCommand::Create { name, by, dir } => create(&name, &by.name(), dir, output).await,
         AccountCommand::Credit(arguments) => pay(arguments, Direction::In, output).await,
         AccountCommand::Debit(arguments) => pay(arguments, Direction::Out, output).await,
         AccountCommand::Show { name, dir } => show(&name, dir, output).await,
         AccountCommand::List { keys: false, dir } => list(dir, output).await,
         AccountCommand::List { keys: true, dir } => list_keys(dir, output).await,
-        AccountCommand::Token { name, dir } => {
+        AccountCommand::Token { name, by, dir } => {
             let (cashier, _) = open(dir, Purpose::Change).await?;
-            let token = cashier.replace_token(&name).await?;
+            let token = cashier.acting(&by.name()).replace_token(&name).await?;
             show_token(&name, &token, output)
         }
-        AccountCommand::Password { name, new, dir } => {
+        AccountCommand::Password { name, new, by, dir } => {
             let password = NewPassword::new(new.read()?.text())?;
             let (cashier, _) = open(dir, Purpose::Change).await?;
-            cashier.set_password(&name, password).await?;
+            cashier.acting(&by.name()).set_password(&name, password).await?;
             let said = format!("the password of {name} is set; the sessions of the account have ended");
             output.show(json!({ "account": name.as_str(), "password_set": true }), [said])
         }
     }
 }
 
-async fn create(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()> {
+async fn create(name: &AccountName, by: &OperatorName, dir: DirArgs, output: OutputArgs) -> Result<()> {
     let (cashier, _) = open(dir, Purpose::Change).await?;
-    let token = cashier.open_account(name, None).await?;
+    let token = cashier.acting(by).open_account(name, None).await?;
     show_token(name, &token, output)
 }
 
@@ -140,12 +149,14 @@ async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputAr
         Direction::In => ("credited", "to", AssignmentWay::ToAccount),
         Direction::Out => ("debited", "from", AssignmentWay::FromAccount),
     };
+    let by = arguments.by.name();
+    let acting = cashier.acting(&by);
     let applied = if arguments.recovered {
-        cashier.assign_recovered(&name, amount, way, reference).await?
+        acting.assign_recovered(&name, amount, way, reference).await?
     } else {
         match direction {
-            Direction::In => cashier.credit(&name, amount, reference).await?,
-            Direction::Out => cashier.debit(&name, amount, reference).await?,
+            Direction::In => acting.credit(&name, amount, reference).await?,
+            Direction::Out => acting.debit(&name, amount, reference).await?,
         }
     };
     let balance = cashier.account(&name).await?.account.balance.units();

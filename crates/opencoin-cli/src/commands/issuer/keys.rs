@@ -8,12 +8,12 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use opencoin_config::KeyConfig;
-use opencoin_issuer::Operator;
+use opencoin_issuer::{Books, Operator};
 use opencoin_keys::{
     Change, Clock, Directory, Due, KeyEntry, KeyManager, KeyState, LogKeys, OpenVault, Passphrase, Step,
     SystemClock, Vault, change_passphrase,
 };
-use opencoin_ledger::StopReason;
+use opencoin_ledger::{ActionKind, StopReason};
 use opencoin_terminal::output::{OutputArgs, complain};
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::{self, KeySecretArgs, MasterSecretArgs};
@@ -29,6 +29,7 @@ use crate::dates::utc;
 use crate::dir_args::DirArgs;
 use crate::failure;
 use crate::key_store::KeySecret;
+use crate::operator_args::OperatorArgs;
 
 /// The shortest prefix of an id that is accepted in place of the id.
 const ID_CHARS_MIN: usize = 6;
@@ -78,6 +79,8 @@ pub(crate) struct RotateArguments {
     #[arg(long)]
     now: bool,
     #[command(flatten)]
+    by: OperatorArgs,
+    #[command(flatten)]
     store: KeyStoreArgs,
     #[command(flatten)]
     master: MasterSecretArgs,
@@ -91,6 +94,8 @@ pub(crate) struct RevokeArguments {
     #[arg(long)]
     reason: StopReason,
     #[command(flatten)]
+    by: OperatorArgs,
+    #[command(flatten)]
     dir: DirArgs,
 }
 
@@ -99,6 +104,8 @@ pub(crate) struct DestroyArguments {
     /// Instead, destroy private halves that have no certificate and no pending request for one.
     #[arg(long)]
     uncertified: bool,
+    #[command(flatten)]
+    by: OperatorArgs,
     #[command(flatten)]
     store: KeyStoreArgs,
 }
@@ -117,9 +124,9 @@ pub(crate) async fn run(command: KeysCommand, output: OutputArgs) -> Result<()> 
     match command {
         KeysCommand::Plan(arguments) => plan(&arguments, output).await,
         KeysCommand::List(arguments) => list(&arguments, output).await,
-        KeysCommand::Rotate(arguments) => rotate(&arguments, output).await,
+        KeysCommand::Rotate(arguments) => rotate(arguments, output).await,
         KeysCommand::Revoke(arguments) => revoke(arguments, output).await,
-        KeysCommand::Destroy(arguments) => destroy(&arguments, output).await,
+        KeysCommand::Destroy(arguments) => destroy(arguments, output).await,
         KeysCommand::Passphrase(arguments) => passphrase(&arguments, output),
     }
 }
@@ -128,6 +135,7 @@ pub(crate) async fn run(command: KeysCommand, output: OutputArgs) -> Result<()> 
 struct Open {
     directory: Directory,
     manager: KeyManager,
+    books: Books,
 }
 
 impl Open {
@@ -140,9 +148,30 @@ impl Open {
             Purpose::Change => KeySecret::read(&config, secrets)?,
         };
         let store = secret.open(&directory, &config)?;
-        let ledger = super::ledger(&directory, purpose).await?;
-        let manager = KeyManager::new(directory.clone(), config, store, ledger, Arc::new(SystemClock));
-        Ok(Self { directory, manager })
+        let books = super::books(&directory, purpose).await?;
+        let (ledger, clock) = (Arc::clone(&books.ledger), Arc::new(SystemClock));
+        let manager = KeyManager::new(directory.clone(), config, store, ledger, clock);
+        Ok(Self {
+            directory,
+            manager,
+            books,
+        })
+    }
+
+    /// Records what was done to the keys.
+    async fn record(&self, by: OperatorArgs, kind: ActionKind, detail: &str) -> Result<()> {
+        let operator = Operator::new(self.books.clone(), Arc::new(SystemClock), by.name());
+        Ok(operator.record(kind, "mint keys", Some(detail)).await?)
+    }
+
+    /// Records that keys or a description were made, or wait for the master key.
+    async fn record_change(&self, by: OperatorArgs, kind: ActionKind, change: &Change) -> Result<()> {
+        let detail = match change {
+            Change::Nothing => return Ok(()),
+            Change::Waits(request) => format!("request {} for the master key", request.fingerprint()),
+            Change::Done(certificates) => format!("{} new keys", certificates.mkcs.len()),
+        };
+        self.record(by, kind, &detail).await
     }
 
     fn unit(&self) -> Result<CurrencyUnit> {
@@ -304,15 +333,21 @@ fn state_name(state: KeyState) -> &'static str {
     }
 }
 
-async fn rotate(arguments: &RotateArguments, output: OutputArgs) -> Result<()> {
-    let RotateArguments { now, store, master } = arguments;
-    let open = Open::new(store, Purpose::Change).await?;
-    let master = Master::read(&open.directory, master, &store.secrets)?;
+async fn rotate(arguments: RotateArguments, output: OutputArgs) -> Result<()> {
+    let RotateArguments {
+        now,
+        by,
+        store,
+        master,
+    } = arguments;
+    let open = Open::new(&store, Purpose::Change).await?;
+    let master = Master::read(&open.directory, &master, &store.secrets)?;
     let vault = master.as_ref().map(Master::open);
     let progress = ProgressBar::new("generating keys");
     let mut report = |done, total| progress.set(done, total);
-    let change = open.manager.rotate(vault, *now, &mut OsRng, &mut report).await?;
+    let change = open.manager.rotate(vault, now, &mut OsRng, &mut report).await?;
     drop(progress);
+    open.record_change(by, ActionKind::RotateKeys, &change).await?;
     show_change(&open, &change, output)
 }
 
@@ -365,8 +400,9 @@ async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     })?;
     let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
     let operator = Operator::new(
-        super::ledger(&directory, Purpose::Change).await?,
+        super::books(&directory, Purpose::Change).await?,
         Arc::new(SystemClock),
+        arguments.by.name(),
     );
     let changed = operator.revoke(id, arguments.reason).await?;
     let coin = CurrencyUnit::of(currency.current().cdd()).show(denomination);
@@ -405,10 +441,15 @@ fn find_key<K>(wanted: &str, keys: impl Iterator<Item = K>, id: impl Fn(&K) -> S
     }
 }
 
-async fn destroy(arguments: &DestroyArguments, output: OutputArgs) -> Result<()> {
+async fn destroy(arguments: DestroyArguments, output: OutputArgs) -> Result<()> {
     let open = Open::new(&arguments.store, Purpose::Change).await?;
     if arguments.uncertified {
         let ids = open.manager.destroy_uncertified().await?;
+        if !ids.is_empty() {
+            let detail = format!("{} private halves without a certificate", ids.len());
+            open.record(arguments.by, ActionKind::DestroyKeys, &detail)
+                .await?;
+        }
         let mut lines: Vec<String> = ids
             .iter()
             .map(|id| format!("destroyed {id}, which had no certificate"))
@@ -422,6 +463,11 @@ async fn destroy(arguments: &DestroyArguments, output: OutputArgs) -> Result<()>
     }
     let (unit, mut all) = (open.unit()?, Vec::new());
     let result = open.manager.destroy(&mut |key| all.push(key)).await;
+    if !all.is_empty() {
+        let ids: Vec<String> = all.iter().map(|key| key.id.to_string()).collect();
+        open.record(arguments.by, ActionKind::DestroyKeys, &ids.join(", "))
+            .await?;
+    }
     let mut lines: Vec<String> = all
         .iter()
         .map(|key| {

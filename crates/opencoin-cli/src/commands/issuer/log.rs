@@ -21,6 +21,7 @@ use serde_json::json;
 use super::keys;
 use crate::cosigner_args::CosignerArgs;
 use crate::dir_args::DirArgs;
+use crate::operator_args::OperatorArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -64,6 +65,8 @@ pub(crate) struct WitnessesArguments {
     /// The log has no auditors any more, so it needs no joint signature.
     #[arg(long, conflicts_with_all = ["auditors", "joint_quorum"])]
     no_auditors: bool,
+    #[command(flatten)]
+    by: OperatorArgs,
     #[command(flatten)]
     store: keys::KeyStoreArgs,
     #[command(flatten)]
@@ -176,5 +179,5 @@ async fn witnesses(arguments: WitnessesArguments, output: OutputArgs) -> Result<
             ..CddChange::default()
         })
     };
-    keys::change_description(&arguments.store, &arguments.master, change, output).await
+    keys::change_description(&arguments.store, &arguments.master, change, arguments.by, output).await
 }

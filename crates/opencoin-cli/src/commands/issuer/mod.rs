@@ -1,6 +1,7 @@
 //! `opencoin issuer`: create and run a currency.
 
 mod accounts;
+mod actions;
 mod admin_token;
 mod audit;
 mod backup;
@@ -17,7 +18,6 @@ mod restored_state;
 mod serve;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -25,7 +25,6 @@ use opencoin_config::Config;
 use opencoin_http::{Audience, openapi_document};
 use opencoin_issuer::{Books, HighWaterMark, OpenedBooks, StoreMode, examine};
 use opencoin_keys::Directory;
-use opencoin_ledger::Ledger;
 use opencoin_terminal::output::{self, OutputArgs};
 
 use crate::currency_unit::CurrencyUnit;
@@ -65,6 +64,8 @@ enum Command {
     /// List payouts that holders have requested, and settle them.
     #[command(subcommand)]
     Payouts(payouts::PayoutsCommand),
+    /// Show what operators have done, the newest first.
+    Actions(actions::Arguments),
     /// Manage the operators' tokens for the server's `/v1/admin`.
     #[command(subcommand)]
     AdminToken(admin_token::AdminTokenCommand),
@@ -100,7 +101,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Import(arguments) => keys::import(arguments, output).await?,
         Command::Account(command) => accounts::run(command, output).await?,
         Command::Payouts(command) => payouts::run(command, output).await?,
-        Command::AdminToken(command) => admin_token::run(command, output)?,
+        Command::Actions(arguments) => actions::run(arguments, output).await?,
+        Command::AdminToken(command) => admin_token::run(command, output).await?,
         Command::Openapi => output::exact(openapi_document(Audience::Operator))?,
         Command::Signing(command) => books::signing(command, output).await?,
         Command::Prune(arguments) => prune::run(arguments, output).await?,
@@ -135,10 +137,6 @@ async fn books(directory: &Directory, purpose: Purpose) -> Result<Books> {
         Purpose::Look => Ok(open_books(directory, &config, StoreMode::Existing).await?.books),
         Purpose::Change => books_to_change(directory, &config, StoreMode::Existing).await,
     }
-}
-
-async fn ledger(directory: &Directory, purpose: Purpose) -> Result<Arc<dyn Ledger>> {
-    Ok(books(directory, purpose).await?.ledger)
 }
 
 /// Opens the books. Refuses rolled-back or other books, as `serve` does.

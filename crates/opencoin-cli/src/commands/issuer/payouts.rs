@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use opencoin_ledger::{Payout, PayoutFilter, PayoutNo, Reference, Settlement};
+use opencoin_ledger::{OperatorName, Payout, PayoutFilter, PayoutNo, Reference, Settlement};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_text::printable;
 
 use super::{Purpose, accounts};
 use crate::dir_args::DirArgs;
+use crate::operator_args::OperatorArgs;
 
 /// Payouts per page.
 const PAGE: u32 = 500;
@@ -33,6 +34,8 @@ pub(crate) enum PayoutsCommand {
         #[arg(long)]
         reference: Reference,
         #[command(flatten)]
+        by: OperatorArgs,
+        #[command(flatten)]
         dir: DirArgs,
     },
     /// Record that the payout failed: the money goes back to the account. Repeating the command changes nothing.
@@ -42,6 +45,8 @@ pub(crate) enum PayoutsCommand {
         /// The reason. The holder can read it.
         #[arg(long)]
         reason: Reference,
+        #[command(flatten)]
+        by: OperatorArgs,
         #[command(flatten)]
         dir: DirArgs,
     },
@@ -57,11 +62,14 @@ pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<(
             };
             list(dir, filter, PayoutNo::new(after.into()), output).await
         }
-        PayoutsCommand::Paid { id, reference, dir } => {
-            settle(dir, id, Settlement::Paid(reference), output).await
-        }
-        PayoutsCommand::Failed { id, reason, dir } => {
-            settle(dir, id, Settlement::Failed(reason), output).await
+        PayoutsCommand::Paid {
+            id,
+            reference,
+            by,
+            dir,
+        } => settle(dir, id, Settlement::Paid(reference), &by.name(), output).await,
+        PayoutsCommand::Failed { id, reason, by, dir } => {
+            settle(dir, id, Settlement::Failed(reason), &by.name(), output).await
         }
     }
 }
@@ -92,9 +100,16 @@ async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, output: O
     output.show(payouts.iter().map(as_json).collect(), payouts.iter().map(line))
 }
 
-async fn settle(dir: DirArgs, id: u32, settlement: Settlement, output: OutputArgs) -> Result<()> {
+async fn settle(
+    dir: DirArgs,
+    id: u32,
+    settlement: Settlement,
+    by: &OperatorName,
+    output: OutputArgs,
+) -> Result<()> {
     let (cashier, directory) = accounts::open(dir, Purpose::Change).await?;
     let payout = cashier
+        .acting(by)
         .settle(PayoutNo::new(id.into()), settlement)
         .await
         .with_context(|| format!("payout {id}"))?;

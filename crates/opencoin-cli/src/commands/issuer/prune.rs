@@ -11,15 +11,18 @@ use serde_json::json;
 
 use super::books;
 use crate::dir_args::DirArgs;
+use crate::operator_args::OperatorArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    by: OperatorArgs,
     #[command(flatten)]
     dir: DirArgs,
 }
 
 pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
-    let (operator, directory) = books::open(arguments.dir).await?;
+    let (operator, directory) = books::open(arguments.dir, arguments.by).await?;
     let unit = super::unit(&directory)?;
     let rows_left = operator
         .finish_prunes()

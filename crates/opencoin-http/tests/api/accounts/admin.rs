@@ -23,6 +23,7 @@ async fn only_an_operators_token_opens_the_operators_api() {
         ("POST", "/v1/admin/accounts/alice/token", Value::Null),
         ("POST", "/v1/admin/accounts/alice/credits", payment.clone()),
         ("POST", "/v1/admin/accounts/alice/debits", payment),
+        ("GET", "/v1/admin/actions", Value::Null),
         ("GET", "/v1/admin/payouts", Value::Null),
         ("POST", "/v1/admin/payouts/1/paid", json!({ "reference": "r" })),
         ("POST", "/v1/admin/payouts/1/failed", json!({ "reason": "r" })),

@@ -5,6 +5,7 @@ mod described;
 mod edges;
 mod entries;
 mod money;
+mod operators;
 mod services;
 mod sessions;
 mod set_back;

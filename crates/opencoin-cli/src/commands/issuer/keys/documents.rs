@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Timelike, Utc};
 use clap::{Args, Subcommand};
-use opencoin_issuer::StoreMode;
+use opencoin_issuer::{Operator, StoreMode};
 use opencoin_keys::{CddChange, Change, Currency, SignedCertificates, SystemClock};
+use opencoin_ledger::ActionKind;
 use opencoin_schema::{BigInt, from_json};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::progress::ProgressBar;
@@ -20,6 +22,7 @@ use super::{KeyStoreArgs, Master, Open, show_change};
 use crate::commands::issuer::{self, Purpose};
 use crate::confirmation::confirm;
 use crate::dir_args::DirArgs;
+use crate::operator_args::OperatorArgs;
 
 /// chrono counts the nanoseconds of a leap second from here on.
 const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
@@ -39,6 +42,8 @@ pub(crate) struct ImportArguments {
     #[arg(long)]
     id: Option<BigInt>,
     #[command(flatten)]
+    by: OperatorArgs,
+    #[command(flatten)]
     dir: DirArgs,
 }
 
@@ -57,6 +62,8 @@ pub(crate) struct CddChangeArguments {
     /// Free text for holders.
     #[arg(long, value_name = "TEXT")]
     info: Option<String>,
+    #[command(flatten)]
+    by: OperatorArgs,
     #[command(flatten)]
     store: KeyStoreArgs,
     #[command(flatten)]
@@ -80,6 +87,7 @@ pub(crate) async fn cdd(command: CddCommand, output: OutputArgs) -> Result<()> {
         denominations,
         expiry,
         info: additional_info,
+        by,
         store,
         master,
     }) = command;
@@ -92,7 +100,7 @@ pub(crate) async fn cdd(command: CddCommand, output: OutputArgs) -> Result<()> {
         additional_info,
         log: None,
     };
-    change_description(&store, &master, |_| Ok(change), output).await
+    change_description(&store, &master, |_| Ok(change), by, output).await
 }
 
 /// Makes the next description of the currency.
@@ -100,9 +108,12 @@ pub(crate) async fn change_description(
     store: &KeyStoreArgs,
     master: &MasterSecretArgs,
     change: impl FnOnce(&Currency) -> Result<CddChange>,
+    by: OperatorArgs,
     output: OutputArgs,
 ) -> Result<()> {
     let (open, change) = next_description(store, master, change).await?;
+    let kind = ActionKind::ChangeDescription;
+    open.record_change(by, kind, &change).await?;
     show_change(&open, &change, output)
 }
 
@@ -155,10 +166,14 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     let imported = directory.import(&answer, &directory.lock()?)?;
     let currency = directory.currency()?;
     // The first import creates the books of a new currency. A repetition creates them if the import was interrupted.
-    let ledger = issuer::books_to_change(&directory, &config, StoreMode::Create)
-        .await?
-        .ledger;
-    opencoin_keys::register_mint_keys(&currency, ledger.as_ref(), &SystemClock).await?;
+    let books = issuer::books_to_change(&directory, &config, StoreMode::Create).await?;
+    opencoin_keys::register_mint_keys(&currency, books.ledger.as_ref(), &SystemClock).await?;
+    if imported {
+        let serial = format!("serial {}", currency.current().cdd().cdd_serial);
+        let operator = Operator::new(books, Arc::new(SystemClock), arguments.by.name());
+        let kind = ActionKind::ImportCertificates;
+        operator.record(kind, "certificates", Some(&serial)).await?;
+    }
     let (cdd, keys) = (currency.current().cdd(), currency.mint_keys().count());
     let mut lines = vec![if imported {
         let (name, serial) = (printable(&cdd.currency_name), cdd.cdd_serial);

@@ -15,7 +15,7 @@ use opencoin_keys::{Clock, Directory, SystemClock, ledger_time};
 use opencoin_ledger::RecoveredEntry;
 use opencoin_ledger::journal::Kind;
 use opencoin_ledger::{
-    AccountId, HISTORY_ID_BYTES, HistoryId, LEASE_HOLDER_BYTES, LogBatchNo, LogStore, Profile,
+    AccountId, HISTORY_ID_BYTES, HistoryId, LEASE_HOLDER_BYTES, LogBatchNo, LogStore, OperatorName, Profile,
     RollbackDetected,
 };
 use opencoin_terminal::output::OutputArgs;
@@ -103,7 +103,11 @@ pub(super) async fn recover(arguments: RecoverArguments, output: OutputArgs) -> 
 
 async fn carry_out(copied: &CopiedLog, opened: &OpenedBooks) -> Result<RecoveredLog> {
     let recovered = recovery::carry_out(copied, &opened.books, &SystemClock).await?;
-    let operator = Operator::new(Arc::clone(&opened.books.ledger), Arc::new(SystemClock));
+    let operator = Operator::new(
+        opened.books.clone(),
+        Arc::new(SystemClock),
+        OperatorName::command_line(),
+    );
     operator.finish_prunes().await?;
     Ok(recovered)
 }
