@@ -14,6 +14,7 @@ mod service;
 mod session;
 #[cfg(feature = "openapi")]
 pub mod shapes;
+mod supply;
 
 pub use account::{AccountSummary, Balance, ChangeAccount, ChangePassword, Directory, DirectoryEntry};
 pub use admin::{
@@ -32,6 +33,7 @@ pub use service::{
     ServiceStatus, Services,
 };
 pub use session::{Login, Session};
+pub use supply::{DenominationSupply, Supply};
 
 /// The request header that makes a transfer or payout happen once: 1 to 64 visible ASCII characters that the
 /// client makes up, unique within its account (the header of draft-ietf-httpapi-idempotency-key-header).

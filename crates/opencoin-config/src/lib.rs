@@ -15,7 +15,7 @@ pub use redact::hide_passwords;
 pub use rotation::{CLOCK_SKEW, RotationPolicy, Span, Window};
 pub use sections::{
     AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, PublicLogConfig,
-    RelayConfig, TlsConfig, WebConfig, WhenShort,
+    RelayConfig, SupplyFigures, TlsConfig, WebConfig, WhenShort,
 };
 pub use settings::{Origin, Overrides, Settings, SettingsError};
 pub use signer::{Lanes, SignerConfig, SignerProcess};

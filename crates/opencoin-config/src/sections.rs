@@ -72,11 +72,27 @@ pub struct AdminConfig {
 pub struct WebConfig {
     /// Whether web pages of every origin may use the API. They have no more rights than any other program.
     pub cors: bool,
+    /// What a currency without a public log shows of its coins. The figures of a log are public anyway.
+    pub supply: SupplyFigures,
+}
+
+/// What a currency without a public log shows of its coins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SupplyFigures {
+    /// How many there are, counted once a day.
+    #[default]
+    Daily,
+    /// Nothing.
+    Off,
 }
 
 impl Default for WebConfig {
     fn default() -> Self {
-        Self { cors: true }
+        Self {
+            cors: true,
+            supply: SupplyFigures::default(),
+        }
     }
 }
 

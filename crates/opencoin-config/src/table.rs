@@ -185,6 +185,10 @@ pub const SETTINGS: &[Setting] = &[
         "web.cors",
         "Let web pages of every origin use the API, as other programs do, without cookies",
     ),
+    text(
+        "web.supply",
+        "What a currency without a public log shows of its coins: daily (how many there are, counted once a day) or off; with a log everybody can count",
+    ),
     flag(
         "relay.enabled",
         "Let wallets meet at this server's path /relay for live transfers; with several server processes use `opencoin relay` instead",

@@ -171,6 +171,7 @@ macro_rules! conformance_tests {
             two_sealers_do_no_harm
             sealing_loses_nothing_that_is_accepted_meanwhile
             a_key_signs_when_the_log_has_it
+            counts_are_those_of_the_last_batch
             a_log_can_begin_late
             a_lost_time_is_recovered
             an_interrupted_recovery_goes_on

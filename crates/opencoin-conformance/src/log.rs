@@ -6,8 +6,8 @@ use std::sync::Arc;
 use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTerms, LogTotals, Outcome, PUBLISHED_KEPT_MAX,
-    PublishedCheckpoint, Refusal, SealOutcome,
+    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTerms, LogTotals, LoggedCounts, Outcome,
+    PUBLISHED_KEPT_MAX, PublishedCheckpoint, Refusal, SealOutcome,
 };
 use opencoin_log::batch::BatchLeaf;
 use opencoin_log::bundle;
@@ -333,6 +333,30 @@ pub async fn a_key_signs_when_the_log_has_it(ledgers: &Pair) {
     assert!(
         batches.contains(&(MintKeyNo::new(4).key_no(), batch.no)),
         "{batches:?}"
+    );
+}
+
+/// The counts of the keys are those of the last batch, not what was accepted since.
+pub async fn counts_are_those_of_the_last_batch(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 100).await;
+    let [one, other] = ledgers;
+    let log = other.log();
+    let before = log.key_counts().await.unwrap().unwrap();
+    assert_eq!(before.size, log.head().await.unwrap().unwrap().size);
+    one.apply(&[mint(alice(), "counted", &[1, 1, 2])]).await.unwrap()[0]
+        .as_ref()
+        .unwrap();
+    assert_eq!(log.key_counts().await.unwrap(), Some(before.clone()));
+    let batch = seal(&**one).await;
+    let after = log.key_counts().await.unwrap().unwrap();
+    assert_eq!(after.size, batch.end());
+    let issued = |counts: &LoggedCounts| counts.keys.iter().map(|key| key.issued).sum::<u64>();
+    assert_eq!(issued(&after), issued(&before) + 3);
+    let head = log.head().await.unwrap().unwrap();
+    let leaf = last_batch_leaf(log.as_ref(), &head).await;
+    assert!(
+        leaf.keys.iter().all(|counts| after.keys.contains(counts)),
+        "{leaf:?} {after:?}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! The operator's listener: metrics, health, and the operator's API.
+//! The operator's listener: metrics, health, the operator's API and the console.
 //!
 //! It is off unless `[admin]` in `issuer.toml` names an address. It has its own limit on connections, so it answers
 //! even if clients use all of theirs. It runs until the server has stopped, so that operators can observe a shutdown.
@@ -15,8 +15,10 @@ use axum::{Router, middleware};
 use opencoin_issuer::{AdminTokens, METRICS_CONTENT_TYPE};
 
 use super::listener::Listener;
+use super::pages::Visitor;
 use super::serve::SHUTDOWN_DURATION_MAX;
 use super::server::Server;
+use super::surface::Surface;
 use super::{connections, fallback, headers, health, hosts, observe, openapi, operators};
 
 /// The line that ends a text of metrics.
@@ -24,7 +26,11 @@ const END: &str = "# EOF\n";
 
 /// The paths of the operator's listener. These tokens open `/v1/admin`.
 pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
+    let pages = server
+        .pages()
+        .map_or_else(Router::new, |pages| pages.console.clone());
     Router::new()
+        .merge(pages)
         .route("/metrics", get(metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -38,6 +44,8 @@ pub fn admin_router(server: Arc<Server>, tokens: AdminTokens) -> Router {
 
 /// What every request passes on its way to its handler.
 async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
+    let surface = Surface::of(request.method(), request.uri().path());
+    let visitor = Visitor::of(&server, &request, surface == Surface::Pages);
     let admitted = async |request: Request| {
         let is_own = |host: &str| hosts::is_own(host, server.admin_hosts());
         match hosts::refuse(&request, "admin.hosts", is_own) {
@@ -45,7 +53,11 @@ async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next)
             None => headers::once(request, next).await,
         }
     };
-    observe::watch(&server, request, admitted).await
+    let response = observe::watch(&server, request, admitted).await;
+    match visitor {
+        Some(visitor) => visitor.show(response).await,
+        None => response,
+    }
 }
 
 /// Serves operators until [`serve`](super::serve) of the same server has returned.

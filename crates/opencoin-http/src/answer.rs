@@ -222,8 +222,9 @@ pub(super) fn refusal(
     with_refusal_headers(response, refusal)
 }
 
-/// A refusal as a problem document (RFC 9457).
-pub(super) fn problem(refusal: &Refusal) -> Response<Body> {
+/// A refusal as a problem document (RFC 9457). On a path of pages the server shows it as a page.
+#[must_use]
+pub fn problem(refusal: &Refusal) -> Response<Body> {
     problem_with_status(status(refusal.reason), refusal)
 }
 

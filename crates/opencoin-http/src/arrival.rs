@@ -8,18 +8,68 @@ use super::answer;
 use super::bodies::{BodyError, Counted};
 use super::server::Server;
 
-/// Receives a whole body of at most `bytes_max` bytes. The error is the answer to the client.
-pub(super) async fn arrived(
-    server: &Server,
-    body: Body,
-    bytes_max: usize,
-) -> Result<Counted, Response<Body>> {
+/// Why there is no body.
+pub(super) enum Unread {
+    /// It could not be read.
+    Body(BodyError),
+    /// The server stops.
+    ShuttingDown,
+}
+
+/// Receives a whole body of at most `bytes_max` bytes.
+pub(super) async fn arrived(server: &Server, body: Body, bytes_max: usize) -> Result<Counted, Unread> {
     tokio::select! {
         // Most bodies are there already, and are read without a timer and without waiting for the shutdown.
         biased;
-        read = server.bodies().read(body, bytes_max) => read.map_err(unreadable),
+        read = server.bodies().read(body, bytes_max) => read.map_err(Unread::Body),
         // Nothing was accepted yet, and a slow client must not delay the shutdown.
-        () = server.shutting_down() => Err(answer::problem(&shutting_down())),
+        () = server.shutting_down() => Err(Unread::ShuttingDown),
+    }
+}
+
+impl Server {
+    /// Reads the body of a form of at most `bytes_max` bytes, within the limits on memory and time.
+    ///
+    /// # Errors
+    /// It is too long, incomplete or slow, or the server is overloaded or stops.
+    pub async fn read_form(&self, body: Body, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
+        let read = arrived(self, body, bytes_max).await;
+        // The parsed form is small, so its share of the memory ends here.
+        read.map(|counted| counted.bytes)
+            .map_err(|unread| unread.refusal())
+    }
+}
+
+impl Unread {
+    pub(super) fn refusal(&self) -> Refusal {
+        let malformed = |description: String| Refusal::new(Reason::Malformed, description);
+        match self {
+            Self::Body(BodyError::TooLarge(limit)) => Refusal::new(
+                Reason::TooLarge,
+                format!("the body is longer than {limit} bytes; send several smaller requests"),
+            ),
+            Self::Body(BodyError::Broken) => malformed("the body is incomplete".to_owned()),
+            Self::Body(BodyError::Slow(limit)) => {
+                let seconds = limit.as_secs();
+                malformed(format!("the body did not arrive within {seconds} seconds"))
+            }
+            Self::Body(BodyError::Overloaded) => Refusal::new(
+                Reason::Unavailable,
+                "the server is overloaded; send the same request again later",
+            ),
+            Self::ShuttingDown => shutting_down(),
+        }
+    }
+
+    /// The answer to the client.
+    pub(super) fn answer(&self) -> Response<Body> {
+        match self {
+            Self::Body(BodyError::Slow(_)) => {
+                answer::problem_with_status(StatusCode::REQUEST_TIMEOUT, &self.refusal())
+            }
+            Self::Body(BodyError::TooLarge(_) | BodyError::Broken | BodyError::Overloaded)
+            | Self::ShuttingDown => answer::problem(&self.refusal()),
+        }
     }
 }
 
@@ -28,27 +78,4 @@ pub(super) fn shutting_down() -> Refusal {
         Reason::Unavailable,
         "the issuer is shutting down; send the same request again later",
     )
-}
-
-/// The answer to a body that was not received.
-pub(super) fn unreadable(error: BodyError) -> Response<Body> {
-    let malformed = |description: String| Refusal::new(Reason::Malformed, description);
-    match error {
-        BodyError::TooLarge(limit) => {
-            let description = format!("the body is longer than {limit} bytes; send several smaller requests");
-            answer::problem(&Refusal::new(Reason::TooLarge, description))
-        }
-        BodyError::Broken => answer::problem(&malformed("the body is incomplete".to_owned())),
-        BodyError::Slow(limit) => {
-            let refusal = malformed(format!(
-                "the body did not arrive within {} seconds",
-                limit.as_secs()
-            ));
-            answer::problem_with_status(StatusCode::REQUEST_TIMEOUT, &refusal)
-        }
-        BodyError::Overloaded => answer::problem(&Refusal::new(
-            Reason::Unavailable,
-            "the server is overloaded; send the same request again later",
-        )),
-    }
 }

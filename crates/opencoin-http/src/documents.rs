@@ -80,7 +80,7 @@ fn not_found(description: &str) -> Refusal {
 }
 
 /// A document in its indented text, or 304 if the client has it already.
-fn pretty<D: Serialize>(document: &D, headers: &HeaderMap) -> Response<Body> {
+pub(super) fn pretty<D: Serialize>(document: &D, headers: &HeaderMap) -> Response<Body> {
     let body = text::pretty(document);
     let etag = format!("\"{}\"", const_hex::encode(&Sha256::digest(&body)[..ETAG_BYTES]));
     let values = headers

@@ -107,7 +107,9 @@ async fn read<T: DeserializeOwned>(
     words: &[(&str, Reason)],
 ) -> Result<T, Response<Body>> {
     // The parsed request and the answer are small, so the share ends here.
-    let Counted { bytes, share: _ } = arrived(server, body, BODY_BYTES_MAX).await?;
+    let Counted { bytes, share: _ } = arrived(server, body, BODY_BYTES_MAX)
+        .await
+        .map_err(|unread| unread.answer())?;
     let value = parse(&bytes, words).map_err(|refusal| answer::problem(&refusal))?;
     if server.is_shutting_down() {
         return Err(answer::problem(&shutting_down()));

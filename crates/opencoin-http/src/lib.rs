@@ -27,6 +27,7 @@ mod observe;
 mod openapi;
 mod operators;
 mod options;
+mod pages;
 #[cfg(feature = "openapi")]
 mod problems;
 mod request_ids;
@@ -35,11 +36,12 @@ mod router;
 mod serve;
 mod server;
 mod streams;
+mod supply;
 mod surface;
 mod tls;
 
 pub use admin::{admin_router, serve_admin};
-pub use answer::ERROR_HEADER;
+pub use answer::{ERROR_HEADER, problem};
 pub use listener::{ListenError, Listener};
 #[cfg(feature = "openapi")]
 pub use openapi::generate as generate_openapi;
@@ -47,4 +49,5 @@ pub use openapi::{Audience, document as openapi_document};
 pub use options::ServerOptions;
 pub use router::router;
 pub use serve::{TaskEnded, serve};
-pub use server::Server;
+pub use server::{Pages, RefusedVisit, Server};
+pub use supply::ShownSupply;

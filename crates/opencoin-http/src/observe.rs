@@ -24,7 +24,7 @@ use super::marks::RequestType;
 use super::server::Server;
 
 /// The header of an answer with the id of the request.
-const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 const UNKNOWN: &str = "unknown";
 const OK: &str = "ok";

@@ -66,6 +66,11 @@ problem!(
 );
 problem!(Exists, Exists, "The name is taken.");
 problem!(NoLog, NotFound, "The currency has no public log.");
+problem!(
+    NoSupply,
+    NotFound,
+    "The currency does not show how many coins there are."
+);
 problem!(UnknownKey, UnknownKey, "The key has no account.");
 problem!(
     WrongSequence,

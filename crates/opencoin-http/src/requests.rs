@@ -9,7 +9,7 @@ use opencoin_issuer::{Answered, Authorization, Issuer, Reason, Refusal, Signed};
 use opencoin_schema::{DecodeError, Envelope, Request};
 
 use super::answer;
-use super::arrival::{arrived, shutting_down, unreadable};
+use super::arrival::{Unread, arrived, shutting_down};
 use super::bodies::{BodyError, Counted};
 use super::callers::authorization;
 use super::marks::{Authenticated, RequestType};
@@ -34,7 +34,7 @@ pub(super) async fn post(
     let bytes_max = server.bodies().bytes_max();
     let Counted { bytes, share } = match arrived(&server, body, bytes_max).await {
         Ok(counted) => counted,
-        Err(response) => return response,
+        Err(unread) => return unread.answer(),
     };
     let request = match read(expected, &bytes) {
         Ok(request) => request,
@@ -54,7 +54,7 @@ pub(super) async fn post(
     share
         .until_written(response)
         .await
-        .unwrap_or_else(|| unreadable(BodyError::Overloaded))
+        .unwrap_or_else(|| Unread::Body(BodyError::Overloaded).answer())
 }
 
 fn read(expected: Expected, body: &[u8]) -> Result<Request, DecodeError> {

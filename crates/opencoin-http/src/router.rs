@@ -13,17 +13,21 @@ use opencoin_schema::{
     RequestRenew, RequestResume, TypeName,
 };
 
+use super::pages::Visitor;
 use super::requests::{self, Expected};
 use super::server::Server;
 use super::surface::Surface;
 use super::{
     accounts, cors, documents, fallback, headers, health, hosts, key_accounts, limit_addresses, log, observe,
-    openapi,
+    openapi, supply,
 };
 
 /// All paths of the public listener.
 pub fn router(server: Arc<Server>) -> Router {
     let relay = server.relay().map_or_else(Router::new, |relay| relay.router());
+    let pages = server
+        .pages()
+        .map_or_else(Router::new, |pages| pages.public.clone());
     Router::new()
         .route("/", message(Expected::Any))
         .route("/cddc/serial", message(Expected::Only(RequestCddSerial::TYPE)))
@@ -45,6 +49,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/recoup", message(Expected::Only(RequestRecoup::TYPE)))
         .route("/v1/mint-keys", get(documents::live_mint_keys))
         .route("/v1/revocations", get(documents::revocations))
+        .route("/v1/supply", get(supply::show))
         .route("/log/checkpoint", get(log::checkpoint))
         .route("/log/checkpoint.joint", get(log::joint_checkpoint))
         .route("/log/tile/{*path}", get(log::tile))
@@ -56,6 +61,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .merge(accounts::router())
         .merge(key_accounts::router())
         .merge(relay)
+        .merge(pages)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(fallback::unknown_path)
@@ -68,6 +74,7 @@ pub fn router(server: Arc<Server>) -> Router {
 /// several times for each request.
 async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
     let surface = Surface::of(request.method(), request.uri().path());
+    let visitor = Visitor::of(&server, &request, surface == Surface::Pages);
     let is_shared = surface == Surface::Api && server.is_shared_with_browsers();
     let admitted = async |request: Request| {
         let is_own = |host: &str| server.hosts().have(host, server.issuer());
@@ -85,7 +92,10 @@ async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next)
     if is_shared {
         cors::share(&mut response);
     }
-    response
+    match visitor {
+        Some(visitor) => visitor.show(response).await,
+        None => response,
+    }
 }
 
 fn message(expected: Expected) -> MethodRouter<Arc<Server>> {

@@ -3,9 +3,12 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use opencoin_config::{LimitsConfig, WebConfig};
-use opencoin_issuer::Issuer;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Response, StatusCode, Uri};
+use opencoin_config::{LimitsConfig, SupplyFigures, WebConfig};
 use opencoin_issuer::accounts::AccountService;
+use opencoin_issuer::{Issuer, Reason};
 use opencoin_relay::Relay;
 use tokio::sync::watch as channel;
 
@@ -33,6 +36,34 @@ pub struct Server {
     admin_hosts: Vec<String>,
     web: WebConfig,
     relay: Option<Arc<Relay>>,
+    pages: Option<Pages>,
+}
+
+/// The pages of a server.
+#[derive(Clone)]
+pub struct Pages {
+    /// Those of the listener for wallets, all below `/account` and `/static`, and `GET /`.
+    pub public: Router<Arc<Server>>,
+    /// Those of the operator's listener, all below `/console` and `/static`, and `GET /`.
+    pub console: Router<Arc<Server>>,
+    /// Shows a refusal as a page.
+    pub show_refusal: fn(&RefusedVisit) -> Response<Body>,
+}
+
+/// A request for a page that was refused.
+pub struct RefusedVisit {
+    /// What was asked for.
+    pub uri: Uri,
+    /// The headers of the request.
+    pub headers: HeaderMap,
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The fixed word of the refusal.
+    pub reason: Reason,
+    /// The text for whoever looks into the details.
+    pub detail: String,
+    /// The id of the request, which is in the server's log.
+    pub request_id: String,
 }
 
 /// How far the shutdown of a server is.
@@ -53,9 +84,15 @@ impl Server {
         Self::with_options(issuer, ServerOptions::default())
     }
 
-    /// A server for this issuer.
+    /// A server for this issuer, without pages.
     #[must_use]
     pub fn with_options(issuer: Issuer, options: ServerOptions) -> Arc<Self> {
+        Self::with_pages(issuer, options, None)
+    }
+
+    /// A server for this issuer with these pages.
+    #[must_use]
+    pub fn with_pages(issuer: Issuer, options: ServerOptions, pages: Option<Pages>) -> Arc<Self> {
         let relay = options.make_relay();
         let hosts = PublicHosts::new(&options.hosts, &issuer);
         let (bodies, address_limits) = (Budget::new(&options.limits), AddressLimits::new(&options));
@@ -74,6 +111,7 @@ impl Server {
             admin_hosts: options.admin_hosts,
             web: options.web,
             relay,
+            pages,
         })
     }
 
@@ -83,10 +121,15 @@ impl Server {
         &self.issuer
     }
 
+    pub(super) fn pages(&self) -> Option<&Pages> {
+        self.pages.as_ref()
+    }
+
     pub(super) fn accounts(&self) -> &AccountService {
         self.issuer.accounts()
     }
 
+    /// Whether no more requests are accepted.
     pub(super) fn is_shutting_down(&self) -> bool {
         *self.phase.borrow() == Phase::ShuttingDown
     }
@@ -96,7 +139,7 @@ impl Server {
     }
 
     /// Waits until no more requests are accepted.
-    pub(super) async fn shutting_down(&self) {
+    pub async fn shutting_down(&self) {
         // The sender lives as long as `self`.
         let _ = self
             .phase
@@ -139,6 +182,11 @@ impl Server {
     /// Whether web pages of every origin may use the API.
     pub(super) fn is_shared_with_browsers(&self) -> bool {
         self.web.cors
+    }
+
+    /// What a currency without a log shows of its coins.
+    pub(super) fn supply_figures(&self) -> SupplyFigures {
+        self.web.supply
     }
 
     pub(super) fn admin_hosts(&self) -> &[String] {

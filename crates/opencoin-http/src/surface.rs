@@ -1,4 +1,4 @@
-//! The parts of the public listener, which have different rules for browsers.
+//! The parts of a listener, which have different rules for browsers.
 //!
 //! *The API* takes tokens from programs and never reads a cookie. So web pages of every origin may use it: nothing is sent
 //! with their requests that they do not have themselves. *Pages* take cookies, and no page of another origin may read or
@@ -6,7 +6,7 @@
 
 use axum::http::Method;
 
-/// A part of the public listener.
+/// A part of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Surface {
     Api,
@@ -14,8 +14,8 @@ pub(super) enum Surface {
     Health,
 }
 
-/// The first segments of the paths of pages. `GET /` is a page too, and `POST /` is the API.
-const PAGES: [&str; 2] = ["account", "static"];
+/// The first segments of the paths of pages, of both listeners. `GET /` is a page too, and `POST /` is the API.
+const PAGES: [&str; 3] = ["account", "console", "static"];
 
 impl Surface {
     /// The part to which a request belongs. Unknown paths belong to the API.

@@ -8,6 +8,7 @@
 mod key_accounts;
 mod mint_keys;
 mod requests;
+mod supply;
 
 pub use self::key_accounts::{Authorization, KeyAccountList};
 pub use self::mint_keys::LiveMintKey;
@@ -18,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::AccountsConfig;
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, register_mint_keys};
-use opencoin_ledger::{BATCH_COMMANDS_MAX, LedgerError, LedgerTime};
+use opencoin_ledger::{BATCH_COMMANDS_MAX, LedgerError, LedgerTime, MintKeyStatus};
 use opencoin_log::log_block::LogBlock;
 use opencoin_log::promise::Promise;
 use opencoin_schema::{BigInt, Cddc};
@@ -34,6 +35,7 @@ use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
 use crate::refusal::{Reason, Refusal, unavailable};
 use crate::store::Books;
+use crate::supply::DailySupply;
 
 /// Expired sessions and the like are deleted once in so many turns of the background task: every ten minutes.
 const TURNS_PER_TIDY: u64 = 600;
@@ -67,6 +69,7 @@ pub struct Issuer {
     ledger_reader: LedgerReader,
     guard: Option<Guard>,
     log: Option<IssuerLog>,
+    daily_supply: DailySupply,
 }
 
 /// The answer to an accepted request, with the promise that the public log will have it.
@@ -134,6 +137,7 @@ impl Issuer {
             ledger_reader,
             guard: None,
             log: None,
+            daily_supply: DailySupply::default(),
         })
     }
 
@@ -282,6 +286,24 @@ impl Issuer {
     /// The holders' access to their accounts.
     pub fn accounts(&self) -> &AccountService {
         &self.accounts
+    }
+
+    /// The documents of the currency, as they are now.
+    #[must_use]
+    pub fn currency(&self) -> Arc<Currency> {
+        self.documents.currency()
+    }
+
+    /// Whether the operator has paused the signing of coins.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn is_signing_paused(&self) -> Result<bool, Refusal> {
+        self.books.ledger.signing_paused().await.map_err(unavailable)
+    }
+
+    async fn mint_key_statuses(&self) -> Result<Vec<MintKeyStatus>, Refusal> {
+        self.books.ledger.mint_keys().await.map_err(unavailable)
     }
 
     /// The answer to `RequestCDDSerial`.

@@ -24,6 +24,7 @@ mod refusal;
 mod restore;
 mod signing;
 mod store;
+mod supply;
 
 pub use acceptances::{AcceptanceProof, check_acceptance};
 pub use accounts::{NewPassword, NewPasswordError, Token};

@@ -85,8 +85,8 @@ pub use log::{
     LeafStart, LogBatch, LogBatchNo, LogHead, LogTerms, LogTotals, Logged, LoggedKeyAccounts, SEAL_PAUSE_MIN,
 };
 pub use log_store::{
-    HasLog, LEASE_HOLDER_BYTES, LogStore, PUBLISHED_KEPT_MAX, PendingSummary, PublishedCheckpoint,
-    SealOutcome, TileOfLog,
+    HasLog, LEASE_HOLDER_BYTES, LogStore, LoggedCounts, PUBLISHED_KEPT_MAX, PendingSummary,
+    PublishedCheckpoint, SealOutcome, TileOfLog,
 };
 pub use memory::{LogSnapshot, MemoryLedger, MemorySnapshot};
 pub use mint_key::{

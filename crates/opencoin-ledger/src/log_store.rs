@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use opencoin_log::batch::KeyCounts;
 use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_no::KeyNo;
 
@@ -35,6 +36,15 @@ pub struct PublishedCheckpoint {
     pub note: String,
     /// When it was published.
     pub at: LedgerTime,
+}
+
+/// The counts of the mint keys as of the last batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoggedCounts {
+    /// The size of the log with that batch.
+    pub size: u64,
+    /// Every key in the log, in the order of their numbers.
+    pub keys: Vec<KeyCounts>,
 }
 
 /// The most published checkpoints that are kept until the auditors have signed them.
@@ -206,6 +216,12 @@ pub trait LogStore: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     async fn key_batches(&self) -> Result<Vec<(KeyNo, LogBatchNo)>, LedgerError>;
+
+    /// The counts of the mint keys as of the last batch; `None` if the currency has no log.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn key_counts(&self) -> Result<Option<LoggedCounts>, LedgerError>;
 
     /// The batch that was open when a coin was spent; `None` if it is unspent, or was spent before there was a log.
     ///

@@ -20,9 +20,10 @@ use opencoin_ledger::log::{
 use opencoin_ledger::view::{MintKeyNo, MintKeyState};
 use opencoin_ledger::{
     IssuedDigest, LEASE_HOLDER_BYTES, LedgerError, LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore,
-    LogTerms, LogTotals, LoggedKeyAccounts, MintKeyId, PendingSummary, PublishedCheckpoint, SealOutcome,
-    SpentDigest, TileOfLog, stored,
+    LogTerms, LogTotals, LoggedCounts, LoggedKeyAccounts, MintKeyId, PendingSummary, PublishedCheckpoint,
+    SealOutcome, SpentDigest, TileOfLog, stored,
 };
+use opencoin_log::batch::KeyCounts;
 use opencoin_log::hash::Hash;
 use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_no::KeyNo;
@@ -224,6 +225,13 @@ impl<R: Runner> LogStore for SqlLog<R> {
         let read = self
             .0
             .read("mint keys in the log", (), |sql, ()| Box::pin(key_batches(sql)));
+        read.await
+    }
+
+    async fn key_counts(&self) -> Result<Option<LoggedCounts>, LedgerError> {
+        let read = self
+            .0
+            .read("counts in the log", (), |sql, ()| Box::pin(key_counts(sql)));
         read.await
     }
 
@@ -636,6 +644,30 @@ async fn key_batches(sql: &mut dyn Executor) -> Result<Vec<(KeyNo, LogBatchNo)>,
         Ok((MintKeyNo::new(no).key_no(), batch_no(row)?))
     };
     sql.all(query, &[], key).await
+}
+
+async fn key_counts(sql: &mut dyn Executor) -> Result<Option<LoggedCounts>, SqlError> {
+    // One statement, so that size and counts are of the same batch.
+    let query = "SELECT log_head.size, log_keys.key_no, log_keys.issued, log_keys.spent
+        FROM log_head LEFT JOIN log_keys ON TRUE WHERE log_head.id = 1 ORDER BY log_keys.key_no";
+    let row = |row: &mut Row| {
+        let (size, no) = (number(row)?, row.take::<Option<i32>>()?);
+        let Some(no) = no else {
+            return Ok((size, None));
+        };
+        let counts = KeyCounts {
+            key_no: MintKeyNo::new(no).key_no(),
+            issued: number(row)?,
+            spent: number(row)?,
+        };
+        Ok((size, Some(counts)))
+    };
+    let rows = sql.all(query, &[], row).await?;
+    let size = rows.first().map(|(size, _)| *size);
+    Ok(size.map(|size| LoggedCounts {
+        size,
+        keys: rows.into_iter().filter_map(|(_, counts)| counts).collect(),
+    }))
 }
 
 async fn batch_of_spent(

@@ -6,7 +6,9 @@
 mod amount;
 mod issuer_url;
 mod printable;
+mod words;
 
 pub use amount::{AMOUNT_MAX, AmountDisplay, AmountError, AmountText};
 pub use issuer_url::{IssuerUrl, IssuerUrlError, host_of_url};
 pub use printable::{is_invisible, is_misleading, printable, printable_lines};
+pub use words::{FINGERPRINT_WORDS, fingerprint_words};

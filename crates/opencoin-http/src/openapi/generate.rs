@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{Audience, messages};
 use crate::accounts::{account, entries, payouts, services, sessions, transfers};
-use crate::{key_accounts, operators, problems};
+use crate::{key_accounts, operators, problems, supply};
 
 /// The paths of the operator's listener, which has no rate limit.
 const ADMIN_PATHS: &str = "/v1/admin/";
@@ -24,6 +24,7 @@ const ADMIN_PATHS: &str = "/v1/admin/";
     modifiers(&Token),
     components(schemas(problems::Problem)),
     paths(
+        supply::show,
         sessions::open, sessions::close, sessions::change_password,
         account::show, account::change, account::balance, account::directory, entries::list,
         transfers::pay, payouts::request, payouts::list, payouts::show,

@@ -7,6 +7,7 @@
 
 mod auditors;
 pub mod copy;
+mod counts;
 pub mod export;
 mod joint;
 mod key_accounts;
@@ -45,6 +46,7 @@ use opencoin_log::tile::TilePath;
 use opencoin_schema::BigInt;
 use rand::RngCore;
 
+pub(crate) use counts::PublishedCounts;
 pub use key_accounts::{AccountsAtBatch, KeyPaymentStatus, LoggedAccounts, ProvenBatch};
 pub(crate) use promises::Promises;
 pub use rhythm::Rhythm;
@@ -98,6 +100,7 @@ pub struct IssuerLog {
     joint_shown: ShownCheckpoint,
     challenges: ChallengeKey,
     key_accounts: tokio::sync::Mutex<Option<KnownAccounts>>,
+    counts: Mutex<Option<Arc<PublishedCounts>>>,
     /// Whether this process holds the lease of the sealer.
     seals: AtomicBool,
     /// Whether a quorum of witnesses has seen nothing newer than the books, since this process started.
@@ -157,6 +160,7 @@ impl IssuerLog {
             joint_shown: ShownCheckpoint::default(),
             challenges: keys.challenges,
             key_accounts: tokio::sync::Mutex::default(),
+            counts: Mutex::default(),
             seals: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
             has_recovered: AtomicBool::new(false),

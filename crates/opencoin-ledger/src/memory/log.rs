@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use opencoin_log::batch::KeyCounts;
 use opencoin_log::hash::Hash;
 use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_ledger::KeyLedger;
@@ -18,8 +19,8 @@ use crate::log::{
     OpenLog, PendingLeaves, SealInput, Sealed, WaitingRow, seal, seal_copied,
 };
 use crate::log_store::{
-    LEASE_HOLDER_BYTES, LogStore, PUBLISHED_KEPT_MAX, PendingSummary, PublishedCheckpoint, SealOutcome,
-    TileOfLog,
+    LEASE_HOLDER_BYTES, LogStore, LoggedCounts, PUBLISHED_KEPT_MAX, PendingSummary, PublishedCheckpoint,
+    SealOutcome, TileOfLog,
 };
 use crate::recovered_entry::RecoveredEntry;
 use crate::view::{Changes, LogOpening, MintKeyNo, MintKeyState};
@@ -425,6 +426,19 @@ impl LogStore for MemoryLedger {
         let keys = state.log.iter().flat_map(|log| log.keys.values());
         let logged = keys.filter_map(|key| Some((key.no, LogBatchNo::new(key.batch?))));
         Ok(logged.collect())
+    }
+
+    async fn key_counts(&self) -> Result<Option<LoggedCounts>, LedgerError> {
+        let state = self.state();
+        let counts = |key: &LogKey| KeyCounts {
+            key_no: key.no,
+            issued: key.issued,
+            spent: key.spent,
+        };
+        Ok(state.log.as_ref().map(|log| LoggedCounts {
+            size: log.head.size,
+            keys: log.keys.values().map(counts).collect(),
+        }))
     }
 
     async fn batch_of_spent(

@@ -114,7 +114,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         relay: config.relay,
     };
     let (server, tokens) = (
-        Server::with_options(issuer, options),
+        Server::with_pages(issuer, options, Some(opencoin_web::pages())),
         AdminTokens::in_folder(directory.root()),
     );
     let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server), tokens.clone())));

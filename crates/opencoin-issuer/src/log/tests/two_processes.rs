@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use opencoin_ledger::log::{CopiedBatch, WaitingRow};
 use opencoin_ledger::{
-    IssuedDigest, LedgerTime, LoggedKeyAccounts, PendingSummary, RecoveredEntry, SealOutcome, TileOfLog,
+    IssuedDigest, LedgerTime, LoggedCounts, LoggedKeyAccounts, PendingSummary, RecoveredEntry, SealOutcome,
+    TileOfLog,
 };
 use opencoin_log::checkpoint::Checkpoint;
 use opencoin_log::key_account::AccountKey;
@@ -244,6 +245,10 @@ impl LogStore for LateHead {
 
     async fn key_batches(&self) -> Result<Vec<(KeyNo, LogBatchNo)>, LedgerError> {
         self.store.key_batches().await
+    }
+
+    async fn key_counts(&self) -> Result<Option<LoggedCounts>, LedgerError> {
+        self.store.key_counts().await
     }
 
     async fn batch_of_spent(

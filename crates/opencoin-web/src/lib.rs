@@ -1,0 +1,61 @@
+//! The pages of an issuer: the currency in public, the accounts of holders, the console of operators.
+//!
+//! Pages are rendered here, complete without scripts, and served by `opencoin-http` beside its API ([`pages`] makes them).
+//! A handler calls the same functions of `opencoin-issuer` as the API's handler does; nothing is decided in a page.
+//!
+//! # To add a page
+//!
+//! 1. **Texts.** Write them into `locales/en/GROUP.json` and `locales/de/GROUP.json`, where GROUP is the part of the site
+//!    (`public`, `account`, `console`, or `common` for what several parts say). The build makes a method of each: the
+//!    text `paid` of the group `account` with the placeholders `{amount}` and `{to}` becomes
+//!    `t.account_paid(amount, to)`. A text with a number has the forms `one` and `other` and the placeholder `{count}`.
+//!    Write whole sentences, never pieces. A missing text or placeholder fails the build, an unused one the lints.
+//! 2. **Template.** `templates/GROUP/NAME.html` extends `layout.html` and fills its blocks `main` and, if it has one, `nav`.
+//!    Its struct has the fields `frame` (from `visit.frame(title)`) and `t` (from `visit.messages()`). Everything is
+//!    escaped. No inline code and no attribute `style`: the policy of `headers.rs` forbids both. Free text from people
+//!    stands in `<bdi>`; values of messages do so by themselves. Amounts and times come from `format.rs`. A table has
+//!    the class `list`, its amounts `amount`; what a class means stands in `static/pages.css`.
+//! 3. **Handler.** It takes a `Visit`, `State<Arc<Server>>` and what else it needs, calls the issuer, and returns
+//!    `Ok(page(StatusCode::OK, visit.language, &template))`. A `Refusal` with `?` becomes the page of a refusal.
+//! 4. **Route.** Add it to the router of its part: `public`, `account` or `console`. Every route passes `guard.rs`, which
+//!    refuses forms of other sites, and gets the headers of `headers.rs`. The path must be below `/account` on the
+//!    listener for wallets and below `/console` on the operator's, so that `opencoin-http` knows it as a page.
+//! 5. **A form** is sent with POST, carries the token of its session and an idempotency key, and is answered with
+//!    `see_other`, so that a reload repeats nothing.
+//! 6. **A script** may only make a page more comfortable. It goes into `static/`, finds its elements by attributes `data-...`,
+//!    and writes text (`textContent`), never markup.
+//! 7. **Tests.** Add the page to the tests in `tests/pages`, which send requests to the routers.
+
+mod assets;
+mod cookies;
+mod files;
+mod format;
+mod guard;
+mod headers;
+mod language;
+mod messages;
+mod picture;
+mod public;
+mod refusals;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::routing::get;
+use axum::{Router, middleware};
+use opencoin_http::{Pages, Server};
+
+/// The pages of a server.
+#[must_use]
+pub fn pages() -> Pages {
+    let complete = |router: Router<Arc<Server>>| {
+        router
+            .route("/static/{file}", get(files::serve))
+            .layer(middleware::from_fn(guard::guard))
+    };
+    Pages {
+        public: complete(public::router()),
+        console: complete(Router::new()),
+        show_refusal: refusals::show,
+    }
+}

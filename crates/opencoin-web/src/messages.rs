@@ -1,0 +1,94 @@
+//! The texts of the pages in all languages. The build makes a method for each message of `locales`.
+//!
+//! A text with placeholders is a [`Message`]. Shown in a template, each value is escaped and stands in a `<bdi>` of its
+//! own, so that a name or label from outside cannot change the order of the words around it.
+
+use std::fmt;
+
+use askama::filters::{Escaper, Html, HtmlSafe};
+
+use crate::language::Language;
+
+/// The texts in one language.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Messages {
+    pub(crate) language: Language,
+}
+
+impl Messages {
+    pub(crate) fn new(language: Language) -> Self {
+        Self { language }
+    }
+}
+
+/// A text with its values. `Display` writes HTML; [`Message::plain`] is the text alone.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    parts: &'static [Part],
+    values: Vec<String>,
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    Text(&'static str),
+    /// The place of a value.
+    Value(usize),
+}
+
+impl Message {
+    fn new(parts: &'static [Part], values: Vec<String>) -> Self {
+        Self { parts, values }
+    }
+
+    /// The text without markup: for titles, attributes and files.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the first title with a value will use it")
+    )]
+    pub(crate) fn plain(&self) -> String {
+        let piece = |part: &Part| match *part {
+            Part::Text(text) => text,
+            Part::Value(place) => &self.values[place],
+        };
+        self.parts.iter().map(piece).collect()
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.parts {
+            match *part {
+                Part::Text(text) => Html.write_escaped_str(&mut *formatter, text)?,
+                Part::Value(place) => {
+                    formatter.write_str("<bdi>")?;
+                    Html.write_escaped_str(&mut *formatter, &self.values[place])?;
+                    formatter.write_str("</bdi>")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl HtmlSafe for Message {}
+
+include!(concat!(env!("OUT_DIR"), "/messages.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_escaped_and_isolated() {
+        let message = Message::new(
+            &[Part::Text("Paid & sent to "), Part::Value(0), Part::Text(".")],
+            vec!["<b>\u{202e}bob</b>".to_owned()],
+        );
+        assert_eq!(
+            message.to_string(),
+            "Paid &#38; sent to <bdi>&#60;b&#62;\u{202e}bob&#60;/b&#62;</bdi>."
+        );
+        assert_eq!(message.plain(), "Paid & sent to <b>\u{202e}bob</b>.");
+    }
+}

@@ -1,0 +1,58 @@
+//! Refusals as pages, in words for people. What support needs is folded away below them.
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use opencoin_http::RefusedVisit;
+use opencoin_issuer::Reason;
+
+use crate::headers;
+use crate::messages::Messages;
+use crate::visit::{Frame, Visit, page};
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage<'refused> {
+    frame: Frame,
+    t: Messages,
+    heading: &'static str,
+    advice: &'static str,
+    detail: &'refused str,
+    request_id: &'refused str,
+}
+
+/// The page of a refusal.
+pub(crate) fn show(refused: &RefusedVisit) -> Response<Body> {
+    let visit = Visit::new(&refused.uri, &refused.headers);
+    let t = visit.messages();
+    let (heading, advice) = words(t, refused.status, refused.reason);
+    let template = RefusalPage {
+        frame: visit.frame(heading),
+        t,
+        heading,
+        advice,
+        detail: &refused.detail,
+        request_id: &refused.request_id,
+    };
+    let mut response = page(refused.status, visit.language, &template);
+    headers::secure(&mut response);
+    response
+}
+
+/// What happened, and what the visitor can do.
+fn words(t: Messages, status: StatusCode, reason: Reason) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => (t.refusal_not_found(), t.refusal_not_found_advice()),
+        StatusCode::MISDIRECTED_REQUEST => (t.refusal_other_name(), t.refusal_other_name_advice()),
+        StatusCode::REQUEST_TIMEOUT => (t.refusal_slow(), t.refusal_slow_advice()),
+        _ => match reason {
+            Reason::NotFound | Reason::UnknownKey => (t.refusal_not_found(), t.refusal_not_found_advice()),
+            Reason::Unauthorized => (t.refusal_logged_out(), t.refusal_logged_out_advice()),
+            Reason::Forbidden => (t.refusal_forbidden(), t.refusal_forbidden_advice()),
+            Reason::TooManyRequests => (t.refusal_too_many(), t.refusal_too_many_advice()),
+            Reason::Unavailable => (t.refusal_unavailable(), t.refusal_unavailable_advice()),
+            Reason::TooLarge => (t.refusal_too_large(), t.refusal_too_large_advice()),
+            _ => (t.refusal_other(), t.refusal_other_advice()),
+        },
+    }
+}

@@ -1,0 +1,105 @@
+// Makes pages more comfortable: times in the visitor's zone, buttons that copy, forms that are sent once, questions before
+// what cannot be undone. Every page works without it.
+"use strict";
+
+const language = document.documentElement.lang;
+const styles = {
+  day: new Intl.DateTimeFormat(language, { dateStyle: "long" }),
+  minute: new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }),
+};
+
+function localise(root) {
+  for (const time of root.querySelectorAll("time[data-time]")) {
+    const at = new Date(time.dateTime);
+    const style = styles[time.dataset.time];
+    if (style && !Number.isNaN(at.getTime())) {
+      time.title = time.textContent;
+      time.textContent = style.format(at);
+    }
+  }
+}
+
+// <button type="button" hidden data-copy="ID" data-copied="TEXT">: copies the text of an element.
+function offerCopies() {
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    const source = document.getElementById(button.dataset.copy);
+    if (!source || !navigator.clipboard) {
+      continue;
+    }
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText((source.value ?? source.textContent).trim());
+      const before = button.textContent;
+      button.textContent = button.dataset.copied;
+      setTimeout(() => (button.textContent = before), 2000);
+    });
+  }
+}
+
+// <button type="button" hidden data-print>: prints the page.
+function offerPrinting() {
+  for (const button of document.querySelectorAll("button[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+}
+
+// A form is sent once, however often its button is pressed. Going back to the page makes it usable again.
+function sendOnce() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    if (form.method !== "post") {
+      return;
+    }
+    form.dataset.sent = "yes";
+    for (const button of form.querySelectorAll("button")) {
+      button.setAttribute("aria-busy", "true");
+    }
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) {
+      delete form.dataset.sent;
+      form.querySelectorAll("[aria-busy]").forEach((button) => button.removeAttribute("aria-busy"));
+    }
+  });
+}
+
+// <form data-ask="ID">: shows the <dialog> with this id before the form is sent. A button of the dialog with the value
+// `yes` sends it.
+function askFirst() {
+  document.addEventListener(
+    "submit",
+    (event) => {
+      const form = event.target;
+      const dialog = form.dataset.ask && document.getElementById(form.dataset.ask);
+      if (!dialog || form.dataset.asked) {
+        delete form.dataset.asked;
+        return;
+      }
+      event.preventDefault();
+      dialog.returnValue = "";
+      dialog.addEventListener(
+        "close",
+        () => {
+          if (dialog.returnValue === "yes") {
+            form.dataset.asked = "yes";
+            form.requestSubmit(event.submitter);
+          }
+        },
+        { once: true },
+      );
+      dialog.showModal();
+    },
+    true,
+  );
+}
+
+localise(document);
+offerCopies();
+offerPrinting();
+askFirst();
+sendOnce();

@@ -1,0 +1,7 @@
+//! The pages over the real routers, on an issuer with an in-memory ledger.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+mod public;
+mod world;

@@ -1,0 +1,172 @@
+//! An issuer with pages, and a browser that asks for them.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_config::{Config, WebConfig};
+use opencoin_crypto::{CipherSuite, KeyStore, Signer};
+use opencoin_http::{Server, ServerOptions, router};
+use opencoin_issuer::{Issuer, IssuerOptions};
+use opencoin_keys::{Clock, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
+use opencoin_ledger::MemoryLedger;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// When the keys are made. Every clock starts here.
+const START: &str = "2026-01-01T00:00:00Z";
+const SEED: u64 = 11;
+/// The host of the currency's URL, and of every request that names no other.
+pub(crate) const HOST: &str = "cents.test";
+
+/// A clock that only a test moves.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    fn at_start() -> Arc<Self> {
+        let start: DateTime<Utc> = START.parse().unwrap();
+        Arc::new(Self(AtomicI64::new(start.timestamp_micros())))
+    }
+
+    pub(crate) fn forward(&self, delta: TimeDelta) {
+        self.0
+            .fetch_add(delta.num_microseconds().unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+/// The documents and keys of a currency. Keys take long to make, so all tests share them.
+struct TestCurrency {
+    directory: Directory,
+    signer: Arc<dyn Signer>,
+    _folder: TempDir,
+}
+
+impl TestCurrency {
+    fn get() -> &'static Self {
+        static MADE: OnceLock<TestCurrency> = OnceLock::new();
+        MADE.get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let directory = Directory::new(folder.path().join("currency"));
+            let new = NewCurrency {
+                name: "Open<b>Cent".to_owned(),
+                divisor: 100,
+                denominations: vec![5, 200],
+                url: format!("https://{HOST}"),
+                cipher_suite: CipherSuite::RsaSha384PssRfc9474,
+                log: None,
+                config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
+            };
+            let made = create_with_key_files(
+                &new,
+                &directory,
+                &Passphrase::new("p".to_owned().into()).unwrap(),
+                &*TestClock::at_start(),
+                &mut StdRng::seed_from_u64(SEED),
+                || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>,
+                &mut |_, _| {},
+            );
+            let (_, keys) = made.unwrap();
+            Self {
+                directory,
+                signer: keys.signer().unwrap(),
+                _folder: folder,
+            }
+        })
+    }
+}
+
+/// A server with pages.
+pub(crate) struct World {
+    pub(crate) clock: Arc<TestClock>,
+    public: Router,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks the status.
+    #[track_caller]
+    pub(crate) fn with(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn has(&self, text: &str) {
+        assert!(self.text.contains(text), "{text:?} is missing:\n{}", self.text);
+    }
+
+    #[track_caller]
+    pub(crate) fn lacks(&self, text: &str) {
+        assert!(!self.text.contains(text), "{text:?} is there:\n{}", self.text);
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(WebConfig::default()).await
+    }
+
+    pub(crate) async fn with(web: WebConfig) -> Self {
+        let (clock, currency) = (TestClock::at_start(), TestCurrency::get());
+        let issuer = Issuer::open(
+            currency.directory.currency().unwrap(),
+            Arc::<MemoryLedger>::default(),
+            Arc::clone(&currency.signer),
+            Arc::<TestClock>::clone(&clock),
+            IssuerOptions::default(),
+        );
+        let options = ServerOptions {
+            web,
+            ..ServerOptions::default()
+        };
+        let server = Server::with_pages(issuer.await.unwrap(), options, Some(opencoin_web::pages()));
+        let public = router(server);
+        Self { clock, public }
+    }
+
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        request
+            .headers_mut()
+            .entry("host")
+            .or_insert(HOST.parse().unwrap());
+        let response = self.public.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// A GET by a browser with these headers besides `Accept`.
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = Request::get(path).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+}
