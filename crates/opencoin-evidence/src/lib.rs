@@ -22,9 +22,9 @@ pub use error::EvidenceError;
 pub use evidence::{CheckedEvidence, EVIDENCE_BYTES_MAX, Evidence, check_evidence, master_key_fingerprint};
 pub use kinds::{
     Absence, AfterClosing, BadPayment, BatchOfPayments, ClosingCounts, CoinsValue, CountedKey, Disorder,
-    FalseRefusal, KeyCount, KeyNumber, KeyUnknown, Neighbours, OmittedLeaf, OneBatch, OneLeaf, OneStatement,
-    OrderRule, OutsideDates, OutsideWindow, OverRedemption, PaymentRule, Rollback, SecretKey, ShownPromise,
-    SpentTwice, SplitView, StalledLog, TotalsRule, TwoBatches, TwoLeaves, TwoStatements, UncountedLeaf,
-    WindowRule, WithheldSignature, WrongKeysRoot, WrongTotals,
+    FalseRefusal, KeyCount, KeyLeaves, KeyNumber, KeyUnknown, Neighbours, OmittedLeaf, OneBatch, OneLeaf,
+    OneStatement, OrderRule, OutsideDates, OutsideWindow, OverRedemption, PaymentRule, Rollback, SecretKey,
+    ShownPromise, SpentTwice, SplitView, StalledLog, TotalsRule, TwoBatches, TwoLeaves, TwoStatements,
+    UncountedLeaf, WindowRule, WithheldSignature, WrongKeysRoot, WrongTotals,
 };
 pub use tree::{Included, IncludedRun};

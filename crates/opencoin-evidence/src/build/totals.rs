@@ -11,8 +11,8 @@ use super::{BuildError, EvidenceBuilder};
 use crate::claim::Claim;
 use crate::evidence::Evidence;
 use crate::kinds::{
-    ClosingCounts, CoinsValue, CountedKey, KeyCount, OneBatch, TotalsRule, TwoBatches, UncountedLeaf,
-    WrongKeysRoot, WrongTotals,
+    ClosingCounts, CoinsValue, CountedKey, KeyCount, KeyLeaves, OneBatch, TotalsRule, TwoBatches,
+    UncountedLeaf, WrongKeysRoot, WrongTotals,
 };
 use crate::tree::Included;
 
@@ -81,14 +81,22 @@ impl EvidenceBuilder<'_> {
             }
         }
         let end = self.first_from(begin, batch, &after).await?;
-        let left = match begin.checked_sub(1).filter(|left| *left >= leaf.first) {
-            Some(left) => Some(self.included(left).await?),
-            None => None,
+        let mut leaves = KeyLeaves {
+            first: None,
+            last: None,
+            left: None,
+            right: self.included(end).await?,
         };
-        let right = self.included(end).await?;
+        if begin < end {
+            leaves.first = Some(self.included(begin).await?);
+            leaves.last = Some(self.included(end - 1).await?);
+        }
+        if leaf.first < begin {
+            leaves.left = Some(self.included(begin - 1).await?);
+        }
         let before = self.batches_before(&leaf, BTreeSet::from([key_no])).await?;
         let batch = self.included(batch).await?;
-        let count = KeyCount::new((key_no, counted), batch, before, (left, right));
+        let count = KeyCount::new((key_no, counted), batch, before, leaves);
         self.wrong_totals(TotalsRule::Count(Box::new(count)))
     }
 

@@ -28,7 +28,7 @@ pub use spent_twice::SpentTwice;
 pub use split_view::SplitView;
 pub use stalled::StalledLog;
 pub use totals::{
-    ClosingCounts, CoinsValue, CountedKey, KeyCount, OneBatch, TotalsRule, TwoBatches, UncountedLeaf,
-    WrongKeysRoot, WrongTotals,
+    ClosingCounts, CoinsValue, CountedKey, KeyCount, KeyLeaves, OneBatch, TotalsRule, TwoBatches,
+    UncountedLeaf, WrongKeysRoot, WrongTotals,
 };
 pub use window::{AfterClosing, KeyUnknown, OutsideDates, OutsideWindow, WindowRule};

@@ -24,7 +24,7 @@ struct KeyLife {
 }
 
 /// A log in which every rule holds: keys come, sign, are closed at their end or revoked, and coins come back.
-fn honest(rng: &mut ChaCha20Rng) -> LogBuilder {
+pub(crate) fn honest(rng: &mut ChaCha20Rng) -> LogBuilder {
     let mut log = LogBuilder::begun();
     let mut keys: BTreeMap<u32, KeyLife> = [(1, KeyLife::default()), (2, KeyLife::default())].into();
     for _ in 0..rng.gen_range(2..9) {

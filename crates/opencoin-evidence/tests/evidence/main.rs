@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic when they fail")]
 
 mod challenges;
+mod hand;
+mod hand_made;
 mod holders;
 mod honest;
 mod joint;

@@ -1,7 +1,10 @@
 //! The counts of a mint key against its leaves.
 //!
 //! Leaves of a batch stand in the order of their bytes, so those of a type and key follow each other. Two pairs of
-//! neighbours show where they begin and end.
+//! neighbours show where they begin and end. Each pair has a leaf of the key, if there are any: otherwise leaves of other
+//! keys beside them would be counted too.
+
+use std::ops::RangeInclusive;
 
 use opencoin_log::batch::KeyCounts;
 use opencoin_log::key_no::KeyNo;
@@ -23,11 +26,24 @@ pub struct KeyCount {
     before: BatchesBefore,
     counted: CountedKey,
     key_no: KeyNo,
-    /// The last leaf before those of the key; none if they, or the place where they would be, begin the batch.
+    leaves: KeyLeaves,
+}
+
+/// Where the counted leaves of a key begin and end in a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyLeaves {
+    /// The first leaf of the key; none if the batch has no such leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    left: Option<Included>,
-    /// The first leaf after those of the key.
-    right: Included,
+    pub first: Option<Included>,
+    /// The last leaf of the key, which may be the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Included>,
+    /// The leaf before those of the key; none if they, or the place where they would be, begin the batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Included>,
+    /// The leaf after those of the key.
+    pub right: Included,
 }
 
 /// Which count of a key.
@@ -52,13 +68,12 @@ pub struct UncountedLeaf {
 
 impl KeyCount {
     /// `before` are the batch leaves before `batch`, the newest first, back to one that names the key or to the first one.
-    /// `left` and `right` enclose the leaves of the key.
     #[must_use]
-    pub fn new(
+    pub const fn new(
         (key_no, counted): (KeyNo, CountedKey),
         batch: Included,
         before: Vec<Included>,
-        (left, right): (Option<Included>, Included),
+        leaves: KeyLeaves,
     ) -> Self {
         let before = BatchesBefore(before);
         Self {
@@ -66,8 +81,7 @@ impl KeyCount {
             before,
             counted,
             key_no,
-            left,
-            right,
+            leaves,
         }
     }
 
@@ -83,7 +97,8 @@ impl KeyCount {
         let (counts, _) = self.before.counts(tree, &batch, [self.key_no])?;
         let before = counts.get(&self.key_no).map_or(0, |counts| self.count(counts));
         let change = i128::from(self.count(declared)) - i128::from(before);
-        let leaves = self.run(tree, batch.first)?;
+        let header = self.counted.header(self.key_no);
+        let leaves = self.leaves.count(tree, header, batch.first..=self.batch.index)?;
         if change == i128::from(leaves) {
             return Err(fails("the count grows by the number of leaves"));
         }
@@ -105,27 +120,47 @@ impl KeyCount {
             CountedKey::Spent => counts.spent,
         }
     }
+}
 
-    /// Returns the number of the key's leaves in the batch that begins with leaf `first`.
-    fn run(&self, tree: &SignedTree, first: u64) -> Result<u64, EvidenceError> {
-        let header = self.counted.header(self.key_no);
-        let begin = match &self.left {
+impl KeyLeaves {
+    /// Returns the number of the leaves with this header in a batch. The last leaf of the batch is its batch leaf.
+    fn count(
+        &self,
+        tree: &SignedTree,
+        header: Header,
+        batch: RangeInclusive<u64>,
+    ) -> Result<u64, EvidenceError> {
+        let run = match (&self.first, &self.last) {
+            (Some(first), Some(last)) => {
+                for leaf in [first, last] {
+                    tree.include(leaf)?;
+                    if !leaf.leaf().starts_with(&header) {
+                        return Err(fails(format!("leaf {} is not one of the key", leaf.index)));
+                    }
+                }
+                first.index..last.index.saturating_add(1)
+            }
+            (None, None) => self.right.index..self.right.index,
+            _ => return Err(fails("the first or the last leaf of the key is missing")),
+        };
+        let begins = match &self.left {
             Some(left) => {
                 tree.include(left)?;
-                // A leaf of the key is greater than its own first bytes.
-                if left.index < first || left.leaf() >= header.as_slice() {
-                    return Err(fails("the leaves of the key do not begin there"));
-                }
-                left.index + 1
+                let is_before = batch.contains(&left.index) && left.leaf() < header.as_slice();
+                is_before && left.index.checked_add(1) == Some(run.start)
             }
-            None => first,
+            None => *batch.start() == run.start,
         };
+        if !begins {
+            return Err(fails("the leaves of the key do not begin there"));
+        }
         let right = &self.right;
         tree.include(right)?;
         let is_after = right.leaf() > header.as_slice() && !right.leaf().starts_with(&header);
-        let leaves = right.index.checked_sub(begin);
-        leaves
-            .filter(|_| is_after && right.index <= self.batch.index)
+        let ends = is_after && right.index == run.end && batch.contains(&right.index);
+        run.end
+            .checked_sub(run.start)
+            .filter(|_| ends)
             .ok_or_else(|| fails("the leaves of the key do not end there"))
     }
 }

@@ -16,7 +16,7 @@ use crate::tree::SignedTree;
 
 pub use batch::{OneBatch, TwoBatches};
 pub use closing::ClosingCounts;
-pub use counts::{CountedKey, KeyCount, UncountedLeaf};
+pub use counts::{CountedKey, KeyCount, KeyLeaves, UncountedLeaf};
 pub use keys_root::WrongKeysRoot;
 pub use value::CoinsValue;
 
