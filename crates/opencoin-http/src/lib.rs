@@ -49,5 +49,10 @@ pub use openapi::{Audience, document as openapi_document};
 pub use options::ServerOptions;
 pub use router::router;
 pub use serve::{TaskEnded, serve};
+/// What a holder sees, in the types of the API.
+pub mod shown {
+    pub use crate::accounts::convert::{entry, payout, service};
+}
+
 pub use server::{Pages, RefusedVisit, Server};
 pub use supply::ShownSupply;

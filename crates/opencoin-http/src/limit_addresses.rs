@@ -17,8 +17,8 @@ use super::answer;
 
 use super::server::Server;
 
-/// The paths of log-ins.
-const LOGIN_PATHS: [&str; 2] = ["/v1/sessions", "/v1/services/session"];
+/// The paths of log-ins, of the API and of pages.
+const LOGIN_PATHS: [&str; 3] = ["/v1/sessions", "/v1/services/session", "/account/login"];
 
 static UNTRUSTED_PROXIES: LogThrottle = LogThrottle::new();
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
-use opencoin_text::AmountDisplay;
+use opencoin_text::{AmountDisplay, AmountError, AmountText};
 
 use crate::language::Language;
 
@@ -78,10 +78,56 @@ impl Money {
             .map_or_else(|_| digits.to_owned(), |number| self.language.number(number))
     }
 
+    /// The number with its sign, as in `+1.20` or `−1.20`.
+    pub(crate) fn signed(&self, units: i64) -> String {
+        let sign = if units < 0 { '\u{2212}' } else { '+' };
+        format!("{sign}{}", self.number(units.unsigned_abs()))
+    }
+
+    /// Reads an amount that somebody has typed, with a point or a comma before the decimals.
+    ///
+    /// # Errors
+    /// It is none, or one that cannot be paid. A mark before three digits may be meant to group them, so the amount is
+    /// refused, unless the currency has so many decimals.
+    pub(crate) fn read(&self, text: &str) -> Result<u64, AmountFault> {
+        let text = text.trim().strip_suffix(&self.name).unwrap_or(text).trim();
+        let point = text.replace(',', ".");
+        let is_grouped = point
+            .split_once('.')
+            .is_some_and(|(_, decimals)| decimals.len() == 3 && self.divisor < 1_000);
+        if is_grouped {
+            return Err(AmountFault::Grouped);
+        }
+        let amount: AmountText = point.parse().map_err(|_| AmountFault::Form)?;
+        match amount.units(self.divisor, &self.name) {
+            Ok(units) => Ok(units),
+            Err(AmountError::TooFine { .. }) => Err(AmountFault::TooFine),
+            Err(_) => Err(AmountFault::Form),
+        }
+    }
+
+    /// The number as programs read it: a point before the decimals and no groups.
+    pub(crate) fn plain(&self, units: i64) -> String {
+        let sign = if units < 0 { "-" } else { "" };
+        let number = AmountDisplay::new(units.unsigned_abs(), self.divisor, "").number();
+        format!("{sign}{number}")
+    }
+
     /// The amount with the name of the currency, as in `1,240.00 OpenCent`.
     pub(crate) fn amount(&self, units: u64) -> String {
         format!("{}\u{a0}{}", self.number(units), self.name())
     }
+}
+
+/// Why a typed text is no amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AmountFault {
+    /// It has another form, or is zero or too large.
+    Form,
+    /// It has digits in groups.
+    Grouped,
+    /// It has more decimals than the currency.
+    TooFine,
 }
 
 /// A moment as an element that a script changes to the visitor's time zone. Without scripts it is in UTC.
@@ -163,6 +209,31 @@ mod tests {
         assert_eq!(whole.number(1_000), "1.000");
         let thirds = Money::new(Language::En, 3, "Third\u{202e}");
         assert_eq!(thirds.amount(4000), "4000/3\u{a0}Third\\u{202e}");
+    }
+
+    #[test]
+    fn typed_amounts_are_read_in_both_ways_and_never_guessed() {
+        let cents = Money::new(Language::De, 100, "OpenCent");
+        for (text, units) in [
+            ("1.20", Ok(120)),
+            (" 1,2 ", Ok(120)),
+            ("1240", Ok(124_000)),
+            ("1,20 OpenCent", Ok(120)),
+            ("1.240", Err(AmountFault::Grouped)),
+            ("1,240", Err(AmountFault::Grouped)),
+            ("1.240,00", Err(AmountFault::Form)),
+            ("1.2345", Err(AmountFault::TooFine)),
+            ("0", Err(AmountFault::Form)),
+            ("-1", Err(AmountFault::Form)),
+            ("", Err(AmountFault::Form)),
+            ("1e3", Err(AmountFault::Form)),
+        ] {
+            assert_eq!(cents.read(text), units, "{text:?}");
+        }
+        assert_eq!(
+            (cents.plain(-120), cents.signed(-124_000)),
+            ("-1.20".to_owned(), "\u{2212}1.240,00".to_owned())
+        );
     }
 
     #[test]

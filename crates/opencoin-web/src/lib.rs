@@ -26,10 +26,12 @@
 //!    and writes text (`textContent`), never markup.
 //! 7. **Tests.** Add the page to the tests in `tests/pages`, which send requests to the routers.
 
+mod account;
 mod assets;
 mod cookies;
 mod files;
 mod format;
+mod forms;
 mod guard;
 mod headers;
 mod language;
@@ -37,24 +39,29 @@ mod messages;
 mod picture;
 mod public;
 mod refusals;
+mod site;
 mod visit;
 
 use std::sync::Arc;
 
 use axum::routing::get;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use opencoin_http::{Pages, Server};
+
+pub use site::SiteOptions;
 
 /// The pages of a server.
 #[must_use]
-pub fn pages() -> Pages {
+pub fn pages(options: SiteOptions) -> Pages {
+    let site = site::Site::new(options);
     let complete = |router: Router<Arc<Server>>| {
         router
             .route("/static/{file}", get(files::serve))
             .layer(middleware::from_fn(guard::guard))
+            .layer(Extension(Arc::clone(&site)))
     };
     Pages {
-        public: complete(public::router()),
+        public: complete(public::router().merge(account::router())),
         console: complete(Router::new()),
         show_refusal: refusals::show,
     }

@@ -3,6 +3,7 @@
 //! A text with placeholders is a [`Message`]. Shown in a template, each value is escaped and stands in a `<bdi>` of its
 //! own, so that a name or label from outside cannot change the order of the words around it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use askama::filters::{Escaper, Html, HtmlSafe};
@@ -24,7 +25,7 @@ impl Messages {
 /// A text with its values. `Display` writes HTML; [`Message::plain`] is the text alone.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    parts: &'static [Part],
+    parts: Cow<'static, [Part]>,
     values: Vec<String>,
 }
 
@@ -38,14 +39,13 @@ pub(crate) enum Part {
 
 impl Message {
     fn new(parts: &'static [Part], values: Vec<String>) -> Self {
-        Self { parts, values }
+        Self {
+            parts: Cow::Borrowed(parts),
+            values,
+        }
     }
 
     /// The text without markup: for titles, attributes and files.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the first title with a value will use it")
-    )]
     pub(crate) fn plain(&self) -> String {
         let piece = |part: &Part| match *part {
             Part::Text(text) => text,
@@ -57,7 +57,7 @@ impl Message {
 
 impl fmt::Display for Message {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in self.parts {
+        for part in self.parts.iter() {
             match *part {
                 Part::Text(text) => Html.write_escaped_str(&mut *formatter, text)?,
                 Part::Value(place) => {
@@ -72,6 +72,15 @@ impl fmt::Display for Message {
 }
 
 impl HtmlSafe for Message {}
+
+impl From<&'static str> for Message {
+    fn from(text: &'static str) -> Self {
+        Self {
+            parts: Cow::Owned(vec![Part::Text(text)]),
+            values: Vec::new(),
+        }
+    }
+}
 
 include!(concat!(env!("OUT_DIR"), "/messages.rs"));
 

@@ -26,23 +26,23 @@ const LANGUAGE_HEADERS: HeaderValue = HeaderValue::from_static("Accept-Language,
 pub(crate) type PageResult = Result<Response<Body>, Failure>;
 
 /// An answer in place of the page: the page of a refusal, or a redirection.
-pub(crate) struct Failure(Response<Body>);
+pub(crate) struct Failure(Box<Response<Body>>);
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self(opencoin_http::problem(&refusal))
+        Self(Box::new(opencoin_http::problem(&refusal)))
     }
 }
 
 impl From<Response<Body>> for Failure {
     fn from(response: Response<Body>) -> Self {
-        Self(response)
+        Self(Box::new(response))
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response<Body> {
-        self.0
+        *self.0
     }
 }
 

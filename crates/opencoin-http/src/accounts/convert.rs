@@ -18,7 +18,9 @@ pub(crate) fn secret(token: &Token) -> Secret {
     Secret::new(token.expose())
 }
 
-pub(crate) fn entry(entry: AccountEntry) -> Entry {
+/// An entry of an account.
+#[must_use]
+pub fn entry(entry: AccountEntry) -> Entry {
     let amount = entry.amount.as_i64();
     Entry {
         id: entry_id(entry.no),
@@ -76,7 +78,9 @@ fn kind(kind: Kind) -> EntryKind {
     }
 }
 
-pub(crate) fn payout(payout: opencoin_ledger::Payout) -> Payout {
+/// A payout.
+#[must_use]
+pub fn payout(payout: opencoin_ledger::Payout) -> Payout {
     let (state, note, settled) = match payout.settled {
         None => (PayoutState::Requested, None, None),
         Some((Settlement::Paid(reference), at)) => (PayoutState::Paid, Some(reference), Some(at)),
@@ -120,7 +124,9 @@ pub(crate) fn payouts(payouts: Vec<opencoin_ledger::Payout>, after: PayoutNo) ->
     }
 }
 
-pub(crate) fn service(status: ServiceStatus) -> opencoin_api::ServiceStatus {
+/// A service.
+#[must_use]
+pub fn service(status: ServiceStatus) -> opencoin_api::ServiceStatus {
     let ServiceStatus { service, age } = status;
     opencoin_api::ServiceStatus {
         id: service.id.as_str().to_owned(),

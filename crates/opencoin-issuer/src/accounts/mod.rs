@@ -30,6 +30,7 @@ pub(crate) use password::Passwords;
 pub use password::{NewPassword, NewPasswordError};
 pub(crate) use random::Random;
 pub use services::{ServiceAge, ServiceStatus};
+pub use sessions::OpenedSession;
 pub use token::Token;
 pub(crate) use token::TokenKind;
 pub(crate) use waiting::given_up;

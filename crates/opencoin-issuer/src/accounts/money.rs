@@ -10,6 +10,28 @@ use super::{AccountService, account_name};
 use crate::refusal::{Reason, Refusal, unavailable};
 
 impl AccountService {
+    /// Checks a transfer before its payer confirms it. What changes in between is found by [`Self::transfer`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn check_transfer(
+        &self,
+        from: AccountId,
+        to: &str,
+        amount: u64,
+        label: &str,
+    ) -> Result<(), Refusal> {
+        let (amount, _) = (positive(amount)?, optional_label(label)?);
+        self.payee(to).await?;
+        if self.profile(from).await?.account.balance < amount {
+            return Err(Refusal::new(
+                Reason::InsufficientFunds,
+                "the balance of the account is too low",
+            ));
+        }
+        Ok(())
+    }
+
     /// Pays another account. Returns the payer's entry, and whether the request was repeated.
     ///
     /// # Errors
@@ -23,22 +45,8 @@ impl AccountService {
         label: &str,
     ) -> Result<(AccountEntry, bool), Refusal> {
         let amount = positive(amount)?;
-        let label = if label.is_empty() {
-            None
-        } else {
-            // A label may be empty, so the error of `text` would be wrong here.
-            let rule = || format!("label: at most {TEXT_CHARS_MAX} characters, and no control characters");
-            Some(Reference::new(label).map_err(|_| Refusal::new(Reason::Invalid, rule()))?)
-        };
-        let to = self
-            .accounts
-            .profile(&account_name(to)?)
-            .await
-            .map_err(unavailable)?;
-        let to = to
-            .ok_or_else(|| Refusal::new(Reason::NotFound, "there is no account of this name"))?
-            .account
-            .id;
+        let label = optional_label(label)?;
+        let to = self.payee(to).await?;
         let command = Command::Transfer {
             from,
             to,
@@ -51,6 +59,17 @@ impl AccountService {
         let entry = self.accounts.entry_of(from, &key).await.map_err(unavailable)?;
         // It was applied a moment ago, so this is a standby that lags behind.
         Ok((entry.ok_or_else(Refusal::unavailable)?, repeated))
+    }
+
+    /// The account of this name.
+    async fn payee(&self, name: &str) -> Result<AccountId, Refusal> {
+        let profile = self
+            .accounts
+            .profile(&account_name(name)?)
+            .await
+            .map_err(unavailable)?;
+        let missing = || Refusal::new(Reason::NotFound, "there is no account of this name");
+        Ok(profile.ok_or_else(missing)?.account.id)
     }
 
     /// Requests a payout, which debits the account at once. Returns also whether the request was repeated.
@@ -111,6 +130,17 @@ impl AccountService {
             .filter(|payout| payout.account == account);
         payout.ok_or_else(|| Refusal::new(Reason::NotFound, "the account has no such payout"))
     }
+}
+
+/// Checks a label, which may be empty.
+fn optional_label(label: &str) -> Result<Option<Reference>, Refusal> {
+    if label.is_empty() {
+        return Ok(None);
+    }
+    // The error of `text` would demand a character.
+    let rule = || format!("label: at most {TEXT_CHARS_MAX} characters, and no control characters");
+    let label = Reference::new(label).map_err(|_| Refusal::new(Reason::Invalid, rule()))?;
+    Ok(Some(label))
 }
 
 /// Checks that an amount can be paid.

@@ -7,12 +7,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_config::{Config, WebConfig};
+use opencoin_config::{AccountsConfig, Config, WebConfig};
 use opencoin_crypto::{CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, ServerOptions, router};
-use opencoin_issuer::{Issuer, IssuerOptions};
+use opencoin_issuer::{Issuer, IssuerOptions, NewPassword};
 use opencoin_keys::{Clock, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
-use opencoin_ledger::MemoryLedger;
+use opencoin_ledger::{AccountName, Amount, MemoryLedger, Reference};
+use opencoin_web::SiteOptions;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
@@ -89,6 +90,7 @@ impl TestCurrency {
 /// A server with pages.
 pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) server: Arc<Server>,
     public: Router,
 }
 
@@ -141,9 +143,21 @@ impl World {
             web,
             ..ServerOptions::default()
         };
-        let server = Server::with_pages(issuer.await.unwrap(), options, Some(opencoin_web::pages()));
-        let public = router(server);
-        Self { clock, public }
+        let issuer = issuer.await.unwrap();
+        let issuer = issuer.with_accounts(
+            AccountsConfig::default(),
+            Box::new(StdRng::seed_from_u64(SEED + 2)),
+        );
+        let pages = opencoin_web::pages(SiteOptions {
+            rng: Box::new(StdRng::seed_from_u64(SEED + 3)),
+        });
+        let server = Server::with_pages(issuer, options, Some(pages));
+        let public = router(Arc::clone(&server));
+        Self {
+            clock,
+            server,
+            public,
+        }
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
@@ -169,4 +183,110 @@ impl World {
             .fold(request, |request, (name, value)| request.header(*name, *value));
         self.send(request.body(Body::empty()).unwrap()).await
     }
+
+    /// Opens an account with [`PASSWORD`] and pays this amount in.
+    pub(crate) async fn open(&self, name: &str, units: u64) {
+        let name: AccountName = name.parse().unwrap();
+        let (cashier, desk) = (self.server.issuer().cashier(), "desk".parse().unwrap());
+        let cashier = cashier.acting(&desk);
+        let password = NewPassword::new(PASSWORD).unwrap();
+        cashier.open_account(&name, Some(password)).await.unwrap();
+        if units > 0 {
+            let (amount, text) = (
+                Amount::new(units).unwrap(),
+                Reference::new(format!("opening {name}")).unwrap(),
+            );
+            cashier.credit(&name, amount, text).await.unwrap();
+        }
+    }
+
+    /// A browser in which this account is logged in.
+    pub(crate) async fn browser(&self, name: &str) -> Browser<'_> {
+        let mut browser = Browser {
+            world: self,
+            cookie: String::new(),
+        };
+        let form = [("name", name), ("password", PASSWORD)];
+        let answer = browser.post("/account/login", &form).await.with(303);
+        assert_eq!(answer.header("location"), "/account");
+        let cookie = answer.header("set-cookie");
+        let (pair, attributes) = cookie.split_once("; ").unwrap();
+        assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Strict");
+        assert!(pair.starts_with("__Host-opencoin-account=ocs_"), "{pair}");
+        browser.cookie = pair.to_owned();
+        browser
+    }
+}
+
+/// The password of every account.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A browser with the cookie of a session.
+pub(crate) struct Browser<'world> {
+    world: &'world World,
+    pub(crate) cookie: String,
+}
+
+impl Browser<'_> {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.world.get(path, &[("cookie", &self.cookie)]).await
+    }
+
+    /// Sends a form as it is.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post_from("same-origin", path, fields).await
+    }
+
+    /// Sends a form from a page of this or another site.
+    pub(crate) async fn post_from(&self, site: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = Request::post(path)
+            .header("accept", "text/html")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", site)
+            .header("cookie", &self.cookie);
+        let body = Body::from(serde_urlencoded::to_string(fields).unwrap());
+        self.world.send(request.body(body).unwrap()).await
+    }
+
+    /// Fills in the form of a page that is sent to `action`: its hidden fields, and these.
+    pub(crate) async fn submit(&self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let hidden = hidden_fields(&page.text, action);
+        let mut all: Vec<(&str, &str)> = hidden
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        all.extend(fields);
+        self.post(action, &all).await
+    }
+
+    pub(crate) async fn balance(&self) -> String {
+        let page = self.get("/account").await.with(200);
+        let large = page.text.split("<p class=\"large\"><bdi>").nth(1).unwrap();
+        large.split('\u{a0}').next().unwrap().to_owned()
+    }
+}
+
+/// The hidden fields of the form with this action.
+fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
+    let start = format!("action=\"{action}\">");
+    let form = page
+        .split(&start)
+        .nth(1)
+        .unwrap_or_else(|| panic!("no form for {action}:\n{page}"));
+    let form = form.split("</form>").next().unwrap();
+    let attribute = |tag: &str, name: &str| {
+        let value = tag.split(&format!("{name}=\"")).nth(1).unwrap();
+        value
+            .split('"')
+            .next()
+            .unwrap()
+            .replace("&#38;", "&")
+            .replace("&#34;", "\"")
+            .replace("&#60;", "<")
+            .replace("&#62;", ">")
+            .replace("&#39;", "'")
+    };
+    let tags = form.split("<input type=\"hidden\"").skip(1);
+    tags.map(|tag| (attribute(tag, "name"), attribute(tag, "value")))
+        .collect()
 }

@@ -137,7 +137,7 @@ const MAY_USE: [(&str, &[&str]); 42] = [
     (
         "opencoin-web",
         &[
-            "api", "http", "issuer", "keys", "log", "pictures", "schema", "text",
+            "api", "bank", "http", "issuer", "keys", "ledger", "log", "pictures", "schema", "text",
         ],
     ),
     ("opencoin-terminal", &["keys", "private-files", "text"]),

@@ -13,6 +13,7 @@ use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::secret_args::{KeySecretArgs, LogSecretArgs};
 use opencoin_text::printable;
+use opencoin_web::SiteOptions;
 use rand::rngs::OsRng;
 
 use super::restored_state;
@@ -113,8 +114,9 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         web: config.web,
         relay: config.relay,
     };
+    let pages = opencoin_web::pages(SiteOptions { rng: Box::new(OsRng) });
     let (server, tokens) = (
-        Server::with_pages(issuer, options, Some(opencoin_web::pages())),
+        Server::with_pages(issuer, options, Some(pages)),
         AdminTokens::in_folder(directory.root()),
     );
     let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server), tokens.clone())));

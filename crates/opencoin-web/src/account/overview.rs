@@ -1,0 +1,92 @@
+//! The first page of an account: the balance, the newest entries, and what was just done.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use opencoin_http::{Server, shown};
+use opencoin_ledger::{AccountEntry, EntryNo, EntryPage};
+use serde::Deserialize;
+
+use super::session::{Bar, Holder, Place};
+use super::words::{EntryLine, line};
+use crate::messages::{Message, Messages};
+use crate::visit::{Frame, PageResult, Visit, page};
+
+/// How many entries the page shows.
+const NEWEST_ENTRIES: u32 = 10;
+
+#[derive(Template)]
+#[template(path = "account/overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    t: Messages,
+    bar: Bar,
+    paid: Option<Message>,
+    payment_code: String,
+    entries: Vec<EntryLine>,
+}
+
+/// What was just done.
+#[derive(Deserialize)]
+pub(super) struct Done {
+    /// The entry of a payment.
+    paid: Option<u64>,
+}
+
+/// `GET /account`.
+pub(super) async fn show(
+    State(server): State<Arc<Server>>,
+    visit: Visit,
+    holder: Holder,
+    Query(done): Query<Done>,
+) -> PageResult {
+    let t = visit.messages();
+    let bar = holder.bar(&server, Place::Overview, visit.language).await?;
+    let accounts = server.issuer().accounts();
+    let newest = accounts
+        .entries(
+            holder.caller.account,
+            EntryPage::Before(None),
+            Some(NEWEST_ENTRIES),
+        )
+        .await?;
+    let paid = match done.paid.and_then(|id| i64::try_from(id).ok()) {
+        Some(no) => payment(&server, &holder, EntryNo::new(no)).await?,
+        None => None,
+    };
+    let overview = OverviewPage {
+        frame: visit.frame(bar.account()),
+        t,
+        paid: paid.map(|entry| {
+            let entry = shown::entry(entry);
+            let amount = bar.money.amount(entry.amount.unsigned_abs());
+            t.account_paid(amount, entry.counterparty.unwrap_or_default())
+        }),
+        payment_code: opencoin_bank::payment_code::of_account(bar.account()),
+        entries: newest
+            .items
+            .into_iter()
+            .map(|entry| line(&shown::entry(entry), &bar.money, visit.language))
+            .collect(),
+        bar,
+    };
+    Ok(page(StatusCode::OK, visit.language, &overview))
+}
+
+/// The entry of a payment by this account with this number.
+async fn payment(
+    server: &Server,
+    holder: &Holder,
+    no: EntryNo,
+) -> Result<Option<AccountEntry>, opencoin_issuer::Refusal> {
+    let before = EntryPage::After(EntryNo::new(no.get().saturating_sub(1)));
+    let found = server
+        .issuer()
+        .accounts()
+        .entries(holder.caller.account, before, Some(1))
+        .await?;
+    let is_payment = |entry: &AccountEntry| entry.no == no && !entry.received && entry.counterparty.is_some();
+    Ok(found.items.into_iter().find(is_payment))
+}

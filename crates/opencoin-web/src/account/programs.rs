@@ -1,0 +1,82 @@
+//! Programs with access to the account: what each may do, and when it was last seen.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use opencoin_api::{Scope, ServiceState, ServiceStatus};
+use opencoin_http::{Server, shown};
+use opencoin_issuer::Reason;
+
+use super::session::{Bar, Holder, Place};
+use crate::format::Moment;
+use crate::language::Language;
+use crate::messages::Messages;
+use crate::visit::{Frame, PageResult, Visit, page, see_other};
+
+#[derive(Template)]
+#[template(path = "account/programs.html")]
+struct ProgramsPage {
+    frame: Frame,
+    t: Messages,
+    bar: Bar,
+    programs: Vec<Program>,
+}
+
+struct Program {
+    id: String,
+    name: String,
+    may: Vec<&'static str>,
+    state: ServiceState,
+    last_seen: Option<Moment>,
+}
+
+/// `GET /account/programs`.
+pub(super) async fn show(State(server): State<Arc<Server>>, visit: Visit, holder: Holder) -> PageResult {
+    let t = visit.messages();
+    let bar = holder.bar(&server, Place::Programs, visit.language).await?;
+    let services = server.issuer().accounts().services(holder.caller.account).await?;
+    let programs = services.into_iter().map(shown::service);
+    let programs = ProgramsPage {
+        frame: visit.frame(t.account_programs()),
+        t,
+        bar,
+        programs: programs
+            .map(|program| described(program, t, visit.language))
+            .collect(),
+    };
+    Ok(page(StatusCode::OK, visit.language, &programs))
+}
+
+fn described(service: ServiceStatus, t: Messages, language: Language) -> Program {
+    let may = |scope: &Scope| match scope {
+        Scope::Mint => t.account_scope_mint(),
+        Scope::Redeem => t.account_scope_redeem(),
+        Scope::Read => t.account_scope_read(),
+    };
+    Program {
+        may: service.scopes.iter().map(may).collect(),
+        id: service.id,
+        name: service.name,
+        state: service.state,
+        last_seen: service.last_seen_at.map(|at| Moment::minute(language, at)),
+    }
+}
+
+/// `POST /account/programs/remove`. A program that is gone already is no error.
+pub(super) async fn remove(State(server): State<Arc<Server>>, holder: Holder, body: Body) -> PageResult {
+    let fields = holder.form(&server, body).await?;
+    let removed = server
+        .issuer()
+        .accounts()
+        .remove_service(holder.caller.account, fields.text("id"))
+        .await;
+    match removed {
+        Ok(()) => {}
+        Err(refusal) if refusal.reason == Reason::NotFound => {}
+        Err(refusal) => return Err(refusal.into()),
+    }
+    Ok(see_other("/account/programs"))
+}
