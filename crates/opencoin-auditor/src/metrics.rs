@@ -124,8 +124,7 @@ fn of_currencies(reports: Option<&[Report]>) -> Registry {
         set(sizes, report.live.checkpoint_size);
         set(replayed, report.live.replayed);
         set(read_at, report.live.read_at.unwrap_or(0));
-        let is_broken = report.findings.iter().filter(|finding| finding.is_broken);
-        set(broken, is_broken.count() as u64);
+        set(broken, report.broken_rules() as u64);
         set(evidence, report.evidence.len() as u64);
         set(unresolved, report.unresolved.len() as u64);
         set(trouble, u64::from(report.live.trouble.is_some()));

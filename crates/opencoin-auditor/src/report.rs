@@ -87,9 +87,15 @@ fn without_repeats(seen: impl Iterator<Item = UncomparedCheckpoint>) -> Vec<Unco
 }
 
 impl Report {
+    /// The number of broken rules. What the replay knows counts also if it is not stored.
+    pub(crate) fn broken_rules(&self) -> usize {
+        let stored = self.findings.iter().filter(|finding| finding.is_broken);
+        stored.count().max(usize::from(self.live.first_broken.is_some()))
+    }
+
     pub(crate) fn verdict(&self, is_light: bool) -> Verdict {
         let checkpoint = self.live.checkpoint_size;
-        if self.findings.iter().any(|finding| finding.is_broken) {
+        if self.broken_rules() > 0 {
             Verdict::Broken
         } else if self.live.trouble.is_some() || self.live.read_at.is_none() {
             Verdict::Behind

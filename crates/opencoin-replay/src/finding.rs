@@ -6,8 +6,11 @@ use opencoin_log::hash::Hash;
 use opencoin_log::key_no::KeyNo;
 use serde::{Deserialize, Serialize};
 
-/// The most findings that a replay reports. A hostile log could break a rule in every leaf.
+/// The most broken rules that a replay reports. A hostile log could break a rule in every leaf.
 pub const FINDINGS_MAX: u64 = 256;
+/// The most findings that break no rule that a replay reports. They have a limit of their own, so that a log cannot use
+/// them up to hide a broken rule.
+pub const REMARKS_MAX: u64 = 64;
 
 /// A rule that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

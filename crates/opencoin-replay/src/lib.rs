@@ -19,7 +19,7 @@ mod replay;
 mod spent_index;
 mod stored;
 
-pub use finding::{BrokenRule, FINDINGS_MAX, Finding, KeyUse, LeafRange};
+pub use finding::{BrokenRule, FINDINGS_MAX, Finding, KeyUse, LeafRange, REMARKS_MAX};
 pub use keys::{Closings, ReplayedKey};
 pub use replay::{LastBatch, Replay, ReplayError};
 pub use spent_index::{MemorySpentIndex, Series, SeriesKind, SpentIndex};

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::coin_run;
-use crate::finding::{BrokenRule, FINDINGS_MAX, Finding};
+use crate::finding::{BrokenRule, FINDINGS_MAX, Finding, REMARKS_MAX};
 use crate::key_accounts::{KeyAccounts, STATEMENTS_MAX};
 use crate::keys::{Keys, ReplayedKey};
 use crate::open_batch::{ClosingLeaf, OpenBatch};
@@ -41,6 +41,8 @@ pub struct Replay {
     pub(crate) findings: Vec<Finding>,
     /// All findings, also those that were not reported.
     pub(crate) found: u64,
+    /// Those of them that break no rule.
+    pub(crate) remarks: u64,
     pub(crate) first_broken: Option<u64>,
     /// Positions of known digests; kept for its memory.
     pub(crate) known: Vec<usize>,
@@ -112,6 +114,7 @@ impl Replay {
             open: OpenBatch::default(),
             findings: Vec::new(),
             found: 0,
+            remarks: 0,
             first_broken: None,
             known: Vec::new(),
         })
@@ -159,7 +162,8 @@ impl Replay {
         self.found
     }
 
-    /// Takes the findings since the last call: [`FINDINGS_MAX`] at most for a whole log.
+    /// Takes the findings since the last call: for a whole log at most [`FINDINGS_MAX`] broken rules and [`REMARKS_MAX`]
+    /// others. [`Self::first_broken`] says whether a rule is broken, however many were reported.
     pub fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.findings)
     }
@@ -279,13 +283,21 @@ impl Replay {
             index,
             rule,
         };
-        if finding.is_broken() {
+        let is_reported = if finding.is_broken() {
+            let is_first = self.first_broken.is_none();
             let first = self.first_broken.map_or(index, |first| first.min(index));
             self.first_broken = Some(first);
-        }
-        if self.found < FINDINGS_MAX {
+            is_first || self.found.saturating_sub(self.remarks) < FINDINGS_MAX
+        } else {
+            self.remarks = self.remarks.saturating_add(1);
+            self.remarks <= REMARKS_MAX
+        };
+        self.found = self.found.saturating_add(1);
+        if is_reported {
             self.findings.push(finding);
         }
-        self.found = self.found.saturating_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,8 @@ pub struct StoredReplay {
     are_key_accounts_broken: bool,
     many_signing: BTreeMap<u64, u64>,
     found: u64,
+    #[serde(default)]
+    remarks: u64,
     first_broken: Option<u64>,
 }
 
@@ -51,6 +53,7 @@ impl Replay {
             are_key_accounts_broken: self.key_accounts.is_broken(),
             many_signing: self.many_signing.clone(),
             found: self.found,
+            remarks: self.remarks,
             first_broken: self.first_broken,
         })
     }
@@ -71,6 +74,7 @@ impl Replay {
         replay.key_accounts = KeyAccounts::new(ledger, stored.are_key_accounts_broken);
         replay.many_signing = stored.many_signing;
         replay.found = stored.found;
+        replay.remarks = stored.remarks;
         replay.first_broken = stored.first_broken;
         replay.open.begin(stored.size);
         Ok(replay)

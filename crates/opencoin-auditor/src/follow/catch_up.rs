@@ -209,8 +209,10 @@ impl Follower {
         let Some(worker) = &self.worker else { return };
         let (copied, replayed) = (worker.size(), worker.replay().size());
         let last_batch = worker.replay().last_batch().cloned();
+        let first_broken = worker.replay().first_broken();
         self.auditor.statuses.change(self.currency.no, |status| {
             (status.copied, status.replayed) = (copied, replayed);
+            status.first_broken = first_broken;
             status.last_batch = last_batch;
         });
     }

@@ -41,7 +41,16 @@ impl Follower {
         let broken = findings
             .iter()
             .find(|finding| finding.is_broken && finding.leaf < size);
-        Ok(broken.map(|finding| format!("a rule is broken: {}", finding.text)))
+        if let Some(finding) = broken {
+            return Ok(Some(format!("a rule is broken: {}", finding.text)));
+        }
+        // Only so many findings are stored.
+        let first = self
+            .worker
+            .as_ref()
+            .and_then(|worker| worker.replay().first_broken());
+        let first = first.filter(|leaf| *leaf < size);
+        Ok(first.map(|leaf| format!("a rule is broken: leaf {leaf} shows it")))
     }
 
     /// Cosigns and remembers it, in this order: what was not remembered never leaves.

@@ -15,7 +15,9 @@ pub(super) fn findings(html: &mut String, report: &Report) {
         return;
     }
     html.push_str("<ul>\n");
-    for finding in report.findings.iter().take(SHOWN_MAX) {
+    // However many remarks there are, broken rules are shown.
+    let (broken, remarks): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| finding.is_broken);
+    for finding in broken.into_iter().chain(remarks).take(SHOWN_MAX) {
         let kind = if finding.is_broken {
             "Broken rule"
         } else {

@@ -9,4 +9,5 @@ mod hostile;
 mod http;
 mod lost;
 mod published;
+mod refusals;
 mod support;

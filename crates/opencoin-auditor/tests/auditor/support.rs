@@ -340,3 +340,11 @@ pub(crate) fn findings(status: &Value) -> Vec<String> {
         .map(|finding| finding["text"].as_str().unwrap().to_owned())
         .collect()
 }
+
+/// Changes the database of an auditor with statements of SQL.
+pub(crate) async fn change_database(folder: &Path, sql: &str) {
+    let url = format!("sqlite:{}", folder.join("auditor.sqlite").display());
+    let database = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::raw_sql(sql).execute(&database).await.unwrap();
+    database.close().await;
+}
