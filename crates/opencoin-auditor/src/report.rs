@@ -101,7 +101,7 @@ impl Report {
             Verdict::Behind
         } else if is_light {
             Verdict::Sampled
-        } else if self.live.replayed < checkpoint {
+        } else if self.live.ended < checkpoint {
             Verdict::Behind
         } else {
             Verdict::Good

@@ -18,8 +18,10 @@ pub struct LiveStatus {
     pub copied: u64,
     /// The number of entries that were replayed.
     pub replayed: u64,
-    /// The first leaf up to there that shows a broken rule, as the replay knows it.
+    /// The first of them that shows a broken rule, as the replay knows it.
     pub first_broken: Option<u64>,
+    /// The size of the last tree of a checkpoint that was replayed and compared with the checkpoint.
+    pub ended: u64,
     /// The last batch that was replayed.
     pub last_batch: Option<LastBatch>,
     /// Why the last attempt to read the log failed; `None` when it did not.

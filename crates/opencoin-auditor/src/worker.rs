@@ -4,6 +4,8 @@
 //! root, with the state of the replay from time to time. After a crash the replay goes on from that state with the entries
 //! that are on the disk. So each step may be lost, and nothing is skipped.
 
+mod replayed_tree;
+
 use std::path::{Path, PathBuf};
 
 use opencoin_log::bundle;
@@ -19,6 +21,7 @@ use crate::log_files::{LogCopy, LogFiles};
 use crate::spent_files::{SpentFiles, SpentRuns};
 use crate::store::{Progress, Snapshot, StoreError, SupplyPoint};
 use crate::supply::Supply;
+pub(crate) use replayed_tree::{NotReplayed, ReplayedTree};
 
 /// The entries of a bundle.
 const BUNDLE_ENTRIES: u64 = TILE_HASHES as u64;
@@ -89,6 +92,8 @@ pub(crate) struct Worker {
     supply: Supply,
     /// What was found besides the findings of the replay.
     findings: Vec<Finding>,
+    /// The tree of a checkpoint that was ended last since the files were opened, and whose entries are on the disk.
+    ended: Option<(u64, Hash)>,
 }
 
 impl Worker {
@@ -124,6 +129,7 @@ impl Worker {
             index,
             supply: Supply::default(),
             findings: Vec::new(),
+            ended: None,
         })
     }
 
@@ -132,19 +138,9 @@ impl Worker {
         self.files.size()
     }
 
-    /// The root of their tree.
-    pub(crate) fn root(&mut self) -> Hash {
-        self.files.root()
-    }
-
     /// The replay.
     pub(crate) fn replay(&self) -> &Replay {
         &self.replay
-    }
-
-    /// The tree of a checkpoint ends here, which must be the end of a batch.
-    pub(crate) fn end_tree(&mut self) {
-        self.findings.extend(self.replay.end_of_tree());
     }
 
     /// Whether entries on the disk were not replayed yet.

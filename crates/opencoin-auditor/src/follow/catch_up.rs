@@ -108,12 +108,23 @@ impl Follower {
         if self.auditor.options.is_light {
             return self.take_samples(size, root).await;
         }
-        let copied = self.copied();
-        if copied >= size || self.worker.is_none() {
+        let Some(worker) = &self.worker else {
+            return Ok(());
+        };
+        let copied = worker.size();
+        if copied > size || worker.has_ended(size, &root) {
             return Ok(());
         }
+        if copied < size {
+            self.copy_up_to(size, &root, copied).await?;
+        }
+        self.finish(size, root).await
+    }
+
+    /// Downloads and replays the entries of a tree from those on the disk on.
+    async fn copy_up_to(&mut self, size: u64, root: &Hash, copied: u64) -> Result<(), FollowError> {
         let sources = self.sources();
-        let mut target = TargetTree::begin(&sources, size, &root).await?;
+        let mut target = TargetTree::begin(&sources, size, root).await?;
         let mut bundles = download_bundles(&sources, &mut target, copied / u64::from(TILE_HASHES)).await?;
         while let Some(last) = bundles.last().map(|bundle| bundle.index) {
             let taken = std::mem::take(&mut bundles);
@@ -125,17 +136,14 @@ impl Follower {
             worked?;
             bundles = next?;
         }
-        self.finish(size, root).await
+        Ok(())
     }
 
-    /// Makes the entries durable, and checks that they are those of the checkpoint.
+    /// Makes the entries and what was found in them durable, and checks that they are those of the checkpoint. This is done
+    /// once for each checkpoint after a start, also if its entries were on the disk already.
     async fn finish(&mut self, size: u64, root: Hash) -> Result<(), FollowError> {
         let is_whole = self
-            .work(move |worker, keeper| {
-                worker.end_tree();
-                worker.store(false, keeper)?;
-                Ok((worker.size(), worker.root()) == (size, root))
-            })
+            .work(move |worker, keeper| worker.end_tree(size, &root, keeper))
             .await?;
         if is_whole {
             return self.see_description_in_log().await;
@@ -209,9 +217,11 @@ impl Follower {
         let Some(worker) = &self.worker else { return };
         let (copied, replayed) = (worker.size(), worker.replay().size());
         let last_batch = worker.replay().last_batch().cloned();
+        let ended = worker.ended_size();
         let first_broken = worker.replay().first_broken();
         self.auditor.statuses.change(self.currency.no, |status| {
             (status.copied, status.replayed) = (copied, replayed);
+            status.ended = ended;
             status.first_broken = first_broken;
             status.last_batch = last_batch;
         });

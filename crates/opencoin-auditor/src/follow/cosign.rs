@@ -7,6 +7,7 @@ use opencoin_witness::cosigning_time;
 
 use super::{FollowError, Follower};
 use crate::store::{LastCosignature, StoreError};
+use crate::worker::{NotReplayed, ReplayedTree};
 
 impl Follower {
     /// Cosigns the newest checkpoint, or says why not.
@@ -14,50 +15,34 @@ impl Follower {
         let Some(newest) = self.newest.clone() else {
             return Ok(());
         };
-        let refusal = self.refusal(&newest).await?;
-        let refusal = match refusal {
-            Some(refusal) => Some(refusal),
-            None => self.try_cosign(&newest).await?,
-        };
+        let refusal = self.try_cosign(&newest).await?;
         self.auditor.statuses.change(self.currency.no, |status| {
             status.refusal = refusal;
         });
         Ok(())
     }
 
-    /// Why the checkpoint must not be cosigned.
-    async fn refusal(&self, newest: &SignedCheckpoint) -> Result<Option<String>, FollowError> {
-        if self.auditor.options.is_light {
+    /// Cosigns and remembers it, in this order: what was not remembered never leaves. Or says why not.
+    ///
+    /// What is known of the tree is looked at under the write lock, so nothing that is found meanwhile is overlooked.
+    async fn try_cosign(&self, newest: &SignedCheckpoint) -> Result<Option<String>, FollowError> {
+        let auditor = &self.auditor;
+        if auditor.options.is_light {
             return Ok(Some(
                 "this auditor takes samples only, and cosigns nothing".to_owned(),
             ));
         }
-        let size = newest.checkpoint().size();
-        let replayed = self.worker.as_ref().map_or(0, |worker| worker.replay().size());
-        if replayed != size {
-            return Ok(Some(format!("{replayed} of {size} entries were replayed")));
-        }
-        let findings = self.auditor.store.findings(self.currency.no).await?;
-        let broken = findings
-            .iter()
-            .find(|finding| finding.is_broken && finding.leaf < size);
-        if let Some(finding) = broken {
-            return Ok(Some(format!("a rule is broken: {}", finding.text)));
-        }
-        // Only so many findings are stored.
-        let first = self
-            .worker
-            .as_ref()
-            .and_then(|worker| worker.replay().first_broken());
-        let first = first.filter(|leaf| *leaf < size);
-        Ok(first.map(|leaf| format!("a rule is broken: leaf {leaf} shows it")))
-    }
-
-    /// Cosigns and remembers it, in this order: what was not remembered never leaves.
-    async fn try_cosign(&self, newest: &SignedCheckpoint) -> Result<Option<String>, FollowError> {
-        let auditor = &self.auditor;
         let (size, root) = (newest.checkpoint().size(), *newest.checkpoint().root());
         let mut writing = auditor.store.write().await?;
+        if let Some(text) = writing.broken_rule(self.currency.no, size).await? {
+            return Ok(Some(format!("a rule is broken: {text}")));
+        }
+        let nothing = NotReplayed::Size { replayed: 0, size };
+        let worker = self.worker.as_ref().ok_or(nothing);
+        let tree = match worker.and_then(|worker| worker.replayed_tree(size, &root)) {
+            Ok(tree) => tree,
+            Err(refusal) => return Ok(Some(refusal.to_string())),
+        };
         let last = writing.cosigned(self.currency.no).await?;
         if let Some(last) = &last {
             if last.size > size {
@@ -74,7 +59,7 @@ impl Follower {
             Ok(time) => time,
             Err(error) => return Ok(Some(error.to_string())),
         };
-        let checkpoint = self.cosigned_note(newest, time)?;
+        let checkpoint = self.cosigned_note(newest, &tree, time)?;
         let next = LastCosignature {
             size,
             root,
@@ -86,8 +71,18 @@ impl Follower {
         Ok(None)
     }
 
-    /// The checkpoint with the signatures of log, witnesses and this auditor.
-    fn cosigned_note(&self, newest: &SignedCheckpoint, time: u64) -> Result<String, FollowError> {
+    /// The checkpoint with the signatures of log, witnesses and this auditor. This is the one place where an auditor signs.
+    fn cosigned_note(
+        &self,
+        newest: &SignedCheckpoint,
+        tree: &ReplayedTree,
+        time: u64,
+    ) -> Result<String, FollowError> {
+        let checkpoint = newest.checkpoint();
+        assert!(
+            tree.is(checkpoint.size(), checkpoint.root()),
+            "only a tree that was replayed and breaks no rule is cosigned"
+        );
         let failed = |error: String| FollowError::Store(StoreError::Corrupt(error));
         let text = newest.note().text();
         let mut note = Note::new(text).map_err(|error| failed(error.to_string()))?;

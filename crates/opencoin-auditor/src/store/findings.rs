@@ -96,6 +96,22 @@ impl AuditorStore {
 }
 
 impl Writing {
+    /// What breaks a rule in the tree of this size: the text of the finding with the first leaf.
+    pub(crate) async fn broken_rule(
+        &mut self,
+        currency: i64,
+        size: u64,
+    ) -> Result<Option<String>, StoreError> {
+        let select = "SELECT text FROM findings WHERE currency = ? AND is_broken = 1 AND leaf < ?
+            ORDER BY leaf, no LIMIT 1";
+        let text = sqlx::query_scalar(select)
+            .bind(currency)
+            .bind(column(size)?)
+            .fetch_optional(&mut *self.0)
+            .await?;
+        Ok(text)
+    }
+
     /// Keeps a finding of the replay. Returns whether it is new: a replay that begins again finds the same.
     pub(crate) async fn put_finding(
         &mut self,

@@ -98,8 +98,7 @@ fn advance(folder: &Path, log: &LogBuilder, memory: &mut Memory) -> Result<Worke
     for bundle in bundles(log, worker.size()) {
         worker.take(&bundle, memory)?;
     }
-    worker.end_tree();
-    worker.store(false, memory)?;
+    assert!(worker.end_tree(log.size(), &log.root_at(log.size()), memory)?);
     Ok(worker)
 }
 
@@ -126,11 +125,7 @@ fn a_crash_at_any_step_loses_and_doubles_nothing() {
     let log = log();
     let folder = tempfile::tempdir().unwrap();
     let mut whole = memory(None);
-    let mut worker = advance(folder.path(), &log, &mut whole).unwrap();
-    assert_eq!(
-        (worker.size(), worker.root()),
-        (log.size(), log.root_at(log.size()))
-    );
+    let worker = advance(folder.path(), &log, &mut whole).unwrap();
     assert_eq!(whole.findings.len(), 1);
     let steps = whole.calls;
     assert!(steps > 8, "{steps} steps");
@@ -141,8 +136,7 @@ fn a_crash_at_any_step_loses_and_doubles_nothing() {
             let mut kept = memory(Some((call, crash)));
             assert!(advance(folder.path(), &log, &mut kept).is_err());
             kept.crash = None;
-            let mut worker = advance(folder.path(), &log, &mut kept).unwrap();
-            assert_eq!(worker.root(), log.root_at(log.size()), "{crash:?} at {call}");
+            let worker = advance(folder.path(), &log, &mut kept).unwrap();
             assert_eq!(worker.replay().stored(), end, "{crash:?} at {call}");
             assert_eq!(kept.findings, whole.findings, "{crash:?} at {call}");
         }
@@ -179,10 +173,8 @@ fn a_log_that_grows_is_followed_in_any_portions() {
             };
             worker.take(&bundle, &mut kept).unwrap();
         }
-        worker.end_tree();
-        worker.store(false, &mut kept).unwrap();
-        assert_eq!((worker.size(), worker.root()), (end, log.root_at(end)));
-        assert_eq!(worker.replay().size(), end);
+        assert!(worker.end_tree(end, &log.root_at(end), &mut kept).unwrap());
+        assert_eq!((worker.size(), worker.replay().size()), (end, end));
     }
 }
 
@@ -210,5 +202,87 @@ fn lost_files_are_noticed() {
                 .store(true, &mut kept)
                 .unwrap();
         }
+    }
+}
+
+#[test]
+fn only_a_replayed_tree_that_breaks_no_rule_may_be_cosigned() {
+    let mut log = LogBuilder::begun();
+    log.issue(KeyNo::FIRST, 20);
+    log.seal();
+    let good = log.size();
+    let good_root = log.root_at(good);
+    let folder = tempfile::tempdir().unwrap();
+    let mut kept = memory(None);
+    let mut worker = advance(folder.path(), &log, &mut kept).unwrap();
+    assert!(
+        worker
+            .replayed_tree(good, &good_root)
+            .unwrap()
+            .is(good, &good_root)
+    );
+    let size = |size| NotReplayed::Size { replayed: good, size };
+    assert_eq!(
+        worker.replayed_tree(good - 1, &log.root_at(good - 1)),
+        Err(size(good - 1))
+    );
+    assert_eq!(worker.replayed_tree(good + 1, &good_root), Err(size(good + 1)));
+    let other = log.next_digest();
+    assert_eq!(worker.replayed_tree(good, &other), Err(NotReplayed::NotCompared));
+    // After a start the tree is compared again.
+    worker.store(true, &mut kept).unwrap();
+    drop(worker);
+    let mut worker = Worker::open(folder.path(), log.cddc().cddc(), &kept.progress, STEPS).unwrap();
+    assert_eq!(
+        worker.replayed_tree(good, &good_root),
+        Err(NotReplayed::NotCompared)
+    );
+    assert!(!worker.end_tree(good, &other, &mut kept).unwrap());
+    assert_eq!(
+        worker.replayed_tree(good, &good_root),
+        Err(NotReplayed::NotCompared)
+    );
+    assert!(worker.end_tree(good, &good_root, &mut kept).unwrap());
+    assert!(worker.replayed_tree(good, &good_root).is_ok());
+    drop(worker);
+    log.spend(KeyNo::FIRST, 30);
+    log.seal();
+    // Nobody keeps what is found, and the worker knows it all the same.
+    let worker = advance(folder.path(), &log, &mut kept).unwrap();
+    let broken = worker.replay().first_broken().unwrap();
+    let refusal = worker.replayed_tree(log.size(), &log.root_at(log.size()));
+    assert_eq!(refusal, Err(NotReplayed::Broken(broken)));
+}
+
+#[test]
+fn a_tree_that_ends_within_a_batch_may_not_be_cosigned() {
+    let mut log = LogBuilder::begun();
+    let whole = log.size();
+    log.issue(KeyNo::FIRST, 20);
+    log.seal();
+    for end in whole + 1..log.size() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kept = memory(None);
+        let mut worker = Worker::open(folder.path(), log.cddc().cddc(), &kept.progress, STEPS).unwrap();
+        let bundle = bundles(&log, 0).remove(0);
+        let width = TileWidth::new(u16::try_from(end).unwrap()).unwrap();
+        let bundle = VerifiedBundle {
+            width,
+            hashes: bundle.hashes[..usize::from(width.get())].to_vec(),
+            bytes: bundle::prefix(&bundle.bytes, width).unwrap().to_vec(),
+            ..bundle
+        };
+        worker.take(&bundle, &mut kept).unwrap();
+        // The auditor is stopped at this moment.
+        worker.store(true, &mut kept).unwrap();
+        drop(worker);
+        let mut worker = Worker::open(folder.path(), log.cddc().cddc(), &kept.progress, STEPS).unwrap();
+        while worker.is_behind() {
+            worker.replay_stored(&mut kept).unwrap();
+        }
+        assert!(worker.end_tree(end, &log.root_at(end), &mut kept).unwrap());
+        let refusal = worker.replayed_tree(end, &log.root_at(end));
+        assert_eq!(refusal, Err(NotReplayed::WithinBatch));
+        assert_eq!(kept.findings.len(), 1);
     }
 }
