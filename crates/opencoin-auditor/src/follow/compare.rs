@@ -101,7 +101,7 @@ impl Follower {
         }
         self.splits += 1;
         let claim = Claim::SplitView(SplitView::new(smaller, larger, beginning));
-        let leaf = smaller.checkpoint().size();
+        let leaf = last_leaf(smaller);
         if let Some(id) = self.keep_claim(claim).await? {
             let text = format!(
                 "the log has signed two histories: one of {} entries, and one of {} that does not continue it",
@@ -127,7 +127,7 @@ impl Follower {
             return Ok(());
         };
         let text = "the log was larger before, and a quorum of witnesses has forgotten it".to_owned();
-        let leaf = after.checkpoint().size();
+        let leaf = last_leaf(after);
         let (store, now) = (&self.auditor.store, self.auditor.now_s());
         let no = self.currency.no;
         store.put_other_finding(no, leaf, &text, false, now).await?;
@@ -245,4 +245,9 @@ impl Follower {
         self.show_foreign();
         failure.map_or(Ok(()), Err)
     }
+}
+
+/// The last leaf of the tree of a checkpoint. This tree and all larger ones have it.
+fn last_leaf(note: &SignedCheckpoint) -> u64 {
+    note.checkpoint().size().saturating_sub(1)
 }

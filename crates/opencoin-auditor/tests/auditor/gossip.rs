@@ -55,6 +55,25 @@ async fn a_log_that_shows_two_histories_to_one_auditor_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tree_with_a_second_history_of_its_own_size_is_cosigned_no_more() {
+    let issuer = LogServer::start(LogBuilder::begun_of).await;
+    let other = two_histories(&issuer);
+    let folder = tempfile::tempdir().unwrap();
+    let auditor = RunningAuditor::start(folder.path(), &[&issuer], options()).await;
+    auditor.wait_for_cosigned(issuer.size()).await;
+    let note = other.checkpoint_at(other.size(), now_s());
+    let message = GossipMessage::new(GossipKind::Checkpoint, note.to_string()).unwrap();
+    assert_eq!(auditor.post("/v1/gossip", message.to_json()).await, 204);
+    auditor.wait_for("split", has_split_view).await;
+    // The log goes on to show the same tree, with newer cosignatures.
+    let is_refused = |status: &Value| status["refusal"].is_string();
+    let status = auditor.wait_for("refused", is_refused).await;
+    let refusal = status["refusal"].as_str().unwrap();
+    assert!(refusal.contains("two histories"), "{refusal}");
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn auditors_who_are_shown_different_histories_find_out_from_each_other() {
     // One currency, which each auditor reads from another server.
     let one = LogServer::start(LogBuilder::begun_of).await;
