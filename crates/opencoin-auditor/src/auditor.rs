@@ -18,13 +18,17 @@ use crate::fetch::HttpFiles;
 use crate::gossip_node::GossipNode;
 use crate::log_files::LogCopy;
 use crate::status::Statuses;
-use crate::store::{AuditedCurrency, AuditorStore, KeptEvidence, StoreError};
+use crate::store::{AuditedCurrency, AuditorStore, EvidenceKept, KeptEvidence, StoreError};
 use crate::worker::copy_folder;
 
 /// An issuer has a new checkpoint every minute, and looks for the auditor's cosignature every second.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many checkpoints of others may wait to be compared. More are dropped; they come again.
 const CANDIDATES_MAX: usize = 64;
+/// The most of the auditor's own pieces of evidence of two histories of one log.
+const SPLITS_MAX: usize = 8;
+/// Their kind.
+const SPLIT_VIEW: &str = "split view";
 /// How much news may wait for a slow listener.
 const NEWS_MAX: usize = 256;
 
@@ -71,6 +75,15 @@ pub struct Candidate {
     pub note: SignedCheckpoint,
     /// Where files of its tree may be.
     pub prefix: Option<String>,
+}
+
+/// What has become of verified evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeptFile {
+    /// Its id; `None` if there was no room for it, so nothing may refer to it.
+    pub(crate) id: Option<Hash>,
+    /// Whether it was not kept before.
+    pub(crate) is_new: bool,
 }
 
 /// What others should know.
@@ -177,7 +190,7 @@ impl Auditor {
         let _ = self.news.send(news);
     }
 
-    /// Keeps verified evidence against a currency, and tells others. Returns its id and whether it is new.
+    /// Keeps verified evidence against a currency if there is room for it, and tells others.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -187,7 +200,7 @@ impl Auditor {
         evidence: &Evidence,
         checked: &CheckedEvidence,
         is_received: bool,
-    ) -> Result<(Hash, bool), StoreError> {
+    ) -> Result<KeptFile, StoreError> {
         let text = evidence.to_json();
         let id = content_id(&text);
         let kept = KeptEvidence {
@@ -198,7 +211,16 @@ impl Auditor {
             kept_at: self.now_s(),
             is_received,
         };
-        let is_new = self.store.put_evidence(currency.no, &kept, &text).await?;
+        let put = self.store.put_evidence(currency.no, &kept, &text).await?;
+        if put == EvidenceKept::NoRoom {
+            tracing::warn!(
+                origin = currency.origin,
+                kind = kept.kind,
+                statement = kept.statement,
+                "there is no room for more evidence against this log"
+            );
+        }
+        let is_new = put == EvidenceKept::New;
         if is_new {
             tracing::error!(
                 origin = currency.origin,
@@ -212,7 +234,19 @@ impl Auditor {
                 self.tell(News::Evidence(text));
             }
         }
-        Ok((id, is_new))
+        let id = (put != EvidenceKept::NoRoom).then_some(id);
+        Ok(KeptFile { id, is_new })
+    }
+
+    /// Whether enough of the auditor's own evidence shows that a log has two histories. It goes on to sign checkpoints of
+    /// both, and other evidence needs room too.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) async fn has_enough_splits(&self, currency: &AuditedCurrency) -> Result<bool, StoreError> {
+        let kept = self.store.evidence_of(currency.no).await?.into_iter();
+        let splits = kept.filter(|file| !file.is_received && file.kind == SPLIT_VIEW);
+        Ok(splits.count() >= SPLITS_MAX)
     }
 }
 

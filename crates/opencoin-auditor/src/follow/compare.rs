@@ -1,22 +1,21 @@
 //! Compares checkpoints. A log must never sign two of which one does not begin with the other.
 
 use opencoin_evidence::{Claim, Evidence, Rollback, SplitView};
-use opencoin_log::hash::Hash;
 use opencoin_log::policy::VerifiedCheckpoint;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log_reader::checkpoint::{verify_log_signature, verify_quorum};
 use opencoin_log_reader::{Beginning, LogReadError, LogTree};
 
 use super::{FollowError, Follower};
-use crate::auditor::Candidate;
+use crate::auditor::{Candidate, KeptFile};
 use crate::status::UncomparedCheckpoint;
 
 /// How far clocks may differ, in seconds. Cosignatures that are later do not count.
 const CLOCK_DIFFERENCE_MAX_S: u64 = 300;
 /// The most checkpoints that wait to be compared.
 const FOREIGN_MAX: usize = 64;
-/// The most pieces of evidence of two histories that are made while the auditor runs. A log with two histories goes on to
-/// sign checkpoints of both.
+/// How often two histories are written down while the auditor runs. A log that has them goes on to sign checkpoints of
+/// both.
 const SPLITS_MAX: u32 = 8;
 
 /// How a checkpoint stands to the newest one.
@@ -100,18 +99,25 @@ impl Follower {
             return Ok(Compared::OtherHistory);
         }
         self.splits += 1;
-        let claim = Claim::SplitView(SplitView::new(smaller, larger, beginning));
         let leaf = last_leaf(smaller);
-        if let Some(id) = self.keep_claim(claim).await? {
-            let text = format!(
-                "the log has signed two histories: one of {} entries, and one of {} that does not continue it",
-                smaller.checkpoint().size(),
-                larger.checkpoint().size()
-            );
-            let (store, now) = (&self.auditor.store, self.auditor.now_s());
-            let no = self.currency.no;
-            store.put_other_finding(no, leaf, &text, true, now).await?;
-            store.put_finding_evidence(no, leaf, &text, &id).await?;
+        let text = format!(
+            "the log has signed two histories: one of {} entries, and one of {} that does not continue it",
+            smaller.checkpoint().size(),
+            larger.checkpoint().size()
+        );
+        let (store, now) = (&self.auditor.store, self.auditor.now_s());
+        let no = self.currency.no;
+        // Nothing more is cosigned, whether or not there is evidence.
+        store.put_other_finding(no, leaf, &text, true, now).await?;
+        if self.auditor.has_enough_splits(&self.currency).await? {
+            return Ok(Compared::OtherHistory);
+        }
+        let claim = Claim::SplitView(SplitView::new(smaller, larger, beginning));
+        if let Some(kept) = self.keep_claim(claim).await? {
+            let store = &self.auditor.store;
+            store
+                .put_finding_evidence(no, leaf, &text, kept.id.as_ref())
+                .await?;
         }
         Ok(Compared::OtherHistory)
     }
@@ -123,7 +129,7 @@ impl Follower {
         after: &SignedCheckpoint,
     ) -> Result<(), FollowError> {
         let claim = Claim::Rollback(Rollback::new(before, after));
-        let Some(id) = self.keep_claim(claim).await? else {
+        let Some(kept) = self.keep_claim(claim).await? else {
             return Ok(());
         };
         let text = "the log was larger before, and a quorum of witnesses has forgotten it".to_owned();
@@ -131,12 +137,14 @@ impl Follower {
         let (store, now) = (&self.auditor.store, self.auditor.now_s());
         let no = self.currency.no;
         store.put_other_finding(no, leaf, &text, false, now).await?;
-        store.put_finding_evidence(no, leaf, &text, &id).await?;
+        store
+            .put_finding_evidence(no, leaf, &text, kept.id.as_ref())
+            .await?;
         Ok(())
     }
 
-    /// Keeps evidence, if it holds. Returns its id.
-    pub(super) async fn keep_claim(&self, claim: Claim) -> Result<Option<Hash>, FollowError> {
+    /// Keeps evidence, if it holds.
+    pub(super) async fn keep_claim(&self, claim: Claim) -> Result<Option<KeptFile>, FollowError> {
         let evidence = Evidence::new(self.description.cddc().clone(), claim);
         let evidence = match evidence {
             Ok(evidence) => evidence,
@@ -151,7 +159,7 @@ impl Follower {
                     .auditor
                     .keep_evidence(&self.currency, &evidence, &checked, false)
                     .await?;
-                Ok(Some(kept.0))
+                Ok(Some(kept))
             }
             Err(_) => Ok(None),
         }

@@ -79,10 +79,12 @@ impl Follower {
         let kept = self
             .auditor
             .keep_evidence(&self.currency, evidence, &checked, false);
-        let (id, _) = kept.await?;
+        let id = kept.await?.id;
         let (no, leaf) = (self.currency.no, stored.leaf);
         let store = &self.auditor.store;
-        store.put_finding_evidence(no, leaf, &stored.text, &id).await?;
+        store
+            .put_finding_evidence(no, leaf, &stored.text, id.as_ref())
+            .await?;
         Ok(())
     }
 }

@@ -60,14 +60,16 @@ impl Follower {
                     let kept = self
                         .auditor
                         .keep_evidence(&self.currency, &evidence, &checked, false);
-                    let (id, _) = kept.await?;
+                    let id = kept.await?.id;
                     let text = format!("the auditor {name} has cosigned what breaks a rule");
                     let (no, now) = (self.currency.no, self.auditor.now_s());
                     let store = &self.auditor.store;
                     store
                         .put_other_finding(no, stored.leaf, &text, false, now)
                         .await?;
-                    store.put_finding_evidence(no, stored.leaf, &text, &id).await?;
+                    store
+                        .put_finding_evidence(no, stored.leaf, &text, id.as_ref())
+                        .await?;
                 }
             }
             Err(error) => {

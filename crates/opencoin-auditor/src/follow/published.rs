@@ -204,7 +204,7 @@ impl Follower {
                 let kept = self
                     .auditor
                     .keep_evidence(&self.currency, &evidence, &checked, false);
-                Some(kept.await?.0)
+                kept.await?.id
             }
             None => None,
         };
@@ -214,9 +214,7 @@ impl Follower {
             text,
             "ALARM: an issuer breaks a rule"
         );
-        if let Some(id) = id {
-            store.put_finding_evidence(no, leaf, text, &id).await?;
-        }
+        store.put_finding_evidence(no, leaf, text, id.as_ref()).await?;
         Ok(())
     }
 

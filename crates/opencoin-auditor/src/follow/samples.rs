@@ -89,8 +89,8 @@ impl Follower {
                     let kept = self
                         .auditor
                         .keep_evidence(&self.currency, &evidence, &checked, false);
-                    let (id, _) = kept.await?;
-                    store.put_finding_evidence(no, index, &text, &id).await?;
+                    let id = kept.await?.id;
+                    store.put_finding_evidence(no, index, &text, id.as_ref()).await?;
                 }
             }
             Err(error) => tracing::warn!(text, %error, "there is no evidence for a finding"),

@@ -145,6 +145,9 @@ impl Auditor {
         first: &SignedCheckpoint,
         second: &SignedCheckpoint,
     ) -> Result<(), StoreError> {
+        if self.has_enough_splits(currency).await? {
+            return Ok(());
+        }
         let beginning = Beginning {
             root: *second.checkpoint().root(),
             proof: Vec::new(),
@@ -154,8 +157,9 @@ impl Auditor {
             return Ok(());
         };
         if let Ok(checked) = evidence.check() {
-            let (id, _) = self.keep_evidence(currency, &evidence, &checked, false).await?;
-            self.put_proven(currency, &checked.statement, &id).await?;
+            let kept = self.keep_evidence(currency, &evidence, &checked, false).await?;
+            self.put_proven(currency, &checked.statement, kept.id.as_ref())
+                .await?;
         }
         Ok(())
     }
@@ -194,15 +198,17 @@ impl Auditor {
         if self.gossip.known().novelty(subject) != Novelty::New {
             return Ok(Worth::Known);
         }
-        let (id, is_new) = self.keep_evidence(&currency, &evidence, &checked, true).await?;
-        if !is_new {
+        let kept = self.keep_evidence(&currency, &evidence, &checked, true).await?;
+        if kept.is_new {
+            self.gossip.known().add(subject);
+        } else if kept.id.is_some() {
             return Ok(Worth::Known);
         }
-        self.gossip.known().add(subject);
         if checked.verdict == Verdict::Fault && checked.accused == Accused::Issuer {
-            self.put_proven(&currency, &checked.statement, &id).await?;
+            self.put_proven(&currency, &checked.statement, kept.id.as_ref())
+                .await?;
         }
-        Ok(Worth::New)
+        Ok(if kept.is_new { Worth::New } else { Worth::Known })
     }
 
     /// Writes down what stored evidence proves, if that was interrupted after the evidence was stored.
@@ -218,24 +224,34 @@ impl Auditor {
             let text = self.store.evidence_text(&evidence.id).await?.unwrap_or_default();
             let checked = check_evidence(text.as_bytes());
             if checked.is_ok_and(|checked| checked.accused == Accused::Issuer) {
-                self.put_proven(currency, &evidence.statement, &evidence.id)
+                self.put_proven(currency, &evidence.statement, Some(&evidence.id))
                     .await?;
             }
         }
         Ok(())
     }
 
-    /// Writes down that a rule is broken, so that nothing more is cosigned.
+    /// Writes down that a rule is broken, so that nothing more is cosigned. Of what is proven by evidence that is not kept,
+    /// one finding is enough.
     async fn put_proven(
         &self,
         currency: &AuditedCurrency,
         statement: &str,
-        evidence: &Hash,
+        evidence: Option<&Hash>,
     ) -> Result<(), StoreError> {
         let newest = self.store.newest_checkpoint(currency.no).await?;
         let size = newest.map_or(0, |newest| newest.checkpoint().size());
         let text = format!("proven by evidence: {statement}");
         let (leaf, now) = (size.saturating_sub(1), self.now_s());
+        if evidence.is_none() {
+            let findings = self.store.findings(currency.no).await?;
+            if findings
+                .iter()
+                .any(|finding| finding.is_broken && finding.leaf <= leaf)
+            {
+                return Ok(());
+            }
+        }
         self.store
             .put_other_finding(currency.no, leaf, &text, true, now)
             .await?;

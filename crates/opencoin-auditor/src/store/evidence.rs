@@ -27,6 +27,17 @@ pub struct KeptEvidence {
     pub is_received: bool,
 }
 
+/// What has become of a file that was to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EvidenceKept {
+    /// It is kept.
+    New,
+    /// It was kept before.
+    Known,
+    /// There are [`EVIDENCE_MAX`] others.
+    NoRoom,
+}
+
 type Row = (Vec<u8>, String, String, String, i64, bool);
 
 impl TryFrom<Row> for KeptEvidence {
@@ -71,13 +82,13 @@ impl AuditorStore {
         Ok(text)
     }
 
-    /// Keeps a file. Returns whether it is new and there was room for it.
+    /// Keeps a file if there is room for it.
     pub(crate) async fn put_evidence(
         &self,
         currency: i64,
         evidence: &KeptEvidence,
         text: &str,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<EvidenceKept, StoreError> {
         let insert =
             "INSERT INTO evidence (id, currency, kind, statement, verdict, text, kept_at, is_received)
             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
@@ -95,6 +106,14 @@ impl AuditorStore {
             .bind(EVIDENCE_MAX)
             .execute(&self.writer)
             .await?;
-        Ok(inserted.rows_affected() == 1)
+        if inserted.rows_affected() == 1 {
+            return Ok(EvidenceKept::New);
+        }
+        let is_known = self.evidence_text(&evidence.id).await?.is_some();
+        Ok(if is_known {
+            EvidenceKept::Known
+        } else {
+            EvidenceKept::NoRoom
+        })
     }
 }

@@ -75,14 +75,17 @@ impl AuditorStore {
         Ok(is_new)
     }
 
-    /// Says which evidence proves a finding.
+    /// Says which evidence proves a finding, if it is kept.
     pub(crate) async fn put_finding_evidence(
         &self,
         currency: i64,
         leaf: u64,
         text: &str,
-        evidence: &Hash,
+        evidence: Option<&Hash>,
     ) -> Result<(), StoreError> {
+        let Some(evidence) = evidence else {
+            return Ok(());
+        };
         let update = "UPDATE findings SET evidence = ? WHERE currency = ? AND leaf = ? AND text = ?";
         sqlx::query(update)
             .bind(&evidence.as_bytes()[..])

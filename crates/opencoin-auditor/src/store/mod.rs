@@ -25,6 +25,7 @@ use sqlx::{Connection, Sqlite, SqlitePool, Transaction};
 pub use cosigned::LastCosignature;
 pub use currencies::{AuditedCurrency, NewCurrency};
 pub use error::StoreError;
+pub(crate) use evidence::EvidenceKept;
 pub use evidence::{EVIDENCE_MAX, KeptEvidence};
 pub use findings::StoredFinding;
 pub use progress::{Progress, Snapshot};

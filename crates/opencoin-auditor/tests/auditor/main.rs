@@ -4,6 +4,7 @@
 
 mod follow;
 mod frauds;
+mod full;
 mod gossip;
 mod hostile;
 mod http;
