@@ -14,11 +14,28 @@ pub struct AccountSummary {
     pub balance: u64,
     /// Whether the account is in the directory.
     pub listed: bool,
+    /// What the account can do.
+    #[serde(default)]
+    pub status: AccountStatus,
     /// The newest entries, newest first.
     pub entries: Vec<Entry>,
     /// The cursor for `GET /v1/account/entries?before=`; absent if there are no older entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
+}
+
+/// What the holder of an account can do with its money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountStatus {
+    /// Everything.
+    #[default]
+    Open,
+    /// To log in and read, but to move no money and no coins. Transfers to the account arrive.
+    Frozen,
+    /// Nothing: the account is empty and closed for good.
+    Closed,
 }
 
 /// `GET /v1/account/balance`.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::Secret;
+use crate::{AccountStatus, Secret};
 
 /// `POST /v1/admin/accounts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct CreateAccount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::NewPassword>))]
     pub password: Option<Secret>,
+    /// Whether to issue a start code, with which the holder sets a password. The account has no token then.
+    #[serde(default)]
+    pub start_code: bool,
 }
 
 /// The answer to [`CreateAccount`] and to `POST /v1/admin/accounts/{name}/token`: 201.
@@ -25,8 +28,40 @@ pub struct CreateAccount {
 pub struct CreatedAccount {
     /// The name of the account.
     pub name: String,
-    /// The account's own token. It is shown only here, and is good until the operator replaces it.
-    pub token: Secret,
+    /// The account's own token. It is shown only here, and is good until the operator replaces it. Absent if the
+    /// account was opened with a start code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+    /// The start code. It is shown only here, and is used once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_code: Option<Secret>,
+    /// When the start code ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_code_expires_at: Option<DateTime<Utc>>,
+}
+
+/// The answer to `POST /v1/admin/accounts/{name}/start-code`: 201.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IssuedStartCode {
+    /// The name of the account.
+    pub name: String,
+    /// The start code. It is shown only here, and is used once.
+    pub start_code: Secret,
+    /// When the start code ends.
+    pub start_code_expires_at: DateTime<Utc>,
+}
+
+/// `PATCH /v1/admin/accounts/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ChangeStatus {
+    /// The new status.
+    pub status: AccountStatus,
+    /// Why. The record of actions has it.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
+    pub reason: String,
 }
 
 /// `GET /v1/admin/accounts/{name}`.
@@ -39,6 +74,8 @@ pub struct AdminAccount {
     pub balance: u64,
     /// Whether the account is in the directory.
     pub listed: bool,
+    /// What its holder can do.
+    pub status: AccountStatus,
 }
 
 /// `GET /v1/admin/accounts?after=&limit=`: all accounts.

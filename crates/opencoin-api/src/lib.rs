@@ -16,10 +16,12 @@ mod session;
 pub mod shapes;
 mod supply;
 
-pub use account::{AccountSummary, Balance, ChangeAccount, ChangePassword, Directory, DirectoryEntry};
+pub use account::{
+    AccountStatus, AccountSummary, Balance, ChangeAccount, ChangePassword, Directory, DirectoryEntry,
+};
 pub use admin::{
-    AdminAccount, AdminAccounts, AdminAction, AdminActions, CreateAccount, CreatedAccount, Payment,
-    PaymentReceipt, SetPassword,
+    AdminAccount, AdminAccounts, AdminAction, AdminActions, ChangeStatus, CreateAccount, CreatedAccount,
+    IssuedStartCode, Payment, PaymentReceipt, SetPassword,
 };
 pub use coin_indices::{COINS_HEADER, read_coin_indices, write_coin_indices};
 pub use entry::{Entries, Entry, EntryKind, Transfer};
@@ -32,7 +34,7 @@ pub use service::{
     DeclareService, DeclaredService, RotatedService, Scope, ServiceLogin, ServiceSession, ServiceState,
     ServiceStatus, Services,
 };
-pub use session::{Login, Session};
+pub use session::{Login, Session, Start};
 pub use supply::{DenominationSupply, Supply};
 
 /// The request header that makes a transfer or payout happen once: 1 to 64 visible ASCII characters that the
@@ -59,6 +61,8 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// The length of a service's id in hex digits (lower case).
 pub const SERVICE_ID_CHARS: usize = 32;
+/// The characters of a start code, without the hyphens between them.
+pub const START_CODE_CHARS: usize = 12;
 /// The length of a service's key: `ock_` and 64 hex digits.
 pub const SERVICE_KEY_CHARS: usize = 68;
 

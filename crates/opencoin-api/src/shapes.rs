@@ -87,6 +87,11 @@ shape! {
     text(PASSWORD_CHARS_MIN, PASSWORD_BYTES_MAX)
 }
 shape! {
+    /// A start code.
+    StartCode, "Twelve characters, for example `7K3M-Q9TW-X2RD`.",
+    text(0, 100)
+}
+shape! {
     /// A password to log in with.
     Password, "At most 1024 bytes in UTF-8.",
     text(0, PASSWORD_BYTES_MAX)

@@ -2,7 +2,9 @@
 
 use opencoin_ledger::LogTotals;
 
-use crate::{AccountFacts, AuditFacts, LogFacts, LoggedAccountFacts, MintKeyFacts, PayoutFacts};
+use crate::{
+    AccountFacts, AuditFacts, ClosedAccountFacts, LogFacts, LoggedAccountFacts, MintKeyFacts, PayoutFacts,
+};
 
 /// How many offending items a failed check names.
 const OFFENDERS_NAMED_MAX: usize = 5;
@@ -61,6 +63,7 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
             let fits = last == journal || (last == facts.entries_above && last > journal);
             (!fits).then(|| format!("{}: {last} entries, journal {journal}", account.name))
         }),
+        for_all(CLOSED, accounts, closed_has_something),
         for_all(KEY_COUNTS, accounts, key_counts_differ),
         for_all(KEYS_LOGGED, accounts, logged_differently),
         for_all("no mint key has more coins back than it signed", keys, |key| {
@@ -201,6 +204,14 @@ fn for_all<T>(name: &'static str, items: &[T], offence: impl Fn(&T) -> Option<St
         holds: false,
         detail,
     }
+}
+
+const CLOSED: &str = "a closed account has no money and no way in";
+
+fn closed_has_something(account: &AccountFacts) -> Option<String> {
+    let (closed, balance) = (account.closed?, account.balance);
+    (balance != 0 || closed != ClosedAccountFacts::default())
+        .then(|| format!("{}: balance {balance}, {closed:?}", account.name))
 }
 
 const KEY_COUNTS: &str = "every key has made the payments and got the credits that the journal says";
@@ -423,6 +434,7 @@ mod tests {
                         ..AccountSums::default()
                     },
                     key: None,
+                    closed: None,
                 },
                 AccountFacts {
                     id: AccountId::FIRST_KEY_ACCOUNT,
@@ -444,6 +456,7 @@ mod tests {
                             credits: 1,
                         }),
                     }),
+                    closed: None,
                 },
             ],
             mint_keys: vec![MintKeyFacts {
@@ -526,7 +539,7 @@ mod tests {
 
     #[test]
     fn every_broken_invariant_is_found_and_named() {
-        let breaks: [Break; 34] = [
+        let breaks: [Break; 35] = [
             (
                 |facts| facts.mint_keys[0].logged_issued = 4,
                 "the public log has every signature and every coin that came back",
@@ -638,6 +651,10 @@ mod tests {
             (
                 |facts| facts.payouts[0].paid = Some(true),
                 "every payout was asked for in the journal and settled as it says",
+            ),
+            (
+                |facts| facts.accounts[0].closed = Some(ClosedAccountFacts::default()),
+                "a closed account has no money and no way in",
             ),
             (
                 |facts| facts.waiting_although_given_up = 1,

@@ -8,14 +8,14 @@ use std::collections::{HashMap, HashSet};
 use crate::logged_accounts::LoggedAccounts;
 use crate::sums::{KeySums, Sums};
 use crate::{
-    AccountFacts, AuditFacts, INVALID_ROWS_DESCRIBED_MAX, KeyAccountFacts, LogFacts, MintKeyFacts,
-    PayoutFacts,
+    AccountFacts, AuditFacts, ClosedAccountFacts, INVALID_ROWS_DESCRIBED_MAX, KeyAccountFacts, LogFacts,
+    MintKeyFacts, PayoutFacts,
 };
 use opencoin_ledger::journal::{IssuedCounts, Kind, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{
-    AccountId, AccountName, Amount, Blind, LedgerTime, LogTotals, MintKeyId, MintKeyTerms, PayoutNo,
-    StoredBlind, count_blinds, decode_blinds, mint_content,
+    AccountId, AccountName, AccountStatus, Amount, Blind, LedgerTime, LogTotals, MintKeyId, MintKeyTerms,
+    PayoutNo, StoredBlind, count_blinds, decode_blinds, mint_content,
 };
 use opencoin_log::hash::Hash;
 use opencoin_log::key_account::AccountKey;
@@ -55,6 +55,8 @@ pub struct AccountRow<'a> {
     pub last_entry: i64,
     /// The numbers of payments and credits of a key.
     pub counts: [Option<i64>; 2],
+    /// The stored number of its [`AccountStatus`].
+    pub status: i16,
 }
 
 /// A row of `payouts`.
@@ -165,6 +167,7 @@ impl Collector {
             balance,
             last_entry,
             counts,
+            status,
         } = row;
         let number = AccountId::new(id);
         if number < AccountId::FIRST_HOLDER {
@@ -183,6 +186,10 @@ impl Collector {
                 None
             }
         };
+        let status = AccountStatus::from_code(status);
+        if status.is_none() || number.is_key_account() && status != Some(AccountStatus::Open) {
+            self.invalid_table_row(format!("account {id}: its status makes no sense"));
+        }
         self.accounts.insert(number, self.facts.accounts.len());
         let (name, journal) = (
             name.to_owned(),
@@ -195,7 +202,21 @@ impl Collector {
             last_entry,
             journal,
             key,
+            closed: (status == Some(AccountStatus::Closed)).then(ClosedAccountFacts::default),
         });
+    }
+
+    /// Takes a closed account that has a session, a service or a start code.
+    pub fn way_in(&mut self, account: i64) {
+        if let Some(closed) = self.closed(account) {
+            closed.is_accessible = true;
+        }
+    }
+
+    /// What a closed account still has; `None` if the account is not closed.
+    fn closed(&mut self, account: i64) -> Option<&mut ClosedAccountFacts> {
+        let index = *self.accounts.get(&AccountId::new(account))?;
+        self.facts.accounts[index].closed.as_mut()
     }
 
     /// Takes a mint key.
@@ -253,6 +274,9 @@ impl Collector {
         self.payouts
             .insert(ReferenceKey::of_settlement(no).as_bytes().into(), place);
         let (amount, paid) = (row.amount.into(), row.paid);
+        if let (None, Some(closed)) = (paid, self.closed(row.account)) {
+            closed.waiting += 1;
+        }
         let (requests, settlements) = self.earlier.payouts.remove(&no).unwrap_or_default();
         self.facts.payouts.push(PayoutFacts {
             no,
@@ -268,6 +292,9 @@ impl Collector {
         self.facts.waiting_mints += 1;
         self.facts.waited_for += i128::from(row.amount);
         self.waiting.insert(row.reference.into());
+        if let Some(closed) = self.closed(row.account) {
+            closed.waiting += 1;
+        }
         if let Err(reason) = self.check_waiting(row) {
             self.invalid_table_row(format!("waiting mint of account {}: {reason}", row.account));
         }

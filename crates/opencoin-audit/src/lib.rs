@@ -112,6 +112,18 @@ pub struct AccountFacts {
     pub journal: AccountSums,
     /// What only the account of a key has.
     pub key: Option<KeyAccountFacts>,
+    /// What a closed account still has; `None` if the account is not closed.
+    pub closed: Option<ClosedAccountFacts>,
+}
+
+/// What a closed account still has, besides money: nothing, if the books are right. The tables themselves see to it
+/// that it has no token and no password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClosedAccountFacts {
+    /// The number of its payouts that are not settled and of its mints that wait.
+    pub waiting: u64,
+    /// Whether it has a session, a service or a start code.
+    pub is_accessible: bool,
 }
 
 /// The facts about the account of a key.

@@ -68,6 +68,7 @@ fn state(books: MemorySnapshot<'_>, pass: &mut Pass) {
             balance: account.balance.as_i64(),
             last_entry: account.last_entry.get(),
             counts: [key.map(|key| key.seq as i64), key.map(|key| key.credits as i64)],
+            status: account.status.code(),
         });
     }
     let mut mint_keys: Vec<_> = view.mint_keys().collect();
@@ -96,6 +97,10 @@ fn state(books: MemorySnapshot<'_>, pass: &mut Pass) {
             blinds: &books.waiting_blinds[&waiting.reference],
         });
     }
+    books
+        .accessible
+        .iter()
+        .for_each(|account| pass.way_in(account.get()));
     if let Some(log) = books.log {
         let root = log.head.ledger_root.as_bytes();
         pass.log_head(log.head.totals.columns(), root, log.head.halted.as_deref());

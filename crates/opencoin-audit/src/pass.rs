@@ -172,6 +172,11 @@ impl Pass {
         self.collector.payout(row);
     }
 
+    /// Takes a closed account that has a session, a service or a start code.
+    pub fn way_in(&mut self, account: i64) {
+        self.collector.way_in(account);
+    }
+
     /// Takes a waiting mint.
     pub fn waiting(&mut self, row: &WaitingRow<'_>) {
         self.collector.waiting(row);

@@ -87,7 +87,7 @@ pub async fn an_account_is_opened_with_or_without_a_password(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 7).await;
     let open = |text: &str| Command::OpenAccount {
         name: name("carol"),
-        token_hash: TokenHash::new([3; 32]),
+        token_hash: Some(TokenHash::new([3; 32])),
         password: Some(password(text)),
         at: NOW,
     };
@@ -217,7 +217,7 @@ pub async fn a_new_account_token_replaces_the_old_one(ledgers: &Pair) {
     );
     let taken = Command::OpenAccount {
         name: name("carol"),
-        token_hash: token(701),
+        token_hash: Some(token(701)),
         password: None,
         at: time(20),
     };
@@ -594,7 +594,7 @@ pub async fn services_get_new_keys_and_are_removed(ledgers: &Pair) {
     assert!(
         !ledgers[1]
             .accounts()
-            .remove_service(bob(), &service_id(1))
+            .remove_service(bob(), &service_id(1), None)
             .await
             .unwrap()
     );
@@ -631,14 +631,14 @@ pub async fn services_get_new_keys_and_are_removed(ledgers: &Pair) {
     assert!(
         ledgers[1]
             .accounts()
-            .remove_service(alice(), &service_id(1))
+            .remove_service(alice(), &service_id(1), None)
             .await
             .unwrap()
     );
     assert!(
         !ledgers[1]
             .accounts()
-            .remove_service(alice(), &service_id(1))
+            .remove_service(alice(), &service_id(1), None)
             .await
             .unwrap()
     );

@@ -442,6 +442,7 @@ fn kind_of(command: &Command, effect: Effect) -> Option<Kind> {
         Command::LogCurrency { .. } => Kind::LogCurrency,
         Command::ReleaseMintKey { .. } => Kind::ReleaseMintKey,
         Command::OpenAccount { .. } => Kind::OpenAccount,
+        Command::SetAccountStatus { .. } => return None,
         Command::IntroduceKey { .. } => Kind::IntroduceKey,
         Command::PayByKey { .. } => Kind::Transfer,
         Command::Mint { payment: Some(_), .. } => Kind::PayForMint,

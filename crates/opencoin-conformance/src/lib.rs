@@ -28,6 +28,7 @@ mod permutations;
 mod random;
 mod recoup;
 mod recovery;
+mod status;
 mod waiting;
 mod world;
 
@@ -55,6 +56,7 @@ pub use permutations::{Permuted, assert_same_log, permuted};
 pub use random::{Sequence, assert_agreement, sequence};
 pub use recoup::*;
 pub use recovery::*;
+pub use status::*;
 pub use waiting::*;
 pub use world::{World, alice, bob, without_log};
 
@@ -210,6 +212,13 @@ macro_rules! conformance_tests {
             credentials_that_an_operator_sets_are_recorded
             actions_are_read_in_pages
             actions_at_once_are_numbered_without_a_gap
+            a_frozen_account_moves_no_money
+            a_waiting_mint_of_a_frozen_account_waits
+            a_closed_account_has_no_money_and_no_way_in
+            accounts_are_opened_and_closed_in_one_batch
+            an_account_is_closed_while_it_is_paid
+            a_start_code_is_used_once
+            a_service_that_an_operator_removes_is_recorded
         }
     };
     (@one_by_one $open:path; $($test:ident)*) => {

@@ -13,8 +13,8 @@ use crate::key_world::*;
 use crate::world::*;
 use opencoin_audit::check;
 use opencoin_ledger::{
-    AccountEntry, AccountId, Command, EntryNo, EntryPage, LedgerTime, MintKeyStatus, PayoutFilter, PayoutNo,
-    StoredBlind, TransactionNo, TransactionReference,
+    AccountEntry, AccountId, AccountStatus, Command, EntryNo, EntryPage, LedgerTime, MintKeyStatus,
+    PayoutFilter, PayoutNo, StoredBlind, TransactionNo, TransactionReference,
 };
 
 /// Batches of commands, to be applied in order.
@@ -95,6 +95,10 @@ pub async fn assert_agreement(batches: &Sequence, ledgers: &[Arc<dyn Store>]) {
         for account in of_keys.chain([alice(), bob()]) {
             assert_eq!(entries(&**store, account).await, entries(&**model, account).await);
         }
+        for account in [alice(), bob()] {
+            let profile = async |store: &dyn Store| store.accounts().profile_by_id(account).await.unwrap();
+            assert_eq!(profile(&**store).await, profile(&**model).await);
+        }
         for number in 0..ACCOUNT_KEYS {
             let key = account_key(number);
             let status = async |store: &dyn Store| store.accounts().key_account(&key).await.unwrap();
@@ -165,6 +169,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (0_i64..5, any::<bool>(), 0_u8..2).prop_map(|(no, is_paid, text)| {
             if is_paid { paid(no, &text.to_string()) } else { failed(no, &text.to_string()) }
         }),
+        1 => (account(), status()).prop_map(|(account, status)| set_status(account, status)),
         1 => (key(), 1_u64..4).prop_map(|(key, denomination)| register(key, denomination)),
         2 => prop_oneof![3 => Just(3), 6 => Just(4), 1 => key()].prop_map(stop),
         1 => any::<bool>().prop_map(|paused| Command::SetSigningPaused { paused, at: NOW }),
@@ -273,6 +278,15 @@ fn account() -> impl Strategy<Value = AccountId> {
         16 => Just(bob()),
         2 => (0_i64..7).prop_map(AccountId::new),
         1 => any_key_account(),
+    ]
+}
+
+/// Mostly not for long, so that the other commands have something to act on.
+fn status() -> impl Strategy<Value = AccountStatus> {
+    prop_oneof![
+        4 => Just(AccountStatus::Open),
+        2 => Just(AccountStatus::Frozen),
+        1 => Just(AccountStatus::Closed),
     ]
 }
 

@@ -8,11 +8,11 @@ use opencoin_audit::AuditFacts;
 use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::recovered::{AssignmentWay, Recovered, RecoveredPart, RecoveredRequest};
 use opencoin_ledger::{
-    Account, AccountId, Action, ActionKind, ActionSubject, Amount, Applied, Blind, CoinIn, Command, Effect,
-    IdempotencyKey, IssuedDigest, KeptSignatures, LedgerTime, LogBatchNo, LogTerms, MintKeyId, MintKeyStatus,
-    MintKeyTerms, Outcome, PasswordSetter, PayoutNo, Reference, RevokedBlind, Settlement, SpentDigest,
-    StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference, UnsignedTransaction,
-    register_uncertified_mint_key,
+    Account, AccountId, AccountStatus, Action, ActionKind, ActionSubject, Amount, Applied, Blind, CoinIn,
+    Command, Effect, IdempotencyKey, IssuedDigest, KeptSignatures, LedgerTime, LogBatchNo, LogTerms,
+    MintKeyId, MintKeyStatus, MintKeyTerms, Outcome, PasswordSetter, PayoutNo, Reference, RevokedBlind,
+    Settlement, SpentDigest, StoredBlind, StoredNumber, TokenHash, TransactionNo, TransactionReference,
+    UnsignedTransaction, register_uncertified_mint_key,
 };
 use opencoin_schema::{BigInt, Cdd, Cddc, PROTOCOL_VERSION, RsaPublicKey, Timestamp};
 
@@ -218,7 +218,7 @@ pub(crate) fn reference(text: &str) -> TransactionReference {
 }
 
 pub(crate) fn open(name: &str, token: u8) -> Command {
-    let (name, token_hash) = (name.parse().unwrap(), TokenHash::new([token; 32]));
+    let (name, token_hash) = (name.parse().unwrap(), Some(TokenHash::new([token; 32])));
     Command::OpenAccount {
         name,
         token_hash,
@@ -242,6 +242,14 @@ pub(crate) fn action(kind: ActionKind, subject: &str) -> Action {
 /// The setter of a password who is an operator.
 pub(crate) fn by_operator() -> PasswordSetter {
     PasswordSetter::Operator(action(ActionKind::SetPassword, "an account"))
+}
+
+pub(crate) fn set_status(account: AccountId, status: AccountStatus) -> Command {
+    Command::SetAccountStatus {
+        account,
+        status,
+        at: NOW,
+    }
 }
 
 pub(crate) fn credit(account: AccountId, units: u64, reference: &str) -> Command {
@@ -606,7 +614,8 @@ pub(crate) fn at(micros: i64, mut command: Command) -> Command {
         | Recoup { at, .. }
         | Command::Recover { at, .. }
         | Command::AssignRecovered { at, .. }
-        | Command::SignAgain { at, .. } => *at = LedgerTime::from_unix_micros(micros),
+        | Command::SignAgain { at, .. }
+        | Command::SetAccountStatus { at, .. } => *at = LedgerTime::from_unix_micros(micros),
     }
     command
 }

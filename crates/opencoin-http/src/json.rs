@@ -211,6 +211,20 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParameter {
     }
 }
 
+/// Extractor of the two parameters of a path.
+pub(super) struct PathPair(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathPair {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((first, second)) =
+            path.map_err(|_| Refusal::new(Reason::NotFound, "there is nothing under this path"))?;
+        Ok(Self(first, second))
+    }
+}
+
 /// Extractor of the idempotency key of a transfer or payout.
 pub(super) struct Idempotent(pub(super) IdempotencyKey);
 

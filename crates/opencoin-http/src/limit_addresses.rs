@@ -18,7 +18,13 @@ use super::answer;
 use super::server::Server;
 
 /// The paths of log-ins, of the API and of pages.
-const LOGIN_PATHS: [&str; 3] = ["/v1/sessions", "/v1/services/session", "/account/login"];
+const LOGIN_PATHS: [&str; 5] = [
+    "/v1/sessions",
+    "/v1/sessions/start",
+    "/v1/services/session",
+    "/account/login",
+    "/account/start",
+];
 
 static UNTRUSTED_PROXIES: LogThrottle = LogThrottle::new();
 

@@ -3,16 +3,20 @@
 
 use std::sync::Arc;
 
+use chrono::Duration;
 use opencoin_keys::{Clock, Randomness, ledger_time};
 use opencoin_ledger::recovered::AssignmentWay;
 use opencoin_ledger::{
-    AccountId, AccountName, Action, ActionDetail, ActionFilter, ActionKind, ActionNo, ActionSubject, Amount,
-    Applied, Command, LedgerError, LedgerTime, OperatorCommand, OperatorName, PasswordHash, PasswordSetter,
-    Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, RecordedAction, Reference, Refusal, Settlement,
+    AccountEntry, AccountId, AccountName, AccountStatus, Action, ActionDetail, ActionFilter, ActionKind,
+    ActionNo, ActionSubject, Amount, Applied, Command, EntryPage, LedgerError, LedgerTime, OperatorCommand,
+    OperatorName, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
+    RecordedAction, Reference, Refusal, ServiceId, Settlement, TokenHash,
 };
 use thiserror::Error;
 
-use crate::accounts::{NewPassword, Passwords, Random, Token, TokenKind};
+use crate::accounts::{
+    NewPassword, Passwords, Random, START_CODE_DAYS, ServiceStatus, StartCode, Token, TokenKind,
+};
 use crate::store::Books;
 
 /// Reads accounts for operators. [`Cashier::acting`] changes them.
@@ -50,6 +54,12 @@ pub enum CashierError {
     /// A token or password is set for the account of a key.
     #[error("the account belongs to a key: its holder signs, and needs no token and no password")]
     NoHolder,
+    /// The account is closed, so nobody is let in any more.
+    #[error("the account {0} is closed for good")]
+    Closed(AccountName),
+    /// The account has no such service.
+    #[error("the account {0} has no such service")]
+    UnknownService(AccountName),
     /// The payout is settled already, with another result.
     #[error("payout {} is settled already, with another result", .0.get())]
     Settled(PayoutNo),
@@ -100,6 +110,33 @@ impl Cashier {
             return Err(CashierError::NoHolder);
         }
         Ok(account)
+    }
+
+    /// Entries of the account with this name, in the order in which its balance changed or the reverse.
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails.
+    pub async fn entries(
+        &self,
+        name: &AccountName,
+        page: EntryPage,
+        limit: u32,
+    ) -> Result<Vec<AccountEntry>, CashierError> {
+        let account = self.account(name).await?.account.id;
+        Ok(self.books.accounts.entries(account, page, limit).await?)
+    }
+
+    /// The services of the account with this name, in the order of their names.
+    ///
+    /// # Errors
+    /// When there is no such account, or the ledger fails.
+    pub async fn services(&self, name: &AccountName) -> Result<Vec<ServiceStatus>, CashierError> {
+        let account = self.account(name).await?.account.id;
+        let (services, now) = (self.books.accounts.services(account).await?, self.now());
+        Ok(services
+            .into_iter()
+            .map(|service| ServiceStatus::at(service, now))
+            .collect())
     }
 
     /// Accounts of holders in the order of their names, starting after this name.
@@ -166,20 +203,115 @@ impl ActingCashier<'_> {
         name: &AccountName,
         password: Option<NewPassword>,
     ) -> Result<Token, CashierError> {
+        let token = self.cashier.random.token(TokenKind::Account);
+        self.open(name, Some(token.hash()), password).await?;
+        Ok(token)
+    }
+
+    /// Opens an account without a token, and issues a start code for its holder.
+    ///
+    /// # Errors
+    /// When the name is taken or the ledger fails. If the account was opened and no code was issued, issue one.
+    pub async fn open_account_to_start(
+        &self,
+        name: &AccountName,
+        password: Option<NewPassword>,
+    ) -> Result<(StartCode, LedgerTime), CashierError> {
+        self.open(name, None, password).await?;
+        self.issue_start_code(name).await
+    }
+
+    async fn open(
+        &self,
+        name: &AccountName,
+        token_hash: Option<TokenHash>,
+        password: Option<NewPassword>,
+    ) -> Result<(), CashierError> {
         let password = match password {
             Some(password) => Some(self.cashier.hash(password).await?),
             None => None,
         };
-        let token = self.cashier.random.token(TokenKind::Account);
         let action = self.action(ActionKind::OpenAccount, name.as_str());
         let open = Command::OpenAccount {
             name: name.clone(),
-            token_hash: token.hash(),
+            token_hash,
             password,
             at: action.at,
         };
         self.apply(open, action).await?;
-        Ok(token)
+        Ok(())
+    }
+
+    /// Issues a code with which the holder sets a password, once. The code before it ends. Returns also when it expires.
+    ///
+    /// # Errors
+    /// When there is no such account, it is closed, or the ledger fails. Then either code may be valid; call again.
+    pub async fn issue_start_code(
+        &self,
+        name: &AccountName,
+    ) -> Result<(StartCode, LedgerTime), CashierError> {
+        let account = self.cashier.holder(name).await?;
+        let code = StartCode::generate(&self.cashier.random);
+        let hash = self.cashier.hash(code.as_password()).await?;
+        let expires = ledger_time(self.cashier.clock.now() + Duration::days(START_CODE_DAYS));
+        let action = self.action(ActionKind::IssueStartCode, name.as_str());
+        let accounts = &self.cashier.books.accounts;
+        if !accounts.set_start_code(account, &hash, expires, &action).await? {
+            return Err(CashierError::Closed(name.clone()));
+        }
+        Ok((code, expires))
+    }
+
+    /// Freezes an account, opens a frozen one again, or closes it for good. Idempotent; returns the account.
+    ///
+    /// # Errors
+    /// When there is no such account, it belongs to a key or is closed, it is to be closed and is not empty, or the ledger
+    /// fails.
+    pub async fn set_status(
+        &self,
+        name: &AccountName,
+        status: AccountStatus,
+        reason: &Reference,
+    ) -> Result<Profile, CashierError> {
+        let account = self.cashier.holder(name).await?;
+        let kind = match status {
+            AccountStatus::Open => ActionKind::ThawAccount,
+            AccountStatus::Frozen => ActionKind::FreezeAccount,
+            AccountStatus::Closed => ActionKind::CloseAccount,
+        };
+        let action = Action {
+            detail: Some(ActionDetail::new(reason.as_str())),
+            ..self.action(kind, name.as_str())
+        };
+        let at = action.at;
+        let set = Command::SetAccountStatus { account, status, at };
+        self.apply(set, action).await?;
+        self.cashier.account(name).await
+    }
+
+    /// Removes a service of an account, whose sessions end at once.
+    ///
+    /// # Errors
+    /// When there is no such account or service, or the ledger fails.
+    pub async fn remove_service(&self, name: &AccountName, id: &str) -> Result<(), CashierError> {
+        let unknown = || CashierError::UnknownService(name.clone());
+        let account = self.cashier.holder(name).await?;
+        let id = ServiceId::new(id).map_err(|_| unknown())?;
+        let accounts = &self.cashier.books.accounts;
+        let service = accounts.service(&id).await?;
+        let service = service
+            .filter(|service| service.account == account)
+            .ok_or_else(unknown)?;
+        let detail = format!("{} ({})", service.name, id.as_str());
+        let action = Action {
+            detail: Some(ActionDetail::new(&detail)),
+            ..self.action(ActionKind::RemoveService, name.as_str())
+        };
+        if accounts.remove_service(account, &id, Some(&action)).await? {
+            Ok(())
+        } else {
+            Err(unknown())
+        }
     }
 
     /// Replaces the token of an account, for example if it was lost or the opening of the account was not confirmed.
@@ -193,7 +325,9 @@ impl ActingCashier<'_> {
         let token = self.cashier.random.token(TokenKind::Account);
         let action = self.action(ActionKind::ReplaceToken, name.as_str());
         let accounts = &self.cashier.books.accounts;
-        accounts.set_token(account, &token.hash(), &action).await?;
+        if !accounts.set_token(account, &token.hash(), &action).await? {
+            return Err(CashierError::Closed(name.clone()));
+        }
         Ok(token)
     }
 
@@ -207,8 +341,9 @@ impl ActingCashier<'_> {
         let password = self.cashier.hash(password).await?;
         let setter = PasswordSetter::Operator(self.action(ActionKind::SetPassword, name.as_str()));
         let accounts = &self.cashier.books.accounts;
-        let is_set = accounts.set_password(account, &password, setter).await?;
-        assert!(is_set, "the operator's change has no conditions");
+        if !accounts.set_password(account, &password, setter).await? {
+            return Err(CashierError::Closed(name.clone()));
+        }
         Ok(accounts.clear_failed_logins(name).await?)
     }
 

@@ -347,6 +347,7 @@ fn item_count(command: &Command) -> usize {
         Command::Recover { .. }
         | Command::AssignRecovered { .. }
         | Command::OpenAccount { .. }
+        | Command::SetAccountStatus { .. }
         | Command::IntroduceKey { .. }
         | Command::PayByKey { .. }
         | Command::Credit { .. }

@@ -27,7 +27,7 @@ mod store;
 mod supply;
 
 pub use acceptances::{AcceptanceProof, check_acceptance};
-pub use accounts::{NewPassword, NewPasswordError, Token};
+pub use accounts::{NewPassword, NewPasswordError, StartCode, Token};
 pub use admin_scopes::{AdminRight, AdminScope, AuthenticatedOperator};
 pub use admin_tokens::{AdminToken, AdminTokens, AdminTokensError};
 pub use backup::{BackupError, BackupOptions, Manifest, back_up};

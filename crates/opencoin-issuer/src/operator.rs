@@ -275,7 +275,7 @@ mod tests {
         let at = LedgerTime::from_unix_micros(NOW);
         let open = Command::OpenAccount {
             name: "alice".parse().unwrap(),
-            token_hash: TokenHash::new([7; 32]),
+            token_hash: Some(TokenHash::new([7; 32])),
             password: None,
             at,
         };

@@ -190,7 +190,8 @@ impl From<LedgerRefusal> for Refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
             LedgerRefusal::WrongSeq { expected } => return Self::wrong_sequence(expected),
             LedgerRefusal::Payment(fault) => return fault.into(),
-            LedgerRefusal::UnknownPayout => Reason::NotFound,
+            LedgerRefusal::UnknownPayout | LedgerRefusal::PayeeClosed => Reason::NotFound,
+            LedgerRefusal::AccountFrozen | LedgerRefusal::AccountClosed => Reason::Forbidden,
             LedgerRefusal::UnknownKey => Reason::UnknownKey,
             LedgerRefusal::WeakKey => Reason::WeakKey,
             LedgerRefusal::ChallengeExpired => Reason::ChallengeExpired,
@@ -221,6 +222,9 @@ impl From<LedgerRefusal> for Refusal {
             | LedgerRefusal::SameAccount
             | LedgerRefusal::ReservedAccountName
             | LedgerRefusal::KeyAccount
+            | LedgerRefusal::AccountNotEmpty { .. }
+            | LedgerRefusal::AccountHasPayouts
+            | LedgerRefusal::AccountHasWaitingMints
             | LedgerRefusal::RepeatedCoin { .. }
             | LedgerRefusal::RepeatedBlindReference { .. }
             | LedgerRefusal::Empty

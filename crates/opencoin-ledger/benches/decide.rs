@@ -8,8 +8,8 @@ use std::hint::black_box;
 use divan::Bencher;
 use opencoin_ledger::view::{AccountOwner, AccountState, MintKeyNo, MintKeyState};
 use opencoin_ledger::{
-    AccountId, Amount, Blind, CoinIn, Command, EntryNo, LedgerTime, MintKeyId, MintKeyIdentity, MintKeyTerms,
-    Prepared, SpentDigest, TokenHash, Touches, View, decide, encode_blinds,
+    AccountId, AccountStatus, Amount, Blind, CoinIn, Command, EntryNo, LedgerTime, MintKeyId,
+    MintKeyIdentity, MintKeyTerms, Prepared, SpentDigest, Touches, View, decide, encode_blinds,
 };
 use opencoin_log::digest::KeyFingerprint;
 
@@ -42,11 +42,10 @@ fn view() -> View {
     view.load_account(AccountState {
         id: ACCOUNT,
         name,
-        owner: AccountOwner::Holder {
-            token_hash: TokenHash::new([1; 32]),
-        },
+        owner: AccountOwner::Holder { token_hash: None },
         last_entry: EntryNo::BEFORE_ALL,
         balance: Amount::ZERO,
+        status: AccountStatus::Open,
     });
     let terms = MintKeyTerms::new(Amount::new(1).unwrap(), NOW, NOW, NOW).unwrap();
     view.load_mint_key(MintKeyState {

@@ -68,6 +68,36 @@ impl fmt::Debug for AccountId {
     }
 }
 
+/// What the holder of an account can do with its money. The numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum AccountStatus {
+    /// Everything.
+    Open = 0,
+    /// The holder and their services move no money and no coins, and can read. Transfers to the account, and what
+    /// the operator does, still arrive.
+    Frozen = 1,
+    /// Nothing, for good. The account is empty, nobody can log in, and its name is never used again.
+    Closed = 2,
+}
+
+impl AccountStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Frozen, Self::Closed];
+
+    /// The stored number.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The status with this stored number; `None` if there is none.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.code() == code)
+    }
+}
+
 /// The name of an account: 1 to [`ACCOUNT_NAME_CHARS_MAX`] characters of `a-z 0-9 . _ -`. The first is one of
 /// `a-z 0-9 _`, because `.` and `..` have a meaning in a URL and `-x` is an option of a command.
 ///
@@ -155,6 +185,8 @@ pub struct Account {
     pub name: AccountName,
     /// The money that can be minted, transferred or paid out.
     pub balance: Amount,
+    /// What its holder can do. The account of a key is always open.
+    pub status: AccountStatus,
 }
 
 #[cfg(test)]

@@ -49,19 +49,21 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Profile>, LedgerError>;
 
-    /// Replaces the account token, for an operator. The old token is no longer accepted.
+    /// Replaces the account token, for an operator. The old token is no longer accepted. Returns `false` and
+    /// changes nothing if the account is closed.
     async fn set_token(
         &self,
         account: AccountId,
         token: &TokenHash,
         action: &Action,
-    ) -> Result<(), LedgerError>;
+    ) -> Result<bool, LedgerError>;
 
-    /// Sets whether the account is listed in the directory.
+    /// Sets whether the account is listed in the directory. A closed account is not.
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError>;
 
     /// Sets the password and ends every session of the account except the setter's and those of its services.
-    /// Returns `false` and changes nothing if the password or the setter's session has changed meanwhile.
+    /// Returns `false` and changes nothing if the password or the setter's session has changed meanwhile, or the
+    /// account is closed.
     async fn set_password(
         &self,
         account: AccountId,
@@ -107,8 +109,34 @@ pub trait Accounts: Send + Sync {
     ) -> Result<bool, LedgerError>;
 
     /// Removes a service of this account and its sessions. Returns `false` if the account has no such
-    /// service.
-    async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError>;
+    /// service. If an operator removes it, the action is recorded.
+    async fn remove_service(
+        &self,
+        account: AccountId,
+        id: &ServiceId,
+        action: Option<&Action>,
+    ) -> Result<bool, LedgerError>;
+
+    /// Gives a holder's account another start code, for an operator; the one before ends. Returns `false` and
+    /// changes nothing if the account is closed.
+    async fn set_start_code(
+        &self,
+        account: AccountId,
+        code: &StartCodeHash,
+        expires: LedgerTime,
+        action: &Action,
+    ) -> Result<bool, LedgerError>;
+
+    /// The hash of the start code of an account that has not expired at `now`; `None` if there is none.
+    async fn start_code(
+        &self,
+        account: AccountId,
+        now: LedgerTime,
+    ) -> Result<Option<StartCodeHash>, LedgerError>;
+
+    /// Uses up a start code: sets the password, ends every session that a password has opened, and opens one.
+    /// Returns `false` and changes nothing if the code was used, replaced or has expired meanwhile.
+    async fn start(&self, start: &Start) -> Result<bool, LedgerError>;
 
     /// Records that a service made a request at this time.
     async fn saw_service(&self, id: &ServiceId, now: LedgerTime) -> Result<(), LedgerError>;
@@ -163,7 +191,7 @@ pub trait Accounts: Send + Sync {
     /// the journal.
     async fn backlog(&self) -> Result<Backlog, LedgerError>;
 
-    /// Deletes expired sessions, and failed logins of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old.
+    /// Deletes expired sessions and start codes, and failed logins of which the last is [`FAILED_LOGINS_KEPT_HOURS`] old.
     /// Each portion is a transaction of its own.
     async fn tidy(&self, now: LedgerTime) -> Result<(), LedgerError>;
 }
@@ -301,6 +329,40 @@ pub enum Login {
     Service(ServiceId, TokenHash),
 }
 
+/// The hash of a start code, in the form of a password's hash.
+pub type StartCodeHash = PasswordHash;
+
+/// The first login of a holder, with a start code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The account.
+    pub account: AccountId,
+    /// The stored hash against which the code was checked.
+    pub code: StartCodeHash,
+    /// The password to set.
+    pub password: PasswordHash,
+    /// The hash of the token of the session to open.
+    pub token: TokenHash,
+    /// The time of the login.
+    pub at: LedgerTime,
+    /// The time from which the token is no longer accepted.
+    pub expires: LedgerTime,
+}
+
+impl Start {
+    /// The session to open.
+    #[must_use]
+    pub fn session(&self) -> NewSession {
+        NewSession {
+            account: self.account,
+            login: Login::Password(self.password.clone()),
+            token: self.token,
+            at: self.at,
+            expires: self.expires,
+        }
+    }
+}
+
 /// Who sets a password. Hashing takes time, so the store checks again what may have changed meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSetter {
@@ -372,6 +434,9 @@ pub enum ServiceRefusal {
     /// The account has the maximum number of services.
     #[error("an account has at most {SERVICES_PER_ACCOUNT_MAX} services; remove one first")]
     TooMany,
+    /// The account is closed.
+    #[error("the account is closed")]
+    Closed,
 }
 
 /// A program that may act for an account.

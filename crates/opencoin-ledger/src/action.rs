@@ -87,6 +87,16 @@ action_kinds! {
     ReplaceToken = "replace-token",
     /// Set the password of an account.
     SetPassword = "set-password",
+    /// Issued a code with which the holder sets a password.
+    IssueStartCode = "issue-start-code",
+    /// Froze an account.
+    FreezeAccount = "freeze-account",
+    /// Opened a frozen account again.
+    ThawAccount = "thaw-account",
+    /// Closed an account for good.
+    CloseAccount = "close-account",
+    /// Removed a service of an account.
+    RemoveService = "remove-service",
     /// Credited an incoming payment.
     Credit = "credit",
     /// Debited an outgoing payment.

@@ -9,9 +9,9 @@ use opencoin_schema::{Cddc, Mkc};
 use crate::log::{DeclaredBooks, Logged};
 use crate::recovered::{AssignmentWay, Recovered, RecoveredRequest};
 use crate::{
-    AccountId, AccountName, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId, MintKeyTerms,
-    PasswordHash, PayoutNo, Reference, Refusal, RevokedBlind, Settlement, StopReason, TokenHash,
-    TransactionReference,
+    AccountId, AccountName, AccountStatus, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId,
+    MintKeyTerms, PasswordHash, PayoutNo, Reference, Refusal, RevokedBlind, Settlement, StopReason,
+    TokenHash, TransactionReference,
 };
 
 /// One request to change the books.
@@ -21,12 +21,12 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Opens a holder's account with a balance of zero. Sent again with the same name and token, it is repeated
-    /// and the password does not change.
+    /// and the password does not change. Without a token it is refused the second time.
     OpenAccount {
         /// The name; unique. Names of keys are refused.
         name: AccountName,
-        /// The hash of the account token; unique.
-        token_hash: TokenHash,
+        /// The hash of the account token; unique. Without one only the operator lets the holder in.
+        token_hash: Option<TokenHash>,
         /// The initial password, if any.
         password: Option<PasswordHash>,
         /// The issuer's time.
@@ -53,6 +53,16 @@ pub enum Command {
         payment: Box<KeyPayment>,
         /// What hides the name of a holder's account in the details; `None` if the payee is a key.
         nonce: Option<[u8; ACCOUNT_NONCE_BYTES]>,
+        /// The issuer's time.
+        at: LedgerTime,
+    },
+    /// Changes what the holder of an account can do. The same status again is repeated. An account is closed for
+    /// good, and only if it is empty and nothing of it waits.
+    SetAccountStatus {
+        /// A holder's account.
+        account: AccountId,
+        /// The new status.
+        status: AccountStatus,
         /// The issuer's time.
         at: LedgerTime,
     },
@@ -307,6 +317,8 @@ pub struct Applied {
 pub enum Effect {
     /// An account was opened and has this number.
     AccountOpened(AccountId),
+    /// The result of [`Command::SetAccountStatus`].
+    AccountStatusSet,
     /// The key has an account with this number.
     KeyIntroduced(AccountId),
     /// A payment, transfer, payout or redeem moved this amount.

@@ -48,6 +48,7 @@ fn decide_command(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
             password,
             at,
         } => accounts::open(view, prepared, name, *token_hash, password.clone(), *at),
+        Command::SetAccountStatus { account, status, .. } => accounts::set_status(view, *account, *status),
         Command::IntroduceKey { introduction, at } => {
             key_accounts::introduce(view, prepared, introduction, *at)
         }
@@ -190,6 +191,7 @@ fn is_in_the_log(command: &Command) -> bool {
         Command::Transfer { to, .. } => to.is_key_account(),
         // A mint key can be stopped at any time, and what only moves between holders is not in the log.
         Command::OpenAccount { .. }
+        | Command::SetAccountStatus { .. }
         | Command::RequestPayout { .. }
         | Command::StopMintKey { .. }
         | Command::RetireMintKey { .. }
@@ -232,6 +234,7 @@ fn moved(view: &View, command: &Command, amount: Amount) -> Effect {
         | Command::Recover { .. }
         | Command::AssignRecovered { .. } => Effect::Moved(amount),
         Command::OpenAccount { .. }
+        | Command::SetAccountStatus { .. }
         | Command::IntroduceKey { .. }
         | Command::RegisterMintKey { .. }
         | Command::StopMintKey { .. }

@@ -40,6 +40,7 @@ impl<'a> Prepared<'a> {
         let content = content(command);
         let key = match command {
             Command::OpenAccount { .. }
+            | Command::SetAccountStatus { .. }
             | Command::RegisterMintKey { .. }
             | Command::StopMintKey { .. }
             | Command::RetireMintKey { .. }
@@ -126,7 +127,11 @@ fn content(command: &Command) -> ContentDigest {
         // The password is not part of it, because it can change later.
         Command::OpenAccount { name, token_hash, .. } => Encoder::new(Kind::OpenAccount)
             .bytes(name.as_str().as_bytes())
-            .bytes(token_hash.as_bytes()),
+            .bytes(token_hash.as_ref().map_or(&[], |hash| &hash.as_bytes()[..])),
+        // It has no record; the kind is only that of the digest.
+        Command::SetAccountStatus { account, status, .. } => Encoder::new(Kind::OpenAccount)
+            .number(account.get())
+            .number(status.code().into()),
         Command::IntroduceKey { introduction, .. } => return introduction_content(introduction),
         Command::PayByKey { payment, .. } => return payment_content(&payment.payment),
         Command::Credit { account, amount, .. } => Encoder::new(Kind::Credit)

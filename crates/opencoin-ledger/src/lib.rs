@@ -51,14 +51,14 @@ mod unsigned_certificate;
 pub mod view;
 
 pub use account::{
-    ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, TokenHash,
+    ACCOUNT_NAME_CHARS_MAX, Account, AccountId, AccountName, AccountNameError, AccountStatus, TokenHash,
     WAITING_MINTS_PER_ACCOUNT_MAX,
 };
 pub use accounts::{
     AccountEntry, Accounts, Backlog, Bearer, Credential, DueMint, EntryPage, FAILED_LOGINS_KEPT_HOURS,
     FailedLogins, HasAccounts, KeyAccountStatus, Login, NewService, NewSession, PasswordSetter, Payout,
     PayoutFilter, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, Service, ServiceId,
-    ServiceIdError, ServiceRefusal, WaitingMint,
+    ServiceIdError, ServiceRefusal, Start, StartCodeHash, WaitingMint,
 };
 pub use action::{
     ACTION_DETAIL_CHARS_MAX, ACTION_SUBJECT_CHARS_MAX, Action, ActionDetail, ActionKind, ActionNo,

@@ -6,7 +6,7 @@ mod accounts;
 mod log;
 mod operators;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,8 +23,8 @@ use crate::log_store::{HasLog, LogStore};
 use crate::stored::{self, StoredTransaction, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
-    AccountId, Action, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError, LedgerTime,
-    MintKeyId, MintKeyStatus, OperatorCommand, Outcome, Prepared, Transaction, TransactionNo,
+    AccountId, AccountStatus, Action, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
+    LedgerTime, MintKeyId, MintKeyStatus, OperatorCommand, Outcome, Prepared, Transaction, TransactionNo,
     TransactionReference, UnsignedPage, View, decide,
 };
 
@@ -60,6 +60,8 @@ pub struct MemorySnapshot<'a> {
     pub blinds: &'a BTreeMap<i64, Vec<u8>>,
     /// The encoded blinds of each waiting mint.
     pub waiting_blinds: &'a HashMap<ReferenceKey, Vec<u8>>,
+    /// Accounts with a password, session, service or start code.
+    pub accessible: &'a BTreeSet<AccountId>,
     /// The public log; `None` if the currency has none.
     pub log: Option<LogSnapshot<'a>>,
 }
@@ -87,7 +89,9 @@ impl MemoryLedger {
     /// Gives `reader`, for example an audit, one snapshot of everything.
     pub fn read<T>(&self, reader: impl FnOnce(MemorySnapshot<'_>) -> T) -> T {
         let state = self.state();
+        let accessible = state.holders.accessible();
         reader(MemorySnapshot {
+            accessible: &accessible,
             view: &state.view,
             journal: &state.journal,
             blinds: &state.blinds,
@@ -304,6 +308,11 @@ impl State {
         self.actions.extend(changes.actions);
         for opened in changes.opened {
             self.holders.open(opened);
+        }
+        for (account, status) in changes.statuses {
+            if status == AccountStatus::Closed {
+                self.holders.close(account);
+            }
         }
         self.waiting_blinds.extend(
             changes

@@ -16,8 +16,8 @@ use crate::journal::{Kind, Record, ReferenceKey};
 use crate::log::{LogBatchNo, OpenLog, PendingLeaves};
 use crate::view::{AccountOwner, AccountState, MintKeyNo, MintKeyState, Signing};
 use crate::{
-    AccountId, Amount, Applied, Command, EntryNo, MintKeyId, MintKeyIdentity, MintKeyTerms, Outcome,
-    Prepared, SpentDigest, TokenHash, Touches, View, decide,
+    AccountId, AccountStatus, Amount, Applied, Command, EntryNo, MintKeyId, MintKeyIdentity, MintKeyTerms,
+    Outcome, Prepared, SpentDigest, Touches, View, decide,
 };
 
 /// The balance of every account and the count of signatures of every mint key in the optimistic view: far
@@ -45,7 +45,7 @@ pub struct Postings {
     pub pending: PendingLeaves,
 }
 
-/// The change of an account. Condition: the account exists, holds at least `paid`, and its balance plus
+/// The change of an account. Condition: the account exists and is open, holds at least `paid`, and its balance plus
 /// `received` does not overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountPosting {
@@ -211,6 +211,7 @@ fn is_move(command: &Command) -> bool {
         | Command::LogCurrency { .. }
         | Command::ReleaseMintKey { .. }
         | Command::Recoup { .. }
+        | Command::SetAccountStatus { .. }
         | Command::RequestPayout { .. }
         | Command::SettlePayout { .. }
         | Command::Recover { .. }
@@ -236,14 +237,14 @@ fn optimistic_view(touches: &Touches, known: &KnownBooks) -> View {
         .range(AccountId::FIRST_HOLDER..AccountId::FIRST_KEY_ACCOUNT)
     {
         let name = "optimistic".parse().expect("a valid name");
-        let token_hash = TokenHash::new([0; 32]);
         let balance = Amount::new(PLENTY).expect("half of the largest amount");
         view.load_account(AccountState {
             id,
             name,
-            owner: AccountOwner::Holder { token_hash },
+            owner: AccountOwner::Holder { token_hash: None },
             balance,
             last_entry: EntryNo::BEFORE_ALL,
+            status: AccountStatus::Open,
         });
     }
     for &id in &touches.mint_keys {

@@ -11,6 +11,29 @@ pub enum Refusal {
     /// No account has this number.
     #[error("there is no such account")]
     UnknownAccount,
+    /// The account is frozen, and its holder moves no money.
+    #[error("the account is frozen; ask the operator")]
+    AccountFrozen,
+    /// The account is closed for good.
+    #[error("the account is closed")]
+    AccountClosed,
+    /// The account that would receive a transfer is closed for good.
+    #[error("there is no account of this name any more")]
+    PayeeClosed,
+    /// The account is not closed, because it holds money.
+    #[error(
+        "the account holds {balance}: an account is closed when it is empty; debit it or let its holder pay"
+    )]
+    AccountNotEmpty {
+        /// The balance of the account.
+        balance: Amount,
+    },
+    /// The account is not closed, because one of its payouts is not settled.
+    #[error("a payout of the account is not settled: settle it first")]
+    AccountHasPayouts,
+    /// The account is not closed, because one of its mints waits for money.
+    #[error("a mint of the account waits for money: close the account when that is over")]
+    AccountHasWaitingMints,
     /// The name is taken by an account with another token.
     #[error("an account with this name exists already; choose another name")]
     AccountExists,
@@ -235,6 +258,12 @@ impl Refusal {
             | Self::MintKeyStopped { mint_key }
             | Self::OverRedemption { mint_key } => Some(*mint_key),
             Self::UnknownAccount
+            | Self::AccountFrozen
+            | Self::AccountClosed
+            | Self::PayeeClosed
+            | Self::AccountNotEmpty { .. }
+            | Self::AccountHasPayouts
+            | Self::AccountHasWaitingMints
             | Self::AccountExists
             | Self::ReservedAccountName
             | Self::KeyAccount

@@ -23,9 +23,10 @@ use crate::journal::{ContentDigest, IssuedCounts, Kind, Recorded, ReferenceKey};
 use crate::log::OpenLog;
 use crate::view::{AccountOwner, AccountState, KeyOwner, MintKeyNo, MintKeyState, Recouped, Signing};
 use crate::{
-    Accepted, AcceptedKind, Account, AccountId, AccountName, Amount, EntryNo, KeyAccountStatus, LedgerError,
-    LedgerTime, LogBatchNo, MintKeyId, MintKeyIdentity, MintKeyTerms, StopReason, StoredBlind, StoredNumber,
-    TokenHash, Transaction, TransactionNo, UnsignedPage, UnsignedTransaction, decode_blinds,
+    Accepted, AcceptedKind, Account, AccountId, AccountName, AccountStatus, Amount, EntryNo,
+    KeyAccountStatus, LedgerError, LedgerTime, LogBatchNo, MintKeyId, MintKeyIdentity, MintKeyTerms,
+    StopReason, StoredBlind, StoredNumber, TokenHash, Transaction, TransactionNo, UnsignedPage,
+    UnsignedTransaction, decode_blinds,
 };
 
 /// A row of `accounts`.
@@ -43,6 +44,8 @@ pub struct StoredAccount {
     pub last_entry: i64,
     /// `seq` and `credits`
     pub counts: [Option<i64>; 2],
+    /// `status`
+    pub status: i16,
 }
 
 /// A row of `mint_keys`.
@@ -88,12 +91,13 @@ impl TryFrom<StoredAccount> for AccountState {
         }
         let name: AccountName = row.name.parse().map_err(|error| corrupt(&error))?;
         let owner = match (id.is_key_account(), row.token_hash, row.counts) {
-            (false, Some(token_hash), [None, None]) => {
+            (false, token_hash, [None, None]) => {
                 let token_hash = token_hash
-                    .try_into()
+                    .map(TryInto::try_into)
+                    .transpose()
                     .map_err(|_| corrupt(&"the token hash does not have 32 bytes"))?;
                 AccountOwner::Holder {
-                    token_hash: TokenHash::new(token_hash),
+                    token_hash: token_hash.map(TokenHash::new),
                 }
             }
             (true, None, [Some(seq), Some(credits)]) => AccountOwner::Key(KeyOwner {
@@ -109,6 +113,7 @@ impl TryFrom<StoredAccount> for AccountState {
             owner,
             balance: Amount::try_from(row.balance).map_err(|error| corrupt(&error))?,
             last_entry: EntryNo::new(row.last_entry),
+            status: AccountStatus::from_code(row.status).ok_or_else(|| corrupt(&"the status is unknown"))?,
         })
     }
 }
@@ -121,8 +126,14 @@ impl From<AccountState> for Account {
             owner: _,
             balance,
             last_entry: _,
+            status,
         } = state;
-        Self { id, name, balance }
+        Self {
+            id,
+            name,
+            balance,
+            status,
+        }
     }
 }
 

@@ -22,8 +22,9 @@ use opencoin_log::key_account::AccountKey;
 use crate::journal::{Kind, Record, Recorded, ReferenceKey};
 use crate::log::{BooksBeforeLog, LogBatchNo, OpenLog, PendingLeaves};
 use crate::{
-    AccountId, AccountName, Action, Amount, EntryNo, IssuedDigest, LedgerTime, MintKeyId, MintKeyIdentity,
-    MintKeyTerms, PasswordHash, PayoutNo, RevokedBlind, Settlement, SpentDigest, StopReason, TokenHash,
+    AccountId, AccountName, AccountStatus, Action, Amount, EntryNo, IssuedDigest, LedgerTime, MintKeyId,
+    MintKeyIdentity, MintKeyTerms, PasswordHash, PayoutNo, RevokedBlind, Settlement, SpentDigest, StopReason,
+    TokenHash,
 };
 
 /// A part of the books, or all of them.
@@ -73,6 +74,7 @@ struct Dirty {
     claimed: Vec<(MintKeyNo, IssuedDigest, LogBatchNo)>,
     opened: BTreeMap<AccountId, Option<PasswordHash>>,
     balances: BTreeSet<AccountId>,
+    statuses: BTreeSet<AccountId>,
     requested: BTreeSet<PayoutNo>,
     settled: BTreeSet<PayoutNo>,
     /// New waiting mints and their encoded blinds.
@@ -189,8 +191,12 @@ impl View {
     /// Replaces the token of a holder's account; `None` if there is no such account.
     pub(crate) fn replace_token(&mut self, id: AccountId, token_hash: TokenHash) -> Option<()> {
         let account = self.accounts.get_mut(&id)?;
-        self.accounts_by_token.remove(&account.token_hash()?);
-        account.owner = AccountOwner::Holder { token_hash };
+        if let Some(before) = account.token_hash() {
+            self.accounts_by_token.remove(&before);
+        }
+        account.owner = AccountOwner::Holder {
+            token_hash: Some(token_hash),
+        };
         self.accounts_by_token.insert(token_hash, id);
         Some(())
     }
@@ -299,7 +305,7 @@ impl View {
     pub(crate) fn open_account(
         &mut self,
         name: AccountName,
-        token_hash: TokenHash,
+        token_hash: Option<TokenHash>,
         password: Option<PasswordHash>,
     ) -> AccountId {
         let id = next_account(self.last.account, AccountId::FIRST_HOLDER);
@@ -310,9 +316,31 @@ impl View {
             owner: AccountOwner::Holder { token_hash },
             balance: Amount::ZERO,
             last_entry: EntryNo::BEFORE_ALL,
+            status: AccountStatus::Open,
         });
         self.dirty.opened.insert(id, password);
         id
+    }
+
+    /// Changes what the holder of an account can do. A closed account loses its token.
+    pub(crate) fn set_account_status(&mut self, id: AccountId, status: AccountStatus) {
+        let account = self
+            .accounts
+            .get_mut(&id)
+            .expect("the caller has read this account");
+        assert!(
+            account.id.is_custodial() && account.status != AccountStatus::Closed,
+            "only holders' accounts have a status, and a closed one keeps it"
+        );
+        account.status = status;
+        if status == AccountStatus::Closed {
+            assert!(account.balance.is_zero(), "a closed account is empty");
+            if let Some(token_hash) = account.token_hash() {
+                self.accounts_by_token.remove(&token_hash);
+            }
+            account.owner = AccountOwner::Holder { token_hash: None };
+        }
+        self.dirty.statuses.insert(id);
     }
 
     pub(crate) fn open_key_account(&mut self, key: AccountKey) -> AccountId {
@@ -328,6 +356,7 @@ impl View {
             owner: AccountOwner::Key(KeyOwner { key, seq, credits }),
             balance: Amount::ZERO,
             last_entry: EntryNo::BEFORE_ALL,
+            status: AccountStatus::Open,
         });
         self.dirty.opened.insert(id, None);
         id

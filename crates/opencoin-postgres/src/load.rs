@@ -56,8 +56,11 @@ pub(crate) async fn view(
             load_accounts_by_name(connection, touches, &mut view).await?;
         }
     }
-    if !touches.mints.is_empty() {
+    if !touches.mints.is_empty() || !touches.minting.is_empty() {
         load_waiting(connection, touches, &mut view).await?;
+    }
+    if !touches.closing.is_empty() {
+        load_unsettled(connection, touches, &mut view).await?;
     }
     if !touches.coins.is_empty() {
         load_spent(connection, touches, layout, &mut view).await?;
@@ -144,6 +147,22 @@ async fn lock_payouts(
     let numbers: Vec<i64> = touches.payouts.iter().map(|no| no.get()).collect();
     let sql = format!("SELECT {PAYOUT_COLUMNS} FROM payouts WHERE no = ANY($1) ORDER BY no FOR UPDATE");
     let rows: Vec<PgRow> = sqlx::query(&sql).bind(numbers).fetch_all(connection).await?;
+    for row in rows {
+        view.load_payout(PayoutState::try_from(payout(&mut cells(&row)?)?)?);
+    }
+    Ok(())
+}
+
+/// The payouts that are not settled of accounts to close. The rows of the accounts are locked, so no payout is requested
+/// meanwhile. One that is settled meanwhile counts as not settled.
+async fn load_unsettled(
+    connection: &mut PgConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    let accounts: Vec<i64> = touches.closing.iter().map(|id| id.get()).collect();
+    let sql = format!("SELECT {PAYOUT_COLUMNS} FROM payouts WHERE account = ANY($1) AND paid IS NULL");
+    let rows: Vec<PgRow> = sqlx::query(&sql).bind(accounts).fetch_all(connection).await?;
     for row in rows {
         view.load_payout(PayoutState::try_from(payout(&mut cells(&row)?)?)?);
     }

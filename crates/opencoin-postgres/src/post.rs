@@ -25,7 +25,7 @@ macro_rules! local_parts {
         SET balance = accounts.balance - posting.paid + posting.received, last_entry = accounts.last_entry + posting.entries
         FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) WITH ORDINALITY
             AS posting (id, paid, received, entries, place)
-        WHERE accounts.id = posting.id
+        WHERE accounts.id = posting.id AND accounts.status = 0
             AND accounts.balance >= posting.paid AND accounts.balance <= $5 - posting.received
         RETURNING posting.place, accounts.last_entry - posting.entries AS last_entry
     ), before AS (

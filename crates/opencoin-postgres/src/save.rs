@@ -9,8 +9,8 @@ use opencoin_ledger::view::{
     WaitingState,
 };
 use opencoin_ledger::{
-    AccountId, Action, ActionDetail, Amount, EntryNo, IssuedDigest, LedgerError, LedgerTime, LogBatchNo,
-    Settlement, SpentDigest, stored,
+    AccountId, AccountStatus, Action, ActionDetail, Amount, EntryNo, IssuedDigest, LedgerError, LedgerTime,
+    LogBatchNo, Settlement, SpentDigest, stored,
 };
 use opencoin_log::hash::Hash;
 use sqlx::postgres::{PgArguments, PgQueryResult};
@@ -40,6 +40,7 @@ pub(crate) async fn changes(
         claimed,
         opened,
         balances,
+        statuses,
         requested,
         settled,
         waiting,
@@ -102,6 +103,9 @@ pub(crate) async fn changes(
     delete_claimed(connection, &claimed).await?;
     if !balances.is_empty() {
         update_accounts(connection, &balances).await?;
+    }
+    if !statuses.is_empty() {
+        update_statuses(connection, &statuses).await?;
     }
     if !mint_keys.is_empty() {
         update_mint_keys(connection, &mint_keys).await?;
@@ -455,6 +459,36 @@ async fn update_accounts(connection: &mut PgConnection, balances: &[Balance]) ->
         .bind(column(&counts, |[seq, _]| *seq))
         .bind(column(&counts, |[_, credits]| *credits));
     all_or_vanished(&query.execute(connection).await?, balances.len(), "accounts")
+}
+
+async fn update_statuses(
+    connection: &mut PgConnection,
+    statuses: &[(AccountId, AccountStatus)],
+) -> Result<(), Fault> {
+    let sql = "UPDATE accounts SET status = new.status,
+            token_hash = CASE WHEN new.status = $3 THEN NULL ELSE token_hash END,
+            password_hash = CASE WHEN new.status = $3 THEN NULL ELSE password_hash END,
+            listed = listed AND new.status <> $3
+        FROM unnest($1::int8[], $2::int2[]) AS new (id, status)
+        WHERE accounts.id = new.id";
+    let query = sqlx::query(sql)
+        .bind(column(statuses, |(account, _)| account.get()))
+        .bind(column(statuses, |(_, status)| status.code()))
+        .bind(AccountStatus::Closed.code());
+    all_or_vanished(
+        &query.execute(&mut *connection).await?,
+        statuses.len(),
+        "accounts",
+    )?;
+    let closed = statuses
+        .iter()
+        .filter(|(_, status)| *status == AccountStatus::Closed);
+    let closed: Vec<i64> = closed.map(|(account, _)| account.get()).collect();
+    for table in ["sessions", "services", "start_codes"] {
+        let sql = format!("DELETE FROM {table} WHERE account = ANY($1)");
+        sqlx::query(&sql).bind(&closed).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 async fn update_mint_keys(connection: &mut PgConnection, keys: &[MintKeyState]) -> Result<(), Fault> {

@@ -186,8 +186,9 @@ async fn a_role_that_may_read_some_columns_is_enough() {
     let role = format!("audits_{}", database.name());
     database.execute(&format!(
         "CREATE ROLE {role} LOGIN;
-        GRANT SELECT (id, name, balance, last_entry, seq, credits) ON accounts TO {role};
+        GRANT SELECT (id, name, balance, last_entry, seq, credits, status) ON accounts TO {role};
         GRANT SELECT (no, account, amount, reference, paid) ON payouts TO {role};
+        GRANT SELECT (account) ON sessions, services, start_codes TO {role};
         GRANT SELECT (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry, amount, applied_at, issued)
             ON transactions TO {role};
         GRANT SELECT ON mint_keys, mint_key_counts, blinds, spent, recouped, waiting_mints, log_head, log_keys, log_key_accounts, log_pending, _sqlx_migrations, schema_compatibility TO {role};"

@@ -140,7 +140,7 @@ async fn fill(ledger: &dyn Ledger, key: &PublicKey) {
     let batch = [
         Command::OpenAccount {
             name: "alice".parse().unwrap(),
-            token_hash: TokenHash::new([1; 32]),
+            token_hash: Some(TokenHash::new([1; 32])),
             password: None,
             at: NOW,
         },

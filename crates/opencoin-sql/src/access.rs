@@ -3,10 +3,10 @@
 use opencoin_ledger::stored::{self, StoredBearer};
 use opencoin_ledger::{
     AccountId, AccountName, Action, Bearer, FailedLogins, LedgerTime, Login, NewSession, PasswordHash,
-    PasswordSetter, SESSIONS_MAX, TokenHash,
+    PasswordSetter, SESSIONS_MAX, Start, StartCodeHash, TokenHash,
 };
 
-use crate::lock::lock;
+use crate::lock::{Locked, lock};
 use crate::operators::record;
 use crate::{Executor, Row, SqlError};
 
@@ -43,12 +43,15 @@ pub(crate) async fn set_token(
     account: AccountId,
     token: &TokenHash,
     action: &Action,
-) -> Result<(), SqlError> {
-    lock(sql, account).await?;
+) -> Result<bool, SqlError> {
+    if lock(sql, account).await? == Locked::Closed {
+        return Ok(false);
+    }
     let query = "UPDATE accounts SET token_hash = $1 WHERE id = $2";
     sql.execute(query, &[token.as_bytes().into(), account.get().into()])
         .await?;
-    record(sql, action).await
+    record(sql, action).await?;
+    Ok(true)
 }
 
 pub(crate) async fn set_password(
@@ -57,7 +60,9 @@ pub(crate) async fn set_password(
     password: &PasswordHash,
     setter: &PasswordSetter,
 ) -> Result<bool, SqlError> {
-    lock(sql, account).await?;
+    if lock(sql, account).await? == Locked::Closed {
+        return Ok(false);
+    }
     let mut except: &[u8] = &[];
     if let PasswordSetter::Holder { before, session } = setter {
         if !may_set(sql, account, before.as_ref(), session.as_ref()).await? {
@@ -65,15 +70,75 @@ pub(crate) async fn set_password(
         }
         except = session.as_ref().map_or(except, |token| token.as_bytes());
     }
+    replace_password(sql, account, password, except).await?;
+    if let PasswordSetter::Operator(action) = setter {
+        record(sql, action).await?;
+    }
+    Ok(true)
+}
+
+/// Sets the password and ends the sessions that a password has opened, except one.
+async fn replace_password(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    password: &PasswordHash,
+    except: &[u8],
+) -> Result<(), SqlError> {
     let query = "UPDATE accounts SET password_hash = $1 WHERE id = $2";
     sql.execute(query, &[password.as_str().into(), account.get().into()])
         .await?;
     let query = "DELETE FROM sessions WHERE account = $1 AND service_id IS NULL AND token_hash <> $2";
     sql.execute(query, &[account.get().into(), except.into()]).await?;
-    if let PasswordSetter::Operator(action) = setter {
-        record(sql, action).await?;
+    Ok(())
+}
+
+pub(crate) async fn set_start_code(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    code: &StartCodeHash,
+    expires: LedgerTime,
+    action: &Action,
+) -> Result<bool, SqlError> {
+    if lock(sql, account).await? == Locked::Closed {
+        return Ok(false);
     }
+    let query = "INSERT INTO start_codes (account, code_hash, expires_at) VALUES ($1, $2, $3)
+        ON CONFLICT (account) DO UPDATE SET code_hash = excluded.code_hash, expires_at = excluded.expires_at";
+    let values = [
+        account.get().into(),
+        code.as_str().into(),
+        expires.unix_micros().into(),
+    ];
+    sql.execute(query, &values).await?;
+    record(sql, action).await?;
     Ok(true)
+}
+
+pub(crate) async fn start_code(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    now: LedgerTime,
+) -> Result<Option<StartCodeHash>, SqlError> {
+    let query = "SELECT code_hash FROM start_codes WHERE account = $1 AND expires_at > $2";
+    let values = [account.get().into(), now.unix_micros().into()];
+    let found: Option<String> = sql.optional(query, &values, Row::take).await?;
+    Ok(found.map(StartCodeHash::new))
+}
+
+/// The code is gone before the password is set, so that it is used once.
+pub(crate) async fn start(sql: &mut dyn Executor, start: &Start) -> Result<bool, SqlError> {
+    lock(sql, start.account).await?;
+    let query = "DELETE FROM start_codes WHERE account = $1 AND code_hash = $2 AND expires_at > $3";
+    let values = [
+        start.account.get().into(),
+        start.code.as_str().into(),
+        start.at.unix_micros().into(),
+    ];
+    if sql.execute(query, &values).await? == 0 {
+        return Ok(false);
+    }
+    replace_password(sql, start.account, &start.password, &[]).await?;
+    open_session(sql, &start.session()).await
 }
 
 /// Whether the password is still the one that the caller checked, and the session still exists.
@@ -202,8 +267,8 @@ pub(crate) async fn end_session(sql: &mut dyn Executor, token: &TokenHash) -> Re
     Ok(sql.execute(query, &[token.as_bytes().into()]).await? == 1)
 }
 
-/// The statements that delete expired sessions and failed logins, each with the time that it compares with.
-pub(crate) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 2] {
+/// The statements that delete expired sessions, failed logins and start codes, each with the time that it compares with.
+pub(crate) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 3] {
     [
         (
             "DELETE FROM sessions WHERE token_hash IN
@@ -214,6 +279,11 @@ pub(crate) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 2] {
             "DELETE FROM failed_logins WHERE name_hash IN
                 (SELECT name_hash FROM failed_logins WHERE last_at <= $1 LIMIT $2)",
             stored::failed_logins_over(now),
+        ),
+        (
+            "DELETE FROM start_codes WHERE account IN
+                (SELECT account FROM start_codes WHERE expires_at <= $1 LIMIT $2)",
+            now,
         ),
     ]
 }

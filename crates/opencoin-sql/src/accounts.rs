@@ -7,7 +7,7 @@ use opencoin_ledger::{
     AccountEntry, AccountId, AccountName, Accounts, Action, Backlog, Bearer, DueMint, EntryPage,
     FailedLogins, IdempotencyKey, KeyAccountStatus, LedgerError, LedgerTime, NewService, NewSession,
     PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter, Service, ServiceId,
-    ServiceRefusal, TokenHash, TransactionReference, WaitingMint,
+    ServiceRefusal, Start, StartCodeHash, TokenHash, TransactionReference, WaitingMint,
 };
 use opencoin_log::key_account::AccountKey;
 
@@ -68,7 +68,7 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         account: AccountId,
         token: &TokenHash,
         action: &Action,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         let arguments = (account, *token, action.clone());
         let change = self
             .0
@@ -178,12 +178,54 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         change.await
     }
 
-    async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError> {
+    async fn remove_service(
+        &self,
+        account: AccountId,
+        id: &ServiceId,
+        action: Option<&Action>,
+    ) -> Result<bool, LedgerError> {
+        let arguments = (account, id.clone(), action.cloned());
         let change = self
             .0
-            .change("remove a service", (account, id.clone()), |sql, (account, id)| {
-                Box::pin(services::remove(sql, *account, id))
+            .change("remove a service", arguments, |sql, (account, id, action)| {
+                Box::pin(services::remove(sql, *account, id, action.as_ref()))
             });
+        change.await
+    }
+
+    async fn set_start_code(
+        &self,
+        account: AccountId,
+        code: &StartCodeHash,
+        expires: LedgerTime,
+        action: &Action,
+    ) -> Result<bool, LedgerError> {
+        let arguments = (account, code.clone(), expires, action.clone());
+        let change = self.0.change(
+            "set a start code",
+            arguments,
+            |sql, (account, code, expires, action)| {
+                Box::pin(access::set_start_code(sql, *account, code, *expires, action))
+            },
+        );
+        change.await
+    }
+
+    async fn start_code(
+        &self,
+        account: AccountId,
+        now: LedgerTime,
+    ) -> Result<Option<StartCodeHash>, LedgerError> {
+        let read = self.0.read("start code", (account, now), |sql, (account, now)| {
+            Box::pin(access::start_code(sql, *account, *now))
+        });
+        read.await
+    }
+
+    async fn start(&self, start: &Start) -> Result<bool, LedgerError> {
+        let change = self.0.change("start an account", start.clone(), |sql, start| {
+            Box::pin(access::start(sql, start))
+        });
         change.await
     }
 

@@ -20,6 +20,7 @@ pub async fn tables(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlEr
     mint_keys(sql, pass).await?;
     payouts(sql, pass).await?;
     waiting_mints(sql, pass).await?;
+    ways_in(sql, pass).await?;
     log(sql, pass).await?;
     match pass.coins_to_count() {
         CoinsToCount::All => {
@@ -42,11 +43,12 @@ async fn accounts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlErro
             balance: row.take()?,
             last_entry: row.take()?,
             counts: [row.take()?, row.take()?],
+            status: row.take()?,
         });
         Ok(())
     };
     sql.stream(
-        "SELECT id, name, balance, last_entry, seq, credits FROM accounts ORDER BY id",
+        "SELECT id, name, balance, last_entry, seq, credits, status FROM accounts ORDER BY id",
         &[],
         &mut take,
     )
@@ -95,6 +97,21 @@ async fn waiting_mints(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), Sq
         Ok(())
     };
     sql.stream(query, &[], &mut take).await
+}
+
+/// Ways into closed accounts, of which there are none if the books are right.
+async fn ways_in(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    for table in ["sessions", "services", "start_codes"] {
+        let query = format!(
+            "SELECT {table}.account FROM accounts JOIN {table} ON {table}.account = accounts.id WHERE accounts.status = 2"
+        );
+        let mut take = |mut row: Row| {
+            pass.way_in(row.take()?);
+            Ok(())
+        };
+        sql.stream(&query, &[], &mut take).await?;
+    }
+    Ok(())
 }
 
 async fn log(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {

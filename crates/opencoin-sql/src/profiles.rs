@@ -5,7 +5,7 @@ use opencoin_ledger::view::AccountState;
 use opencoin_ledger::{AccountId, AccountName, KeyAccountStatus, Profile, ProfileFilter};
 use opencoin_log::key_account::AccountKey;
 
-use crate::lock::lock;
+use crate::lock::{Locked, lock};
 use crate::rows::{ACCOUNT_COLUMNS, account};
 use crate::{Executor, Row, SqlError};
 
@@ -67,7 +67,9 @@ pub(crate) async fn set_listed(
     account: AccountId,
     listed: bool,
 ) -> Result<(), SqlError> {
-    lock(sql, account).await?;
+    if lock(sql, account).await? == Locked::Closed {
+        return Ok(());
+    }
     let query = "UPDATE accounts SET listed = $1 WHERE id = $2";
     sql.execute(query, &[listed.into(), account.get().into()]).await?;
     Ok(())

@@ -5,7 +5,7 @@ use opencoin_ledger::stored::{StoredAccount, StoredMintKey, StoredPayout, Stored
 use crate::{Dialect, Row, SqlError};
 
 /// Columns of `accounts` that [`account`] reads.
-pub const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance, last_entry, seq, credits";
+pub const ACCOUNT_COLUMNS: &str = "id, name, token_hash, balance, last_entry, seq, credits, status";
 
 /// Columns of `mint_keys` that [`mint_key`] reads.
 #[must_use]
@@ -51,6 +51,7 @@ pub fn account(row: &mut Row) -> Result<StoredAccount, SqlError> {
         balance: row.take()?,
         last_entry: row.take()?,
         counts: [row.take()?, row.take()?],
+        status: row.take()?,
     })
 }
 

@@ -2,11 +2,12 @@
 
 use opencoin_ledger::stored::StoredService;
 use opencoin_ledger::{
-    AccountId, LedgerTime, NewService, SERVICES_PER_ACCOUNT_MAX, Scope, Service, ServiceId, ServiceRefusal,
-    TokenHash,
+    AccountId, Action, LedgerTime, NewService, SERVICES_PER_ACCOUNT_MAX, Scope, Service, ServiceId,
+    ServiceRefusal, TokenHash,
 };
 
-use crate::lock::lock;
+use crate::lock::{Locked, lock};
+use crate::operators::record;
 use crate::{Executor, Row, SqlError};
 
 const COLUMNS: &str = "id, account, name, scopes, key_hash, key_at, last_seen";
@@ -39,7 +40,9 @@ pub(crate) async fn declare(
     sql: &mut dyn Executor,
     service: &NewService,
 ) -> Result<Result<(), ServiceRefusal>, SqlError> {
-    lock(sql, service.account).await?;
+    if lock(sql, service.account).await? == Locked::Closed {
+        return Ok(Err(ServiceRefusal::Closed));
+    }
     let query = "SELECT count(*), count(*) FILTER (WHERE name = $2) FROM services WHERE account = $1";
     let values = [service.account.get().into(), service.name.as_str().into()];
     let counts = |row: &mut Row| Ok((row.take()?, row.take()?));
@@ -87,11 +90,15 @@ pub(crate) async fn remove(
     sql: &mut dyn Executor,
     account: AccountId,
     id: &ServiceId,
+    action: Option<&Action>,
 ) -> Result<bool, SqlError> {
     lock(sql, account).await?;
     let query = "DELETE FROM services WHERE account = $1 AND id = $2";
     let values = [account.get().into(), id.as_str().into()];
     let is_found = sql.execute(query, &values).await? == 1;
+    if let (true, Some(action)) = (is_found, action) {
+        record(sql, action).await?;
+    }
     end_sessions(sql, account, id, is_found).await
 }
 

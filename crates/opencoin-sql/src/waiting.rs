@@ -30,7 +30,7 @@ pub(crate) async fn due(
 ) -> Result<Vec<DueMint>, SqlError> {
     let query = "SELECT reference, asked_at
         FROM waiting_mints JOIN accounts ON accounts.id = waiting_mints.account
-        WHERE (expires_at <= $1 OR accounts.balance >= waiting_mints.amount) AND (asked_at, reference) > ($2, $3)
+        WHERE (expires_at <= $1 OR accounts.balance >= waiting_mints.amount AND accounts.status = 0) AND (asked_at, reference) > ($2, $3)
         ORDER BY asked_at, reference LIMIT $4";
     let after = after.map(|after| (after.asked, ReferenceKey::of_transaction(&after.reference)));
     let (asked, reference) = after.as_ref().map_or((i64::MIN, &[][..]), |(asked, reference)| {

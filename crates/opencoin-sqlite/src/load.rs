@@ -29,6 +29,7 @@ pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -
     load_log(connection, touches, &mut view).await?;
     load_records(connection, touches, &mut view).await?;
     load_waiting(connection, touches, &mut view).await?;
+    load_unsettled(connection, touches, &mut view).await?;
     load_spent(connection, touches, &mut view).await?;
     load_recouped(connection, touches, &mut view).await?;
     load_recovered(connection, touches, &mut view).await?;
@@ -78,6 +79,23 @@ async fn load_payouts(
         let query = numbers
             .iter()
             .fold(sqlx::query(&sql), |query, no| query.bind(*no));
+        let rows: Vec<SqliteRow> = query.fetch_all(&mut *connection).await?;
+        for row in rows {
+            view.load_payout(PayoutState::try_from(payout(&mut cells(&row)?)?)?);
+        }
+    }
+    Ok(())
+}
+
+/// The payouts that are not settled of accounts to close.
+async fn load_unsettled(
+    connection: &mut SqliteConnection,
+    touches: &Touches,
+    view: &mut View,
+) -> Result<(), Fault> {
+    for account in &touches.closing {
+        let sql = format!("SELECT {PAYOUT_COLUMNS} FROM payouts WHERE account = ? AND paid IS NULL");
+        let query = sqlx::query(&sql).bind(account.get());
         let rows: Vec<SqliteRow> = query.fetch_all(&mut *connection).await?;
         for row in rows {
             view.load_payout(PayoutState::try_from(payout(&mut cells(&row)?)?)?);

@@ -72,7 +72,7 @@ fn update_accounts<'q>(script: &mut Script<'q>, postings: &'q Postings) -> Resul
             UPDATE accounts
             SET balance = balance - posting.paid + posting.received, last_entry = last_entry + posting.entries
             FROM posting
-            WHERE accounts.id = posting.id AND balance >= posting.paid AND balance <= ? - posting.received",
+            WHERE accounts.id = posting.id AND status = 0 AND balance >= posting.paid AND balance <= ? - posting.received",
             placeholders(padded.len(), 4)
         );
         script.add(&sql, 4 * padded.len() + 1);

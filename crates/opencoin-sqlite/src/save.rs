@@ -8,8 +8,8 @@ use opencoin_ledger::view::{
     WaitingState,
 };
 use opencoin_ledger::{
-    AccountId, AccountPosting, EntryNo, IssuedDigest, LedgerError, LedgerTime, LogBatchNo, Settlement,
-    SpentDigest, stored,
+    AccountId, AccountPosting, AccountStatus, EntryNo, IssuedDigest, LedgerError, LedgerTime, LogBatchNo,
+    Settlement, SpentDigest, stored,
 };
 use opencoin_log::hash::Hash;
 use sqlx::SqliteConnection;
@@ -29,6 +29,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         claimed,
         opened,
         balances,
+        statuses,
         requested,
         settled,
         waiting,
@@ -67,6 +68,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     insert_recovered(connection, &recovered, log_batch).await?;
     delete_claimed(connection, &claimed).await?;
     update_accounts(connection, &balances).await?;
+    update_statuses(connection, &statuses).await?;
     update_mint_keys(connection, &mint_keys).await?;
     if let Some(signing) = signing {
         update_signing(connection, signing).await?;
@@ -412,6 +414,33 @@ async fn update_accounts(connection: &mut SqliteConnection, balances: &[Balance]
             balances.len(),
             "accounts",
         )?;
+    }
+    Ok(())
+}
+
+/// One statement for each account and table, because this is rare.
+async fn update_statuses(
+    connection: &mut SqliteConnection,
+    statuses: &[(AccountId, AccountStatus)],
+) -> Result<(), Fault> {
+    for (account, status) in statuses {
+        let query = sqlx::query("UPDATE accounts SET status = ? WHERE id = ?")
+            .bind(status.code())
+            .bind(account.get());
+        let sql = "UPDATE accounts SET status = ?, token_hash = NULL, password_hash = NULL, listed = 0 WHERE id = ?";
+        if *status != AccountStatus::Closed {
+            all_or_vanished(&query.execute(&mut *connection).await?, 1, "accounts")?;
+            continue;
+        }
+        let query = sqlx::query(sql).bind(status.code()).bind(account.get());
+        all_or_vanished(&query.execute(&mut *connection).await?, 1, "accounts")?;
+        for table in ["sessions", "services", "start_codes"] {
+            let sql = format!("DELETE FROM {table} WHERE account = ?");
+            sqlx::query(&sql)
+                .bind(account.get())
+                .execute(&mut *connection)
+                .await?;
+        }
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ fn collector() -> Collector {
         balance: 0,
         last_entry: 0,
         counts: [None, None],
+        status: 0,
     });
     let dates = [10, 20, 30];
     collector.mint_key(&StoredMintKey {

@@ -60,6 +60,7 @@ pub(crate) async fn show(State(server): State<Arc<Server>>, Reader(caller): Read
         name: profile.account.name.as_str().to_owned(),
         balance: profile.account.balance.units(),
         listed: profile.listed,
+        status: convert::status(profile.account.status),
         entries: items.into_iter().map(convert::entry).collect(),
         before,
     };

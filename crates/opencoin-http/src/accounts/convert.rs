@@ -7,11 +7,27 @@ use opencoin_api::{Entry, EntryKind, Payout, PayoutState, Secret, ServiceState};
 use opencoin_issuer::accounts::{ServiceAge, ServiceStatus, Token};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::journal::Kind;
-use opencoin_ledger::{AccountEntry, EntryNo, LedgerTime, PayoutNo, Scope, Settlement};
+use opencoin_ledger::{AccountEntry, AccountStatus, EntryNo, LedgerTime, PayoutNo, Scope, Settlement};
 
 /// Converts a time of the ledger. A time after the last one of `DateTime` becomes the last one.
 pub(crate) fn moment(time: LedgerTime) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.unix_micros()).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+pub(crate) fn status(status: AccountStatus) -> opencoin_api::AccountStatus {
+    match status {
+        AccountStatus::Open => opencoin_api::AccountStatus::Open,
+        AccountStatus::Frozen => opencoin_api::AccountStatus::Frozen,
+        AccountStatus::Closed => opencoin_api::AccountStatus::Closed,
+    }
+}
+
+pub(crate) fn known_status(status: opencoin_api::AccountStatus) -> AccountStatus {
+    match status {
+        opencoin_api::AccountStatus::Open => AccountStatus::Open,
+        opencoin_api::AccountStatus::Frozen => AccountStatus::Frozen,
+        opencoin_api::AccountStatus::Closed => AccountStatus::Closed,
+    }
 }
 
 pub(crate) fn secret(token: &Token) -> Secret {

@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use opencoin_api::Entries;
 #[cfg(feature = "openapi")]
 use opencoin_api::{Entry, shapes};
-use opencoin_issuer::accounts::Page;
+use opencoin_issuer::accounts::{Page, page_length};
 use opencoin_issuer::{Reason, Refusal};
-use opencoin_ledger::{EntryNo, EntryPage};
+use opencoin_ledger::{AccountEntry, EntryNo, EntryPage};
 use serde::Deserialize;
 #[cfg(feature = "openapi")]
 use utoipa::IntoParams;
@@ -79,23 +79,31 @@ pub(crate) async fn list(
         .accounts()
         .entries(caller.account, page, range.limit)
         .await?;
+    document(StatusCode::OK, &entries(items, is_full, page))
+}
+
+/// A page of entries.
+pub(crate) fn entries(items: Vec<AccountEntry>, is_full: bool, page: EntryPage) -> Entries {
     let last = items.last().map(|entry| convert::entry_id(entry.no));
     let (before, after) = match page {
         EntryPage::Before(_) => (last.filter(|_| is_full), None),
         EntryPage::After(after) => (None, Some(last.unwrap_or(convert::entry_id(after)))),
     };
-    document(
-        StatusCode::OK,
-        &Entries {
-            entries: items.into_iter().map(convert::entry).collect(),
-            before,
-            after,
-        },
-    )
+    Entries {
+        entries: items.into_iter().map(convert::entry).collect(),
+        before,
+        after,
+    }
 }
 
 impl Range {
-    fn page(&self) -> Result<EntryPage, Refusal> {
+    /// The length of the page.
+    pub(crate) fn length(&self) -> Result<u32, Refusal> {
+        page_length(self.limit)
+    }
+
+    /// Which entries the page has.
+    pub(crate) fn page(&self) -> Result<EntryPage, Refusal> {
         match (self.before, self.after) {
             (Some(_), Some(_)) => {
                 let description = "before and after cannot be used together";

@@ -36,6 +36,7 @@ pub(super) fn router() -> Router<Arc<Server>> {
         .layer(middleware::map_response(authenticated));
     Router::new()
         .route("/v1/sessions", post(sessions::open).delete(sessions::close))
+        .route("/v1/sessions/start", post(sessions::start))
         .route("/v1/services/session", post(services::open_session))
         .merge(with_token)
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{ChangePassword, Login, Secret, Session};
+use opencoin_api::{ChangePassword, Login, Secret, Session, Start};
 use opencoin_issuer::Refusal;
+use opencoin_issuer::accounts::OpenedSession;
 
 use super::convert::{moment, secret};
 use crate::callers::{Holder, Leaver};
@@ -27,7 +28,10 @@ pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Lo
         .log_in(&login.name, login.password.expose())
         .await;
     count_login(&server, &opened);
-    let opened = opened?;
+    show(opened?)
+}
+
+fn show(opened: OpenedSession) -> HandlerResult {
     document(
         StatusCode::CREATED,
         &Session {
@@ -35,6 +39,20 @@ pub(crate) async fn open(State(server): State<Arc<Server>>, Json(login): Json<Lo
             expires_at: moment(opened.expires),
         },
     )
+}
+
+/// Set the password of an account with its start code, which is used up, and log in. Wrong codes are counted like wrong
+/// passwords. The sessions that a password has opened end.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/sessions/start", tag = "sessions", request_body = Start, security(()),
+    responses((status = 201, description = "The password was set and a session was opened.", body = Session),
+        Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
+))]
+pub(crate) async fn start(State(server): State<Arc<Server>>, Json(start): Json<Start>) -> HandlerResult {
+    let (code, password) = (start.code.expose(), start.password.expose());
+    let opened = server.accounts().start(&start.name, code, password).await;
+    count_login(&server, &opened);
+    show(opened?)
 }
 
 /// End the session of the token at once.

@@ -2,26 +2,30 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-#[cfg(feature = "openapi")]
-use opencoin_api::shapes;
 use opencoin_api::{
-    AdminAccount, AdminAccounts, CreateAccount, CreatedAccount, Payment, PaymentReceipt, SetPassword,
+    AdminAccount, AdminAccounts, ChangeStatus, CreateAccount, CreatedAccount, IssuedStartCode, Payment,
+    PaymentReceipt, Secret, Services, SetPassword,
 };
+#[cfg(feature = "openapi")]
+use opencoin_api::{Entries, shapes};
 use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, positive, text};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 
 use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
 use crate::accounts::account::ByName;
-use crate::accounts::convert::secret;
-use crate::json::{HandlerResult, Json, Parameters, PathParameter, Problem, created, document, no_content};
+use crate::accounts::convert::{self, known_status, moment, secret};
+use crate::accounts::entries::{Range, entries as page_of_entries};
+use crate::json::{
+    HandlerResult, Json, Parameters, PathPair, PathParameter, Problem, created, document, no_content,
+};
 #[cfg(feature = "openapi")]
 use crate::problems::{
     Exists, Forbidden, Invalid, Malformed, NotFound, ReferenceConflict, Short, TooLarge, Unauthorized,
     Unavailable,
 };
 
-/// Open an account. Its token is shown this once.
+/// Open an account. Its token or start code is shown this once.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/accounts", tag = "admin", request_body = CreateAccount,
     responses((status = 201, description = "The account was opened.", body = CreatedAccount),
@@ -38,18 +42,21 @@ pub(crate) async fn create(
         .password
         .map(|password| new_password("password", password.expose()))
         .transpose()?;
-    let token = admin
-        .cashier()
-        .acting(&operator)
-        .open_account(&name, password)
-        .await?;
-    document(
-        StatusCode::CREATED,
-        &CreatedAccount {
-            name: account.name,
-            token: secret(&token),
-        },
-    )
+    let cashier = admin.cashier().acting(&operator);
+    let mut created = CreatedAccount {
+        name: account.name,
+        token: None,
+        start_code: None,
+        start_code_expires_at: None,
+    };
+    if account.start_code {
+        let (code, expires) = cashier.open_account_to_start(&name, password).await?;
+        created.start_code = Some(Secret::new(code.expose().as_str()));
+        created.start_code_expires_at = Some(moment(expires));
+    } else {
+        created.token = Some(secret(&cashier.open_account(&name, password).await?));
+    }
+    document(StatusCode::CREATED, &created)
 }
 
 /// All accounts, ordered by name.
@@ -103,9 +110,111 @@ pub(crate) async fn replace_token(
         StatusCode::CREATED,
         &CreatedAccount {
             name: name.as_str().to_owned(),
-            token: secret(&token),
+            token: Some(secret(&token)),
+            start_code: None,
+            start_code_expires_at: None,
         },
     )
+}
+
+/// Issue a code with which the holder sets a password, once. Only this answer shows it. The code before it ends.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/admin/accounts/{name}/start-code", tag = "admin",
+    params(("name" = inline(shapes::Name), Path, description = "The account.")),
+    responses((status = 201, description = "The new code.", body = IssuedStartCode),
+        Unauthorized, Forbidden, NotFound, Invalid, Unavailable)
+))]
+pub(crate) async fn issue_start_code(
+    State(admin): State<Admin>,
+    ChangesAccounts(operator): ChangesAccounts,
+    PathParameter(name): PathParameter,
+) -> HandlerResult {
+    let name = account_name(&name)?;
+    let cashier = admin.cashier().acting(&operator);
+    let (code, expires) = cashier.issue_start_code(&name).await?;
+    let issued = IssuedStartCode {
+        name: name.as_str().to_owned(),
+        start_code: Secret::new(code.expose().as_str()),
+        start_code_expires_at: moment(expires),
+    };
+    document(StatusCode::CREATED, &issued)
+}
+
+/// Freeze an account, open a frozen one again, or close it for good. An account is closed only if it is empty, and no
+/// payout and no mint of it waits.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    patch, path = "/v1/admin/accounts/{name}", tag = "admin", request_body = ChangeStatus,
+    params(("name" = inline(shapes::Name), Path, description = "The account.")),
+    responses((status = 200, description = "The account has this status.", body = AdminAccount),
+        Malformed, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, Unavailable)
+))]
+pub(crate) async fn change_status(
+    State(admin): State<Admin>,
+    ChangesAccounts(operator): ChangesAccounts,
+    PathParameter(name): PathParameter,
+    Json(change): Json<ChangeStatus>,
+) -> HandlerResult {
+    let (status, reason) = (known_status(change.status), text("reason", &change.reason)?);
+    let cashier = admin.cashier().acting(&operator);
+    let profile = cashier.set_status(&account_name(&name)?, status, &reason).await?;
+    document(StatusCode::OK, &shown(profile))
+}
+
+/// The entries of an account, newest first unless `after` is given.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/admin/accounts/{name}/entries", tag = "admin",
+    params(Range, ("name" = inline(shapes::Name), Path, description = "The account.")),
+    responses((status = 200, description = "One page.", body = Entries),
+        Malformed, Unauthorized, Forbidden, NotFound, Invalid, Unavailable)
+))]
+pub(crate) async fn entries(
+    State(admin): State<Admin>,
+    _: ReadsAccounts,
+    PathParameter(name): PathParameter,
+    Parameters(range): Parameters<Range>,
+) -> HandlerResult {
+    let (page, limit) = (range.page()?, range.length()?);
+    let found = admin
+        .cashier()
+        .entries(&account_name(&name)?, page, limit)
+        .await?;
+    let Page { items, is_full } = Page::new(found, limit);
+    document(StatusCode::OK, &page_of_entries(items, is_full, page))
+}
+
+/// The services of an account, and the last use of each.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/admin/accounts/{name}/services", tag = "admin",
+    params(("name" = inline(shapes::Name), Path, description = "The account.")),
+    responses((status = 200, description = "All services, ordered by name.", body = Services),
+        Unauthorized, Forbidden, NotFound, Unavailable)
+))]
+pub(crate) async fn services(
+    State(admin): State<Admin>,
+    _: ReadsAccounts,
+    PathParameter(name): PathParameter,
+) -> HandlerResult {
+    let services = admin.cashier().services(&account_name(&name)?).await?;
+    let services = services.into_iter().map(convert::service).collect();
+    document(StatusCode::OK, &Services { services })
+}
+
+/// Remove a service of an account. Its sessions end at once.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    delete, path = "/v1/admin/accounts/{name}/services/{id}", tag = "admin",
+    params(("name" = inline(shapes::Name), Path, description = "The account."),
+        ("id" = inline(shapes::ServiceId), Path, description = "The service.")),
+    responses((status = 204, description = "The service was removed."),
+        Unauthorized, Forbidden, NotFound, Unavailable)
+))]
+pub(crate) async fn remove_service(
+    State(admin): State<Admin>,
+    ChangesAccounts(operator): ChangesAccounts,
+    PathPair(name, id): PathPair,
+) -> HandlerResult {
+    let cashier = admin.cashier().acting(&operator);
+    cashier.remove_service(&account_name(&name)?, &id).await?;
+    no_content()
 }
 
 /// Set the password of an account. All its password sessions end.
@@ -208,5 +317,6 @@ fn shown(profile: Profile) -> AdminAccount {
         name: account.name.as_str().to_owned(),
         balance: account.balance.units(),
         listed,
+        status: convert::status(account.status),
     }
 }

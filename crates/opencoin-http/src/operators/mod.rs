@@ -8,7 +8,7 @@ pub(super) mod payouts;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use opencoin_issuer::AdminTokens;
 use operator::Admin;
 
@@ -18,7 +18,20 @@ use super::server::Server;
 pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
     Router::new()
         .route("/v1/admin/accounts", post(accounts::create).get(accounts::list))
-        .route("/v1/admin/accounts/{name}", get(accounts::show))
+        .route(
+            "/v1/admin/accounts/{name}",
+            get(accounts::show).patch(accounts::change_status),
+        )
+        .route("/v1/admin/accounts/{name}/entries", get(accounts::entries))
+        .route("/v1/admin/accounts/{name}/services", get(accounts::services))
+        .route(
+            "/v1/admin/accounts/{name}/services/{id}",
+            delete(accounts::remove_service),
+        )
+        .route(
+            "/v1/admin/accounts/{name}/start-code",
+            post(accounts::issue_start_code),
+        )
         .route("/v1/admin/accounts/{name}/password", put(accounts::set_password))
         .route("/v1/admin/accounts/{name}/token", post(accounts::replace_token))
         .route("/v1/admin/accounts/{name}/credits", post(accounts::credit))

@@ -8,7 +8,7 @@ use opencoin_issuer::accounts::{Right, Token};
 use opencoin_issuer::{
     AdminRight, AdminTokens, AuthenticatedOperator, Cashier, CashierError, Reason, Refusal, unavailable,
 };
-use opencoin_ledger::OperatorName;
+use opencoin_ledger::{OperatorName, Refusal as LedgerRefusal};
 
 use crate::callers::bearer_token;
 use crate::json::Problem;
@@ -131,10 +131,15 @@ impl From<CashierError> for Problem {
         let text = error.to_string();
         let refusal = match error {
             CashierError::Ledger(error) => unavailable(error),
+            CashierError::Refused(LedgerRefusal::AccountClosed) => Refusal::new(Reason::Invalid, text),
             CashierError::Refused(refusal) => refusal.into(),
             CashierError::Busy => Refusal::new(Reason::Unavailable, text),
-            CashierError::UnknownAccount(_) => Refusal::new(Reason::NotFound, text),
-            CashierError::NothingRecovered | CashierError::NoHolder => Refusal::new(Reason::Invalid, text),
+            CashierError::UnknownAccount(_) | CashierError::UnknownService(_) => {
+                Refusal::new(Reason::NotFound, text)
+            }
+            CashierError::NothingRecovered | CashierError::NoHolder | CashierError::Closed(_) => {
+                Refusal::new(Reason::Invalid, text)
+            }
             CashierError::Settled(_) => Refusal::new(Reason::ReferenceConflict, text),
         };
         refusal.into()

@@ -44,6 +44,15 @@ pub enum ServiceAge {
     Silent,
 }
 
+impl ServiceStatus {
+    pub(crate) fn at(service: Service, now: LedgerTime) -> Self {
+        Self {
+            age: age(service.last_seen, now),
+            service,
+        }
+    }
+}
+
 impl AccountService {
     /// Declares a service and returns its key, which is stored as a hash only.
     ///
@@ -80,6 +89,9 @@ impl AccountService {
             Ok(()) => Ok((id, name, key)),
             Err(refusal @ ServiceRefusal::Exists) => Err(Refusal::new(Reason::Exists, refusal.to_string())),
             Err(refusal @ ServiceRefusal::TooMany) => Err(invalid(refusal.to_string())),
+            Err(refusal @ ServiceRefusal::Closed) => {
+                Err(Refusal::new(Reason::Forbidden, refusal.to_string()))
+            }
         }
     }
 
@@ -110,7 +122,7 @@ impl AccountService {
         let id = ServiceId::new(id).map_err(|_| unknown_service())?;
         let was_there = self
             .accounts
-            .remove_service(account, &id)
+            .remove_service(account, &id, None)
             .await
             .map_err(unavailable)?;
         if was_there { Ok(()) } else { Err(unknown_service()) }
@@ -123,11 +135,10 @@ impl AccountService {
     pub async fn services(&self, account: AccountId) -> Result<Vec<ServiceStatus>, Refusal> {
         let now = self.now();
         let services = self.accounts.services(account).await.map_err(unavailable)?;
-        let status = |service: Service| ServiceStatus {
-            age: age(service.last_seen, now),
-            service,
-        };
-        Ok(services.into_iter().map(status).collect())
+        Ok(services
+            .into_iter()
+            .map(|service| ServiceStatus::at(service, now))
+            .collect())
     }
 
     /// Opens a session with the key of a service.

@@ -1,10 +1,10 @@
 //! Login with a password, logout and changes of the password.
 
 use opencoin_keys::ledger_time;
-use opencoin_ledger::{AccountName, Credential, LedgerTime, Login, NewSession, PasswordSetter};
+use opencoin_ledger::{AccountName, Credential, LedgerTime, Login, NewSession, PasswordSetter, Start};
 
 use super::throttle::wrong_password;
-use super::{AccountService, Caller, NewPassword, Token, TokenKind};
+use super::{AccountService, Caller, NewPassword, StartCode, Token, TokenKind};
 use crate::refusal::{Reason, Refusal, unavailable};
 
 /// A new session.
@@ -50,6 +50,55 @@ impl AccountService {
         };
         if !self.accounts.open_session(&session).await.map_err(unavailable)? {
             return Err(wrong_password()); // it was changed a moment ago
+        }
+        Ok(OpenedSession { token, expires })
+    }
+
+    /// Uses up a start code: sets the password and opens a session. An unknown name and an account without a code are
+    /// answered like a wrong code, after the same work.
+    ///
+    /// # Errors
+    /// When the name or the code is wrong, the code was used or has ended, the password is too short or too long, or the
+    /// client must wait before another attempt.
+    pub async fn start(&self, name: &str, code: &str, password: &str) -> Result<OpenedSession, Refusal> {
+        let password = NewPassword::new(password)
+            .map_err(|error| Refusal::new(Reason::Invalid, format!("password: {error}")))?;
+        let code = StartCode::read(code);
+        let code = code.as_ref().map_or("", StartCode::text);
+        let Ok(name) = name.parse::<AccountName>() else {
+            self.passwords.verify(self.passwords.place()?, code, None).await?;
+            return Err(wrong_code());
+        };
+        let account = self.accounts.profile(&name).await.map_err(unavailable)?;
+        let account = account.map(|profile| profile.account.id);
+        let hash = match account {
+            Some(account) => {
+                let found = self.accounts.start_code(account, self.now()).await;
+                found.map_err(unavailable)?
+            }
+            None => None,
+        };
+        let checked = self.check_password(&name, code, hash.as_ref()).await;
+        checked.map_err(|refusal| match refusal.reason {
+            Reason::Unauthorized => wrong_code(),
+            _ => refusal,
+        })?;
+        let (account, hash) = account
+            .zip(hash)
+            .expect("only an account with a start code passes the check");
+        let password = self.passwords.hash(password, self.random.bytes()).await?;
+        let (token, now) = (self.random.token(TokenKind::Session), self.clock.now());
+        let expires = ledger_time(now + self.config.session_lifetime.get());
+        let start = Start {
+            account,
+            code: hash,
+            password,
+            token: token.hash(),
+            at: ledger_time(now),
+            expires,
+        };
+        if !self.accounts.start(&start).await.map_err(unavailable)? {
+            return Err(wrong_code()); // it was used or replaced a moment ago
         }
         Ok(OpenedSession { token, expires })
     }
@@ -116,4 +165,11 @@ impl AccountService {
         }
         Ok(())
     }
+}
+
+fn wrong_code() -> Refusal {
+    Refusal::new(
+        Reason::Unauthorized,
+        "the name or the start code is wrong, or the code was used or has ended; the operator gives another one",
+    )
 }

@@ -61,7 +61,7 @@ impl World {
             clock: Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000))),
         };
         let at = ledger_time(world.clock.now());
-        let (name, token_hash) = ("alice".parse().unwrap(), TokenHash::new([1; 32]));
+        let (name, token_hash) = ("alice".parse().unwrap(), Some(TokenHash::new([1; 32])));
         world
             .apply(Command::OpenLog {
                 certificates: Vec::new(),

@@ -3,24 +3,26 @@
 use opencoin_log::key_account::CreditSource;
 
 use super::leaves::log_credit;
-use super::money::{balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero};
+use super::money::{
+    balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero, require_thawed,
+};
 use super::{applied, note, repeated};
 use crate::journal::{Kind, Record, ReferenceKey, ReferenceScope};
 use crate::{
-    AccountId, AccountName, Amount, Effect, LedgerTime, Outcome, PasswordHash, Prepared, Reference, Refusal,
-    TokenHash, View,
+    AccountId, AccountName, AccountStatus, Amount, Effect, LedgerTime, Outcome, PasswordHash, Prepared,
+    Reference, Refusal, TokenHash, View,
 };
 
 pub(super) fn open(
     view: &mut View,
     prepared: &Prepared<'_>,
     name: &AccountName,
-    token_hash: TokenHash,
+    token_hash: Option<TokenHash>,
     password: Option<PasswordHash>,
     at: LedgerTime,
 ) -> Outcome {
     if let Some(account) = view.account_by_name(name) {
-        let same = account.token_hash() == Some(token_hash);
+        let same = token_hash.is_some() && account.token_hash() == token_hash;
         return if same {
             repeated(Effect::AccountOpened(account.id))
         } else {
@@ -30,13 +32,39 @@ pub(super) fn open(
     if name.key().is_some() {
         return Err(Refusal::ReservedAccountName);
     }
-    if view.account_by_token(&token_hash).is_some() {
+    if token_hash.is_some_and(|hash| view.account_by_token(&hash).is_some()) {
         return Err(Refusal::TokenExists);
     }
     let id = view.open_account(name.clone(), token_hash, password);
     let reference = ReferenceKey::new(ReferenceScope::Account, name.as_str().as_bytes());
     view.write(note(Kind::OpenAccount, reference, prepared.content, at));
     applied(Effect::AccountOpened(id))
+}
+
+pub(super) fn set_status(view: &mut View, account: AccountId, status: AccountStatus) -> Outcome {
+    require_holder(account)?;
+    let state = view.account(account).ok_or(Refusal::UnknownAccount)?;
+    if state.status == status {
+        return repeated(Effect::AccountStatusSet);
+    }
+    if state.status == AccountStatus::Closed {
+        return Err(Refusal::AccountClosed);
+    }
+    if status == AccountStatus::Closed {
+        if !state.balance.is_zero() {
+            let balance = state.balance;
+            return Err(Refusal::AccountNotEmpty { balance });
+        }
+        let mut payouts = view.payouts();
+        if payouts.any(|payout| payout.account == account && payout.settled.is_none()) {
+            return Err(Refusal::AccountHasPayouts);
+        }
+        if view.all_waiting().any(|waiting| waiting.account == account) {
+            return Err(Refusal::AccountHasWaitingMints);
+        }
+    }
+    view.set_account_status(account, status);
+    applied(Effect::AccountStatusSet)
 }
 
 pub(super) fn credit(
@@ -94,7 +122,11 @@ pub(super) fn transfer(
         return Err(Refusal::SameAccount);
     }
     require_holder(from)?;
-    view.account(to).ok_or(Refusal::UnknownAccount)?;
+    require_thawed(view, from)?;
+    let payee = view.account(to).ok_or(Refusal::UnknownAccount)?;
+    if payee.status == AccountStatus::Closed {
+        return Err(Refusal::PayeeClosed);
+    }
     let payer_balance = balance_after_payment(view, from, amount)?;
     let payee_balance = balance_after_receipt(view, to, amount)?;
     view.set_balance(from, payer_balance);

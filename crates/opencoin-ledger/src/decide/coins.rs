@@ -2,14 +2,14 @@
 //!
 //! A mint may wait until its account holds enough. No money is reserved for it. Only [`mint`] decides it
 //! again, on a view in which its account is locked: the mint is applied or given up for good. Both write a
-//! record under its reference, so only one of them can happen.
+//! record under its reference, so only one of them can happen. While the account is frozen, the mint waits.
 
 use std::collections::{BTreeMap, HashSet};
 
 use opencoin_log::key_account::CreditSource;
 
 use super::leaves::{log_credit, log_request};
-use super::money::{balance_after_payment, balance_after_receipt, payment, require_holder};
+use super::money::{balance_after_payment, balance_after_receipt, payment, require_holder, require_thawed};
 use super::{applied, mint_keys, money_key, moved, note};
 use crate::journal::{IssuedCounts, Kind, Record, RecordedBlinds};
 use crate::log::Logged;
@@ -37,7 +37,10 @@ pub(super) fn mint(
     }
     check_blinds(blinds)?;
     require_holder(account)?;
-    view.account(account).ok_or(Refusal::UnknownAccount)?;
+    let thawed = require_thawed(view, account);
+    if waiting.is_none() {
+        thawed.clone()?;
+    }
     let asked = count(blinds, |blind| blind.mint_key);
     if let Some(waiting) = &waiting {
         let is_over = at >= wait_until.map_or(waiting.expires, |until| until.max(waiting.expires));
@@ -47,6 +50,10 @@ pub(super) fn mint(
             return applied(Effect::GivenUp);
         }
     }
+    if let (Some(waiting), Err(Refusal::AccountFrozen)) = (&waiting, &thawed) {
+        return Ok(wait_longer(view, waiting, wait_until));
+    }
+    thawed?;
     check_signing(view, &asked, blinds, at)?;
     let amount = value(view, &asked)?;
     let balance = match balance_after_payment(view, account, amount) {
@@ -153,7 +160,7 @@ pub(super) fn redeem(
     at: LedgerTime,
 ) -> Outcome {
     check_coins(coins)?;
-    view.account(account).ok_or(Refusal::UnknownAccount)?;
+    require_thawed(view, account)?;
     let returned = count(coins, |coin| coin.mint_key);
     check_returning(view, &returned, coins, at)?;
     check_unspent(view, coins)?;

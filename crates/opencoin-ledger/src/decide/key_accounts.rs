@@ -216,10 +216,12 @@ fn check_payee(
         }
         (Payee::Account(details), Some(nonce)) if !account.is_key_account() => {
             let account = view.account(account).ok_or(Refusal::UnknownAccount)?;
-            if account_details(nonce, account.name.as_str()) == *details {
-                Ok(())
-            } else {
+            if account_details(nonce, account.name.as_str()) != *details {
                 Err(Refusal::WrongDetails)
+            } else if account.status == crate::AccountStatus::Closed {
+                Err(Refusal::PayeeClosed)
+            } else {
+                Ok(())
             }
         }
         (Payee::Key(_) | Payee::Account(_) | Payee::Mint(_), _) => Err(Refusal::WrongPayee),

@@ -2,7 +2,8 @@
 
 use super::money_key;
 use crate::journal::{Kind, Record};
-use crate::{AccountId, Amount, LedgerTime, Prepared, Refusal, View};
+use crate::view::AccountState;
+use crate::{AccountId, AccountStatus, Amount, LedgerTime, Prepared, Refusal, View};
 
 /// The balance of the account after it pays this amount.
 pub(super) fn balance_after_payment(
@@ -10,7 +11,7 @@ pub(super) fn balance_after_payment(
     account: AccountId,
     needed: Amount,
 ) -> Result<Amount, Refusal> {
-    let balance = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
+    let balance = not_closed(view, account)?.balance;
     balance
         .checked_sub(needed)
         .ok_or(Refusal::InsufficientFunds { balance, needed })
@@ -22,8 +23,24 @@ pub(super) fn balance_after_receipt(
     account: AccountId,
     amount: Amount,
 ) -> Result<Amount, Refusal> {
-    let balance = view.account(account).ok_or(Refusal::UnknownAccount)?.balance;
+    let balance = not_closed(view, account)?.balance;
     balance.checked_add(amount).ok_or(Refusal::Overflow)
+}
+
+fn not_closed(view: &View, account: AccountId) -> Result<&AccountState, Refusal> {
+    let account = view.account(account).ok_or(Refusal::UnknownAccount)?;
+    match account.status {
+        AccountStatus::Open | AccountStatus::Frozen => Ok(account),
+        AccountStatus::Closed => Err(Refusal::AccountClosed),
+    }
+}
+
+/// Refuses what the holder of a frozen or closed account cannot do.
+pub(super) fn require_thawed(view: &View, account: AccountId) -> Result<(), Refusal> {
+    match not_closed(view, account)?.status {
+        AccountStatus::Frozen => Err(Refusal::AccountFrozen),
+        AccountStatus::Open | AccountStatus::Closed => Ok(()),
+    }
 }
 
 /// Refuses what only the account of a holder can do.

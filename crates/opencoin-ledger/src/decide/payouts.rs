@@ -3,7 +3,9 @@
 //! The money leaves the account with the request, so that it cannot be spent twice. Until the payout is
 //! settled it is in [`AccountId::PAYOUTS`].
 
-use super::money::{balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero};
+use super::money::{
+    balance_after_payment, balance_after_receipt, payment, require_holder, require_nonzero, require_thawed,
+};
 use super::{applied, money_key};
 use crate::journal::Kind;
 use crate::view::PayoutState;
@@ -21,6 +23,7 @@ pub(super) fn request(
 ) -> Outcome {
     require_nonzero(amount)?;
     require_holder(account)?;
+    require_thawed(view, account)?;
     let balance = balance_after_payment(view, account, amount)?;
     view.set_balance(account, balance);
     let request = money_key(prepared);

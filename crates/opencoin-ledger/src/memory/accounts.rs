@@ -1,6 +1,6 @@
 //! Accounts of the in-memory ledger: profiles, sessions, services, entries, payouts and waiting mints.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,11 +11,11 @@ use crate::journal::{Record, ReferenceKey};
 use crate::stored::{self, StoredEntry, StoredWaiting};
 use crate::view::{AccountState, Opened, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Accounts, Action, Backlog, Bearer, Credential, DueMint,
-    EntryNo, EntryPage, FailedLogins, HasAccounts, IdempotencyKey, KeyAccountStatus, LedgerError, LedgerTime,
-    Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile,
-    ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service, ServiceId, ServiceRefusal, TokenHash,
-    TransactionReference, WaitingMint,
+    Account, AccountEntry, AccountId, AccountName, AccountStatus, Accounts, Action, Backlog, Bearer,
+    Credential, DueMint, EntryNo, EntryPage, FailedLogins, HasAccounts, IdempotencyKey, KeyAccountStatus,
+    LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
+    PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service,
+    ServiceId, ServiceRefusal, Start, StartCodeHash, TokenHash, TransactionReference, WaitingMint,
 };
 
 /// Profiles, sessions and services, which are not in the books.
@@ -25,6 +25,8 @@ pub(super) struct Holders {
     sessions: HashMap<TokenHash, Session>,
     services: BTreeMap<ServiceId, Service>,
     failed_logins: HashMap<[u8; 32], FailedLogins>,
+    /// Start codes, and when each expires.
+    start_codes: BTreeMap<AccountId, (StartCodeHash, LedgerTime)>,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,38 @@ impl Holders {
                 listed: false,
             },
         );
+    }
+
+    /// Removes every way into an account.
+    pub(super) fn close(&mut self, account: AccountId) {
+        let choices = Choices {
+            password: None,
+            listed: false,
+        };
+        self.choices.insert(account, choices);
+        self.sessions.retain(|_, session| session.account != account);
+        self.services.retain(|_, service| service.account != account);
+        self.start_codes.remove(&account);
+    }
+
+    /// Accounts with a password, session, service or start code.
+    pub(super) fn accessible(&self) -> BTreeSet<AccountId> {
+        let passwords = self
+            .choices
+            .iter()
+            .filter(|(_, choices)| choices.password.is_some());
+        passwords
+            .map(|(account, _)| *account)
+            .chain(self.sessions.values().map(|session| session.account))
+            .chain(self.services.values().map(|service| service.account))
+            .chain(self.start_codes.keys().copied())
+            .collect()
+    }
+
+    fn end_password_sessions(&mut self, account: AccountId, except: Option<&TokenHash>) {
+        self.sessions.retain(|token, session| {
+            session.account != account || session.service.is_some() || Some(token) == except
+        });
     }
 
     fn choices(&mut self, account: AccountId) -> Result<&mut Choices, LedgerError> {
@@ -96,6 +130,13 @@ impl Holders {
 }
 
 impl State {
+    fn is_closed(&self, account: AccountId) -> Result<bool, LedgerError> {
+        stored::require_holder(account)?;
+        let state = self.view.account(account);
+        let state = state.ok_or_else(|| stored::missing_account(account))?;
+        Ok(state.status == AccountStatus::Closed)
+    }
+
     fn entry(&self, account: AccountId, index: usize) -> Result<AccountEntry, LedgerError> {
         let entry = &self.journal[index];
         let others = [entry.debit, entry.credit]
@@ -228,19 +269,24 @@ impl Accounts for MemoryLedger {
         account: AccountId,
         token: &TokenHash,
         action: &Action,
-    ) -> Result<(), LedgerError> {
-        stored::require_holder(account)?;
+    ) -> Result<bool, LedgerError> {
         let mut state = self.state();
+        if state.is_closed(account)? {
+            return Ok(false);
+        }
         state
             .view
             .replace_token(account, *token)
             .ok_or_else(|| stored::missing_account(account))?;
         state.actions.push(action.clone());
-        Ok(())
+        Ok(true)
     }
 
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError> {
-        self.state().holders.choices(account)?.listed = listed;
+        let mut state = self.state();
+        if !state.is_closed(account)? {
+            state.holders.choices(account)?.listed = listed;
+        }
         Ok(())
     }
 
@@ -251,6 +297,9 @@ impl Accounts for MemoryLedger {
         setter: PasswordSetter,
     ) -> Result<bool, LedgerError> {
         let mut state = self.state();
+        if state.is_closed(account)? {
+            return Ok(false);
+        }
         let State { holders, actions, .. } = &mut *state;
         let mut except = None;
         holders.choices(account)?;
@@ -269,10 +318,7 @@ impl Accounts for MemoryLedger {
             }
         }
         holders.choices(account)?.password = Some(password.clone());
-        let stays = |token: &TokenHash, session: &Session| {
-            session.account != account || session.service.is_some() || Some(*token) == except
-        };
-        holders.sessions.retain(|token, session| stays(token, session));
+        holders.end_password_sessions(account, except.as_ref());
         Ok(true)
     }
 
@@ -343,8 +389,10 @@ impl Accounts for MemoryLedger {
 
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
         let mut state = self.state();
+        if state.is_closed(service.account)? {
+            return Ok(Err(ServiceRefusal::Closed));
+        }
         let holders = &mut state.holders;
-        holders.choices(service.account)?;
         let own: Vec<_> = holders
             .services
             .values()
@@ -411,7 +459,12 @@ impl Accounts for MemoryLedger {
         Ok(true)
     }
 
-    async fn remove_service(&self, account: AccountId, id: &ServiceId) -> Result<bool, LedgerError> {
+    async fn remove_service(
+        &self,
+        account: AccountId,
+        id: &ServiceId,
+        action: Option<&Action>,
+    ) -> Result<bool, LedgerError> {
         let mut state = self.state();
         let holders = &mut state.holders;
         if holders.own_service(account, id).is_none() {
@@ -419,6 +472,57 @@ impl Accounts for MemoryLedger {
         }
         holders.services.remove(id);
         holders.end_sessions_of(id);
+        state.actions.extend(action.cloned());
+        Ok(true)
+    }
+
+    async fn set_start_code(
+        &self,
+        account: AccountId,
+        code: &StartCodeHash,
+        expires: LedgerTime,
+        action: &Action,
+    ) -> Result<bool, LedgerError> {
+        let mut state = self.state();
+        if state.is_closed(account)? {
+            return Ok(false);
+        }
+        state.holders.start_codes.insert(account, (code.clone(), expires));
+        state.actions.push(action.clone());
+        Ok(true)
+    }
+
+    async fn start_code(
+        &self,
+        account: AccountId,
+        now: LedgerTime,
+    ) -> Result<Option<StartCodeHash>, LedgerError> {
+        let state = self.state();
+        let found = state.holders.start_codes.get(&account);
+        Ok(found
+            .filter(|(_, expires)| *expires > now)
+            .map(|(code, _)| code.clone()))
+    }
+
+    async fn start(&self, start: &Start) -> Result<bool, LedgerError> {
+        let mut state = self.state();
+        let holders = &mut state.holders;
+        let found = holders.start_codes.get(&start.account);
+        if !found.is_some_and(|(code, expires)| *code == start.code && *expires > start.at) {
+            return Ok(false);
+        }
+        holders.start_codes.remove(&start.account);
+        holders.choices(start.account)?.password = Some(start.password.clone());
+        holders.end_password_sessions(start.account, None);
+        holders.sessions.insert(
+            start.token,
+            Session {
+                account: start.account,
+                service: None,
+                at: start.at,
+                expires: start.expires,
+            },
+        );
         Ok(true)
     }
 
@@ -528,8 +632,10 @@ impl Accounts for MemoryLedger {
     ) -> Result<Vec<DueMint>, LedgerError> {
         let state = self.state();
         let is_due = |mint: &&WaitingState| {
-            let balance = state.view.account(mint.account).map(|account| account.balance);
-            mint.expires <= now || balance.is_some_and(|balance| balance >= mint.amount)
+            let can_pay = |account: &AccountState| {
+                account.status == AccountStatus::Open && account.balance >= mint.amount
+            };
+            mint.expires <= now || state.view.account(mint.account).is_some_and(can_pay)
         };
         let due = state.view.all_waiting().filter(is_due);
         let due = due.map(|mint| stored::due_mint(mint.reference.as_bytes(), mint.asked.unix_micros()));
@@ -555,6 +661,7 @@ impl Accounts for MemoryLedger {
         let mut state = self.state();
         let holders = &mut state.holders;
         holders.sessions.retain(|_, session| session.expires > now);
+        holders.start_codes.retain(|_, (_, expires)| *expires > now);
         let over = stored::failed_logins_over(now);
         holders.failed_logins.retain(|_, failed| failed.last > Some(over));
         Ok(())

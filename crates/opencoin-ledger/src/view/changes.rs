@@ -5,7 +5,9 @@ use std::mem;
 use super::{AccountState, KeyOwner, MintKeyNo, MintKeyState, PayoutState, Signing, View, WaitingState};
 use crate::journal::{Record, ReferenceKey};
 use crate::log::{LogBatchNo, LogTotals, PendingLeaves};
-use crate::{AccountId, Action, Amount, EntryNo, IssuedDigest, LedgerTime, PasswordHash, SpentDigest};
+use crate::{
+    AccountId, AccountStatus, Action, Amount, EntryNo, IssuedDigest, LedgerTime, PasswordHash, SpentDigest,
+};
 
 /// The rows to write. Each list is sorted by key, except the journal, which is in the order of the commands.
 #[derive(Debug, Default)]
@@ -24,6 +26,9 @@ pub struct Changes {
     pub opened: Vec<Opened>,
     /// Existing accounts with new balances, and so new entries.
     pub balances: Vec<Balance>,
+    /// Accounts whose status changed, new ones among them. A closed account also loses its token, password, listing,
+    /// sessions, services and start code.
+    pub statuses: Vec<(AccountId, AccountStatus)>,
     /// Payouts to insert. If the same batch settled one, it is inserted as settled.
     pub requested: Vec<PayoutState>,
     /// Existing payouts that were settled.
@@ -100,6 +105,7 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         // Every other change writes a record.
         self.journal.is_empty()
+            && self.statuses.is_empty()
             && self.waiting.is_empty()
             && self.extended.is_empty()
             && self.waited.is_empty()
@@ -146,6 +152,11 @@ impl View {
                     last_entry: self.accounts[id].last_entry,
                     key: self.accounts[id].key(),
                 })
+                .collect(),
+            statuses: dirty
+                .statuses
+                .iter()
+                .map(|id| (*id, self.accounts[id].status))
                 .collect(),
             requested: dirty
                 .requested

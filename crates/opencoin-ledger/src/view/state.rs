@@ -6,8 +6,8 @@ use crate::journal::{ContentDigest, ReferenceKey};
 use crate::log::LogKey;
 use crate::mint_key_no::MintKeyNo;
 use crate::{
-    AccountId, AccountName, Amount, EntryNo, LedgerTime, MintKeyId, MintKeyIdentity, MintKeyTerms, PayoutNo,
-    Reference, Settlement, StopReason, TokenHash,
+    AccountId, AccountName, AccountStatus, Amount, EntryNo, LedgerTime, MintKeyId, MintKeyIdentity,
+    MintKeyTerms, PayoutNo, Reference, Settlement, StopReason, TokenHash,
 };
 
 /// An account in the view.
@@ -23,6 +23,8 @@ pub struct AccountState {
     pub balance: Amount,
     /// The number of its newest entry.
     pub last_entry: EntryNo,
+    /// What its holder can do.
+    pub status: AccountStatus,
 }
 
 /// Whose an account is. The number of the account tells which of both.
@@ -30,8 +32,8 @@ pub struct AccountState {
 pub enum AccountOwner {
     /// Whoever has the account token.
     Holder {
-        /// The hash of the token; unique.
-        token_hash: TokenHash,
+        /// The hash of the token; unique. `None` if the account has none.
+        token_hash: Option<TokenHash>,
     },
     /// Whoever can sign with the key.
     Key(KeyOwner),
@@ -49,11 +51,11 @@ pub struct KeyOwner {
 }
 
 impl AccountState {
-    /// The hash of the account token; `None` for the account of a key.
+    /// The hash of the account token, if there is one. The account of a key has none.
     #[must_use]
     pub fn token_hash(&self) -> Option<TokenHash> {
         match self.owner {
-            AccountOwner::Holder { token_hash } => Some(token_hash),
+            AccountOwner::Holder { token_hash } => token_hash,
             AccountOwner::Key(_) => None,
         }
     }

@@ -9,8 +9,8 @@ use crate::log::LogBatchNo;
 use crate::mint_key_no::MintKeyNo;
 use crate::recovered::RecoveredPart;
 use crate::{
-    AccountId, AccountName, CoinIn, Command, IssuedDigest, MintKeyId, PayoutNo, Prepared, RevokedBlind,
-    TokenHash, View,
+    AccountId, AccountName, AccountStatus, CoinIn, Command, IssuedDigest, MintKeyId, PayoutNo, Prepared,
+    RevokedBlind, TokenHash, View,
 };
 
 /// The keys of all rows that a batch can read. A store locks the rows of each set in ascending order.
@@ -36,6 +36,8 @@ pub struct Touches {
     pub references: BTreeSet<ReferenceKey>,
     /// Accounts whose waiting mints are all read, in addition to [`Touches::mints`].
     pub minting: BTreeSet<AccountId>,
+    /// Accounts whose payouts that are not settled are all read, after the rows of the accounts were locked.
+    pub closing: BTreeSet<AccountId>,
     /// The reference keys of mints, which may be waiting.
     pub mints: BTreeSet<ReferenceKey>,
     /// Whether the state of signing is read.
@@ -90,7 +92,7 @@ impl Touches {
         match command {
             Command::OpenAccount { name, token_hash, .. } => {
                 self.names.insert(name.clone());
-                self.token_hashes.insert(*token_hash);
+                self.token_hashes.extend(*token_hash);
                 self.last_account = true;
             }
             Command::IntroduceKey { introduction, .. } => {
@@ -98,6 +100,13 @@ impl Touches {
                 self.last_account = true;
             }
             Command::PayByKey { payer, payee, .. } => self.accounts.extend([*payer, *payee]),
+            Command::SetAccountStatus { account, status, .. } => {
+                self.accounts.insert(*account);
+                if *status == AccountStatus::Closed {
+                    self.closing.insert(*account);
+                    self.minting.insert(*account);
+                }
+            }
             Command::Credit { account, .. } | Command::Debit { account, .. } => {
                 self.accounts.insert(*account);
             }

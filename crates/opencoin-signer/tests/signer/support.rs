@@ -65,7 +65,7 @@ pub(crate) async fn fill(ledger: &dyn Ledger) {
     let mut batch = vec![
         Command::OpenAccount {
             name: "alice".parse().unwrap(),
-            token_hash: TokenHash::new([1; 32]),
+            token_hash: Some(TokenHash::new([1; 32])),
             password: None,
             at: NOW,
         },

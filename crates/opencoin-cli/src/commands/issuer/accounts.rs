@@ -1,5 +1,7 @@
 //! `opencoin issuer account`: manages accounts directly in the books, whether or not a server runs.
 
+mod holders;
+
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -7,7 +9,7 @@ use clap::Subcommand;
 use opencoin_issuer::{Cashier, NewPassword, Token};
 use opencoin_keys::{Directory, SystemClock};
 use opencoin_ledger::recovered::AssignmentWay;
-use opencoin_ledger::{AccountName, Amount, OperatorName, Profile, Reference};
+use opencoin_ledger::{AccountName, AccountStatus, Amount, OperatorName, Profile, Reference};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::secret_args::NewPasswordArgs;
 use opencoin_text::AmountText;
@@ -23,10 +25,13 @@ const PAGE: u32 = 500;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
-    /// Open an account and show its token, once.
+    /// Open an account and show its token, or a start code for its holder, once.
     Create {
         /// The name of the account.
         name: AccountName,
+        /// Issue a code with which the holder sets a password, in place of a token.
+        #[arg(long)]
+        start_code: bool,
         #[command(flatten)]
         by: OperatorArgs,
         #[command(flatten)]
@@ -61,6 +66,35 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
+    /// Issue a code with which the holder of an account sets a password, and show it, once. The code before it ends.
+    StartCode(ChangeArguments),
+    /// Freeze an account: its holder and their services move no money and no coins, and can read. Transfers to it arrive.
+    Freeze(ReasonArguments),
+    /// Open a frozen account again.
+    Thaw(ReasonArguments),
+    /// Close an empty account for good: its token, password, services and start code end, and its name is never used
+    /// again.
+    Close(ReasonArguments),
+    /// Show the entries of an account, the newest first.
+    Entries(EntriesArguments),
+    /// Show the services that may act for an account.
+    Services {
+        /// The name of the account.
+        name: AccountName,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Remove a service of an account. Its sessions end at once.
+    RemoveService {
+        /// The name of the account.
+        name: AccountName,
+        /// The id of the service, as `opencoin issuer account services` shows it.
+        id: String,
+        #[command(flatten)]
+        by: OperatorArgs,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
     /// Set the password of an account. All sessions that were opened with a password end.
     Password {
         /// The name of the account.
@@ -72,6 +106,39 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChangeArguments {
+    /// The name of the account.
+    name: AccountName,
+    #[command(flatten)]
+    by: OperatorArgs,
+    #[command(flatten)]
+    dir: DirArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReasonArguments {
+    /// Why, for the record of actions.
+    #[arg(long)]
+    reason: Reference,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EntriesArguments {
+    /// The name of the account.
+    name: AccountName,
+    /// Begin below this number.
+    #[arg(long, value_name = "N")]
+    before: Option<u32>,
+    /// The most entries to show.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+    #[command(flatten)]
+    dir: DirArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -95,7 +162,32 @@ pub(crate) struct PaymentArguments {
 
 pub(crate) async fn run(command: AccountCommand, output: OutputArgs) -> Result<()> {
     match command {
-        AccountCommand::Create { name, by, dir } => create(&name, &by.name(), dir, output).await,
+        AccountCommand::Create {
+            name,
+            start_code: true,
+            by,
+            dir,
+        } => holders::create(&name, &by.name(), dir, output).await,
+        AccountCommand::Create { name, by, dir, .. } => create(&name, &by.name(), dir, output).await,
+        AccountCommand::StartCode(change) => holders::issue_start_code(change, output).await,
+        AccountCommand::Freeze(arguments) => {
+            holders::set_status(arguments, AccountStatus::Frozen, output).await
+        }
+        AccountCommand::Thaw(arguments) => holders::set_status(arguments, AccountStatus::Open, output).await,
+        AccountCommand::Close(arguments) => {
+            holders::set_status(arguments, AccountStatus::Closed, output).await
+        }
+        AccountCommand::Entries(arguments) => holders::entries(arguments, output).await,
+        AccountCommand::Services { name, dir } => holders::services(&name, dir, output).await,
+        AccountCommand::RemoveService { name, id, by, dir } => {
+            let (cashier, _) = open(dir, Purpose::Change).await?;
+            cashier.acting(&by.name()).remove_service(&name, &id).await?;
+            let said = format!("the service {id} of {name} is removed; its sessions have ended");
+            output.show(
+                json!({ "account": name.as_str(), "service": id, "removed": true }),
+                [said],
+            )
+        }
         AccountCommand::Credit(arguments) => pay(arguments, Direction::In, output).await,
         AccountCommand::Debit(arguments) => pay(arguments, Direction::Out, output).await,
         AccountCommand::Show { name, dir } => show(&name, dir, output).await,
@@ -188,10 +280,15 @@ async fn show(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()
         );
     }
     let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
-    let balance = cashier.account(name).await?.account.balance.units();
+    let account = cashier.account(name).await?.account;
+    let (balance, status) = (account.balance.units(), holders::word(account.status));
     output.show(
-        json!({ "account": name.as_str(), "balance": balance }),
-        [format!("{name}: {}", unit.show(balance))],
+        json!({ "account": name.as_str(), "balance": balance, "status": status }),
+        [format!(
+            "{name}: {}{}",
+            unit.show(balance),
+            holders::remark(account.status)
+        )],
     )
 }
 
@@ -209,11 +306,21 @@ async fn list(dir: DirArgs, output: OutputArgs) -> Result<()> {
     }
     let unit = super::unit(&directory)?;
     let value = accounts.iter().map(|Profile { account, listed, .. }| {
-        json!({ "account": account.name.as_str(), "balance": account.balance.units(), "listed": listed })
+        let status = holders::word(account.status);
+        json!({
+            "account": account.name.as_str(),
+            "balance": account.balance.units(),
+            "listed": listed,
+            "status": status,
+        })
     });
-    let lines = accounts
-        .iter()
-        .map(|Profile { account, .. }| format!("{}: {}", account.name, unit.show(account.balance.units())));
+    let lines = accounts.iter().map(|Profile { account, .. }| {
+        let (balance, remark) = (
+            unit.show(account.balance.units()),
+            holders::remark(account.status),
+        );
+        format!("{}: {balance}{remark}", account.name)
+    });
     output.show(value.collect(), lines)
 }
 

@@ -23,6 +23,15 @@ async fn only_an_operators_token_opens_the_operators_api() {
         ("POST", "/v1/admin/accounts/alice/token", Value::Null),
         ("POST", "/v1/admin/accounts/alice/credits", payment.clone()),
         ("POST", "/v1/admin/accounts/alice/debits", payment),
+        (
+            "PATCH",
+            "/v1/admin/accounts/alice",
+            json!({ "status": "frozen", "reason": "r" }),
+        ),
+        ("POST", "/v1/admin/accounts/alice/start-code", Value::Null),
+        ("GET", "/v1/admin/accounts/alice/entries", Value::Null),
+        ("GET", "/v1/admin/accounts/alice/services", Value::Null),
+        ("DELETE", "/v1/admin/accounts/alice/services/0", Value::Null),
         ("GET", "/v1/admin/actions", Value::Null),
         ("GET", "/v1/admin/payouts", Value::Null),
         ("POST", "/v1/admin/payouts/1/paid", json!({ "reference": "r" })),
@@ -66,7 +75,7 @@ async fn an_account_is_opened_once_and_listed() {
         world.admin_post(path, body).await.fails(status);
     }
     let all = world.admin_get(path).await.with(200);
-    let account = |name: &str, balance: u64| json!({ "name": name, "balance": balance, "listed": false });
+    let account = |name: &str, balance: u64| json!({ "name": name, "balance": balance, "listed": false, "status": "open" });
     let (alice, bob) = (account("alice", 0), account("bob", 7));
     assert_eq!(all, json!({ "accounts": [alice, bob] }));
     let page = world.admin_get(&format!("{path}?limit=1&after=alice")).await;

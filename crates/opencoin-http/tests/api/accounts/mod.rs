@@ -9,5 +9,6 @@ mod operators;
 mod services;
 mod sessions;
 mod set_back;
+mod status;
 mod streams;
 mod waiting;
