@@ -40,11 +40,12 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
     }
     if let Some(error) = cause.downcast_ref::<CashierError>() {
         return match error {
-            CashierError::UnknownAccount(_) => Some(Failure::NotFound),
+            CashierError::UnknownAccount(_) | CashierError::UnknownService(_) => Some(Failure::NotFound),
             CashierError::Busy => Some(Failure::TryLater),
             CashierError::Ledger(error) => of_ledger(error),
             CashierError::Refused(_)
             | CashierError::Settled(_)
+            | CashierError::Closed(_)
             | CashierError::NothingRecovered
             | CashierError::NoHolder => None,
         };
