@@ -31,6 +31,9 @@ pub struct RotationPolicy {
     pub coin_lifetime: Span,
     /// How long the private key is kept after it has stopped signing.
     pub resume_window: Span,
+    /// How long certificates may take to come back from a master key on another machine, if the currency has a public
+    /// log: a key must be in the log soon after it begins to sign, so keys that wait for the master key begin so much later.
+    pub offline_time: Span,
     /// The size of new keys, in bits.
     pub key_bits: usize,
     /// How many primes new keys have.
@@ -50,6 +53,12 @@ pub struct Window {
 }
 
 impl Span {
+    /// A span of whole hours.
+    #[must_use]
+    pub const fn hours(hours: i64) -> Self {
+        Self(TimeDelta::hours(hours))
+    }
+
     /// A span of whole days.
     #[must_use]
     pub const fn days(days: i64) -> Self {
@@ -115,6 +124,7 @@ impl Default for RotationPolicy {
             lead: Span::days(14),
             coin_lifetime: Span::days(180),
             resume_window: Span::days(14),
+            offline_time: Span::hours(12),
             key_bits: MINT_KEY_BITS_MIN,
             key_primes: KeyPrimes::default(),
         }
@@ -163,6 +173,12 @@ impl RotationPolicy {
             sign_not_before: now.trunc_subsecs(0) - CLOCK_SKEW,
             ..self.window_from(now)
         }
+    }
+
+    /// The window of a key whose certificate may take [`Self::offline_time`] to come.
+    #[must_use]
+    pub fn window_soon(&self, now: DateTime<Utc>) -> Window {
+        self.window_now(now + self.offline_time.get())
     }
 }
 

@@ -282,6 +282,10 @@ pub const SETTINGS: &[Setting] = &[
         "rotation.resume_window",
         "How long a private key is kept after it has stopped signing",
     ),
+    text(
+        "rotation.offline_time",
+        "How long certificates may take to come back from a master key on another machine, if the currency has a public log",
+    ),
     number("rotation.key_bits", "The size of new mint keys, in bits"),
     number(
         "rotation.key_primes",

@@ -150,10 +150,7 @@ impl Documents {
         {
             refresh(signer).await;
         }
-        match ledger.mint_keys().await {
-            Ok(statuses) => self.set_statuses(&statuses),
-            Err(error) => log_failure("the mint keys cannot be read from the books", &error),
-        }
+        self.read_statuses(ledger).await;
     }
 
     /// Takes over what the books say about the mint keys.
@@ -210,6 +207,14 @@ impl Documents {
             tracing::info!(serial, mint_keys, "new certificates are in force");
         }
         self.write().currency = Arc::new(currency);
+        self.read_statuses(ledger).await;
+    }
+
+    async fn read_statuses(&self, ledger: &dyn Ledger) {
+        match ledger.mint_keys().await {
+            Ok(statuses) => self.set_statuses(&statuses),
+            Err(error) => log_failure("the mint keys cannot be read from the books", &error),
+        }
     }
 }
 

@@ -168,7 +168,7 @@ pub fn create(
     begun.set_pending(&request, &lock)?;
     if let Some(passphrase) = keys.master_passphrase {
         let answer = Vault::new(begun.master_folder()).sign(&request, passphrase, rng)?;
-        begun.import(&answer, &lock)?;
+        begun.import(&answer, now, &lock)?;
     }
     begun.finish(directory)?;
     let has_certificates = keys.master_passphrase.is_some();

@@ -23,6 +23,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use opencoin_config::{Config, Overrides, Settings, SettingsError};
 use opencoin_private_files::{self as private_files, FileError};
 use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
@@ -31,6 +32,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::currency::{Currency, CurrencyError};
+use crate::log_deadline::log_deadline;
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 
 const CONFIG_FILE: &str = "issuer.toml";
@@ -261,7 +263,7 @@ impl Directory {
     pub fn create(&self, config: &Config, certificates: &SignedCertificates) -> Result<(), DirectoryError> {
         let (begun, lock) = self.begin(config)?;
         begun.set_pending(&SigningRequest::of(certificates), &lock)?;
-        begun.import(certificates, &lock)?;
+        begun.take_certificates(certificates, &lock, |_, _| Ok(()))?;
         begun.finish(self)
     }
 
@@ -380,12 +382,55 @@ impl Directory {
     /// Imports certificates that were requested. Returns `false` if they were imported before.
     ///
     /// # Errors
-    /// When they were not requested, do not verify, or have another master key; then nothing is written. Or when a
-    /// file operation fails; then the same call finishes the import later.
+    /// When they were not requested, do not verify, have another master key, or come too late for the public log; then
+    /// nothing is written. Or when a file operation fails; then the same call finishes the import later.
     pub fn import(
         &self,
         answer: &SignedCertificates,
+        now: DateTime<Utc>,
+        lock: &CertificateLock,
+    ) -> Result<bool, DirectoryError> {
+        // The log of a new currency begins with its first keys, whenever they come.
+        let is_first = self.cddcs()?.is_empty();
+        self.take_certificates(answer, lock, |currency, new| {
+            if is_first {
+                Ok(())
+            } else {
+                self.check_time(currency, new, now)
+            }
+        })
+    }
+
+    /// Refuses mint keys that sign before the public log can have them.
+    fn check_time(
+        &self,
+        currency: &Currency,
+        new: &[&Mkc],
+        now: DateTime<Utc>,
+    ) -> Result<(), DirectoryError> {
+        let Some(log) = currency.log() else {
+            return Ok(());
+        };
+        let is_late = |mkc: &&Mkc| log_deadline(&mkc.mint_key, log) < now;
+        let Some(late) = new.iter().copied().find(is_late) else {
+            return Ok(());
+        };
+        let reason = format!(
+            "the mint key {} had to be here by {}, to be in the public log when it signs: remove {}, make the keys again, \
+             and bring their certificates sooner, or set rotation.offline_time to a longer time before",
+            late.mint_key.id,
+            log_deadline(&late.mint_key, log).format("%F %T UTC"),
+            self.pending_file().display()
+        );
+        Err(DirectoryError::Import(reason))
+    }
+
+    /// Imports requested certificates that `check` admits, as a currency with the new mint keys.
+    fn take_certificates(
+        &self,
+        answer: &SignedCertificates,
         _lock: &CertificateLock,
+        check: impl FnOnce(&Currency, &[&Mkc]) -> Result<(), DirectoryError>,
     ) -> Result<bool, DirectoryError> {
         let (mut cddcs, mut mkcs) = (self.cddcs()?, self.mkcs()?);
         let has_cddc = |cddc: &Cddc| {
@@ -413,7 +458,9 @@ impl Directory {
         }
         cddcs.extend(new_cddc.cloned());
         mkcs.extend(new_mkcs.iter().map(|mkc| (*mkc).clone()));
-        Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
+        let currency =
+            Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
+        check(&currency, &new_mkcs)?;
         // Before the mint keys that name it.
         if let Some(cddc) = new_cddc {
             self.write_document(CDDC_FOLDER, &cddc.cdd.cdd_serial, cddc)?;

@@ -30,7 +30,7 @@ use crate::registration::{OpenError, register_mint_keys};
 use crate::rotation::{Due, KeyState, Step, plan, state};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 use crate::vault::{Vault, VaultError};
-use opencoin_config::{CLOCK_SKEW, Config, SignerProcess, Window};
+use opencoin_config::{CLOCK_SKEW, Config, RotationPolicy, SignerProcess, Span, Window};
 
 /// Manages the keys of one currency.
 pub struct KeyManager {
@@ -227,7 +227,18 @@ impl KeyManager {
         let currency = self.directory.currency()?;
         let statuses = self.ledger.mint_keys().await?;
         let private = self.store.ids()?;
-        Ok(plan(&currency, &statuses, &private, &self.config.rotation, now))
+        Ok(plan(&currency, &statuses, &private, &self.policy(&currency), now))
+    }
+
+    /// The policy of the settings. Keys that need not wait for a master key on another machine begin at once. So do those
+    /// of a currency without a public log, where nothing is wrong with a certificate that comes late.
+    fn policy(&self, currency: &Currency) -> RotationPolicy {
+        let mut policy = self.config.rotation.clone();
+        let is_offline = !Vault::new(self.directory.master_folder()).has_key();
+        if !is_offline || currency.log().is_none() {
+            policy.offline_time = Span::default();
+        }
+        policy
     }
 
     /// Makes the keys that are due, or with `at_once` a key for every denomination that signs from now on. Without a
@@ -265,9 +276,10 @@ impl KeyManager {
                 begun.filter(|begin| *begin <= now).max()
             };
             let denominations = currency.current().cdd().denominations.iter();
+            let policy = self.policy(&currency);
             denominations
                 .map(|&denomination| {
-                    let mut window = self.config.rotation.window_now(now);
+                    let mut window = policy.window_soon(now);
                     if let Some(newest) = newest(denomination) {
                         window.sign_not_before = window.sign_not_before.max(newest + TimeDelta::seconds(1));
                     }
@@ -367,7 +379,7 @@ impl KeyManager {
             keys.iter()
                 .any(|key| key.verified.mint_key().denomination == *denomination)
         };
-        let window = self.config.rotation.window_now(now);
+        let window = self.policy(&currency).window_soon(now);
         let wanted: Vec<(u64, Window)> = next
             .denominations
             .iter()
@@ -420,7 +432,7 @@ impl KeyManager {
             return Ok(Change::Waits(Box::new(request)));
         };
         let answer = vault.sign(&request, passphrase, rng)?;
-        self.directory.import(&answer, lock)?;
+        self.directory.import(&answer, self.clock.now(), lock)?;
         let currency = self.directory.currency()?;
         register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
         Ok(Change::Done(Box::new(answer)))

@@ -9,6 +9,7 @@ mod directory;
 mod key_files;
 mod key_manager;
 mod limits;
+mod log_deadline;
 mod log_description;
 mod log_keys;
 mod passphrase;

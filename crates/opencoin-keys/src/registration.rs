@@ -1,12 +1,15 @@
 //! Registers the documents of a currency in its ledger and its public log.
 
+use chrono::{DateTime, Utc};
 use opencoin_ledger::{
     BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, LedgerTime, MintKeyId, Outcome, Refusal,
 };
+use opencoin_log::log_block::LogBlock;
 use opencoin_schema::Cddc;
 
 use crate::clock::Clock;
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
+use crate::log_deadline::log_deadline;
 
 /// The mint keys cannot be registered.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +25,8 @@ pub enum OpenError {
     Terms(Refusal),
 }
 
-/// Registers the currency's mint keys in its ledger. Known keys do not change. If the currency has a public log, it is
+/// Registers the currency's mint keys in its ledger. Known keys do not change. A key that comes too late to be in the
+/// public log when it signs is left out, and so never used. If the currency has a public log, it is
 /// opened in new books and gets the currency's documents. In books that had money before it stays closed.
 ///
 /// # Errors
@@ -43,12 +47,18 @@ pub async fn register_mint_keys(
         }
         None => {}
     }
-    let at = ledger_time(clock.now());
+    let now = clock.now();
+    let at = ledger_time(now);
     let register = |key: &CertifiedMintKey| {
         let is_known = known
             .iter()
             .any(|status| status.id == key.ledger_id && status.terms == key.terms);
-        (!is_known).then(|| register_command(key, at))
+        let is_late = !known.is_empty() && is_late(key, currency.log(), now);
+        if is_late && !is_known {
+            let mint_key = key.ledger_id;
+            tracing::error!(%mint_key, "ALARM: this mint key came too late to be in the public log when it signs, so it is never used; make another one: opencoin issuer keys rotate --now");
+        }
+        (!is_known && !is_late).then(|| register_command(key, at))
     };
     let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
     apply(ledger, &commands).await?;
@@ -66,6 +76,11 @@ pub async fn register_mint_keys(
     };
     let commands: Vec<Command> = currency.cddcs().map(describe).collect();
     apply(ledger, &commands).await
+}
+
+/// Whether a new key signs before the public log can have it.
+fn is_late(key: &CertifiedMintKey, log: Option<&LogBlock>, now: DateTime<Utc>) -> bool {
+    log.is_some_and(|log| log_deadline(key.verified.mint_key(), log) < now)
 }
 
 /// The command that registers a mint key.

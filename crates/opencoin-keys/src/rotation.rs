@@ -96,7 +96,8 @@ pub(crate) fn state(key: &CertifiedMintKey, status: Option<&MintKeyStatus>, now:
 
 /// The schedule of a currency's keys, ordered by time. Overdue steps have a moment in the past.
 ///
-/// `private` contains the ids of the private keys in the store.
+/// `private` contains the ids of the private keys in the store. Keys that are made now begin to sign after the
+/// `offline_time` of `policy`.
 #[must_use]
 pub(crate) fn plan(
     currency: &Currency,
@@ -116,6 +117,9 @@ pub(crate) fn plan(
         for key in currency.mint_keys().filter(is_of_denomination) {
             let state = state(key, status(key), now);
             signs_now |= state == KeyState::Signing;
+            let begins = key.verified.mint_key().sign_coins_not_before.to_utc();
+            // Another key would not begin earlier.
+            signs_now |= state == KeyState::Future && begins <= now + policy.offline_time.get();
             if matches!(state, KeyState::Future | KeyState::Signing) {
                 last_end = last_end.max(Some(key.verified.mint_key().sign_coins_not_after.to_utc()));
             }
@@ -125,15 +129,15 @@ pub(crate) fn plan(
         let (at, window) = match last_end.filter(|_| signs_now) {
             Some(end) => {
                 let begins = end - policy.overlap.get();
-                let is_late = begins <= now;
+                let is_late = begins <= now + policy.offline_time.get();
                 let window = if is_late {
-                    policy.window_now(now)
+                    policy.window_soon(now)
                 } else {
                     policy.window_from(begins)
                 };
                 (begins - policy.lead.get(), window)
             }
-            None => (now, policy.window_now(now)),
+            None => (now, policy.window_soon(now)),
         };
         let what = Due::MakeKey { denomination, window };
         steps.push(Step { at, what });
@@ -171,6 +175,7 @@ pub(crate) fn plan(
 mod tests {
     use std::sync::{Arc, OnceLock};
 
+    use opencoin_config::Span;
     use opencoin_crypto::{PublicKey, VerifiedCddc, sign_cddc, sign_mint_key_certificate};
     use opencoin_ledger::StopReason;
     use opencoin_schema::Timestamp;
@@ -193,7 +198,10 @@ mod tests {
     }
 
     fn policy() -> RotationPolicy {
-        RotationPolicy::default()
+        RotationPolicy {
+            offline_time: Span::default(),
+            ..RotationPolicy::default()
+        }
     }
 
     /// The window of the first generation.

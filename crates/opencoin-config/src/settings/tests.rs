@@ -69,7 +69,9 @@ fn every_setting_can_be_given_by_a_flag_and_by_a_variable() {
             "limits.bodies_bytes_in_flight_max" => "30000000",
             "rotation.key_bits" => "3072",
             "rotation.key_primes" => "3",
-            "rotation.overlap" | "rotation.lead" | "rotation.resume_window" => "3days",
+            "rotation.overlap" | "rotation.lead" | "rotation.resume_window" | "rotation.offline_time" => {
+                "3days"
+            }
             "rotation.signing_window" | "rotation.coin_lifetime" => "300days",
             "accounts.session_lifetime"
             | "accounts.service_session_lifetime"

@@ -47,6 +47,7 @@ impl Issuer {
         let mut keys: Vec<Mkc> = (currency.mint_keys())
             .map(|key| key.verified.mkc())
             .filter(|mkc| is_current(&mkc.mint_key.id) || request.mint_key_ids.contains(&mkc.mint_key.id))
+            .filter(|mkc| self.is_shown(&currency, &mkc.mint_key.id))
             .cloned()
             .collect();
         keys.sort_by_key(|mkc| mkc.mint_key.denomination);
@@ -79,10 +80,16 @@ impl Issuer {
 
     /// The certificate of one mint key.
     pub async fn mint_key_certificate(&self, id: &BigInt) -> Option<Mkc> {
-        self.currency_with_keys([id].into_iter())
-            .await
-            .mint_key(id)
-            .map(|key| key.verified.mkc().clone())
+        let currency = self.currency_with_keys([id].into_iter()).await;
+        let key = currency.mint_key(id).filter(|_| self.is_shown(&currency, id))?;
+        Some(key.verified.mkc().clone())
+    }
+
+    /// Whether anybody may see the certificate. One that the books have not registered is not in the public log, and may
+    /// never be.
+    fn is_shown(&self, currency: &Currency, id: &BigInt) -> bool {
+        let key = currency.mint_key(id);
+        self.log.is_none() || key.is_some_and(|key| self.documents.numbers().contains_key(&key.ledger_id))
     }
 
     /// The mint keys that are not published: they are stopped, or not in the public log yet.

@@ -308,6 +308,7 @@ fn config(arguments: &Arguments) -> Config {
             resume_window: rotation.resume_window,
             key_bits: arguments.key_bits,
             key_primes: arguments.key_primes,
+            ..RotationPolicy::default()
         },
         ..Config::new(
             arguments.database.as_deref().unwrap_or(DATABASE_DEFAULT),

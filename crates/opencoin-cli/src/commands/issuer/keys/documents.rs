@@ -163,7 +163,7 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     if is_first && let Some(cddc) = &answer.cddc {
         confirm_master_key(&cddc.cdd.id, arguments.id.as_ref())?;
     }
-    let imported = directory.import(&answer, &directory.lock()?)?;
+    let imported = directory.import(&answer, SystemClock.now(), &directory.lock()?)?;
     let currency = directory.currency()?;
     // The first import creates the books of a new currency. A repetition creates them if the import was interrupted.
     let books = issuer::books_to_change(&directory, &config, StoreMode::Create).await?;

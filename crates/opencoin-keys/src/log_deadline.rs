@@ -1,0 +1,17 @@
+//! Until when a mint key must have come, so that it is in the public log when it signs.
+//!
+//! A certified mint key that is missing in the log once it can sign proves a fraud (`docs/EVIDENCE.md`, "secret key"), and
+//! a certificate does not say when it was made. So a certificate that comes too late must never be used, nor be shown to
+//! anybody.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_log::log_block::LogBlock;
+use opencoin_schema::MintKey;
+
+/// The part of the merge delay that is left for writing and cosigning the leaf: one half.
+const PARTS: i32 = 2;
+
+/// The last moment at which a new mint key can still be entered in the log.
+pub(crate) fn log_deadline(mint_key: &MintKey, log: &LogBlock) -> DateTime<Utc> {
+    mint_key.sign_coins_not_before.to_utc() + TimeDelta::seconds(log.within_s().into()) / PARTS
+}
