@@ -45,6 +45,9 @@ pub struct CheckedPayment {
     pub joint: Option<String>,
     /// Whether that group has signed.
     pub has_joint_signature: bool,
+    /// Whether the description that names witnesses and auditors is the newest one of the currency. An earlier one may
+    /// have named none, or some that the currency trusts no longer.
+    pub is_description_current: bool,
 }
 
 /// A file proves no payment.
@@ -77,10 +80,11 @@ pub enum PaymentProofError {
 }
 
 impl CheckedPayment {
-    /// Whether the payment is final: the joint signature is there, or the currency asks for none.
+    /// Whether the payment is final: the joint signature that the newest description asks for is there, or it asks for
+    /// none.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        self.joint.is_none() || self.has_joint_signature
+        self.is_description_current && (self.joint.is_none() || self.has_joint_signature)
     }
 }
 
@@ -113,12 +117,12 @@ impl PaymentVerifier {
             return Err(PaymentProofError::NoPayment);
         };
         let origin = proof.checkpoint.checkpoint().origin();
-        // A currency may have had several descriptions, with other witnesses each.
+        // A currency may have had several descriptions, with other witnesses each. Only the newest one says what is final.
         let mut failed = PaymentProofError::UnknownLog(origin.to_owned());
         let of_log = |(_, block): &&(VerifiedCddc, LogBlock)| block.origin().as_str() == origin;
         let mut published: Option<CheckedPayment> = None;
         for (cddc, block) in self.descriptions.iter().filter(of_log) {
-            match check(&proof, &payment, cddc, block, now) {
+            match check(&proof, &payment, (cddc, self.is_current(cddc, block)), block, now) {
                 Ok(checked) if checked.is_final() => return Ok(checked),
                 Ok(checked) => published = published.or(Some(checked)),
                 Err(error) => failed = error,
@@ -126,12 +130,22 @@ impl PaymentVerifier {
         }
         published.ok_or(failed)
     }
+
+    /// Whether no later description of the same currency and log is known.
+    fn is_current(&self, cddc: &VerifiedCddc, block: &LogBlock) -> bool {
+        let is_later = |(other, other_block): &(VerifiedCddc, LogBlock)| {
+            other_block.origin() == block.origin()
+                && other.master_key().id() == cddc.master_key().id()
+                && other.cdd().cdd_serial > cddc.cdd().cdd_serial
+        };
+        !self.descriptions.iter().any(is_later)
+    }
 }
 
 fn check(
     proof: &ProofFile,
     payment: &Payment,
-    cddc: &VerifiedCddc,
+    (cddc, is_description_current): (&VerifiedCddc, bool),
     block: &LogBlock,
     now: DateTime<Utc>,
 ) -> Result<CheckedPayment, PaymentProofError> {
@@ -168,5 +182,6 @@ fn check(
         cosigned_by: verified.cosigned_by.into_iter().map(|by| by.witness).collect(),
         joint,
         has_joint_signature,
+        is_description_current,
     })
 }

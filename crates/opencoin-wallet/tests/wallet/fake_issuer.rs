@@ -186,13 +186,24 @@ impl FakeIssuer {
     }
 
     fn publish_with(&self, additional_info: String, serial: u64, url: &str, denominations: &[u64]) {
+        let cddc = self.description(additional_info, serial, url, denominations);
+        self.later_cddcs.lock().unwrap().push(cddc);
+    }
+
+    /// Returns a CDD of the currency that nobody has published.
+    pub(crate) fn description(
+        &self,
+        additional_info: String,
+        serial: u64,
+        url: &str,
+        denominations: &[u64],
+    ) -> VerifiedCddc {
         let first = self.cddc.cdd();
         let suite = self.cddc.cipher_suite();
         let mut cdd = cdd(&first.currency_name, url, suite, denominations, &self.master_key);
         cdd.cdd_serial = serial;
         cdd.additional_info = additional_info;
-        let cddc = sign_cddc(cdd, &self.master_key, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
-        self.later_cddcs.lock().unwrap().push(cddc);
+        sign_cddc(cdd, &self.master_key, &mut ChaCha20Rng::seed_from_u64(1)).unwrap()
     }
 
     /// Publishes CDDs with these serials and certifies the first mint key under each of them.

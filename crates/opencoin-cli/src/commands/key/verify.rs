@@ -125,6 +125,10 @@ pub(super) fn lines(checked: &CheckedPayment) -> Vec<String> {
         lines.push(format!("  cosigned by {}", checked.cosigned_by.join(", ")));
     }
     lines.push(match (&checked.joint, checked.has_joint_signature) {
+        _ if !checked.is_description_current => {
+            "  not final: its witnesses are those of an earlier description of the currency; get a new proof with `opencoin key show`"
+                .to_owned()
+        }
         (Some(group), true) => format!(
             "  final: it has the joint signature ({group}) of auditors who have replayed the log up to there"
         ),

@@ -43,6 +43,43 @@ async fn a_proof_says_who_paid_whom_and_who_vouches_for_it() {
 }
 
 #[tokio::test]
+async fn only_the_newest_description_says_what_is_final() {
+    let world = world();
+    let proof = proof(&world).await;
+    let url = &world.issuer.cddc.cdd().cdd_location;
+    let (alone, audited) = {
+        let log = world.issuer.log();
+        (log.block(url), log.block_with_auditor(url))
+    };
+    let description = |info: &String, serial| {
+        world
+            .issuer
+            .description(info.clone(), serial, url, &DENOMINATIONS)
+    };
+    let auditor = audited.lines().find_map(|line| line.strip_prefix("witness a1 "));
+    let auditor = auditor.unwrap().split('+').next().unwrap();
+    let is_by_auditor = |line: &&str| line.starts_with(&format!("\u{2014} {auditor} "));
+    assert_eq!(proof.lines().filter(is_by_auditor).count(), 1);
+    let unaudited: String = proof
+        .lines()
+        .filter(|line| !is_by_auditor(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let is_final = |descriptions: [(&String, u64); 2], file: &str| {
+        let verifier = PaymentVerifier::new(descriptions.map(|(info, serial)| description(info, serial)));
+        verifier.check(file, world.network.now()).unwrap().is_final()
+    };
+    for (first, second, file, expected) in [
+        (&alone, &audited, &unaudited, false),
+        (&alone, &audited, &proof, true),
+        (&audited, &alone, &unaudited, true),
+    ] {
+        assert_eq!(is_final([(first, 1), (second, 2)], file), expected);
+        assert_eq!(is_final([(second, 2), (first, 1)], file), expected);
+    }
+}
+
+#[tokio::test]
 async fn another_currency_or_a_time_before_the_signatures_proves_nothing() {
     let world = world();
     let proof = proof(&world).await;
