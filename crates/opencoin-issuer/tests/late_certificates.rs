@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::cell::Cell;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -40,6 +41,8 @@ struct World {
     ledger: Arc<MemoryLedger>,
     passphrase: Passphrase,
     vault: Vault,
+    /// Until when the certificates of the last request must come.
+    said: Cell<Option<DateTime<Utc>>>,
     _folder: TempDir,
 }
 
@@ -88,6 +91,7 @@ impl World {
             ledger,
             passphrase,
             vault: Vault::new(away),
+            said: Cell::new(None),
             _folder: folder,
         }
     }
@@ -117,6 +121,7 @@ impl World {
         let Change::Waits(request) = self.rotate(at_once).await.unwrap() else {
             panic!("the master key is away");
         };
+        self.said.set(self.directory.import_deadline(&request).unwrap());
         let mut rng = StdRng::seed_from_u64(SEED - 2);
         self.vault.sign(&request, &self.passphrase, &mut rng).unwrap()
     }
@@ -155,6 +160,7 @@ async fn certificates_that_come_too_late_for_the_log_are_refused() {
         begins >= world.now() + world.config.rotation.offline_time.get() - TimeDelta::minutes(5),
         "there is time to visit the master key: {begins}"
     );
+    assert_eq!(world.said.get(), Some(deadline(&world, &late)));
     world.set(deadline(&world, &late) + TICK);
     let refused = world.import(&late).unwrap_err();
     assert!(

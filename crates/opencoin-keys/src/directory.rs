@@ -401,6 +401,19 @@ impl Directory {
         })
     }
 
+    /// Until when the certificates of a request must be imported, if the currency has a public log.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn import_deadline(&self, request: &SigningRequest) -> Result<Option<DateTime<Utc>>, DirectoryError> {
+        let currency = self.currency()?;
+        let Some(log) = currency.log() else {
+            return Ok(None);
+        };
+        let deadline = |key: &MintKeyDraft| log_deadline(key.sign_coins_not_before, log);
+        Ok(request.mint_keys.iter().map(deadline).min())
+    }
+
     /// Refuses mint keys that sign before the public log can have them.
     fn check_time(
         &self,
@@ -411,15 +424,15 @@ impl Directory {
         let Some(log) = currency.log() else {
             return Ok(());
         };
-        let is_late = |mkc: &&Mkc| log_deadline(&mkc.mint_key, log) < now;
-        let Some(late) = new.iter().copied().find(is_late) else {
+        let deadline = |mkc: &Mkc| log_deadline(mkc.mint_key.sign_coins_not_before, log);
+        let Some(late) = new.iter().copied().find(|mkc| deadline(mkc) < now) else {
             return Ok(());
         };
         let reason = format!(
             "the mint key {} had to be here by {}, to be in the public log when it signs: remove {}, make the keys again, \
              and bring their certificates sooner, or set rotation.offline_time to a longer time before",
             late.mint_key.id,
-            log_deadline(&late.mint_key, log).format("%F %T UTC"),
+            deadline(late).format("%F %T UTC"),
             self.pending_file().display()
         );
         Err(DirectoryError::Import(reason))

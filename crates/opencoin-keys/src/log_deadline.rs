@@ -6,12 +6,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_log::log_block::LogBlock;
-use opencoin_schema::MintKey;
+use opencoin_schema::Timestamp;
 
 /// The part of the merge delay that is left for writing and cosigning the leaf: one half.
 const PARTS: i32 = 2;
 
-/// The last moment at which a new mint key can still be entered in the log.
-pub(crate) fn log_deadline(mint_key: &MintKey, log: &LogBlock) -> DateTime<Utc> {
-    mint_key.sign_coins_not_before.to_utc() + TimeDelta::seconds(log.within_s().into()) / PARTS
+/// The last moment at which a new mint key that signs from `sign_coins_not_before` on can still be entered in the log.
+pub(crate) fn log_deadline(sign_coins_not_before: Timestamp, log: &LogBlock) -> DateTime<Utc> {
+    sign_coins_not_before.to_utc() + TimeDelta::seconds(log.within_s().into()) / PARTS
 }

@@ -80,7 +80,7 @@ pub async fn register_mint_keys(
 
 /// Whether a new key signs before the public log can have it.
 fn is_late(key: &CertifiedMintKey, log: Option<&LogBlock>, now: DateTime<Utc>) -> bool {
-    log.is_some_and(|log| log_deadline(key.verified.mint_key(), log) < now)
+    log.is_some_and(|log| log_deadline(key.verified.mint_key().sign_coins_not_before, log) < now)
 }
 
 /// The command that registers a mint key.

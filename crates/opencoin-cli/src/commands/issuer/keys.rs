@@ -359,13 +359,21 @@ fn show_change(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
         ),
         Change::Waits(request) => {
             let (file, fingerprint) = (open.directory.pending_file(), request.fingerprint());
+            let import_by = open.directory.import_deadline(request)?;
+            let mut lines = vec![
+                format!("{} waits for the master key", file.display()),
+                format!("fingerprint of the request: {fingerprint}"),
+                "sign it with `opencoin master sign`, then `opencoin issuer import FILE`".to_owned(),
+            ];
+            if let Some(by) = import_by {
+                lines.push(format!(
+                    "import the certificates by {}; later the public log cannot have the keys in time",
+                    utc(by)
+                ));
+            }
             output.show(
-                json!({ "result": "waits", "file": file, "fingerprint": fingerprint }),
-                [
-                    format!("{} waits for the master key", file.display()),
-                    format!("fingerprint of the request: {fingerprint}"),
-                    "sign it with `opencoin master sign`, then `opencoin issuer import FILE`".to_owned(),
-                ],
+                json!({ "result": "waits", "file": file, "fingerprint": fingerprint, "import_by": import_by }),
+                lines,
             )
         }
         Change::Done(certificates) => {

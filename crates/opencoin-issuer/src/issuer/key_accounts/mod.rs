@@ -77,6 +77,7 @@ impl Issuer {
         let (log, key) = (self.key_log()?, statements::account_key("key", key)?);
         let status = self.key_account_status("key", key).await?;
         let logged = log.logged_account(&key).await.map_err(unavailable)?;
+        self.books.ledger.make_durable().await.map_err(unavailable)?;
         Ok(KeyAccount {
             balance: status.balance.units(),
             credits: status.credits,

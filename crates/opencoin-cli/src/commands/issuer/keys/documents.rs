@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Timelike, Utc};
 use clap::{Args, Subcommand};
 use opencoin_issuer::{Operator, StoreMode};
-use opencoin_keys::{CddChange, Change, Currency, SignedCertificates, SystemClock};
+use opencoin_keys::{CddChange, Change, Clock, Currency, SignedCertificates, SystemClock};
 use opencoin_ledger::ActionKind;
 use opencoin_schema::{BigInt, from_json};
 use opencoin_terminal::output::OutputArgs;
