@@ -9,9 +9,7 @@ use serde_json::{Value, json};
 use crate::auditor::Auditor;
 use crate::description::Description;
 use crate::status::{LiveStatus, UncomparedCheckpoint};
-use crate::store::{
-    AuditedCurrency, KeptEvidence, LastCosignature, Progress, StoreError, StoredFinding, SupplyPoint,
-};
+use crate::store::{AuditedCurrency, KeptEvidence, LastCosignature, StoreError, StoredFinding, SupplyPoint};
 
 /// Everything that is known of a currency.
 #[derive(Debug, Clone)]
@@ -19,7 +17,8 @@ pub(crate) struct Report {
     pub(crate) currency: AuditedCurrency,
     pub(crate) description: Option<Description>,
     pub(crate) live: LiveStatus,
-    pub(crate) progress: Progress,
+    /// When the newest checkpoint was seen, in seconds since 1970.
+    pub(crate) checkpoint_at: Option<u64>,
     pub(crate) cosigned: Option<LastCosignature>,
     pub(crate) findings: Vec<StoredFinding>,
     pub(crate) evidence: Vec<KeptEvidence>,
@@ -64,7 +63,7 @@ impl Auditor {
             description: Description::of(&currency.cddc).ok(),
             unresolved: without_repeats(heard.chain(live.waiting.iter().cloned())),
             live,
-            progress: self.store.progress(no).await?,
+            checkpoint_at: self.store.checkpoint_at(no).await?,
             cosigned: self.store.cosigned(no).await?,
             findings: self.store.findings(no).await?,
             evidence: self.store.evidence_of(no).await?,
@@ -162,7 +161,7 @@ impl Report {
             "checkpoint": {
                 "size": live.checkpoint_size,
                 "cosigned_by": cosigned_by,
-                "seen_at": self.progress.checkpoint_at,
+                "seen_at": self.checkpoint_at,
             },
             "copied": live.copied,
             "replayed": live.replayed,

@@ -110,10 +110,7 @@ impl Follower {
     ) -> Result<Self, StoreError> {
         let description = Description::of(&currency.cddc);
         let description = description.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let progress = auditor.store.progress(currency.no).await?;
-        let newest = progress.checkpoint.as_deref().map(str::parse).transpose();
-        let newest: Option<SignedCheckpoint> =
-            newest.map_err(|_| StoreError::Corrupt("it has no checkpoint".to_owned()))?;
+        let newest = auditor.store.newest_checkpoint(currency.no).await?;
         let follower = Self {
             candidates: auditor.take_candidates(&currency.origin),
             auditor,

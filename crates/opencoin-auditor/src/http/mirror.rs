@@ -49,13 +49,15 @@ pub(super) async fn copied(
         Ok(currency) => currency,
         Err(response) => return response,
     };
-    let progress = match server.auditor().store().progress(currency.no).await {
-        Ok(progress) => progress,
-        Err(error) => return unavailable(&error),
+    let store = server.auditor().store();
+    // The state of the replay may be large, so it is not read for this.
+    let newest = store.newest_checkpoint(currency.no).await;
+    let (newest, copied) = match (newest, store.copied_size(currency.no).await) {
+        (Ok(newest), Ok(copied)) => (newest, copied),
+        (Err(error), _) | (_, Err(error)) => return unavailable(&error),
     };
-    let note: Option<SignedCheckpoint> = progress.checkpoint.and_then(|note| note.parse().ok());
-    let is_here = |note: &SignedCheckpoint| note.checkpoint().size() <= progress.size;
-    match note.filter(is_here) {
+    let is_here = |note: &SignedCheckpoint| note.checkpoint().size() <= copied;
+    match newest.filter(is_here) {
         Some(note) => plain_answer(StatusCode::OK, PLAIN_TEXT, note.to_string()),
         // While the log is caught up with, the last one that was cosigned is the newest whose entries are here.
         None => cosigned(State(server), Path(origin_hash)).await,
@@ -75,8 +77,8 @@ pub(super) async fn tile(
         Ok(currency) => currency,
         Err(response) => return response,
     };
-    let size = match server.auditor().store().progress(currency.no).await {
-        Ok(progress) => progress.size,
+    let size = match server.auditor().store().copied_size(currency.no).await {
+        Ok(size) => size,
         Err(error) => return unavailable(&error),
     };
     let id = match resource {

@@ -42,7 +42,7 @@ type Row = (
 );
 
 impl AuditorStore {
-    /// How far the log of a currency was read.
+    /// How far the log of a currency was read. The state of the replay may be large: this is for a start alone.
     pub(crate) async fn progress(&self, no: i64) -> Result<Progress, StoreError> {
         let select =
             "SELECT checkpoint, checkpoint_at, size, root, replay, runs FROM progress WHERE currency = ?";
@@ -62,6 +62,15 @@ impl AuditorStore {
             root: hash(root)?,
             snapshot,
         })
+    }
+
+    /// When the newest checkpoint was seen, in seconds since 1970.
+    pub(crate) async fn checkpoint_at(&self, no: i64) -> Result<Option<u64>, StoreError> {
+        let at: Option<i64> = sqlx::query_scalar("SELECT checkpoint_at FROM progress WHERE currency = ?")
+            .bind(no)
+            .fetch_one(&self.readers)
+            .await?;
+        at.map(number).transpose()
     }
 
     /// Remembers a verified checkpoint, which continues the one before.

@@ -32,7 +32,7 @@ impl AuditorStore {
         for currency in self.currencies().await? {
             let findings = self.findings(currency.no).await?;
             summaries.push(CurrencySummary {
-                size: self.progress(currency.no).await?.size,
+                size: self.copied_size(currency.no).await?,
                 cosigned: self.cosigned(currency.no).await?,
                 findings: findings.len(),
                 broken: findings.iter().filter(|finding| finding.is_broken).count(),

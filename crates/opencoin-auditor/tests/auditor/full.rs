@@ -127,7 +127,10 @@ async fn a_log_that_signs_ever_more_histories_leaves_room_for_other_evidence() {
     }
     let status = auditor.wait_for("refused", is_refused_without_trouble).await;
     let evidence = status["evidence"].as_array().unwrap();
-    assert!(evidence.iter().all(|file| file["kind"] == "split view"), "{status:#}");
+    assert!(
+        evidence.iter().all(|file| file["kind"] == "split view"),
+        "{status:#}"
+    );
     assert_eq!(evidence.len(), 8, "{status:#}");
     auditor.stop().await;
 }

@@ -7,7 +7,7 @@ use opencoin_log::tile::{Resource, TileId, TilePath, tiles_of_size};
 use opencoin_testkit::log_builder::LogBuilder;
 use serde_json::Value;
 
-use crate::support::{LogServer, RunningAuditor, options};
+use crate::support::{LogServer, RunningAuditor, change_database, options};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_the_log_is_served() {
@@ -118,5 +118,30 @@ async fn the_page_says_what_was_found_and_loads_nothing() {
     assert_eq!(auditor.post("/", "x").await, 405);
     let status: Value = serde_json::from_str(&auditor.text("/status.json").await).unwrap();
     assert_eq!(status["role"], "full");
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_served_needs_no_state_of_the_replay() {
+    let issuer = LogServer::start(LogBuilder::begun_of).await;
+    let folder = tempfile::tempdir().unwrap();
+    let auditor = RunningAuditor::start(folder.path(), &[&issuer], options()).await;
+    auditor.wait_for_cosigned(issuer.size()).await;
+    // The state of a log with many accounts is large. Nobody who asks for a file makes the auditor read it.
+    let sql = "UPDATE progress SET snapshot_size = 1, replay = 'unreadable', runs = 'unreadable';";
+    change_database(folder.path(), sql).await;
+    let cosigned = auditor.cosigned_path();
+    let prefix = cosigned.strip_suffix("/checkpoint").unwrap();
+    let id = TileId { level: 0, index: 0 };
+    let (resource, width) = (Resource::Tile(id), id.width_in(issuer.size()).unwrap());
+    let tile = TilePath { resource, width }.to_string();
+    for path in [
+        format!("{prefix}/log/checkpoint"),
+        format!("{prefix}/log/{tile}"),
+        "/status.json".to_owned(),
+        "/".to_owned(),
+    ] {
+        assert_eq!(auditor.get(&path).await.0, 200, "{path}");
+    }
     auditor.stop().await;
 }
