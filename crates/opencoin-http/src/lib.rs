@@ -40,6 +40,7 @@ mod supply;
 mod surface;
 mod tls;
 
+pub use accounts::stream::{EntryStream, KEEP_ALIVE_INTERVAL};
 pub use admin::{admin_router, serve_admin};
 pub use answer::{ERROR_HEADER, problem};
 pub use listener::{ListenError, Listener};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
+use opencoin_issuer::Refusal;
 use opencoin_issuer::accounts::Caller;
 use opencoin_ledger::{AccountEntry, EntryNo, EntryPage};
 
@@ -24,34 +25,18 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The most entries of one read.
 const ENTRIES_PER_POLL_MAX: u32 = 100;
 /// The time between two comments on an idle stream.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Opens a stream of the entries after a cursor. Without a cursor it begins with the next entry.
 pub(super) async fn open(server: Arc<Server>, caller: Caller, after: Option<EntryNo>) -> HandlerResult {
-    let place = server.streams().enter(caller.account)?;
-    let after = match after {
-        Some(after) => after,
-        None => {
-            let newest = EntryPage::Before(None);
-            let page = server.accounts().entries(caller.account, newest, Some(1)).await?;
-            let newest = page.items.first();
-            newest.map_or(EntryNo::BEFORE_ALL, |entry| entry.no)
-        }
-    };
-    let cursor = Cursor {
-        server,
-        caller,
-        after,
-        reads_at_once: true,
-        _place: place,
-    };
-    Ok(Sse::new(events(cursor))
+    let stream = EntryStream::open(server, caller, after).await?;
+    Ok(Sse::new(events(stream))
         .keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL))
         .into_response())
 }
 
-/// The position of a stream.
-struct Cursor {
+/// The entries of an account as they come. It counts among the streams of its account until it is dropped.
+pub struct EntryStream {
     server: Arc<Server>,
     caller: Caller,
     after: EntryNo,
@@ -59,11 +44,11 @@ struct Cursor {
     _place: Place,
 }
 
-fn events(cursor: Cursor) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(stream: EntryStream) -> impl Stream<Item = Result<Event, Infallible>> {
     // An id without data gives the client a cursor before the first entry.
-    let begin = Event::default().id(cursor.after.get().to_string());
-    let later = stream::unfold(cursor, |mut cursor| async move {
-        cursor.next().await.map(|entries| (entries, cursor))
+    let begin = Event::default().id(stream.after.get().to_string());
+    let later = stream::unfold(stream, |mut stream| async move {
+        stream.next().await.map(|entries| (entries, stream))
     });
     let event = |entry: AccountEntry| {
         let entry = convert::entry(entry);
@@ -74,9 +59,33 @@ fn events(cursor: Cursor) -> impl Stream<Item = Result<Event, Infallible>> {
         .chain(later.flat_map(move |entries| stream::iter(entries.into_iter().map(event))))
 }
 
-impl Cursor {
+impl EntryStream {
+    /// Opens the stream of the entries after this one, or of those from now on.
+    ///
+    /// # Errors
+    /// The account or the server has too many streams, or the ledger cannot be read.
+    pub async fn open(server: Arc<Server>, caller: Caller, after: Option<EntryNo>) -> Result<Self, Refusal> {
+        let place = server.streams().enter(caller.account)?;
+        let after = match after {
+            Some(after) => after,
+            None => {
+                let newest = EntryPage::Before(None);
+                let page = server.accounts().entries(caller.account, newest, Some(1)).await?;
+                let newest = page.items.first();
+                newest.map_or(EntryNo::BEFORE_ALL, |entry| entry.no)
+            }
+        };
+        Ok(Self {
+            server,
+            caller,
+            after,
+            reads_at_once: true,
+            _place: place,
+        })
+    }
+
     /// Waits for entries. Returns `None` at the end of the stream. While the ledger is unavailable, it keeps waiting.
-    async fn next(&mut self) -> Option<Vec<AccountEntry>> {
+    pub async fn next(&mut self) -> Option<Vec<AccountEntry>> {
         loop {
             if !std::mem::take(&mut self.reads_at_once) {
                 tokio::select! {

@@ -267,9 +267,32 @@ fn documents() -> Vec<(&'static str, Value)> {
             "/v1/openapi.json",
             get("This description.", json!({ "type": "object" }), json!([]), &[]),
         ),
+        ("/", index()),
         ("/health/live", health("Whether the process runs.", &[])),
         ("/health/ready", health("Whether the issuer can work.", &[503])),
     ]
+}
+
+/// `GET /`, a page for people. A program that asks for JSON gets the paths of the documents.
+fn index() -> Value {
+    let page = json!({ "schema": { "type": "string" } });
+    let mut index = get(
+        "A page for people; with `Accept: application/json` the paths of the documents.",
+        json!({
+            "type": "object",
+            "properties": {
+                "currency": { "type": "string" },
+                "description": { "type": "string" },
+                "openapi": { "type": "string" },
+                "supply": { "type": "string" },
+            },
+            "required": ["currency", "description", "openapi", "supply"],
+        }),
+        json!([]),
+        &[304, 503],
+    );
+    index["responses"]["200"]["content"]["text/html"] = page;
+    index
 }
 
 fn get(summary: &str, schema: Value, parameters: Value, statuses: &[u16]) -> Value {

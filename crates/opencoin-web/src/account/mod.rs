@@ -1,6 +1,7 @@
 //! The pages of a holder: balance, entries, payments, payouts, programs with access, settings.
 
 mod entries;
+mod live;
 mod login;
 mod overview;
 mod pay;
@@ -22,6 +23,7 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/account", get(overview::show))
         .route("/account/login", get(login::show).post(login::log_in))
         .route("/account/logout", post(login::log_out))
+        .route("/account/live", get(live::stream))
         .route("/account/entries", get(entries::show))
         .route("/account/entries.csv", get(entries::table))
         .route("/account/pay", get(pay::show).post(pay::check))

@@ -26,6 +26,8 @@ struct OverviewPage {
     paid: Option<Message>,
     payment_code: String,
     entries: Vec<EntryLine>,
+    /// The number of the newest entry.
+    newest: i64,
 }
 
 /// What was just done.
@@ -65,6 +67,7 @@ pub(super) async fn show(
             t.account_paid(amount, entry.counterparty.unwrap_or_default())
         }),
         payment_code: opencoin_bank::payment_code::of_account(bar.account()),
+        newest: newest.items.first().map_or(0, |entry| entry.no.get()),
         entries: newest
             .items
             .into_iter()

@@ -300,3 +300,27 @@ async fn every_page_is_there_in_both_languages() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_open_page_shows_what_happens() {
+    let world = World::new().await;
+    world.open("alice", 1_000).await;
+    let alice = world.browser("alice").await;
+    let page = alice.get("/account").await;
+    page.has("data-live=\"/account/live\" data-live-name=\"alice\" data-live-after=\"1\"");
+    let mut stream = alice.stream("/account/live?after=0").await;
+    let first = next_event(&mut stream).await;
+    assert!(first.contains("\"what\":\"Paid in: opening alice\""), "{first}");
+    assert!(first.contains("\"amount\":\"+10.00\""), "{first}");
+    assert!(
+        first.contains("\"balance\":\"10.00\u{a0}Open<b>Cent\""),
+        "{first}"
+    );
+    world.get("/account/live?after=0", &[]).await.with(303);
+}
+
+/// The next data of a stream.
+async fn next_event(stream: &mut axum::body::BodyDataStream) -> String {
+    let chunk = futures_util::StreamExt::next(stream).await.unwrap().unwrap();
+    String::from_utf8(chunk.to_vec()).unwrap()
+}

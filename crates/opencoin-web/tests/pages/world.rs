@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::{AccountsConfig, Config, WebConfig};
@@ -232,6 +232,18 @@ impl Browser<'_> {
         self.world.get(path, &[("cookie", &self.cookie)]).await
     }
 
+    /// Opens a stream of events.
+    pub(crate) async fn stream(&self, path: &str) -> BodyDataStream {
+        let request = Request::get(path)
+            .header("host", HOST)
+            .header("accept", "text/event-stream")
+            .header("cookie", &self.cookie)
+            .body(Body::empty());
+        let response = self.world.public.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        response.into_body().into_data_stream()
+    }
+
     /// Sends a form as it is.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.post_from("same-origin", path, fields).await
@@ -261,7 +273,7 @@ impl Browser<'_> {
 
     pub(crate) async fn balance(&self) -> String {
         let page = self.get("/account").await.with(200);
-        let large = page.text.split("<p class=\"large\"><bdi>").nth(1).unwrap();
+        let large = page.text.split("data-live-balance>").nth(1).unwrap();
         large.split('\u{a0}').next().unwrap().to_owned()
     }
 }

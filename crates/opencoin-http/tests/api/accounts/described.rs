@@ -55,8 +55,9 @@ async fn every_described_operation_is_served() {
         for (method, operation) in operations.as_object().unwrap() {
             let id = operation["operationId"].as_str().unwrap();
             assert!(ids.insert(id.to_owned()), "{id} twice");
-            if path.starts_with("/health") {
-                continue; // plain text
+            let is_page = (path.as_str(), method.as_str()) == ("/", "get");
+            if path.starts_with("/health") || is_page {
+                continue; // no JSON; the pages are another crate's
             }
             let served = path
                 .replace("{serial}", "0")
