@@ -1,9 +1,12 @@
 //! `opencoin demo`: shows the life of a coin. Everything is real: keys, files, HTTP on loopback, books.
 
+mod issuer;
 mod live;
 mod nodes;
 mod public_log;
+mod site;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,16 +14,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use opencoin_audit::check;
-use opencoin_config::{Config, DATABASE_DEFAULT, RelayConfig};
-use opencoin_crypto::{CipherSuite, KeyStore};
-use opencoin_http::{Server, ServerOptions, TaskEnded, serve};
-use opencoin_issuer::{
-    Books, Cashier, Issuer, IssuerOptions, OpenedBooks, Operator, StoreMode, open_audit_source, open_books,
-};
+use opencoin_config::{Config, DATABASE_DEFAULT};
+use opencoin_crypto::CipherSuite;
+use opencoin_issuer::{Cashier, OpenedBooks, Operator, StoreMode, open_audit_source, open_books};
 use opencoin_keys::{
     Cosigners, Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
 };
-use opencoin_ledger::{AccountName, Amount, HistoryId, OperatorName, Reference};
+use opencoin_ledger::{AccountName, Amount, OperatorName, Reference};
 use opencoin_terminal::output;
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::CoinsSecretArgs;
@@ -30,10 +30,9 @@ use rand::RngCore;
 use rand::rngs::OsRng;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
+use self::issuer::start_issuer;
 use self::public_log::RunningWitness;
 use super::verify::Verifier;
 use super::wallet;
@@ -55,13 +54,21 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t)]
     cipher_suite: CipherSuite,
     /// Show payments by key and auditors instead: who checks the issuer, and how a fraud is proven.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "serve")]
     nodes: bool,
+    /// Serve a currency with accounts, coins and payouts instead, whose pages a browser shows, until Ctrl-C.
+    #[arg(long)]
+    serve: bool,
+    /// The address of the pages, on loopback. The operator's pages are on the next port, or on a free one if that is taken.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "serve")]
+    listen: Option<SocketAddr>,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let folder = TempDir::with_prefix("opencoin-demo-").context("cannot create a temporary folder")?;
-    let played = if arguments.nodes {
+    let played = if arguments.serve {
+        site::serve(folder.path(), arguments.cipher_suite, arguments.listen).await
+    } else if arguments.nodes {
         nodes::play(folder.path(), arguments.cipher_suite).await
     } else {
         play(folder.path(), arguments.cipher_suite).await
@@ -75,7 +82,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
     }
     played.context("the demo failed")?;
-    output::line("\nAll of it held.")?;
+    if !arguments.serve {
+        output::line("\nAll of it held.")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -198,50 +207,6 @@ fn make_currency(
         &format!("creates {NAME} with coins of {coins}, {suite}"),
     )?;
     Ok(made)
-}
-
-struct RunningIssuer {
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<Result<(), TaskEnded>>,
-}
-
-async fn start_issuer(
-    directory: &Directory,
-    (keys, passphrase): (&KeyFiles, &Passphrase),
-    (books, history): (Books, HistoryId),
-    listener: TcpListener,
-) -> Result<RunningIssuer> {
-    let currency = directory.currency()?;
-    let log = public_log::open(directory, &currency, passphrase, Arc::clone(&books.log), history)?;
-    let issuer = Issuer::open(
-        currency,
-        books,
-        keys.signer()?,
-        Arc::new(SystemClock),
-        IssuerOptions::default(),
-    )
-    .await?
-    .with_log(log);
-    issuer.begin_log().await?;
-    let (stop, stopped) = oneshot::channel();
-    let shutdown = async move { drop(stopped.await) };
-    let options = ServerOptions {
-        relay: RelayConfig {
-            enabled: true,
-            ..RelayConfig::default()
-        },
-        ..ServerOptions::default()
-    };
-    let server = Server::with_options(issuer, options);
-    let served = tokio::spawn(serve(listener, server, shutdown));
-    Ok(RunningIssuer { stop, served })
-}
-
-impl RunningIssuer {
-    async fn stop(self) -> Result<()> {
-        drop(self.stop);
-        Ok(self.served.await??)
-    }
 }
 
 /// Alice has kept a copy of the stack. Her second wallet tries to spend it.

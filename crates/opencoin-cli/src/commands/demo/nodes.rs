@@ -24,8 +24,9 @@ use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 use self::auditor::{NewAuditor, RunningAuditor};
+use super::issuer::start_issuer;
 use super::public_log::RunningWitness;
-use super::{DATABASE_DEFAULT, make_currency, show, start_issuer, step};
+use super::{DATABASE_DEFAULT, make_currency, show, step};
 use crate::commands::wallet;
 
 /// The file that proves the fraud, in the folder of the demo.
