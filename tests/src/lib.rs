@@ -5,8 +5,10 @@
 
 mod auditor;
 pub mod bank;
+pub mod browser;
 mod currency;
 mod cutting_proxy;
+mod demo_site;
 pub mod deploy;
 pub mod dishonest;
 pub mod failover;
@@ -41,6 +43,7 @@ use std::thread;
 pub use auditor::Auditor;
 pub use currency::{Currency, Database, SHORT_LOG_RHYTHM, SQLITE, metrics};
 pub use cutting_proxy::{Answers, CuttingProxy};
+pub use demo_site::DemoSite;
 pub use file_server::FileServer;
 pub use master::create_master_key;
 pub use opencoin_testkit::ports::free_port;

@@ -17,6 +17,7 @@ pub struct Process {
     child: Child,
     /// Reads what the process logs, until the process ends.
     logging: JoinHandle<()>,
+    printed: Vec<String>,
 }
 
 impl Log {
@@ -55,10 +56,20 @@ impl Process {
                 break;
             }
         }
-        let process = Self { child, logging };
-        let is_ready = printed.last().is_some_and(|line| line.starts_with(ready));
-        assert!(is_ready, "the process printed {printed:?}");
+        let process = Self {
+            child,
+            logging,
+            printed,
+        };
+        let is_ready = process.printed.last().is_some_and(|line| line.starts_with(ready));
+        assert!(is_ready, "the process printed {:?}", process.printed);
         process
+    }
+
+    /// The lines of its standard output until it was ready.
+    #[must_use]
+    pub fn printed(&self) -> &[String] {
+        &self.printed
     }
 
     /// The process id.

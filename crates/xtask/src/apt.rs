@@ -1,5 +1,5 @@
 //! Installs what the tests need on Debian, Ubuntu and similar systems: PostgreSQL, SoftHSM for hardware tokens, the
-//! servers for which `deploy/` has settings, Go and its packages for transparency logs.
+//! servers for which `deploy/` has settings, Go and its packages for transparency logs, a browser.
 //!
 //! Debian starts a server when its package is installed. The tests start their own servers, so a program
 //! `policy-rc.d` forbids it meanwhile, unless the system has one already.
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Error, Result, ensure};
-use opencoin_testkit::{log_peers, postgres, softhsm};
+use opencoin_testkit::{browser, log_peers, postgres, softhsm};
 use rustix::process::geteuid;
 use tokio::process::Command;
 
@@ -57,6 +57,20 @@ pub(crate) const POSTGRES: Package = package(
     || postgres::programs().is_some(),
     "install PostgreSQL so that initdb and postgres are in PATH, or set OPENCOIN_TEST_POSTGRES to the URL of a server \
      (postgres://USER@HOST/postgres, as a user who may create databases)",
+);
+
+/// Looks at pages.
+pub(crate) const CHROMIUM: Package = package(
+    "Chromium",
+    "chromium",
+    browser::has_programs,
+    "install Chromium so that chromium is in PATH",
+);
+pub(crate) const CHROMIUM_DRIVER: Package = package(
+    "Chromium's driver",
+    "chromium-driver",
+    browser::has_programs,
+    "install the driver of the same version of Chromium so that chromedriver is in PATH",
 );
 
 /// The system's Python. Another one in PATH may lack the modules of Debian's packages.

@@ -8,13 +8,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use opencoin_testkit::log_peers::{self, LITEWITNESS, PYTHON, Peer, VERIFIER};
+use opencoin_testkit::log_peers::{self, LITEWITNESS, PYTHON, VERIFIER};
 use tokio::process::Command;
 
-use crate::interrupts::Interrupted;
+use crate::optional::{Retry, attempt};
 use crate::steps::Steps;
 use crate::{apt, python};
 
@@ -29,17 +28,6 @@ const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 ];
 
-/// How long `cargo xtask test` does not repeat a failed installation.
-const RETRY_AFTER: Duration = Duration::from_secs(3600);
-
-/// When to repeat an installation that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Retry {
-    Always,
-    /// Not within [`RETRY_AFTER`].
-    Later,
-}
-
 /// Installs what is missing, and returns the names of what cannot be installed.
 pub(crate) async fn ensure(steps: &mut Steps, workspace: &Path, retry: Retry) -> Result<Vec<&'static str>> {
     let folder = log_peers::folder();
@@ -48,41 +36,21 @@ pub(crate) async fn ensure(steps: &mut Steps, workspace: &Path, retry: Retry) ->
     let mut missing = Vec::new();
     for peer in [LITEWITNESS, PYTHON] {
         let failed = peer.failure_file();
-        let age = fs::metadata(&failed).and_then(|file| Ok(file.modified()?.elapsed().unwrap_or_default()));
-        if retry == Retry::Later && age.is_ok_and(|age| age < RETRY_AFTER) {
-            println!("\n==> {}", warning(peer, &fs::read_to_string(&failed)?));
-            missing.push(peer.name);
-            continue;
-        }
-        let result = if peer == LITEWITNESS {
-            install_litewitness(steps).await
-        } else {
-            let installed = python::ensure(steps, workspace, &python::LOG_PEERS).await;
-            installed
-                .context("PyPI does not have the packages of tests/interop/python.txt, or they do not run")
-        };
-        match result {
-            Ok(()) if failed.exists() => fs::remove_file(&failed)?,
-            Ok(()) => {}
-            Err(error) if error.is::<Interrupted>() => return Err(error),
-            Err(error) => {
-                // The reason for the tests is one line; what led to it is only shown here.
-                println!("\n==> {error:#}");
-                let reason = error.to_string();
-                println!("\n==> {}", warning(peer, &reason));
-                fs::write(&failed, reason)?;
-                missing.push(peer.name);
+        let is_there = attempt(peer.name, &failed, retry, async || {
+            if peer == LITEWITNESS {
+                install_litewitness(steps).await
+            } else {
+                let installed = python::ensure(steps, workspace, &python::LOG_PEERS).await;
+                installed.context(
+                    "PyPI does not have the packages of tests/interop/python.txt, or they do not run",
+                )
             }
+        });
+        if !is_there.await? {
+            missing.push(peer.name);
         }
     }
     Ok(missing)
-}
-
-fn warning(peer: Peer, reason: &str) -> String {
-    format!(
-        "WARNING: {} cannot be installed, so tests that need it will be skipped: {reason}",
-        peer.name
-    )
 }
 
 /// Builds the verifier, unless it was built from the same source. A copy of the source is beside the program.

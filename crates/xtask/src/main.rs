@@ -5,14 +5,17 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
 mod apt;
+mod browser;
 mod deb;
 mod fixtures;
 mod interrupts;
 mod lanes;
 mod log_peers;
 mod openapi;
+mod optional;
 mod python;
 mod runner;
+mod screenshots;
 mod steps;
 mod test;
 mod torture;
@@ -33,7 +36,7 @@ Usage: cargo xtask COMMAND
 
   setup               Install missing programs that the tests use (apt, PyPI, Debian unstable).
   test                Run setup, check format, lints and documentation, build, and run all tests (with PostgreSQL, SoftHSM,
-                      nginx, Caddy, Prometheus).
+                      nginx, Caddy, Prometheus, Chromium).
   fixtures            Regenerate the files of fixtures/run.
   fixtures --check    List the files of fixtures/run that would change.
   torture OPTIONS     Inject crashes and faults while wallets work, and audit the money: --minutes N (for each database),
@@ -45,6 +48,7 @@ Usage: cargo xtask COMMAND
   timing OPTIONS      Measure whether the times of RSA in lanes depend on secrets: --measurements N, --seed S; timing --help
                       shows all options.
   otel                Lint and test the feature otel, which the other commands leave out.
+  screenshots         Renew the picture of the public page in docs.
   openapi             Regenerate docs/openapi.json and docs/openapi-public.json.
   deb                 Build the Debian package in target/debian.
   deb --check         Build it, then install it on this machine, serve a currency, remove the package and purge it.
@@ -70,6 +74,7 @@ async fn main() -> ExitCode {
         ["timing", ref options @ ..] => lanes::time(&workspace(), options).await,
         ["fixtures"] => fixtures::run(&workspace(), Mode::Write),
         ["fixtures", "--check"] => fixtures::run(&workspace(), Mode::Check),
+        ["screenshots"] => screenshots::run(&workspace()).await,
         ["openapi"] => openapi::run(&workspace()).await,
         ["deb"] => deb::run(&workspace(), deb::Mode::Build).await,
         ["deb", "--check"] => deb::run(&workspace(), deb::Mode::Check).await,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use opencoin_testkit::log_peers;
+use opencoin_testkit::{browser, log_peers};
 use tokio::process::Command;
 
 use crate::apt;
@@ -44,6 +44,15 @@ pub(crate) const LOG_PEERS: Environment = Environment {
     // aics-witness asks for Python 3.12, but runs on 3.11 as well, which Debian 12 has.
     arguments: &["--ignore-requires-python"],
     check: "import aics_tlog, aics_witness.feeder, tlog_scales.cli",
+};
+
+/// What finds barriers in pages: a script for browsers.
+pub(crate) const AXE: Environment = Environment {
+    name: "axe",
+    requirements: "tests/browser/axe.txt",
+    folder: browser::AXE_FOLDER,
+    arguments: &[],
+    check: "",
 };
 
 /// Installs the environment if it is missing.

@@ -15,9 +15,9 @@ use anyhow::{Context, Result, ensure};
 use opencoin_testkit::postgres::{EphemeralPostgres, SERVER_VARIABLE};
 use tokio::process::Command;
 
-use crate::log_peers::{self, Retry};
+use crate::optional::Retry;
 use crate::steps::Steps;
-use crate::{apt, python, runner};
+use crate::{apt, browser, log_peers, python, runner};
 
 /// The lines of PostgreSQL's log that are shown when the tests fail.
 const LOG_LINES_SHOWN: usize = 40;
@@ -83,7 +83,9 @@ async fn install(steps: &mut Steps, workspace: &Path, retry: Retry) -> Result<Ve
     }
     apt::ensure(steps, &needed).await?;
     python::ensure(steps, workspace, &python::SCHEMAS).await?;
-    log_peers::ensure(steps, workspace, retry).await
+    let mut missing = log_peers::ensure(steps, workspace, retry).await?;
+    missing.extend(browser::ensure(steps, workspace, retry).await?);
+    Ok(missing)
 }
 
 /// `cargo xtask otel`: lints and tests the feature `otel`, which has dependencies of its own.

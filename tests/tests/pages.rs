@@ -1,0 +1,271 @@
+//! The pages in a browser: on every screen, in both languages, with and without scripts.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use opencoin_e2e::DemoSite;
+use opencoin_e2e::browser::{self, Browser, Colours, Screen, Scripts, screenshot_file};
+use reqwest::blocking::Client;
+use sha2::{Digest, Sha256};
+
+const LANGUAGES: [&str; 2] = ["en", "de"];
+
+/// The button of a form.
+const SEND: &str = "main form button[type=submit]";
+
+/// The pages of an account.
+const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
+
+/// The bytes of a first visit, with all files of the page. They are not compressed, so compressed they would be fewer.
+const FIRST_VISIT_BYTES_MAX: usize = 40_000;
+
+/// The picture of the public page with which README.md begins, and the hash of what the page is made from.
+const PICTURE: &str = "docs/public-page.png";
+const PICTURED: &str = "docs/public-page.sources";
+/// What the public page is made from, below the folder of its crate.
+const SOURCES: [&str; 5] = [
+    "locales/en/common.json",
+    "locales/en/public.json",
+    "static/pages.css",
+    "templates/layout.html",
+    "templates/public/home.html",
+];
+/// Set by `cargo xtask screenshots`.
+const RENEW_VARIABLE: &str = "OPENCOIN_TEST_RENEW_PICTURES";
+
+/// The addresses of the files that a page loads.
+const FILES: &str = "return [...document.querySelectorAll('link[href], script[src], img[src]')]
+    .map(element => element.href || element.src)";
+
+/// A language with a screen and colours of a visitor.
+type Sight = (&'static str, Screen, Colours);
+/// Each language, screen and colours on some page, and each page in some.
+const SIGHTS: [Sight; 4] = [
+    ("en", Screen::WIDE, Colours::Light),
+    ("de", Screen::NARROW, Colours::Dark),
+    ("de", Screen::ZOOMED, Colours::Light),
+    ("de", Screen::WIDE, Colours::Dark),
+];
+
+/// Looks at a page, and keeps a picture of it.
+fn look_at(browser: &Browser, url: &str, name: &str, (language, screen, colours): Sight) {
+    browser.use_screen(screen);
+    browser.prefer(colours);
+    let mark = if url.contains('?') { '&' } else { '?' };
+    browser.open(&format!("{url}{mark}lang={language}"));
+    let seen = format!("{name}-{language}-{}-{}", screen.name, colours.name());
+    assert_eq!(browser.barriers(), [""; 0], "{seen}: axe finds barriers");
+    check(browser, &seen);
+    browser.unroll(screen);
+    fs::write(screenshot_file(&seen), browser.picture()).unwrap();
+}
+
+fn check(browser: &Browser, seen: &str) {
+    assert_eq!(browser.overhang(), 0, "{seen}: wider than the screen");
+    assert_eq!(browser.complaints(), [""; 0], "{seen}: the browser complains");
+}
+
+fn log_in(browser: &Browser, site: &DemoSite, name: &str) {
+    browser.open(&format!("{}/account", site.public));
+    browser.fill("#name", name);
+    browser.fill("#password", &site.passwords[name]);
+    browser.leave_by(SEND);
+}
+
+#[test]
+fn everybody_can_read_the_public_page() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    for language in LANGUAGES {
+        for screen in Screen::ALL {
+            for colours in Colours::ALL {
+                look_at(&browser, &site.public, "public", (language, screen, colours));
+            }
+        }
+        assert_eq!(browser.run("return document.documentElement.lang"), language);
+        // The switch has a cookie, which the next visit is read from.
+        browser.open(&site.public);
+        assert_eq!(browser.run("return document.documentElement.lang"), language);
+    }
+    site.stop();
+}
+
+#[test]
+fn holders_see_their_accounts_on_every_screen() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    let account = format!("{}/account", site.public);
+    for sight in SIGHTS {
+        look_at(&browser, &format!("{account}/login"), "login", sight);
+    }
+    log_in(&browser, &site, "alice");
+    for page in ACCOUNT_PAGES {
+        let name = format!("account{}", page.replace('/', "-"));
+        for sight in SIGHTS {
+            look_at(&browser, &format!("{account}{page}"), &name, sight);
+        }
+    }
+    site.stop();
+}
+
+#[test]
+fn a_holder_pays_and_asks_for_a_payout_without_scripts() {
+    let Some(browser) = browser::start_or_skip(Scripts::Blocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    let account = format!("{}/account", site.public);
+    let balance = |expected: &str| {
+        browser.open(&account);
+        let text = browser.text();
+        assert!(
+            text.contains(&format!("{expected}\u{a0}OpenCent")),
+            "{expected}: {text}"
+        );
+    };
+    browser.open(&format!("{}/?lang=en", site.public));
+    log_in(&browser, &site, "alice");
+    balance("2.93");
+
+    browser.open(&format!("{account}/pay"));
+    browser.fill("#to", "bob");
+    browser.fill("#amount", "1.20");
+    browser.fill("#label", "two bicycles");
+    browser.leave_by(SEND);
+    let question = browser.text();
+    assert!(
+        question.contains("1.20\u{a0}OpenCent") && question.contains("bob"),
+        "{question}"
+    );
+    browser.leave_by(SEND);
+    let paid = browser.text();
+    assert!(
+        paid.contains("two bicycles") && paid.contains("1.73\u{a0}OpenCent"),
+        "{paid}"
+    );
+    balance("1.73");
+
+    browser.open(&format!("{account}/payouts"));
+    browser.fill("#amount", "0.50");
+    browser.fill("#destination", "DE89 3704 0044 0532 0130 00");
+    browser.leave_by(SEND);
+    browser.leave_by(SEND);
+    balance("1.23");
+    check(&browser, "without scripts");
+    site.stop();
+}
+
+#[test]
+fn the_public_page_is_complete_without_scripts_and_light() {
+    let Some(browser) = browser::start_or_skip(Scripts::Blocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.use_screen(Screen::WIDE);
+    browser.open(&site.public);
+    check(&browser, "without scripts");
+    let text = browser.text();
+    // What is in circulation, how to start, and how a wallet finds the issuer.
+    for word in ["1.17", "Get an account", &site.public] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    // A button that only a script makes work is not there.
+    assert!(!text.contains("Copy"), "{text}");
+
+    let mut urls = vec![site.public.clone()];
+    let files = browser.run(FILES);
+    urls.extend(
+        files
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|file| file.as_str().unwrap().to_owned()),
+    );
+    let bytes = |url: &String| {
+        let answer = Client::new()
+            .get(url)
+            .header("Accept", "text/html")
+            .send()
+            .unwrap();
+        assert!(answer.status().is_success(), "{url}: {}", answer.status());
+        answer.bytes().unwrap().len()
+    };
+    let total: usize = urls.iter().map(bytes).sum();
+    assert!(total <= FIRST_VISIT_BYTES_MAX, "{urls:?}: {total} bytes");
+    site.stop();
+}
+
+#[test]
+fn the_policy_of_the_pages_stops_a_foreign_script_and_the_test_sees_it() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.open(&site.public);
+    assert_eq!(browser.complaints(), [""; 0]);
+    // As a hole in a template would.
+    browser.run(
+        "const picture = document.createElement('img');
+        picture.src = 'http://127.0.0.2:9/picture.png';
+        document.body.append(picture);
+        document.body.setAttribute('style', 'display: none');",
+    );
+    let complaints = browser.complaints().join("\n");
+    for directive in ["img-src", "style-src"] {
+        assert!(complaints.contains(directive), "{directive}: {complaints}");
+    }
+    let refused = browser.run(
+        "try {
+            document.body.innerHTML = '<b>text</b>';
+            return 'done';
+        } catch (error) {
+            return error.name;
+        }",
+    );
+    assert_eq!(refused, "TypeError", "text becomes markup");
+    site.stop();
+}
+
+#[test]
+fn the_picture_in_the_readme_is_not_older_than_the_page() {
+    let mut hash = Sha256::new();
+    for source in SOURCES {
+        hash.update(fs::read(of_workspace("crates/opencoin-web").join(source)).unwrap());
+    }
+    let sources: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if env::var_os(RENEW_VARIABLE).is_some() {
+        let browser = browser::start_or_skip(Scripts::Run).expect("a browser");
+        let folder = tempfile::tempdir().unwrap();
+        let site = DemoSite::start(folder.path());
+        browser.use_screen(Screen::WIDE);
+        browser.prefer(Colours::Light);
+        browser.open(&format!("{}/?lang=en", site.public));
+        fs::write(of_workspace(PICTURE), browser.picture()).unwrap();
+        fs::write(of_workspace(PICTURED), format!("{sources}\n")).unwrap();
+        site.stop();
+    }
+    let pictured = fs::read_to_string(of_workspace(PICTURED)).unwrap();
+    assert_eq!(
+        pictured.trim(),
+        sources,
+        "the public page has changed since {PICTURE} was taken: run `cargo xtask screenshots`"
+    );
+    let readme = fs::read_to_string(of_workspace("README.md")).unwrap();
+    assert!(readme.contains(PICTURE), "README.md does not show {PICTURE}");
+}
+
+fn of_workspace(path: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    root.unwrap().join(path)
+}
