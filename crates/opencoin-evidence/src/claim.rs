@@ -202,14 +202,14 @@ impl Claim {
         }
     }
 
-    /// For a fault that everybody sees who replays the log: the checkpoint below which it is, and the index of the leaf
+    /// For a fault that everybody sees who replays the log: the checkpoint below which it is, and the index of the last leaf
     /// that shows it.
     fn place_in_log(&self) -> Option<(&str, u64)> {
         match self {
             Self::OverRedemption(claim) => Some((&claim.checkpoint, claim.leaf.index)),
             Self::WrongTotals(claim) => Some((&claim.checkpoint, claim.index())),
             Self::SpentTwice(claim) => Some((&claim.checkpoint, claim.second.index)),
-            Self::OutsideWindow(claim) => Some((&claim.checkpoint, claim.leaf.index)),
+            Self::OutsideWindow(claim) => Some((&claim.checkpoint, claim.index())),
             Self::Disorder(claim) if claim.is_in_replay() => Some((&claim.checkpoint, claim.index())),
             Self::BadPayment(claim) => Some((&claim.checkpoint, claim.index())),
             Self::SplitView(_)

@@ -57,10 +57,10 @@ pub struct Closings {
 }
 
 impl Closings {
-    /// The leaf after which it signs no more.
+    /// The leaf after which it signs no more. Every closing ends that.
     #[must_use]
     pub fn signing(&self) -> Option<u64> {
-        self.stopped.or(self.window_over)
+        self.stopped.or(self.window_over).or(self.coins_expired)
     }
 
     /// The leaf after which its coins are taken no more.

@@ -133,7 +133,7 @@ impl Disorder {
         !matches!(self.rule, OrderRule::Description(_))
     }
 
-    /// The index of the leaf that should not be there.
+    /// The index of the last leaf that shows the fault.
     pub(crate) const fn index(&self) -> u64 {
         match &self.rule {
             OrderRule::Order(rule) => rule.next.index,
@@ -142,7 +142,7 @@ impl Disorder {
             | OrderRule::Certificate(rule)
             | OrderRule::Description(rule) => rule.leaf.index,
             OrderRule::DescriptionTwice(rule) | OrderRule::KeyTwice(rule) => rule.second.index,
-            OrderRule::KeyNumber(rule) => rule.leaf.index,
+            OrderRule::KeyNumber(rule) => rule.batch.index,
         }
     }
 }
@@ -231,7 +231,8 @@ fn check_description(tree: &SignedTree, leaf: &Included, keys: &LogKeys) -> Resu
         }
         Ok(None) if cdd.cdd_serial > own.cdd.cdd_serial => "no longer names a log".to_owned(),
         Err(error) => format!("names its log in a form that nobody can read: {error}"),
-        Ok(_) if cdd.cdd_serial == own.cdd.cdd_serial && *cddc != *own => {
+        // The master key may have signed the same description twice.
+        Ok(_) if cdd.cdd_serial == own.cdd.cdd_serial && *cdd != own.cdd => {
             let signed = keys
                 .cddc
                 .master_key()

@@ -99,10 +99,10 @@ impl BadPayment {
         }
     }
 
-    /// The index of the leaf that should not be there.
+    /// The index of the last leaf that shows the fault.
     pub(crate) const fn index(&self) -> u64 {
         match &self.rule {
-            PaymentRule::Statement(rule) => rule.leaf.index,
+            PaymentRule::Statement(rule) => rule.batch.index,
             PaymentRule::Twice(rule) => rule.second.index,
             PaymentRule::Ledger(rule) => rule.batch.index,
         }

@@ -115,6 +115,25 @@ impl OutsideWindow {
             key_no.get()
         ))
     }
+
+    /// The index of the last leaf that shows the fault.
+    pub(crate) fn index(&self) -> u64 {
+        self.leaf.index.max(self.rule.index())
+    }
+}
+
+impl WindowRule {
+    /// The index of the last leaf that shows the fault, besides the leaf about a coin.
+    fn index(&self) -> u64 {
+        match self {
+            Self::Dates(rule) => rule.key.index.max(rule.batch.index),
+            Self::KeyUnknown(rule) => {
+                let batch = rule.batch.as_ref().map_or(0, Included::index);
+                rule.key.index.max(batch)
+            }
+            Self::KeyClosed(rule) => rule.closing.index.max(rule.batch.index),
+        }
+    }
 }
 
 impl OutsideDates {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic when they fail")]
 
 mod challenges;
+mod cosigned;
 mod hand;
 mod hand_made;
 mod holders;

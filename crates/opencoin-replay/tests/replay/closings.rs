@@ -58,6 +58,7 @@ fn a_closed_key_is_not_used() {
     for (reason, used) in [
         (CloseReason::WindowOver, KeyUse::Issued),
         (CloseReason::Revoked, KeyUse::Issued),
+        (CloseReason::CoinsExpired, KeyUse::Issued),
         (CloseReason::Stopped, KeyUse::Spent),
         (CloseReason::CoinsExpired, KeyUse::Spent),
     ] {

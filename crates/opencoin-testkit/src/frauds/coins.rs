@@ -109,6 +109,17 @@ pub(super) const FRAUDS: &[Fraud] = &[
         },
     ),
     Fraud::new(
+        "a key signs after its coins are said to have expired",
+        "outside its window",
+        "after_closing",
+        |log| {
+            log.close(five(), CloseReason::CoinsExpired);
+            log.seal();
+            log.issue(five(), 2);
+            log.seal();
+        },
+    ),
+    Fraud::new(
         "a key signs in the batch that first names it",
         "outside its window",
         "early_use",
