@@ -49,6 +49,10 @@ pub struct CheckedEvidence {
     pub statement: String,
 }
 
+pub(crate) fn too_long() -> EvidenceError {
+    EvidenceError::Form("it would be too long".to_owned())
+}
+
 /// Verifies the text of a file, with nothing else than the file. Whether its master key is the issuer's is left to the
 /// reader.
 ///
@@ -74,7 +78,7 @@ impl Evidence {
         let cdd = Box::new(cdd);
         let evidence = Self { cdd, claim };
         if evidence.to_json().len() > EVIDENCE_BYTES_MAX {
-            return Err(EvidenceError::Form("it would be too long".to_owned()));
+            return Err(too_long());
         }
         evidence.check()?;
         Ok(evidence)

@@ -8,7 +8,7 @@ use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::CloseReason;
 
 use crate::finding::{BrokenRule, KeyUse};
-use crate::key_accounts::STATEMENTS_MAX;
+use crate::key_accounts::STATEMENT_BYTES_MAX;
 use crate::keys::Closings;
 use crate::open_batch::UsedKey;
 use crate::replay::{LastBatch, Replay};
@@ -266,28 +266,17 @@ impl Replay {
     fn check_key_accounts(&mut self, batch: &BatchLeaf) {
         let at = self.size;
         let statements = std::mem::take(&mut self.open.statements);
-        if self.open.has_more_statements {
-            let reason = format!("a batch has more than {STATEMENTS_MAX} statements");
-            self.find(
-                at,
-                BrokenRule::KeyAccounts {
-                    reason,
-                    statement: None,
-                },
-            );
+        if statements.are_too_many() {
+            let reason = format!("the statements of a batch have more than {STATEMENT_BYTES_MAX} bytes");
+            self.find_bad_statement(None, reason);
         }
         let of_batch = BatchOfStatements {
             origin: &self.origin,
             time_s: batch.time,
             within_s: self.within_s,
         };
-        if let Err(broken) = self.key_accounts.apply(&statements, of_batch) {
-            let statement = broken.statement;
-            let rule = BrokenRule::KeyAccounts {
-                reason: broken.reason,
-                statement,
-            };
-            self.find(statement.unwrap_or(at), rule);
+        if let Err(broken) = self.key_accounts.apply(statements.leaves(), of_batch) {
+            self.find_bad_statement(broken.statement, broken.reason);
         }
         if let Some((total, root)) = self.key_accounts.totals()
             && (batch.key_accounts, batch.ledger_root) != (total, root)

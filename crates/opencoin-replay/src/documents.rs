@@ -6,7 +6,7 @@ use opencoin_log::key_no::KeyNo;
 use opencoin_log::log_block::LogBlock;
 use opencoin_schema::{Cddc, Mkc, text};
 
-use crate::finding::BrokenRule;
+use crate::finding::{BrokenRule, CLOSINGS_MAX};
 use crate::keys::ReplayedKey;
 use crate::open_batch::ClosingLeaf;
 use crate::replay::Replay;
@@ -84,11 +84,13 @@ impl Replay {
 
     /// A key must be known when it is closed. Its counts are compared at the end of the batch.
     pub(crate) fn see_closing(&mut self, closing: ClosingLeaf) {
-        if self.keys.get(closing.key_no).is_some() {
-            self.open.closings.push(closing);
-        } else {
+        if self.keys.get(closing.key_no).is_none() {
             let key_no = closing.key_no.get();
             self.find(closing.index, BrokenRule::UnknownKey { key_no });
+        } else if self.open.closings.len() < CLOSINGS_MAX {
+            self.open.closings.push(closing);
+        } else {
+            self.find(closing.index, BrokenRule::TooManyClosings);
         }
     }
 }

@@ -12,6 +12,9 @@ pub const FINDINGS_MAX: u64 = 256;
 /// them up to hide a broken rule.
 pub const REMARKS_MAX: u64 = 64;
 
+/// The most closings of a batch, which are in memory at the same time. An issuer closes a key a few times in its life.
+pub const CLOSINGS_MAX: usize = 100_000;
+
 /// A rule that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -210,6 +213,8 @@ pub enum BrokenRule {
         /// The leaf at the end of the batch.
         batch_leaf: u64,
     },
+    /// The batch closes more keys than a replay keeps in memory.
+    TooManyClosings,
     /// Coins or blinds of a key are recouped that was not revoked.
     NotRevoked {
         /// The key.

@@ -5,8 +5,18 @@ use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_ledger::{BatchOfStatements, KeyAccount, KeyLedger, KeyLedgerFault, Signatures};
 use opencoin_log::leaf::Leaf;
 
-/// The most statements of a batch. They are in memory at the same time.
-pub(crate) const STATEMENTS_MAX: usize = 1_000_000;
+/// The most bytes that the statements of a batch have as leaves: about half a million payments. They are in memory at the
+/// same time.
+pub(crate) const STATEMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// The statements of a batch, up to [`STATEMENT_BYTES_MAX`].
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    /// With the indices of their leaves.
+    leaves: Vec<(u64, Leaf)>,
+    /// The sum of the lengths of all leaves that were added.
+    bytes: usize,
+}
 
 /// All key accounts, with what a batch leaf says of them.
 #[derive(Debug, Clone)]
@@ -23,6 +33,27 @@ pub(crate) struct BrokenStatements {
     pub(crate) reason: String,
     /// The leaf, if it is one alone.
     pub(crate) statement: Option<u64>,
+}
+
+impl Statements {
+    /// Keeps a statement whose leaf has so many bytes. None is kept any more if there are too many bytes.
+    pub(crate) fn add(&mut self, index: u64, statement: Leaf, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.are_too_many() {
+            self.leaves = Vec::new();
+        } else {
+            self.leaves.push((index, statement));
+        }
+    }
+
+    /// Whether there were more bytes than are kept.
+    pub(crate) fn are_too_many(&self) -> bool {
+        self.bytes > STATEMENT_BYTES_MAX
+    }
+
+    pub(crate) fn leaves(&self) -> &[(u64, Leaf)] {
+        &self.leaves
+    }
 }
 
 impl Default for KeyAccounts {
@@ -47,6 +78,11 @@ impl KeyAccounts {
 
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken
+    }
+
+    /// Takes note of a broken rule. Nothing more is checked.
+    pub(crate) fn give_up(&mut self) {
+        self.is_broken = true;
     }
 
     /// What the batch leaf must declare; `None` if nobody knows any more.
@@ -144,4 +180,28 @@ pub(crate) fn restored(accounts: Vec<StoredKeyAccount>) -> KeyLedger {
             },
         )
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use opencoin_testkit::log_builder::{LogBuilder, account_key};
+
+    use super::*;
+
+    fn statement() -> Leaf {
+        let introduction = LogBuilder::new().introduction(&account_key(11)).to_text();
+        let introduction = opencoin_log::key_account::Introduction::from_text(introduction.as_bytes());
+        Leaf::KeyIntroduced(Box::new(introduction.unwrap()))
+    }
+
+    #[test]
+    fn no_more_bytes_are_kept_than_the_limit() {
+        let mut statements = Statements::default();
+        statements.add(0, statement(), STATEMENT_BYTES_MAX - 1);
+        statements.add(1, statement(), 1);
+        assert_eq!((statements.leaves().len(), statements.are_too_many()), (2, false));
+        statements.add(2, statement(), 1);
+        statements.add(3, statement(), 1);
+        assert_eq!((statements.leaves().len(), statements.are_too_many()), (0, true));
+    }
 }

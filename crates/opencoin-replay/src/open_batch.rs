@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use opencoin_log::key_no::KeyNo;
-use opencoin_log::leaf::{CloseReason, Leaf};
+use opencoin_log::leaf::CloseReason;
 
 use crate::coin_run::{CoinLeafKind, CoinRun, EndedRun};
 use crate::finding::LeafRange;
+use crate::key_accounts::Statements;
 
 /// The batch that is being read.
 #[derive(Debug, Default)]
@@ -21,10 +22,7 @@ pub(crate) struct OpenBatch {
     /// The keys with leaves of coins or blinds.
     pub(crate) used: BTreeMap<KeyNo, UsedKey>,
     pub(crate) closings: Vec<ClosingLeaf>,
-    /// Statements about key accounts, with the indices of their leaves.
-    pub(crate) statements: Vec<(u64, Leaf)>,
-    /// Whether there were more statements than are kept.
-    pub(crate) has_more_statements: bool,
+    pub(crate) statements: Statements,
 }
 
 /// The leaves of a key in a batch.
@@ -56,8 +54,7 @@ impl OpenBatch {
         self.is_disordered = false;
         self.used.clear();
         self.closings.clear();
-        self.statements = Vec::new();
-        self.has_more_statements = false;
+        self.statements = Statements::default();
     }
 
     /// Whether no leaf of it was read.

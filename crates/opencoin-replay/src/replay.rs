@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::coin_run;
 use crate::finding::{BrokenRule, FINDINGS_MAX, Finding, REMARKS_MAX};
-use crate::key_accounts::{KeyAccounts, STATEMENTS_MAX};
+use crate::key_accounts::KeyAccounts;
 use crate::keys::{Keys, ReplayedKey};
 use crate::open_batch::{ClosingLeaf, OpenBatch};
 use crate::spent_index::SpentIndex;
@@ -251,11 +251,7 @@ impl Replay {
                 index: self.size,
             }),
             Ok(statement @ (Leaf::KeyIntroduced(_) | Leaf::KeyCredited(_) | Leaf::KeyPaid(_))) => {
-                if self.open.statements.len() < STATEMENTS_MAX {
-                    self.open.statements.push((self.size, statement));
-                } else {
-                    self.open.has_more_statements = true;
-                }
+                self.see_statement(statement, leaf.len());
             }
             Ok(Leaf::Batch(batch)) => {
                 self.end_batch(&batch, index)?;

@@ -23,6 +23,8 @@ const COINS: std::ops::RangeInclusive<u8> = 0x10..=0x13;
 const KEY_INTRODUCED: u8 = 0x20;
 const KEY_CREDITED: u8 = 0x21;
 const KEY_PAID: u8 = 0x22;
+/// The most bytes of statements of a batch, as in a replay. Accounts after a longer batch are unknown.
+const STATEMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Version, type and key.
 const INTRODUCED_PREFIX_BYTES: usize = 2 + 32;
 
@@ -102,6 +104,29 @@ impl Once {
     }
 }
 
+/// The statements of a batch, up to [`STATEMENT_BYTES_MAX`].
+#[derive(Default)]
+struct Statements {
+    leaves: Vec<Leaf>,
+    bytes: usize,
+}
+
+impl Statements {
+    fn add(&mut self, statement: Leaf, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > STATEMENT_BYTES_MAX {
+            self.leaves = Vec::new();
+        } else {
+            self.leaves.push(statement);
+        }
+    }
+
+    /// Returns all statements of the batch; `None` if there were too many.
+    fn all(&self) -> Option<&[Leaf]> {
+        (self.bytes <= STATEMENT_BYTES_MAX).then_some(&self.leaves)
+    }
+}
+
 fn serial(leaf: &[u8]) -> Option<u64> {
     match Leaf::decode(leaf) {
         Ok(Leaf::Currency(cddc)) => Some(cddc.cdd.cdd_serial),
@@ -124,7 +149,7 @@ impl Surroundings {
             description: None,
         };
         let once = Once::of(&of.copy.entry(of.at)?);
-        let (mut index, mut statements) = (0, Vec::new());
+        let (mut index, mut statements) = (0, Statements::default());
         while index < of.size {
             let entries = TileWidth::new((of.size - index).min(width) as u16).expect("entries are left");
             let bytes = of.copy.bundle(index / width, entries)?;
@@ -146,7 +171,7 @@ impl Surroundings {
         index: u64,
         leaf: &[u8],
         once: &Once,
-        statements: &mut Vec<Leaf>,
+        statements: &mut Statements,
     ) -> bool {
         if self.twin.is_none() && index < of.at && once.is_in(leaf) {
             self.twin = Some(index);
@@ -162,22 +187,21 @@ impl Surroundings {
                 fingerprint: KeyFingerprint::of(&certificate.mint_key.public_mint_key),
             }),
             Ok(statement @ (Leaf::KeyIntroduced(_) | Leaf::KeyCredited(_) | Leaf::KeyPaid(_))) => {
-                statements.push(statement);
+                statements.add(statement, leaf.len());
             }
             Ok(Leaf::Batch(batch)) => {
                 self.batches.push(index);
                 if index >= of.at {
                     return true;
                 }
-                self.apply(of, batch.time, statements);
-                statements.clear();
+                self.apply(of, batch.time, &std::mem::take(statements));
             }
             Ok(_) | Err(_) => {}
         }
         false
     }
 
-    fn apply(&mut self, of: &SurroundingsOf, time_s: u64, statements: &[Leaf]) {
+    fn apply(&mut self, of: &SurroundingsOf, time_s: u64, statements: &Statements) {
         let batch = BatchOfStatements {
             origin: &of.origin,
             time_s,
@@ -185,6 +209,7 @@ impl Surroundings {
         };
         let accounts = self.accounts.take();
         self.accounts = accounts.and_then(|mut accounts| {
+            let statements = statements.all()?;
             let applied = accounts.apply(statements, batch, Signatures::AreVerified);
             applied.is_ok().then_some(accounts)
         });

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::claim::Claim;
 use crate::error::EvidenceError;
-use crate::evidence::Evidence;
+use crate::evidence::{EVIDENCE_BYTES_MAX, Evidence, too_long};
 use crate::tree::{Included, IncludedRun};
 
 /// Makes evidence of faults in one tree of a log.
@@ -58,11 +58,16 @@ impl<'tree> EvidenceBuilder<'tree> {
         Ok(included(self.tree, index).await?)
     }
 
-    /// The leaves `first..=last`.
+    /// The leaves `first..=last`. A hostile batch may have more than fit into a file, or into memory.
     async fn run(&mut self, first: u64, last: u64) -> Result<IncludedRun, BuildError> {
-        let mut leaves = Vec::new();
+        let (mut leaves, mut bytes) = (Vec::new(), 0);
         for index in first..=last {
-            leaves.push(self.tree.leaf(index).await?.to_vec());
+            let leaf = self.tree.leaf(index).await?.to_vec();
+            bytes += leaf.len();
+            if bytes > EVIDENCE_BYTES_MAX {
+                return Err(too_long().into());
+            }
+            leaves.push(leaf);
         }
         let proof = self.tree.run_proof(first, last.saturating_add(1)).await?;
         Ok(IncludedRun::new(first, leaves, &proof))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BrokenRule, Finding, KeyUse};
+use super::{BrokenRule, CLOSINGS_MAX, Finding, KeyUse};
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -147,6 +147,7 @@ impl fmt::Display for BrokenRule {
                 "coins of key {} are recouped, but it was not revoked",
                 key_no.get()
             ),
+            Self::TooManyClosings => write!(formatter, "the batch closes more than {CLOSINGS_MAX} keys"),
             Self::KeyAccounts { reason, .. } => write!(formatter, "key accounts: {reason}"),
             Self::KeyAccountTotals { total, .. } => write!(
                 formatter,

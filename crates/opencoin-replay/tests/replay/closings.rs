@@ -1,7 +1,7 @@
 //! Rules for the ends of keys.
 
 use opencoin_log::leaf::{CloseReason, Leaf};
-use opencoin_replay::{BrokenRule, KeyUse};
+use opencoin_replay::{BrokenRule, CLOSINGS_MAX, KeyUse, MemorySpentIndex, Replay};
 use opencoin_testkit::log_builder::{LogBuilder, MINT_KEY_SIGNS_S, MINT_KEY_TAKEN_S};
 
 use crate::support::{ONE, findings, only, replayed};
@@ -92,4 +92,30 @@ fn a_stranger_is_not_closed() {
     });
     log.seal();
     assert_eq!(only(&log).1, BrokenRule::UnknownKey { key_no: 77 });
+}
+
+/// A batch may have any number of closings, which are compared with counts at its end.
+#[test]
+fn too_many_closings_are_found_where_they_are_read() {
+    let mut log = with_coins();
+    let at = log.size() as usize;
+    log.seal_changed(|leaves, _| {
+        let closing = |issued| Leaf::KeyClosed {
+            key_no: ONE,
+            reason: CloseReason::WindowOver,
+            issued,
+            spent: 0,
+        };
+        leaves.extend((0..=CLOSINGS_MAX as u64).map(|issued| closing(issued).encode().unwrap()));
+    });
+    let mut replay = Replay::new(log.cddc().cddc()).unwrap();
+    let mut leaves = log.leaves()[..log.leaves().len() - 1].iter().map(Vec::as_slice);
+    let mut index = MemorySpentIndex::default();
+    while replay.read(&mut leaves, &mut index).unwrap().is_some() {}
+    let found = replay.take_findings();
+    let [finding] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(finding.rule, BrokenRule::TooManyClosings);
+    assert_eq!(finding.index, (at + CLOSINGS_MAX) as u64);
 }

@@ -1,8 +1,8 @@
 //! Rules for key accounts, which `opencoin_log::key_ledger` has in detail.
 
 use opencoin_log::key::SigningKey;
-use opencoin_log::key_account::Payment;
-use opencoin_replay::BrokenRule;
+use opencoin_log::key_account::{Payment, PaymentOrder};
+use opencoin_replay::{BrokenRule, MemorySpentIndex, Replay};
 use opencoin_testkit::log_builder::{LogBuilder, account_key, key_of_account};
 
 use crate::support::{findings, only, replayed, rules};
@@ -89,4 +89,36 @@ fn totals_of_key_accounts_follow_from_the_statements() {
     let root = other.next_digest();
     other.seal_changed(|_, batch| batch.ledger_root = root);
     assert!(matches!(only(&other).1, BrokenRule::KeyAccountTotals { .. }));
+}
+
+/// A leaf may have 64 KiB, and a batch any number of leaves, so what nobody can order is not kept until its end.
+#[test]
+fn a_payment_that_cannot_be_is_found_where_it_is_read() {
+    type Change = fn(&mut PaymentOrder);
+    let changes: [Change; 2] = [
+        |order| order.memo = "x".repeat(60_000),
+        |order| order.domain = "x".repeat(60_000),
+    ];
+    for change in changes {
+        let (mut log, alice, bob) = with_accounts();
+        let at = log.size();
+        log.pay(log.payment(&alice, &bob, 1, |order| {
+            order.amount = 70;
+            change(order);
+        }));
+        log.seal();
+        let mut replay = Replay::new(log.cddc().cddc()).unwrap();
+        // Without the batch leaf.
+        let mut leaves = log.leaves()[..=at as usize].iter().map(Vec::as_slice);
+        let mut index = MemorySpentIndex::default();
+        while replay.read(&mut leaves, &mut index).unwrap().is_some() {}
+        let found = replay.take_findings();
+        let [finding] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!((finding.index, replay.first_broken()), (at, Some(at)));
+        assert!(matches!(finding.rule, BrokenRule::KeyAccounts { statement: Some(leaf), .. } if leaf == at));
+        // Once, with the batch leaf too.
+        only(&log);
+    }
 }
