@@ -110,6 +110,8 @@ impl Follower {
     ) -> Result<Self, StoreError> {
         let description = Description::of(&currency.cddc);
         let description = description.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        // Before anything is cosigned.
+        auditor.find_what_is_proven(&currency).await?;
         let newest = auditor.store.newest_checkpoint(currency.no).await?;
         let follower = Self {
             candidates: auditor.take_candidates(&currency.origin),

@@ -41,7 +41,6 @@ impl Auditor {
 
     async fn announce_stored(&self) -> Result<(), StoreError> {
         for currency in self.followed().await? {
-            self.find_what_is_proven(&currency).await?;
             for evidence in self.store.evidence_of(currency.no).await? {
                 self.gossip.known().add(EvidenceSubject {
                     master_key: &currency.master_key,

@@ -212,7 +212,7 @@ impl Auditor {
     }
 
     /// Writes down what stored evidence proves, if that was interrupted after the evidence was stored.
-    pub(super) async fn find_what_is_proven(&self, currency: &AuditedCurrency) -> Result<(), StoreError> {
+    pub(crate) async fn find_what_is_proven(&self, currency: &AuditedCurrency) -> Result<(), StoreError> {
         let findings = self.store.findings(currency.no).await?;
         for evidence in self.store.evidence_of(currency.no).await? {
             let is_found = findings

@@ -101,10 +101,24 @@ async fn evidence_of_others_keeps_the_auditor_from_cosigning() {
     let auditor = RunningAuditor::start(folders[0].path(), &[&issuer], options()).await;
     let is_settled = |status: &Value| status["read_at"].is_u64() && status["refusal"].is_null();
     auditor.wait_for("settled", is_settled).await;
-    let message = GossipMessage::new(GossipKind::Evidence, file).unwrap();
+    let message = GossipMessage::new(GossipKind::Evidence, file.clone()).unwrap();
     assert_eq!(auditor.post("/v1/gossip", message.to_json()).await, 204);
     let status = auditor.wait_for("refused", is_refused_without_trouble).await;
     assert!(findings(&status)[0].contains("proven by evidence"), "{status:#}");
+    auditor.stop().await;
+    // The evidence is kept, and the auditor was interrupted before it wrote down what that proves.
+    change_database(folders[0].path(), "DELETE FROM findings; DELETE FROM evidence;").await;
+    let auditor = RunningAuditor::start(folders[0].path(), &[], options()).await;
+    let message = GossipMessage::new(GossipKind::Evidence, file).unwrap();
+    assert_eq!(auditor.post("/v1/gossip", message.to_json()).await, 204);
+    auditor.wait_for("kept", is_proven).await;
+    let cosigned = auditor.wait_for("refused", is_refused_without_trouble).await["cosigned"].clone();
+    auditor.stop().await;
+    change_database(folders[0].path(), "DELETE FROM findings;").await;
+    let auditor = RunningAuditor::start(folders[0].path(), &[], options()).await;
+    let status = auditor.wait_for("refused", is_refused_without_trouble).await;
+    assert!(findings(&status)[0].contains("proven by evidence"), "{status:#}");
+    assert_eq!(status["cosigned"], cosigned);
     auditor.stop().await;
 }
 
