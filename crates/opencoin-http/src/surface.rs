@@ -20,12 +20,12 @@ const PAGES: [&str; 3] = ["account", "console", "static"];
 impl Surface {
     /// The part to which a request belongs. Unknown paths belong to the API.
     pub(super) fn of(method: &Method, path: &str) -> Self {
-        let segment = path.get(1..).unwrap_or_default();
-        let segment = segment.split_once('/').map_or(segment, |(first, _)| first);
-        if segment.is_empty() {
+        if path == "/" {
             let is_read = matches!(*method, Method::GET | Method::HEAD);
             return if is_read { Self::Pages } else { Self::Api };
         }
+        let segment = path.get(1..).unwrap_or_default();
+        let segment = segment.split_once('/').map_or(segment, |(first, _)| first);
         if segment == "health" {
             Self::Health
         } else if PAGES.contains(&segment) {
