@@ -18,7 +18,10 @@ async fn full_auditor(folder: &std::path::Path, issuer: &LogServer) -> RunningAu
     auditor.wait_for_cosigned(issuer.size()).await;
     auditor.stop().await;
     change_database(folder, FULL).await;
-    RunningAuditor::start(folder, &[issuer], options()).await
+    let auditor = RunningAuditor::start(folder, &[issuer], options()).await;
+    let is_followed = |status: &Value| status["read_at"].is_u64();
+    auditor.wait_for("followed again", is_followed).await;
+    auditor
 }
 
 fn is_refused_without_trouble(status: &Value) -> bool {
