@@ -136,7 +136,8 @@ fn is_found(auditor: &Auditor, issuer: &DishonestIssuer, fraud: &Fraud, honest_s
     let (origin, size) = (origin(issuer), issuer.size());
     let status = auditor.wait_for_status(fraud.name, &origin, |status| {
         let findings = status["findings"].as_array().unwrap();
-        status["size"] == size && findings.iter().any(|finding| !finding["evidence"].is_null())
+        let is_proven = findings.iter().any(|finding| !finding["evidence"].is_null());
+        status["size"] == size && is_proven && !status["refusal"].is_null()
     });
     let finding = &status["findings"][0];
     assert_eq!(finding["rule"]["rule"], fraud.rule, "{}: {status:#}", fraud.name);
