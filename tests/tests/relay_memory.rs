@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};
 
 const ROOMS: usize = 1_000;
-const RESIDENT_KIB_MAX: u64 = 64 * 1024;
+const MEMORY_KIB_MAX: u64 = 64 * 1024;
 /// The longest frame of the protocol.
 const FRAME_BYTES: usize = 4_113;
 /// The open files of this test: two connections for each room, and others.
@@ -74,9 +74,10 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn resident_kib(process: u32) -> u64 {
+/// The memory that a process uses, without the pages of its program, of which a debug build has many.
+fn memory_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -114,9 +115,9 @@ fn a_thousand_rooms_take_less_than_64_mib() {
         assert_eq!(taker.read(), [1; FRAME_BYTES]);
         assert_eq!(maker.read(), [2; FRAME_BYTES]);
     }
-    let resident = resident_kib(relay.process.id());
-    println!("{ROOMS} rooms: {resident} KiB");
-    assert!(resident < RESIDENT_KIB_MAX, "{resident} KiB");
+    let memory = memory_kib(relay.process.id());
+    println!("{ROOMS} rooms: {memory} KiB");
+    assert!(memory < MEMORY_KIB_MAX, "{memory} KiB");
     drop(pairs);
     opencoin_e2e::wait_until("the rooms are gone", || {
         metrics(&operators)["opencoin_relay_rooms"] == 0.0
