@@ -223,10 +223,16 @@ macro_rules! conformance_tests {
     };
     (@one_by_one $open:path; $($test:ident)*) => {
         $({
+            // All of these tests in one future are too large for the stack of a thread.
+            fn run() -> ::std::pin::Pin<Box<dyn Future<Output = ()>>> {
+                Box::pin(async {
+                    let (ledgers, _alive) = $open().await;
+                    $crate::$test(&ledgers).await;
+                    $crate::assert_books_hold(&ledgers).await;
+                })
+            }
             println!("{}", stringify!($test));
-            let (ledgers, _alive) = $open().await;
-            $crate::$test(&ledgers).await;
-            $crate::assert_books_hold(&ledgers).await;
+            run().await;
         })*
     };
     (@each $open:path; $($test:ident)*) => {
