@@ -13,10 +13,11 @@ use opencoin_config::Config;
 use opencoin_crypto::CipherSuite;
 use opencoin_issuer::Operator;
 use opencoin_keys::{
-    Change, Clock, Cosigners, Directory, KeyFiles, KeyManager, KeyManagerError, NewCurrency, Passphrase,
-    Randomness, SignedCertificates, Vault, create_with_key_files, register_mint_keys,
+    Change, Clock, Cosigners, Directory, KeyFiles, KeyManager, KeyManagerError, KeyState, NewCurrency,
+    OpenVault, Passphrase, Randomness, SignedCertificates, Vault, create_with_key_files, register_mint_keys,
 };
 use opencoin_ledger::{Ledger, MemoryLedger, OperatorName, StopReason};
+use opencoin_schema::BigInt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
@@ -104,16 +105,33 @@ impl World {
         self.clock.0.store(moment.timestamp_micros(), Ordering::Relaxed);
     }
 
-    /// Requests keys, at once or as they are due.
-    async fn rotate(&self, at_once: bool) -> Result<Change, KeyManagerError> {
+    fn manager(&self) -> KeyManager {
         let (ledger, clock) = (
             Arc::clone(&self.ledger) as Arc<dyn Ledger>,
             Arc::clone(&self.clock) as Arc<dyn Clock>,
         );
         let store = Box::new(self.files.clone());
-        let manager = KeyManager::new(self.directory.clone(), self.config.clone(), store, ledger, clock);
+        KeyManager::new(self.directory.clone(), self.config.clone(), store, ledger, clock)
+    }
+
+    /// Requests keys, at once or as they are due.
+    async fn rotate(&self, at_once: bool) -> Result<Change, KeyManagerError> {
         let mut rng = StdRng::seed_from_u64(SEED - 1);
-        manager.rotate(None, at_once, &mut rng, &mut |_, _| {}).await
+        self.manager()
+            .rotate(None, at_once, &mut rng, &mut |_, _| {})
+            .await
+    }
+
+    /// Revokes the first mint key.
+    async fn revoke_first(&self) {
+        let operator = Operator::new(
+            Arc::clone(&self.ledger),
+            Arc::clone(&self.clock) as Arc<dyn Clock>,
+            OperatorName::command_line(),
+        );
+        let first = self.ledger.mint_keys().await.unwrap().remove(0);
+        let reason = StopReason::new("stolen").unwrap();
+        operator.revoke(first.id, reason).await.unwrap();
     }
 
     /// Requests keys and signs the request on the other machine.
@@ -164,7 +182,7 @@ async fn certificates_that_come_too_late_for_the_log_are_refused() {
     world.set(deadline(&world, &late) + TICK);
     let refused = world.import(&late).unwrap_err();
     assert!(
-        refused.contains("to be in the public log when it signs"),
+        refused.contains("to be in the public log when they sign"),
         "{refused}"
     );
     assert_eq!(world.directory.currency().unwrap().mint_keys().count(), 1);
@@ -185,21 +203,50 @@ async fn a_key_whose_registration_is_too_late_is_never_registered() {
     world.set(deadline(&world, &certificates) + TICK);
     world.register().await;
     assert_eq!(world.registered().await, 1);
+    // It does not keep another key from being made, and its private half goes.
+    let late = &certificates.mkcs[0].mint_key.id;
+    let listed = world.manager().list().await.unwrap();
+    let state = |id: &BigInt| listed.iter().find(|key| key.id == *id).unwrap().state;
+    assert_eq!(state(late), KeyState::Late);
+    world.revoke_first().await;
+    let other = world.certificates(false).await;
+    assert_eq!(world.import(&other), Ok(true));
+    world.register().await;
+    assert_eq!(world.registered().await, 2);
+    let mut destroyed = Vec::new();
+    world
+        .manager()
+        .destroy(&mut |key| destroyed.push(key.id))
+        .await
+        .unwrap();
+    assert!(destroyed.contains(late) && destroyed.len() == 2, "{destroyed:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_waited_too_long_is_not_signed() {
+    let world = World::new().await;
+    let request = world.certificates(true).await;
+    world.set(deadline(&world, &request) + TICK);
+    let vault = OpenVault {
+        vault: &world.vault,
+        passphrase: &world.passphrase,
+    };
+    let mut rng = StdRng::seed_from_u64(SEED - 3);
+    let rotated = world
+        .manager()
+        .rotate(Some(vault), false, &mut rng, &mut |_, _| {})
+        .await;
+    let refused = rotated.unwrap_err().to_string();
+    assert!(
+        refused.contains("to be in the public log when they sign"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
 async fn a_revoked_key_is_replaced_once_although_its_successor_waits_for_its_time() {
     let world = World::new().await;
-    let operator = Operator::new(
-        Arc::clone(&world.ledger),
-        Arc::clone(&world.clock) as Arc<dyn Clock>,
-        OperatorName::command_line(),
-    );
-    let stolen = world.ledger.mint_keys().await.unwrap().remove(0);
-    operator
-        .revoke(stolen.id, StopReason::new("stolen").unwrap())
-        .await
-        .unwrap();
+    world.revoke_first().await;
     let successor = world.certificates(false).await;
     assert_eq!(world.import(&successor), Ok(true));
     world.register().await;

@@ -391,7 +391,9 @@ impl Directory {
         lock: &CertificateLock,
     ) -> Result<bool, DirectoryError> {
         // The log of a new currency begins with its first keys, whenever they come.
-        let is_first = self.cddcs()?.is_empty();
+        let is_first = self
+            .pending()?
+            .is_some_and(|request| request.is_for_new_currency());
         self.take_certificates(answer, lock, |currency, new| {
             if is_first {
                 Ok(())
@@ -414,6 +416,31 @@ impl Directory {
         Ok(request.mint_keys.iter().map(deadline).min())
     }
 
+    /// Refuses a request whose certificates could not be imported in time any more.
+    ///
+    /// # Errors
+    /// Its deadline has passed, or the folder cannot be read.
+    pub(crate) fn check_deadline(
+        &self,
+        request: &SigningRequest,
+        now: DateTime<Utc>,
+    ) -> Result<(), DirectoryError> {
+        let deadline = self.import_deadline(request)?;
+        match deadline.filter(|deadline| *deadline < now) {
+            Some(deadline) if !request.is_for_new_currency() => Err(self.too_late("the mint keys", deadline)),
+            _ => Ok(()),
+        }
+    }
+
+    fn too_late(&self, what: &str, deadline: DateTime<Utc>) -> DirectoryError {
+        DirectoryError::Import(format!(
+            "{what} had to be here by {}, to be in the public log when they sign: remove {}, make the keys again, and bring \
+             their certificates sooner, or set rotation.offline_time to a longer time before",
+            deadline.format("%F %T UTC"),
+            self.pending_file().display()
+        ))
+    }
+
     /// Refuses mint keys that sign before the public log can have them.
     fn check_time(
         &self,
@@ -428,14 +455,8 @@ impl Directory {
         let Some(late) = new.iter().copied().find(|mkc| deadline(mkc) < now) else {
             return Ok(());
         };
-        let reason = format!(
-            "the mint key {} had to be here by {}, to be in the public log when it signs: remove {}, make the keys again, \
-             and bring their certificates sooner, or set rotation.offline_time to a longer time before",
-            late.mint_key.id,
-            deadline(late).format("%F %T UTC"),
-            self.pending_file().display()
-        );
-        Err(DirectoryError::Import(reason))
+        let what = format!("the certificates of the mint key {}", late.mint_key.id);
+        Err(self.too_late(&what, deadline(late)))
     }
 
     /// Imports requested certificates that `check` admits, as a currency with the new mint keys.

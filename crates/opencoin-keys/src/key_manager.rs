@@ -6,7 +6,7 @@
 
 mod destroy;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,7 +27,7 @@ use crate::log_description::{free_text, move_log, with_log};
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
 use crate::registration::{OpenError, register_mint_keys};
-use crate::rotation::{Due, KeyState, Step, plan, state};
+use crate::rotation::{Due, KeyState, Step, plan, state_in};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 use crate::vault::{Vault, VaultError};
 use opencoin_config::{CLOCK_SKEW, Config, RotationPolicy, SignerProcess, Span, Window};
@@ -164,15 +164,10 @@ impl KeyManager {
     pub async fn list(&self) -> Result<Vec<KeyEntry>, KeyManagerError> {
         let currency = self.directory.currency()?;
         let (private, now) = (self.store.ids()?, self.clock.now());
-        let statuses: BTreeMap<MintKeyId, MintKeyStatus> = self
-            .ledger
-            .mint_keys()
-            .await?
-            .into_iter()
-            .map(|status| (status.id, status))
-            .collect();
+        let statuses = self.ledger.mint_keys().await?;
         let entry = |key: &CertifiedMintKey| {
-            let (mint_key, status) = (key.verified.mint_key(), statuses.get(&key.ledger_id).cloned());
+            let mint_key = key.verified.mint_key();
+            let status = statuses.iter().find(|status| status.id == key.ledger_id);
             KeyEntry {
                 id: mint_key.id.clone(),
                 denomination: mint_key.denomination,
@@ -181,9 +176,9 @@ impl KeyManager {
                     sign_not_after: mint_key.sign_coins_not_after.to_utc(),
                     coins_expiry: mint_key.coins_expiry_date.to_utc(),
                 },
-                state: state(key, status.as_ref(), now),
+                state: state_in(&currency, &statuses, key, now),
                 has_private: private.contains(&mint_key.id),
-                status,
+                status: status.cloned(),
             }
         };
         let mut entries: Vec<KeyEntry> = currency.mint_keys().map(entry).collect();
@@ -369,10 +364,14 @@ impl KeyManager {
         next.cdd_serial += 1;
         next.cdd_signing_date = Timestamp::from_utc(now - CLOCK_SKEW);
         let statuses = self.ledger.mint_keys().await?;
-        let stopped: BTreeSet<MintKeyId> = statuses
-            .iter()
-            .filter(|key| key.stopped.is_some())
-            .map(|key| key.id)
+        let is_idle = |key: &&CertifiedMintKey| {
+            let state = state_in(&currency, &statuses, key, now);
+            matches!(state, KeyState::Revoked | KeyState::Late)
+        };
+        let stopped: BTreeSet<MintKeyId> = currency
+            .mint_keys()
+            .filter(is_idle)
+            .map(|key| key.ledger_id)
             .collect();
         let signs = |denomination: &u64| {
             let keys = currency.current_mint_keys(now, &stopped);
@@ -431,6 +430,8 @@ impl KeyManager {
         let Some(OpenVault { vault, passphrase }) = vault else {
             return Ok(Change::Waits(Box::new(request)));
         };
+        // A certificate that may not be used could do harm only.
+        self.directory.check_deadline(&request, self.clock.now())?;
         let answer = vault.sign(&request, passphrase, rng)?;
         self.directory.import(&answer, self.clock.now(), lock)?;
         let currency = self.directory.currency()?;

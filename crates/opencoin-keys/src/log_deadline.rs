@@ -8,10 +8,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_log::log_block::LogBlock;
 use opencoin_schema::Timestamp;
 
+use crate::currency::CertifiedMintKey;
+
 /// The part of the merge delay that is left for writing and cosigning the leaf: one half.
 const PARTS: i32 = 2;
 
 /// The last moment at which a new mint key that signs from `sign_coins_not_before` on can still be entered in the log.
 pub(crate) fn log_deadline(sign_coins_not_before: Timestamp, log: &LogBlock) -> DateTime<Utc> {
     sign_coins_not_before.to_utc() + TimeDelta::seconds(log.within_s().into()) / PARTS
+}
+
+/// Whether a key that is not in the books yet comes too late.
+pub(crate) fn is_late(key: &CertifiedMintKey, log: Option<&LogBlock>, now: DateTime<Utc>) -> bool {
+    log.is_some_and(|log| log_deadline(key.verified.mint_key().sign_coins_not_before, log) < now)
 }

@@ -1,15 +1,13 @@
 //! Registers the documents of a currency in its ledger and its public log.
 
-use chrono::{DateTime, Utc};
 use opencoin_ledger::{
     BATCH_COMMANDS_MAX, Command, Ledger, LedgerError, LedgerTime, MintKeyId, Outcome, Refusal,
 };
-use opencoin_log::log_block::LogBlock;
 use opencoin_schema::Cddc;
 
 use crate::clock::Clock;
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
-use crate::log_deadline::log_deadline;
+use crate::log_deadline;
 
 /// The mint keys cannot be registered.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +51,7 @@ pub async fn register_mint_keys(
         let is_known = known
             .iter()
             .any(|status| status.id == key.ledger_id && status.terms == key.terms);
-        let is_late = !known.is_empty() && is_late(key, currency.log(), now);
+        let is_late = !known.is_empty() && log_deadline::is_late(key, currency.log(), now);
         if is_late && !is_known {
             let mint_key = key.ledger_id;
             tracing::error!(%mint_key, "ALARM: this mint key came too late to be in the public log when it signs, so it is never used; make another one: opencoin issuer keys rotate --now");
@@ -76,11 +74,6 @@ pub async fn register_mint_keys(
     };
     let commands: Vec<Command> = currency.cddcs().map(describe).collect();
     apply(ledger, &commands).await
-}
-
-/// Whether a new key signs before the public log can have it.
-fn is_late(key: &CertifiedMintKey, log: Option<&LogBlock>, now: DateTime<Utc>) -> bool {
-    log.is_some_and(|log| log_deadline(key.verified.mint_key().sign_coins_not_before, log) < now)
 }
 
 /// The command that registers a mint key.

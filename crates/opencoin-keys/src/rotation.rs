@@ -21,6 +21,7 @@ use opencoin_ledger::{MintKeyId, MintKeyStatus};
 use opencoin_schema::BigInt;
 
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
+use crate::log_deadline::is_late;
 
 /// A CDD should be replaced this long before it expires.
 const CDD_EXPIRY_MARGIN: TimeDelta = TimeDelta::days(90);
@@ -38,6 +39,8 @@ pub enum KeyState {
     Expired,
     /// The key was stopped for good, by an operator or because more coins were returned than it signed.
     Revoked,
+    /// The key came too late for the public log. It is not in the books and is never used.
+    Late,
 }
 
 /// A step of the schedule.
@@ -94,6 +97,22 @@ pub(crate) fn state(key: &CertifiedMintKey, status: Option<&MintKeyStatus>, now:
     }
 }
 
+/// The state of a key of this currency, whose books know these keys.
+#[must_use]
+pub(crate) fn state_in(
+    currency: &Currency,
+    statuses: &[MintKeyStatus],
+    key: &CertifiedMintKey,
+    now: DateTime<Utc>,
+) -> KeyState {
+    let status = statuses.iter().find(|status| status.id == key.ledger_id);
+    // The log of new books begins with the keys that are there.
+    if status.is_none() && !statuses.is_empty() && is_late(key, currency.log(), now) {
+        return KeyState::Late;
+    }
+    state(key, status, now)
+}
+
 /// The schedule of a currency's keys, ordered by time. Overdue steps have a moment in the past.
 ///
 /// `private` contains the ids of the private keys in the store. Keys that are made now begin to sign after the
@@ -106,16 +125,16 @@ pub(crate) fn plan(
     policy: &RotationPolicy,
     now: DateTime<Utc>,
 ) -> Vec<Step> {
-    let statuses: BTreeMap<MintKeyId, &MintKeyStatus> =
+    let by_id: BTreeMap<MintKeyId, &MintKeyStatus> =
         statuses.iter().map(|status| (status.id, status)).collect();
-    let status = |key: &CertifiedMintKey| statuses.get(&key.ledger_id).copied();
+    let status = |key: &CertifiedMintKey| by_id.get(&key.ledger_id).copied();
     let mut steps: Vec<Step> = Vec::new();
     for &denomination in &currency.current().cdd().denominations {
         let is_of_denomination =
             |key: &&CertifiedMintKey| key.verified.mint_key().denomination == denomination;
         let (mut signs_now, mut last_end) = (false, None);
         for key in currency.mint_keys().filter(is_of_denomination) {
-            let state = state(key, status(key), now);
+            let state = state_in(currency, statuses, key, now);
             signs_now |= state == KeyState::Signing;
             let begins = key.verified.mint_key().sign_coins_not_before.to_utc();
             // Another key would not begin earlier.
@@ -146,8 +165,12 @@ pub(crate) fn plan(
         let mint_key = key.verified.mint_key();
         let (id, denomination) = (mint_key.id.clone(), mint_key.denomination);
         if private.contains(&id) {
-            // A revoked key signs nothing, so it is not needed for resumes.
-            let at = if state(key, status(key), now) == KeyState::Revoked {
+            // These keys sign nothing, so they are not needed for resumes.
+            let is_idle = matches!(
+                state_in(currency, statuses, key, now),
+                KeyState::Revoked | KeyState::Late
+            );
+            let at = if is_idle {
                 now
             } else {
                 mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get()

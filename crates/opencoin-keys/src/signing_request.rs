@@ -114,6 +114,11 @@ impl SigningRequest {
         Self::new(None, cdd, mint_keys.collect())
     }
 
+    /// Whether it begins a currency.
+    pub(crate) const fn is_for_new_currency(&self) -> bool {
+        self.current.is_none()
+    }
+
     /// SHA-256 of the compact text. Operators compare it on both machines to see that the request is the same.
     #[must_use]
     pub fn fingerprint(&self) -> String {

@@ -66,10 +66,16 @@ impl KeyManager {
         if due.is_empty() {
             return Ok(());
         }
-        let engine = self.store.signer()?;
+        let (engine, known) = (self.store.signer()?, self.ledger.mint_keys().await?);
         for id in due {
             let key = currency.mint_key(&id).expect("the plan is of this currency");
-            let transactions_kept = self.retire(key, engine.as_ref()).await?;
+            // A key that came too late for the public log is not in the books.
+            let is_registered = known.iter().any(|status| status.id == key.ledger_id);
+            let transactions_kept = if is_registered {
+                self.retire(key, engine.as_ref()).await?
+            } else {
+                0
+            };
             self.ledger.make_durable().await?;
             self.store.destroy(&id)?;
             destroyed(DestroyedKey {

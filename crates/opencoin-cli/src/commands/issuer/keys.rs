@@ -330,6 +330,7 @@ fn state_name(state: KeyState) -> &'static str {
         KeyState::Accepting => "accepting",
         KeyState::Expired => "expired",
         KeyState::Revoked => "revoked",
+        KeyState::Late => "late",
     }
 }
 
