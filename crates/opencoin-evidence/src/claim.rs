@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use opencoin_log::key::VerifierKey;
 use opencoin_log::leaf::Leaf;
+use opencoin_text::printable;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{EvidenceError, fails};
@@ -93,16 +95,35 @@ pub enum Verdict {
 pub enum Accused {
     /// The holder of the master key, or of the keys that it names for the log.
     Issuer,
-    /// The cosigner with this name in the currency's description.
-    Cosigner(String),
+    /// Whoever holds a key that has cosigned.
+    Cosigner(AccusedCosigner),
+}
+
+/// A cosigner that a file is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccusedCosigner {
+    /// The key with which it has signed. Only this key is accused. The name in it was chosen by whoever made the key, and
+    /// the id in it has only 32 bits, so that another key can have both: readers compare the whole key.
+    pub key: VerifierKey,
+    /// What the issuer calls the key in the currency's description. It may be anybody's name.
+    pub label: String,
 }
 
 impl fmt::Display for Accused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Issuer => formatter.write_str("the issuer"),
-            Self::Cosigner(name) => write!(formatter, "the cosigner {name}"),
+            Self::Cosigner(cosigner) => write!(formatter, "the cosigner {cosigner}"),
         }
+    }
+}
+
+/// For people: the text is safe on a terminal.
+impl fmt::Display for AccusedCosigner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = printable(&self.key.to_string());
+        let label = printable(&format!("{:?}", self.label));
+        write!(formatter, "with key {key} (the issuer's label for it is {label})")
     }
 }
 
@@ -161,12 +182,11 @@ impl Claim {
         }
     }
 
-    /// Whom it accuses.
-    #[must_use]
-    pub fn accused(&self) -> Accused {
+    /// Whom it accuses, if it holds.
+    pub(crate) fn accused(&self, keys: &LogKeys) -> Result<Accused, EvidenceError> {
         match self {
-            Self::FalseJointSignature(claim) => Accused::Cosigner(claim.cosigner.clone()),
-            _ => Accused::Issuer,
+            Self::FalseJointSignature(claim) => Ok(Accused::Cosigner(claim.accused(keys)?)),
+            _ => Ok(Accused::Issuer),
         }
     }
 
@@ -257,7 +277,15 @@ impl FalseJointSignature {
         }
     }
 
+    fn accused(&self, keys: &LogKeys) -> Result<AccusedCosigner, EvidenceError> {
+        Ok(AccusedCosigner {
+            key: keys.joint_key(&self.cosigner)?.clone(),
+            label: self.cosigner.clone(),
+        })
+    }
+
     fn check(&self, keys: &LogKeys) -> Result<String, EvidenceError> {
+        let accused = self.accused(keys)?;
         let notes = match (&self.fault, self.fault.place_in_log(), &self.description) {
             (Claim::SplitView(views), None, None) => vec![views.first.as_str(), &views.second],
             (_, Some((checkpoint, index)), Some(description)) => {
@@ -272,12 +300,11 @@ impl FalseJointSignature {
             }
         };
         for note in notes {
-            keys.joint_cosigner(note, &self.cosigner)?;
+            keys.require_cosigned(note, &accused.key)?;
         }
         let fault = self.fault.check(keys)?;
         Ok(format!(
-            "The auditor {} has cosigned the log as one in which every rule holds, but: {fault}",
-            self.cosigner
+            "The auditor {accused} has cosigned the log as one in which every rule holds, but: {fault}"
         ))
     }
 }

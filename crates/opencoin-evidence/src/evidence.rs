@@ -74,13 +74,14 @@ impl Evidence {
     /// # Errors
     /// It does not hold: it would convince nobody.
     pub fn new(cdd: Cddc, mut claim: Claim) -> Result<Self, EvidenceError> {
-        claim.tidy(&LogKeys::of(&cdd)?);
+        let keys = LogKeys::of(&cdd)?;
+        claim.tidy(&keys);
         let cdd = Box::new(cdd);
         let evidence = Self { cdd, claim };
         if evidence.to_json().len() > EVIDENCE_BYTES_MAX {
             return Err(too_long());
         }
-        evidence.check()?;
+        evidence.check_with(&keys)?;
         Ok(evidence)
     }
 
@@ -134,15 +135,19 @@ impl Evidence {
     /// # Errors
     /// It proves nothing.
     pub fn check(&self) -> Result<CheckedEvidence, EvidenceError> {
-        let keys = LogKeys::of(&self.cdd)?;
+        self.check_with(&LogKeys::of(&self.cdd)?)
+    }
+
+    /// Verifies the evidence with the keys of its description.
+    fn check_with(&self, keys: &LogKeys) -> Result<CheckedEvidence, EvidenceError> {
         Ok(CheckedEvidence {
             kind: self.kind(),
             verdict: self.claim.verdict(),
-            statement: self.claim.check(&keys)?,
+            statement: self.claim.check(keys)?,
             currency: printable(&keys.cddc.cdd().currency_name),
             master_key: keys.cddc.master_key().id().to_string(),
             master_key_fingerprint: master_key_fingerprint(keys.cddc.master_key()),
-            accused: self.claim.accused(),
+            accused: self.claim.accused(keys)?,
             cdd_serial: keys.cddc.cdd().cdd_serial,
             log: keys.block.origin().as_str().to_owned(),
         })

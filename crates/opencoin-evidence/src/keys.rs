@@ -1,5 +1,8 @@
 //! The keys against which evidence is verified, and the checkpoints that they have signed.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use opencoin_crypto::{VerifiedCddc, verify_cddc};
 use opencoin_log::key::VerifierKey;
 use opencoin_log::log_block::LogBlock;
@@ -7,6 +10,7 @@ use opencoin_log::policy::VerifiedCheckpoint;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log_reader::checkpoint::{verify_log_signature, verify_quorum};
 use opencoin_schema::Cddc;
+use opencoin_text::printable;
 
 use crate::error::{EvidenceError, fails};
 
@@ -14,6 +18,8 @@ use crate::error::{EvidenceError, fails};
 pub(crate) struct LogKeys {
     pub(crate) cddc: VerifiedCddc,
     pub(crate) block: LogBlock,
+    /// The checkpoints whose signatures are verified. A file has one or two, and several of its fields rest on each.
+    signed: RefCell<BTreeMap<String, SignedCheckpoint>>,
 }
 
 impl LogKeys {
@@ -21,12 +27,22 @@ impl LogKeys {
         let cddc = verify_cddc(cddc).map_err(|error| fails(error.to_string()))?;
         let block = LogBlock::find(&cddc.cdd().additional_info).map_err(|error| fails(error.to_string()))?;
         let block = block.ok_or_else(|| fails("the currency's description names no log"))?;
-        Ok(Self { cddc, block })
+        let signed = RefCell::default();
+        Ok(Self { cddc, block, signed })
     }
 
     /// Reads a checkpoint that the log has signed. Every other signature of it must be good and of a known witness, so
     /// that a file of evidence has one form.
     pub(crate) fn signed(&self, note: &str) -> Result<SignedCheckpoint, EvidenceError> {
+        if let Some(signed) = self.signed.borrow().get(note) {
+            return Ok(signed.clone());
+        }
+        let signed = self.verify_signatures(note)?;
+        self.signed.borrow_mut().insert(note.to_owned(), signed.clone());
+        Ok(signed)
+    }
+
+    fn verify_signatures(&self, note: &str) -> Result<SignedCheckpoint, EvidenceError> {
         let signed: SignedCheckpoint = note.parse().map_err(|_| fails("a checkpoint cannot be read"))?;
         verify_log_signature(&self.block, &signed).map_err(|error| fails(error.to_string()))?;
         let verified = signed.note().verify(&self.all());
@@ -44,21 +60,31 @@ impl LogKeys {
         verify_quorum(&self.block, &signed, None).map_err(|error| fails(error.to_string()))
     }
 
-    /// Checks that this member of the joint group has cosigned the checkpoint.
-    pub(crate) fn joint_cosigner(&self, note: &str, name: &str) -> Result<(), EvidenceError> {
+    /// The key of the member of the joint group that the description calls so.
+    pub(crate) fn joint_key(&self, label: &str) -> Result<&VerifierKey, EvidenceError> {
         let policy = self.block.policy();
         let joint = self.block.joint();
         let joint = joint.ok_or_else(|| fails("the currency's description names no auditors"))?;
-        if !policy.names_in(joint).contains(name) {
-            return Err(fails(format!("{name} is none of the currency's auditors")));
-        }
-        let witness = policy.witnesses().iter().find(|witness| witness.name == name);
-        let key = witness.map(|witness| witness.key.clone());
+        let mut witnesses = policy.witnesses().iter();
+        let witness = witnesses.find(|witness| witness.name == label);
+        witness
+            .filter(|_| policy.names_in(joint).contains(label))
+            .map(|witness| &witness.key)
+            .ok_or_else(|| {
+                fails(format!(
+                    "{:?} is none of the currency's auditors",
+                    printable(label)
+                ))
+            })
+    }
+
+    /// Checks that the holder of this key has cosigned the checkpoint.
+    pub(crate) fn require_cosigned(&self, note: &str, key: &VerifierKey) -> Result<(), EvidenceError> {
         let signed = self.signed(note)?;
-        let verified = signed.note().verify(key.as_slice());
+        let verified = signed.note().verify(std::slice::from_ref(key));
         verified
             .map(drop)
-            .map_err(|_| fails(format!("{name} did not cosign the checkpoint")))
+            .map_err(|_| fails("the auditor did not cosign the checkpoint"))
     }
 
     /// The checkpoint without the signatures that [`signed`](Self::signed) would refuse. One that cannot be read stays as
@@ -68,6 +94,9 @@ impl LogKeys {
     }
 
     fn try_tidy(&self, note: &str) -> Option<String> {
+        if self.signed(note).is_ok() {
+            return None;
+        }
         let signed: SignedCheckpoint = note.parse().ok()?;
         let bare = SignedCheckpoint::new(signed.checkpoint().clone()).ok()?;
         let (all, mut tidy) = (self.all(), bare.clone());

@@ -17,7 +17,7 @@ mod tree;
 mod words;
 
 pub use build::{BuildError, EvidenceBuilder, included};
-pub use claim::{Accused, Claim, FalseJointSignature, Verdict};
+pub use claim::{Accused, AccusedCosigner, Claim, FalseJointSignature, Verdict};
 pub use error::EvidenceError;
 pub use evidence::{CheckedEvidence, EVIDENCE_BYTES_MAX, Evidence, check_evidence, master_key_fingerprint};
 pub use kinds::{

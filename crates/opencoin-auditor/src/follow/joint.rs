@@ -1,7 +1,9 @@
 //! Auditors of the joint group whose cosignature says that every rule holds, although one is broken.
 
 use opencoin_evidence::EvidenceBuilder;
+use opencoin_log::key::VerifierKey;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
+use opencoin_text::printable;
 
 use super::catch_up::joined;
 use super::{FollowError, Follower};
@@ -15,7 +17,10 @@ impl Follower {
         name: &str,
         note: &SignedCheckpoint,
     ) -> Result<(), FollowError> {
-        if self.accused.contains(name) || !self.is_in_joint_group(name) || !self.has_cosigned(name, note) {
+        let Some(key) = self.joint_key(name) else {
+            return Ok(());
+        };
+        if self.accused.contains(&key) || note.note().verify(std::slice::from_ref(&key)).is_err() {
             return Ok(());
         }
         let (size, root) = (note.checkpoint().size(), *note.checkpoint().root());
@@ -36,7 +41,12 @@ impl Follower {
         if !of_own_history {
             return Ok(());
         }
-        self.accused.insert(name.to_owned());
+        // The name is the issuer's label, which may be anybody's name.
+        let text = format!(
+            "the auditor with key {} has cosigned what breaks a rule",
+            printable(&key.to_string())
+        );
+        self.accused.insert(key);
         let of = SurroundingsOf {
             copy: self.auditor.copy_of(&self.currency),
             size,
@@ -61,7 +71,6 @@ impl Follower {
                         .auditor
                         .keep_evidence(&self.currency, &evidence, &checked, false);
                     let id = kept.await?.id;
-                    let text = format!("the auditor {name} has cosigned what breaks a rule");
                     let (no, now) = (self.currency.no, self.auditor.now_s());
                     let store = &self.auditor.store;
                     store
@@ -79,21 +88,15 @@ impl Follower {
         Ok(())
     }
 
-    fn is_in_joint_group(&self, name: &str) -> bool {
+    /// The key of another auditor of the joint group, by its name in the description.
+    fn joint_key(&self, name: &str) -> Option<VerifierKey> {
         let block = self.description.block();
-        let own = self.auditor.keys.vkeys();
-        let mut witnesses = block.policy().witnesses().iter();
-        let is_own = witnesses.any(|witness| witness.name == name && own.contains(&witness.key));
-        let joint = block.joint();
-        !is_own && joint.is_some_and(|joint| block.policy().names_in(joint).contains(name))
-    }
-
-    fn has_cosigned(&self, name: &str, note: &SignedCheckpoint) -> bool {
-        let policy = self.description.block().policy();
+        let policy = block.policy();
+        if !policy.names_in(block.joint()?).contains(name) {
+            return None;
+        }
         let mut witnesses = policy.witnesses().iter();
-        let key = witnesses
-            .find(|witness| witness.name == name)
-            .map(|witness| witness.key.clone());
-        key.is_some_and(|key| note.note().verify(&[key]).is_ok())
+        let key = &witnesses.find(|witness| witness.name == name)?.key;
+        (!self.auditor.keys.vkeys().contains(key)).then(|| key.clone())
     }
 }

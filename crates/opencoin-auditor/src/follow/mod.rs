@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opencoin_log::hash::Hash;
+use opencoin_log::key::VerifierKey;
 use opencoin_log::policy::CosignedBy;
 use opencoin_log::signed_checkpoint::SignedCheckpoint;
 use opencoin_log_reader::LogReadError;
@@ -94,7 +95,7 @@ pub(crate) struct Follower {
     /// The findings for which evidence was made or could not be made.
     attempted: BTreeSet<i64>,
     /// The cosigners against whom evidence was made or could not be made.
-    accused: BTreeSet<String>,
+    accused: BTreeSet<VerifierKey>,
     /// The root of the tree of which samples were taken last.
     sampled: Option<Hash>,
     rng: Box<dyn RngCore + Send + Sync>,

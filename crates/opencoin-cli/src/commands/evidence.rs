@@ -83,12 +83,14 @@ fn is_of_expected_key(arguments: &Arguments, checked: &CheckedEvidence) -> Resul
 }
 
 fn shown(checked: &CheckedEvidence, is_compared: bool) -> serde_json::Value {
-    let accused = match &checked.accused {
-        Accused::Issuer => "issuer".to_owned(),
-        Accused::Cosigner(name) => format!("cosigner {name}"),
+    let (accused, cosigner) = match &checked.accused {
+        Accused::Issuer => ("issuer", None),
+        Accused::Cosigner(cosigner) => ("cosigner", Some(cosigner)),
     };
     json!({
         "accused": accused,
+        "accused_key": cosigner.map(|cosigner| cosigner.key.to_string()),
+        "accused_label": cosigner.map(|cosigner| &cosigner.label),
         "cdd_serial": checked.cdd_serial,
         "currency": checked.currency,
         "fingerprint": checked.master_key_fingerprint,
@@ -117,7 +119,7 @@ fn lines(checked: &CheckedEvidence, is_compared: bool) -> Vec<String> {
              with the one that your wallet shows or that the issuer publishes, or give it with --master-key."
         )
     };
-    vec![
+    let mut lines = vec![
         format!("{verdict}: {}", checked.kind),
         format!("against: {}", checked.accused),
         format!(
@@ -126,14 +128,23 @@ fn lines(checked: &CheckedEvidence, is_compared: bool) -> Vec<String> {
         ),
         checked.statement.clone(),
         compared,
-    ]
+    ];
+    if matches!(checked.accused, Accused::Cosigner(_)) {
+        lines.push(
+            "It accuses whoever holds this key, and nobody by name: anybody can give any name to a key of their own. \
+             Compare the whole key with the one that the auditor shows on its page."
+                .to_owned(),
+        );
+    }
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use opencoin_evidence::{Claim, Rollback, SplitView};
+    use opencoin_evidence::{AccusedCosigner, Claim, Rollback, SplitView};
+    use opencoin_log::key::{KeyType, SigningKey};
     use opencoin_log_reader::Beginning;
     use opencoin_schema::text;
     use opencoin_testkit::log_builder::{LogBuilder, LogCurrency};
@@ -194,6 +205,33 @@ mod tests {
             &file.replacen("issuer.test/log\\n", "issuer.test/lag\\n", 1),
         );
         assert_eq!(failure(&changed), Failure::Refused);
+    }
+
+    #[test]
+    fn an_accused_cosigner_is_named_by_its_key() {
+        let name = "auditor.test".parse().unwrap();
+        let key = SigningKey::from_seed(name, KeyType::Ed25519Cosignature, &[77; 32].into()).unwrap();
+        let key = key.verifier().clone();
+        let cosigner = AccusedCosigner {
+            key: key.clone(),
+            label: "honest.example/a1".to_owned(),
+        };
+        let checked = CheckedEvidence {
+            accused: Accused::Cosigner(cosigner),
+            ..split_view().check().unwrap()
+        };
+        let value = shown(&checked, true);
+        assert_eq!(value["accused"], "cosigner");
+        assert_eq!(value["accused_key"], key.to_string());
+        assert_eq!(value["accused_label"], "honest.example/a1");
+        let lines = lines(&checked, true);
+        assert_eq!(
+            lines[1],
+            format!(
+                "against: the cosigner with key {key} (the issuer's label for it is \"honest.example/a1\")"
+            )
+        );
+        assert!(lines.last().unwrap().contains("Compare the whole key"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Auditors that have cosigned what breaks a rule.
 
-use opencoin_evidence::{Accused, Claim, Evidence, EvidenceError, FalseJointSignature, SplitView, Verdict};
+use opencoin_evidence::{
+    Accused, AccusedCosigner, Claim, Evidence, EvidenceError, FalseJointSignature, SplitView, Verdict,
+};
 use opencoin_log::key::{KeyType, SigningKey};
 use opencoin_log::leaf::Leaf;
 use opencoin_log_reader::Beginning;
@@ -66,11 +68,15 @@ async fn an_auditor_that_cosigns_a_broken_rule() {
     let found = checked(
         &built,
         KIND,
-        "a1 has cosigned the log as one in which every rule holds",
+        "\"a1\") has cosigned the log as one in which every rule holds",
     );
     assert_eq!(found.verdict, Verdict::Fault);
     every_byte_matters(&built);
-    assert_eq!(found.accused, Accused::Cosigner("a1".to_owned()));
+    let cosigner = AccusedCosigner {
+        key: auditor().verifier().clone(),
+        label: "a1".to_owned(),
+    };
+    assert_eq!(found.accused, Accused::Cosigner(cosigner));
     // A witness is no auditor, and another description is not that of the file.
     assert!(
         builder
@@ -85,6 +91,32 @@ async fn an_auditor_that_cosigns_a_broken_rule() {
             .is_err()
     );
     assert!(builder.false_joint_signature("a1", &fault, 0).await.is_err());
+}
+
+/// The issuer chooses what its description calls a key: it may be the name of an honest auditor.
+#[tokio::test]
+async fn a_label_that_the_issuer_chose_accuses_nobody() {
+    let honest = "honest.example/a1";
+    let cddc = audited(&LogBuilder::begun(), |info| {
+        info.replace(" a1", &format!(" {honest}"))
+    });
+    let log = late(&cddc);
+    let at = log.size() - 1;
+    let mut case = case(&log, &cddc, true);
+    let mut builder = case.builder();
+    let fault = builder.outside_dates(at - 1, at, 1).await.unwrap();
+    let built = builder.false_joint_signature(honest, &fault, 4).await.unwrap();
+    let found = checked(&built, KIND, "has cosigned");
+    let vkey = auditor().verifier().to_string();
+    for said in [found.accused.to_string(), found.statement] {
+        let (before, after) = said.split_once(&vkey).unwrap();
+        assert!(
+            before.ends_with("with key ") && !before.contains(honest),
+            "{said}"
+        );
+        let label = format!(" (the issuer's label for it is \"{honest}\")");
+        assert!(after.starts_with(&label), "{said}");
+    }
 }
 
 #[tokio::test]
