@@ -185,6 +185,7 @@ macro_rules! conformance_tests {
             statements_that_do_not_follow_are_not_recovered
             stopped_keys_and_recoups_are_in_the_log
             ended_keys_are_closed_in_the_log
+            what_waited_for_long_is_sealed_in_the_time_of_its_keys
             a_broken_rule_halts_the_log
             checkpoints_and_the_lease_are_shared
             the_newest_published_checkpoints_are_kept

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTerms, LogTotals, LoggedCounts, Outcome,
-    PUBLISHED_KEPT_MAX, PublishedCheckpoint, Refusal, SealOutcome,
+    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTerms, LogTotals, LoggedCounts, MintKeyTerms,
+    Outcome, PUBLISHED_KEPT_MAX, PublishedCheckpoint, Refusal, SealOutcome, register_uncertified_mint_key,
 };
 use opencoin_log::batch::BatchLeaf;
 use opencoin_log::bundle;
@@ -482,6 +482,43 @@ pub async fn ended_keys_are_closed_in_the_log(ledgers: &Pair) {
     );
     let leaf = last_batch_leaf(log.as_ref(), &head).await;
     assert_eq!((leaf.coins, leaf.expired), (0, 2));
+}
+
+/// If nothing was sealed for a long time, what mint keys signed is sealed with the last time that it can have. What was
+/// accepted later follows in the next batch.
+pub async fn what_waited_for_long_is_sealed_in_the_time_of_its_keys(ledgers: &Pair) {
+    const LATER: i64 = 1_500_000_000;
+    let world = World::with_paid_in(ledgers, 100).await;
+    let from_to_expiry = [time(1_000_000_000), time(2_000_000_000), time(3_000_000_000)];
+    let [from, to, expiry] = from_to_expiry;
+    let later_terms = MintKeyTerms::new(amount(1), from, to, expiry).unwrap();
+    world
+        .one(register_uncertified_mint_key(key_id(7), later_terms, NOW))
+        .await
+        .unwrap();
+    seal(&*ledgers[0]).await;
+    // Of a key that signs until second 0.
+    world.one(mint(alice(), "in time", &[1])).await.unwrap();
+    world.one(at(LATER, mint(alice(), "later", &[7]))).await.unwrap();
+    world.one(at(LATER, retire(1))).await.unwrap();
+
+    let log = ledgers[0].log();
+    let open = log.head().await.unwrap().unwrap().batch;
+    let SealOutcome::Sealed(batch) = log.seal(open, time(LATER), &log_terms()).await.unwrap() else {
+        panic!("a mint waits");
+    };
+    assert_eq!((batch.time_s, batch.count), (log_terms().within_s.into(), 2));
+    let pending = log.pending().await.unwrap();
+    assert_eq!((pending.coins, pending.oldest), (1, Some(time(LATER))));
+    let SealOutcome::Sealed(batch) = log.seal(open.next(), time(LATER), &log_terms()).await.unwrap() else {
+        panic!("the later mint waits");
+    };
+    assert_eq!(
+        (batch.time_s, batch.count),
+        (1500, 3),
+        "the blind, the end of the retired key, and the batch leaf"
+    );
+    assert_eq!(log.pending().await.unwrap(), Default::default());
 }
 
 /// Totals that the log cannot state are not sealed, and nothing more is accepted.

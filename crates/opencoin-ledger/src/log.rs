@@ -12,6 +12,7 @@ mod copied;
 mod error;
 mod head;
 mod leaf_start;
+mod portion;
 mod seal;
 mod statements;
 
@@ -20,7 +21,7 @@ pub use error::SealingError;
 pub use head::{LogBatch, LogHead, LoggedKeyAccounts};
 pub use leaf_start::LeafStart;
 pub use seal::{Edge, LogKey, NewBundle, SealInput, Sealed, seal};
-pub use statements::{KeyAccountsInput, LogTerms};
+pub use statements::LogTerms;
 
 use std::fmt;
 use std::iter::Sum;
@@ -124,6 +125,11 @@ pub struct DeclaredBooks {
 
 /// A leaf of a coin or blind.
 pub type CoinLeaf = [u8; COIN_LEAF_BYTES];
+
+/// The beginning of a leaf of a coin or blind: version, type, and the number of the mint key.
+fn coin_leaf_start(leaf: &CoinLeaf) -> [u8; 6] {
+    *leaf.first_chunk().expect("a leaf is longer")
+}
 
 /// What a commit adds to the log: one row that waits to be sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -339,16 +339,17 @@ async fn seal_batch(
     }
     // The keys first: what was accepted before a key was retired is then among what waits.
     let keys = keys(sql).await?;
-    let waiting = take_pending(sql).await?;
-    let key_accounts = key_accounts::input(sql, !waiting.statements.is_empty(), terms).await?;
+    let (numbers, waiting) = take_pending(sql).await?;
+    let key_accounts = key_accounts::before(sql, &waiting).await?;
     let edge = edge(sql, head.size).await?;
     let size = head.size;
     let input = SealInput {
         head,
         keys,
         edge,
-        pending: waiting,
+        waiting,
         key_accounts,
+        terms: terms.clone(),
         closings: None,
         at,
     };
@@ -356,7 +357,14 @@ async fn seal_batch(
     let sealed = tokio::task::spawn_blocking(|| seal(input)).await;
     let stopped = |error| LedgerError::Unavailable(format!("the batch was not made: {error}"));
     match sealed.map_err(stopped)? {
-        Ok(Some(sealed)) => save(sql, size, &sealed).await.map(SealOutcome::Sealed),
+        Ok(Some(sealed)) => {
+            // They keep their numbers, so that the order of the commits stays.
+            let left = numbers.iter().rev().zip(sealed.left.iter().rev());
+            for (number, row) in left {
+                insert_pending(sql, Some(*number), row).await?;
+            }
+            save(sql, size, &sealed).await.map(SealOutcome::Sealed)
+        }
         Ok(None) => Ok(SealOutcome::Nothing),
         Err(rule) => {
             let failed = LedgerError::corrupt("log", &rule);
@@ -366,16 +374,19 @@ async fn seal_batch(
     }
 }
 
-/// Takes all rows that wait. What commits later stays for the next batch.
-async fn take_pending(sql: &mut dyn Executor) -> Result<PendingLeaves, SqlError> {
-    let query = format!("DELETE FROM log_pending RETURNING {PENDING}");
-    let mut waiting = PendingLeaves::default();
-    let mut take = |mut row: Row| {
-        waiting.append(pending_leaves(&mut row)?);
-        Ok(())
-    };
-    sql.stream(&query, &[], &mut take).await?;
-    Ok(waiting)
+/// Takes all rows that wait, in ascending order of their numbers, which are given too. What commits later stays for the next batch.
+/// A commit that builds on another one has a larger number.
+async fn take_pending(sql: &mut dyn Executor) -> Result<(Vec<i64>, Vec<WaitingRow>), SqlError> {
+    let query = format!("DELETE FROM log_pending RETURNING id, at, {PENDING}");
+    let numbered = |row: &mut Row| Ok((row.take::<i64>()?, waiting_row(row)?));
+    let mut rows = sql.all(&query, &[], numbered).await?;
+    rows.sort_unstable_by_key(|(number, _)| *number);
+    Ok(rows.into_iter().unzip())
+}
+
+fn waiting_row(row: &mut Row) -> Result<WaitingRow, SqlError> {
+    let at = LedgerTime::from_unix_micros(row.take()?);
+    Ok((at, pending_leaves(row)?))
 }
 
 /// The columns that [`pending_leaves`] reads: what waits, then [`TOTALS`].
@@ -399,16 +410,27 @@ async fn halt(sql: &mut dyn Executor, open: LogBatchNo, broken: &SealingError) -
     Ok(())
 }
 
-async fn insert_pending(sql: &mut dyn Executor, waiting: &PendingLeaves, at: i64) -> Result<(), SqlError> {
-    let query =
-        format!("INSERT INTO log_pending (at, {PENDING}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+/// Inserts a row that was taken, with its number or a new one.
+async fn insert_pending(
+    sql: &mut dyn Executor,
+    number: Option<i64>,
+    (at, waiting): &WaitingRow,
+) -> Result<(), SqlError> {
+    let (column, place, clause) = match number {
+        Some(_) => (", id", ", $10", sql.dialect().overriding),
+        None => ("", "", ""),
+    };
+    let query = format!(
+        "INSERT INTO log_pending (at, {PENDING}{column}) {clause} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9{place})"
+    );
     let mut values = vec![
-        at.into(),
+        at.unix_micros().into(),
         waiting.coins[..].into(),
         waiting.others[..].into(),
         waiting.statements[..].into(),
     ];
     values.extend(waiting.totals.columns().map(Value::from));
+    values.extend(number.map(Value::from));
     sql.execute(&query, &values).await?;
     Ok(())
 }
@@ -471,6 +493,7 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
         tiles,
         keys,
         key_accounts,
+        left: _,
     } = sealed;
     for bundles in pieces(bundles, ROWS_PER_STATEMENT_MAX) {
         insert_bundles(sql, bundles).await?;

@@ -153,7 +153,10 @@ pub async fn payments_are_sealed_after_a_long_pause(ledgers: &Pair) {
     };
     // The payment ends at second 100.
     assert_eq!(batch.time_s, 100 + u64::from(log_terms().within_s));
-    world.one(mint(alice(), "m", &[1])).await.unwrap();
+    world
+        .one(at(late.unix_micros(), credit(alice(), 1, "late")))
+        .await
+        .unwrap();
     let sealed = log.seal(open.next(), late, &log_terms()).await.unwrap();
     assert!(
         matches!(sealed, SealOutcome::Sealed(LogBatch { time_s: 10_000, .. })),

@@ -9,6 +9,7 @@ mod auditors;
 pub mod copy;
 mod counts;
 pub mod export;
+mod former;
 mod joint;
 mod key_accounts;
 mod peers;

@@ -170,6 +170,6 @@ fn complain(reasons: &str) {
     }
 }
 
-fn corrupt(error: impl ToString) -> LedgerError {
+pub(super) fn corrupt(error: impl ToString) -> LedgerError {
     LedgerError::corrupt("log", error)
 }

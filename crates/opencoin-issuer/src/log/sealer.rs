@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join;
+use futures_util::future::join3;
 use opencoin_keys::{Currency, ledger_time};
 use opencoin_ledger::{
     Command, Ledger, LedgerError, LedgerTime, LogBatchNo, LogHead, PendingSummary, SEAL_PAUSE_MIN,
@@ -75,18 +75,19 @@ struct Lease {
 }
 
 impl IssuerLog {
-    /// Seals, publishes and collects the joint signature, until it is dropped. `is_served` says whether the books may be used, and `currency` gives the
-    /// current documents.
+    /// Seals, publishes, collects the joint signature and informs former witnesses, until it is dropped. `is_served` says
+    /// whether the books may be used, and `currency` gives the current documents.
     pub(crate) async fn run(
         &self,
         ledger: &dyn Ledger,
         is_served: impl Fn() -> bool,
         currency: impl Fn() -> Arc<Currency>,
     ) {
-        // An auditor that answers late does not delay a batch.
-        join(
+        // Auditors and former witnesses that answer late do not delay a batch.
+        join3(
             self.run_sealer(ledger, &is_served, &currency),
             self.collect(&is_served, &currency),
+            self.inform_former(&is_served, &currency),
         )
         .await;
     }

@@ -1,6 +1,7 @@
 //! The sealer on books in memory, with a clock that the tests move. Pauses of the sealer itself are real.
 
 mod fake_witness;
+mod former;
 mod joint;
 mod key_accounts;
 mod shown;

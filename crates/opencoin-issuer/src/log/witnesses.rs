@@ -83,15 +83,25 @@ impl Witnesses {
         })
     }
 
-    /// Sends a checkpoint to all witnesses that have a URL, at the same time. Auditors are not among them, unless they count
-    /// for the quorum.
+    /// Sends a checkpoint to the witnesses of a log, see [`asked`], that have a URL, at the same time.
     pub(crate) async fn ask(
         &self,
         block: &LogBlock,
         log: &VerifierKey,
         signed: &SignedCheckpoint,
     ) -> Vec<Answer> {
-        self.ask_all(block, log, signed, false).await
+        self.ask_all(&asked(block), log, signed, false).await
+    }
+
+    /// Sends a checkpoint to these witnesses, as [`Self::ask`] does.
+    pub(crate) async fn inform(
+        &self,
+        witnesses: &[PolicyWitness],
+        log: &VerifierKey,
+        signed: &SignedCheckpoint,
+    ) -> Vec<Answer> {
+        let witnesses: Vec<&PolicyWitness> = witnesses.iter().collect();
+        self.ask_all(&witnesses, log, signed, false).await
     }
 
     /// Asks the same witnesses whether they have seen something else than this checkpoint. It is sent as the first one of
@@ -102,25 +112,20 @@ impl Witnesses {
         log: &VerifierKey,
         signed: &SignedCheckpoint,
     ) -> Vec<Answer> {
-        self.ask_all(block, log, signed, true).await
+        self.ask_all(&asked(block), log, signed, true).await
     }
 
     async fn ask_all(
         &self,
-        block: &LogBlock,
+        witnesses: &[&PolicyWitness],
         log: &VerifierKey,
         signed: &SignedCheckpoint,
         compares: bool,
     ) -> Vec<Answer> {
-        let policy = block.policy();
-        let (counted, auditors) = (policy.names_in_quorum(), block.auditors());
-        let is_asked = |name: &str| counted.contains(name) || !auditors.contains(name);
-        let asked = policy
-            .witnesses()
+        let proofs = &self.usual_proofs(witnesses, signed, compares).await;
+        let asked = witnesses
             .iter()
-            .filter(|witness| is_asked(&witness.name))
-            .filter_map(|witness| Some((witness, witness.url.as_deref()?)));
-        let proofs = &self.usual_proofs(policy, signed, compares).await;
+            .filter_map(|witness| Some((*witness, witness.url.as_deref()?)));
         let answers = asked.map(|(witness, url)| async move {
             Answer {
                 name: witness.name.clone(),
@@ -132,14 +137,19 @@ impl Witnesses {
 
     /// The proofs from the sizes that the witnesses have cosigned last, which are usually the same. One that cannot be made
     /// here is made for its witness, with the reason why not.
-    async fn usual_proofs(&self, policy: &Policy, signed: &SignedCheckpoint, compares: bool) -> Proofs {
+    async fn usual_proofs(
+        &self,
+        witnesses: &[&PolicyWitness],
+        signed: &SignedCheckpoint,
+        compares: bool,
+    ) -> Proofs {
         if compares {
             return Proofs::new();
         }
         let known: BTreeSet<u64> = {
             let sizes = self.sizes();
-            let key = |witness: &PolicyWitness| sizes.get(&witness.key.to_string()).copied();
-            policy.witnesses().iter().filter_map(key).collect()
+            let key = |witness: &&PolicyWitness| sizes.get(&witness.key.to_string()).copied();
+            witnesses.iter().filter_map(key).collect()
         };
         let size = signed.checkpoint().size();
         let mut proofs = Proofs::new();
@@ -233,6 +243,14 @@ impl Witnesses {
     fn sizes(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {
         self.known_sizes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The witnesses of a log that cosign what they are sent. Auditors are not among them, unless they count for the quorum.
+pub(super) fn asked(block: &LogBlock) -> Vec<&PolicyWitness> {
+    let (counted, auditors) = (block.policy().names_in_quorum(), block.auditors());
+    let is_asked = |name: &str| counted.contains(name) || !auditors.contains(name);
+    let witnesses = block.policy().witnesses().iter();
+    witnesses.filter(|witness| is_asked(&witness.name)).collect()
 }
 
 /// Whether the quorum cannot be reached without the witnesses with these names.

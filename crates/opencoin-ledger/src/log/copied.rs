@@ -8,6 +8,7 @@
 //! leaves shows by them where it belongs. Rows that only move money count as one sum.
 
 use std::collections::HashMap;
+use std::mem;
 
 use opencoin_log::hash::Hash;
 use opencoin_log::leaf::{COIN_LEAF_BYTES, Leaf};
@@ -89,18 +90,13 @@ pub fn missing(
     })
 }
 
-/// Seals a batch of a copy again. `input` has no pending leaves; they are taken from `waiting`. Returns the batch and the
-/// rows that wait for a later one.
+/// Seals a batch of a copy again. Returns the batch; what is left of the rows that wait is in it.
 ///
 /// # Errors
 /// The books lack something of the batch, or would seal another one.
-pub fn seal_copied(
-    input: SealInput,
-    waiting: Vec<WaitingRow>,
-    batch: &CopiedBatch,
-) -> Result<(Sealed, Vec<WaitingRow>), SealingError> {
+pub fn seal_copied(mut input: SealInput, batch: &CopiedBatch) -> Result<Sealed, SealingError> {
     let differs = |what: &str| SealingError::CopyDiffers(what.to_owned());
-    let mut fit = Fit::new(waiting, batch)?;
+    let mut fit = Fit::new(mem::take(&mut input.waiting), batch)?;
     if !fit.coins_left.is_empty() {
         return Err(differs("the books lack coins or blinds of it"));
     }
@@ -127,10 +123,11 @@ pub fn seal_copied(
     let at = i64::try_from(batch.time_s)
         .ok()
         .and_then(|time| time.checked_mul(1_000_000));
+    let at = LedgerTime::from_unix_micros(at.ok_or_else(overflow)?);
     let sealed = seal(SealInput {
-        pending,
+        waiting: vec![(at, pending)],
         closings: Some(closings),
-        at: LedgerTime::from_unix_micros(at.ok_or_else(overflow)?),
+        at,
         ..input
     })?;
     let mut sealed = sealed.ok_or_else(|| differs("it is empty"))?;
@@ -149,7 +146,8 @@ pub fn seal_copied(
             },
         ));
     }
-    Ok((sealed, left))
+    sealed.left = left;
+    Ok(sealed)
 }
 
 impl Fit {

@@ -10,15 +10,16 @@ use opencoin_log::batch::{BatchLeaf, KeyCounts};
 use opencoin_log::digest::KeyFingerprint;
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::key_account::AccountKey;
-use opencoin_log::key_ledger::KeyAccount;
+use opencoin_log::key_ledger::{KeyAccount, KeyLedger};
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{COIN_LEAF_BYTES, CloseReason, Leaf};
 use opencoin_log::tile::{TILE_HASHES, Tile as NewTile, TileBuilder, TileId, TileWidth, Tiles};
 use opencoin_log::{bundle, tree};
 
 use super::error::SealingError;
-use super::statements::{self, KeyAccountsInput, Statements};
-use super::{CoinLeaf, LogBatch, LogHead, LogTotals, PendingLeaves, split_leaves};
+use super::portion::Portion;
+use super::statements::{self, Statements};
+use super::{CoinLeaf, LogBatch, LogHead, LogTerms, LogTotals, WaitingRow, coin_leaf_start, split_leaves};
 use crate::LedgerTime;
 
 /// A mint key in the log.
@@ -30,6 +31,8 @@ pub struct LogKey {
     pub fingerprint: KeyFingerprint,
     /// The value of each of its coins.
     pub denomination: u64,
+    /// The last second in which it signs.
+    pub signing_end_s: u64,
     /// The last second in which its coins are taken.
     pub coins_expiry_s: u64,
     /// The number of issued leaves, and of signatures from before the log.
@@ -77,10 +80,12 @@ pub struct SealInput {
     pub keys: Vec<LogKey>,
     /// The right edge of the tree.
     pub edge: Edge,
-    /// What waits, of all commits.
-    pub pending: PendingLeaves,
-    /// The key accounts; `None` if no statements about them wait.
-    pub key_accounts: Option<KeyAccountsInput>,
+    /// What waits, in the order of the commits.
+    pub waiting: Vec<WaitingRow>,
+    /// The key accounts before the batch; `None` if no statements about them wait.
+    pub key_accounts: Option<KeyLedger>,
+    /// The log's terms.
+    pub terms: LogTerms,
     /// The closings of keys to state. `None` for all that the books have, as a sealer does.
     pub closings: Option<Vec<Leaf>>,
     /// The time.
@@ -102,6 +107,8 @@ pub struct Sealed {
     pub keys: Vec<LogKey>,
     /// Key accounts that are new or have changed.
     pub key_accounts: BTreeMap<AccountKey, KeyAccount>,
+    /// What waits for a later batch: the last commits.
+    pub left: Vec<WaitingRow>,
 }
 
 /// Makes the next batch; `None` if there is nothing to seal.
@@ -113,13 +120,21 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
         head,
         keys,
         edge,
-        pending,
+        waiting,
         key_accounts,
+        terms,
         closings,
         at,
     } = input;
+    let Portion {
+        pending,
+        left,
+        time_s,
+    } = Portion::choose(waiting, &keys, &terms, at)?;
+    let time_s = time_s.max(head.time_s);
+    // A key that signs no more may have leaves among what is left.
+    let closings = closings.or((!left.is_empty()).then(Vec::new));
     let statements = Statements::read(&pending.statements)?;
-    let time_s = statements::batch_time_s(&head, &statements, key_accounts.as_ref(), at);
     let mut keys = Keys::new(keys, head.batch.get());
     let is_opening = head.previous.is_none() && head.began_late;
     let mut others = split_others(&pending.others)?;
@@ -138,7 +153,7 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
     let totals = head.totals + pending.totals;
     check_growth(&head.totals, &totals)?;
     let (ledger_root, changed_accounts) =
-        statements::apply(&head, &statements, key_accounts, &totals, time_s)?;
+        statements::apply(&head, &statements, key_accounts, &terms, &totals, time_s)?;
     let others = others.iter().map(Leaf::encode).collect::<Result<Vec<_>, _>>();
     let mut others = others.map_err(|_| SealingError::Malformed("a document is too long"))?;
     others.sort_unstable();
@@ -178,6 +193,7 @@ pub fn seal(input: SealInput) -> Result<Option<Sealed>, SealingError> {
         tiles: written.tiles,
         keys: keys.changed(),
         key_accounts: changed_accounts,
+        left,
     }))
 }
 
@@ -402,9 +418,8 @@ impl Keys {
 
     /// Counts sorted leaves of coins.
     fn count(&mut self, coins: &[CoinLeaf]) -> Result<(), SealingError> {
-        let run_of = |leaf: &CoinLeaf| -> [u8; 6] { *leaf.first_chunk().expect("a leaf is longer") };
         let before = self.before.clone();
-        for run in coins.chunk_by(|leaf, next| run_of(leaf) == run_of(next)) {
+        for run in coins.chunk_by(|leaf, next| coin_leaf_start(leaf) == coin_leaf_start(next)) {
             let leaf =
                 Leaf::decode(&run[0]).map_err(|_| SealingError::Malformed("a leaf of no known kind"))?;
             let (Leaf::Issued { key_no, .. }

@@ -12,7 +12,6 @@ use opencoin_log::leaf::Leaf;
 
 use super::error::SealingError;
 use super::{LogHead, LogTotals, split_leaves};
-use crate::LedgerTime;
 
 /// What the description of a log says about its batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,15 +20,6 @@ pub struct LogTerms {
     pub origin: String,
     /// How many seconds after its acceptance a statement is published.
     pub within_s: u32,
-}
-
-/// What a batch needs if something about key accounts waits.
-#[derive(Debug)]
-pub struct KeyAccountsInput {
-    /// The accounts before the batch.
-    pub ledger: KeyLedger,
-    /// The log's terms.
-    pub terms: LogTerms,
 }
 
 /// The statements that wait, in the order of their bytes.
@@ -56,30 +46,6 @@ impl<'a> Statements<'a> {
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
-
-    /// The latest time that a batch with these statements can have; `None` if any time will do.
-    fn latest_s(&self, terms: &LogTerms) -> Option<u64> {
-        let ends = self.leaves.iter().filter_map(|leaf| match leaf {
-            Leaf::KeyPaid(payment) => Some(payment.order.expires),
-            _ => None,
-        });
-        Some(ends.min()?.saturating_add(terms.within_s.into()))
-    }
-}
-
-/// The time of the batch, in seconds since 1970.
-///
-/// If no sealer ran for so long that payments, which were accepted in time, could not be in the log any more, it is the
-/// last time at which they could. Otherwise the log could never go on.
-pub(super) fn batch_time_s(
-    head: &LogHead,
-    statements: &Statements<'_>,
-    input: Option<&KeyAccountsInput>,
-    at: LedgerTime,
-) -> u64 {
-    let latest_s = input.and_then(|input| statements.latest_s(&input.terms));
-    let time_s = at.unix_seconds().min(latest_s.unwrap_or(u64::MAX));
-    time_s.max(head.time_s)
 }
 
 /// Applies the statements to the accounts. Returns the root over all of them, and those that have changed.
@@ -89,13 +55,14 @@ pub(super) fn batch_time_s(
 pub(super) fn apply(
     head: &LogHead,
     statements: &Statements<'_>,
-    input: Option<KeyAccountsInput>,
+    accounts: Option<KeyLedger>,
+    terms: &LogTerms,
     totals: &LogTotals,
     time_s: u64,
 ) -> Result<(Hash, BTreeMap<AccountKey, KeyAccount>), SealingError> {
     let (before, expected) = (head.totals.key_accounts, totals.key_accounts);
-    let (root, total, changed) = match input.filter(|_| !statements.is_empty()) {
-        Some(KeyAccountsInput { mut ledger, terms }) => {
+    let (root, total, changed) = match accounts.filter(|_| !statements.is_empty()) {
+        Some(mut ledger) => {
             let batch = BatchOfStatements {
                 origin: &terms.origin,
                 time_s,

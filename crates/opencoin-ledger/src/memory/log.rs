@@ -15,8 +15,8 @@ use opencoin_log::tile::{TileId, right_edge};
 use super::{LogSnapshot, MemoryLedger};
 use crate::journal::{IssuedCounts, Record, ReferenceKey, waiting_since};
 use crate::log::{
-    CopiedBatch, Edge, KeyAccountsInput, LogBatch, LogBatchNo, LogHead, LogKey, LogTerms, LoggedKeyAccounts,
-    OpenLog, PendingLeaves, SealInput, Sealed, WaitingRow, seal, seal_copied,
+    CopiedBatch, Edge, LogBatch, LogBatchNo, LogHead, LogKey, LogTerms, LoggedKeyAccounts, OpenLog,
+    PendingLeaves, SealInput, Sealed, WaitingRow, seal, seal_copied,
 };
 use crate::log_store::{
     LEASE_HOLDER_BYTES, LogStore, LoggedCounts, PUBLISHED_KEPT_MAX, PendingSummary, PublishedCheckpoint,
@@ -123,7 +123,7 @@ impl MemoryLog {
         }
     }
 
-    /// Everything that a batch is made of, but what waits.
+    /// Everything that a batch is made of.
     fn input(&self, view: &View, at: LedgerTime, terms: &LogTerms) -> SealInput {
         let mut keys: Vec<LogKey> = view
             .mint_keys()
@@ -150,11 +150,9 @@ impl MemoryLog {
             head: self.head.clone(),
             keys,
             edge,
-            pending: PendingLeaves::default(),
-            key_accounts: Some(KeyAccountsInput {
-                ledger: self.key_accounts.clone(),
-                terms: terms.clone(),
-            }),
+            waiting: self.pending.clone(),
+            key_accounts: Some(self.key_accounts.clone()),
+            terms: terms.clone(),
             closings: None,
             at,
         }
@@ -168,10 +166,11 @@ impl MemoryLog {
             tiles,
             keys,
             key_accounts,
+            left,
         } = sealed;
         self.head = head;
         self.batches.push(batch);
-        self.pending.clear();
+        self.pending = left;
         self.bundles
             .extend(bundles.into_iter().map(|bundle| (bundle.index, bundle.data)));
         self.tiles
@@ -218,11 +217,7 @@ impl LogStore for MemoryLedger {
         if log.head.halted.is_some() {
             return Ok(SealOutcome::Nothing);
         }
-        let mut input = log.input(view, at, terms);
-        for (_, waiting) in &log.pending {
-            input.pending.append(waiting.clone());
-        }
-        let outcome = match seal(input) {
+        let outcome = match seal(log.input(view, at, terms)) {
             Ok(None) => SealOutcome::Nothing,
             Ok(Some(sealed)) => {
                 let batch = sealed.batch;
@@ -258,11 +253,10 @@ impl LogStore for MemoryLedger {
             return Ok(SealOutcome::Moved);
         };
         let input = log.input(view, LedgerTime::from_unix_micros(0), terms);
-        let outcome = match seal_copied(input, log.pending.clone(), &batch) {
-            Ok((sealed, left)) => {
+        let outcome = match seal_copied(input, &batch) {
+            Ok(sealed) => {
                 let sealed_batch = sealed.batch;
                 log.save(sealed);
-                log.pending = left;
                 SealOutcome::Sealed(sealed_batch)
             }
             Err(broken) => SealOutcome::Broken(broken),

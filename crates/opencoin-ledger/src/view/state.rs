@@ -144,6 +144,7 @@ impl MintKeyState {
             no: self.no.key_no(),
             fingerprint: *self.identity.fingerprint(),
             denomination: self.terms.denomination().as_i64().unsigned_abs(),
+            signing_end_s: self.terms.sign_not_after().unix_seconds(),
             coins_expiry_s: self.terms.coins_expiry().unix_seconds(),
             issued: 0,
             spent: 0,

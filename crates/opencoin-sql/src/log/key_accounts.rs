@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use opencoin_ledger::journal::ReferenceKey;
-use opencoin_ledger::log::KeyAccountsInput;
-use opencoin_ledger::{LedgerError, LogBatchNo, LogTerms, LoggedKeyAccounts, stored};
+use opencoin_ledger::log::WaitingRow;
+use opencoin_ledger::{LedgerError, LogBatchNo, LoggedKeyAccounts, stored};
 use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_ledger::{KeyAccount, KeyLedger};
 
@@ -25,20 +25,16 @@ fn account(row: &mut Row) -> Result<Account, SqlError> {
 }
 
 /// All accounts, if statements about them wait.
-pub(super) async fn input(
+pub(super) async fn before(
     sql: &mut dyn Executor,
-    has_statements: bool,
-    terms: &LogTerms,
-) -> Result<Option<KeyAccountsInput>, SqlError> {
-    if !has_statements {
+    waiting: &[WaitingRow],
+) -> Result<Option<KeyLedger>, SqlError> {
+    if waiting.iter().all(|(_, row)| row.statements.is_empty()) {
         return Ok(None);
     }
     let query = "SELECT key, balance, seq, credits FROM log_key_accounts";
     let accounts = sql.all(query, &[], account).await?;
-    Ok(Some(KeyAccountsInput {
-        ledger: KeyLedger::new(accounts),
-        terms: terms.clone(),
-    }))
+    Ok(Some(KeyLedger::new(accounts)))
 }
 
 pub(super) async fn save(

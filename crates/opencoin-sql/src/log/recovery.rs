@@ -3,21 +3,18 @@
 use std::sync::{Arc, OnceLock};
 
 use opencoin_ledger::RecoveredEntry;
-use opencoin_ledger::log::{CopiedBatch, PendingLeaves, SealInput, SealingError, WaitingRow, seal_copied};
+use opencoin_ledger::log::{CopiedBatch, SealInput, SealingError, WaitingRow, seal_copied};
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{IssuedDigest, LedgerError, LedgerTime, LogBatchNo, LogTerms, SealOutcome};
 
-use super::{PENDING, batch_no, edge, head, insert_pending, key_accounts, keys, pending_leaves, save};
+use super::{
+    PENDING, batch_no, edge, head, insert_pending, key_accounts, keys, save, take_pending, waiting_row,
+};
 use crate::{Executor, Row, SqlError};
 
 pub(super) async fn waiting(sql: &mut dyn Executor) -> Result<Vec<WaitingRow>, SqlError> {
     let query = format!("SELECT at, {PENDING} FROM log_pending");
     sql.all(&query, &[], waiting_row).await
-}
-
-fn waiting_row(row: &mut Row) -> Result<WaitingRow, SqlError> {
-    let at = LedgerTime::from_unix_micros(row.take()?);
-    Ok((at, pending_leaves(row)?))
 }
 
 /// Seals a batch of a copy. If it does not fit the books, sets `broken` and fails, so that nothing changes.
@@ -38,19 +35,18 @@ pub(super) async fn seal_batch(
     }
     let size = head.size;
     let (keys, edge) = (keys(sql).await?, edge(sql, size).await?);
-    let query = format!("DELETE FROM log_pending RETURNING at, {PENDING}");
-    let waiting = sql.all(&query, &[], waiting_row).await?;
-    let has_statements = waiting.iter().any(|(_, row)| !row.statements.is_empty());
+    let (_, waiting) = take_pending(sql).await?;
     let input = SealInput {
         head,
         keys,
         edge,
-        pending: PendingLeaves::default(),
-        key_accounts: key_accounts::input(sql, has_statements, terms).await?,
+        key_accounts: key_accounts::before(sql, &waiting).await?,
+        waiting,
+        terms: terms.clone(),
         closings: None,
         at: LedgerTime::from_unix_micros(0),
     };
-    let (sealed, left) = match seal_copied(input, waiting, batch) {
+    let sealed = match seal_copied(input, batch) {
         Ok(sealed) => sealed,
         Err(differs) => {
             let failed = LedgerError::corrupt("copy of the log", &differs);
@@ -58,8 +54,8 @@ pub(super) async fn seal_batch(
             return Err(failed.into());
         }
     };
-    for (at, pending) in &left {
-        insert_pending(sql, pending, at.unix_micros()).await?;
+    for row in &sealed.left {
+        insert_pending(sql, None, row).await?;
     }
     save(sql, size, &sealed).await.map(SealOutcome::Sealed)
 }

@@ -69,6 +69,11 @@ impl FakeWitness {
         }
     }
 
+    /// The size of the last tree that it has cosigned.
+    pub(super) fn known_size(&self) -> u64 {
+        *self.known.lock().unwrap()
+    }
+
     /// Its key.
     pub(super) fn key(&self) -> &SigningKey {
         &self.key
