@@ -168,14 +168,16 @@ impl Auditor {
         let (sender, receiver) = mpsc::channel(CANDIDATES_MAX);
         let mut candidates = self.candidates.lock().unwrap_or_else(PoisonError::into_inner);
         candidates.insert(origin.to_owned(), sender);
+        drop(candidates);
+        self.gossip.forget_offers();
         receiver
     }
 
-    /// Hands a checkpoint to the follower of its log, which compares it with its own. Returns whether there is one.
+    /// Hands a checkpoint to the follower of its log, which compares it with its own. Returns whether it was taken: there is
+    /// a follower, and its queue is not full.
     pub fn offer(&self, candidate: Candidate) -> bool {
         let candidates = self.candidates.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = candidates.get(candidate.note.checkpoint().origin());
-        // A full queue is as good: the checkpoint will come again.
         sender.is_some_and(|sender| sender.try_send(candidate).is_ok())
     }
 

@@ -48,13 +48,21 @@ impl GossipNode {
         lock(&self.known)
     }
 
-    /// Whether this was not handed to a follower before.
-    pub(crate) fn is_first_offer(&self, subject: Hash) -> bool {
+    /// Offers this to a follower unless one took it before. What no follower takes, says `offer`, may be offered again.
+    pub(crate) fn offer_once(&self, subject: Hash, offer: impl FnOnce() -> bool) {
         let mut offered = lock(&self.offered);
+        if offered.contains(&subject) || !offer() {
+            return;
+        }
         if offered.len() >= OFFERED_MAX {
             offered.clear();
         }
-        offered.insert(subject)
+        offered.insert(subject);
+    }
+
+    /// A new follower has seen nothing of what others took.
+    pub(crate) fn forget_offers(&self) {
+        lock(&self.offered).clear();
     }
 
     /// Who sends from this address. Peers that share one are not told apart.
@@ -90,4 +98,25 @@ impl GossipNode {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_follower_has_taken_is_offered_again() {
+        let node = GossipNode::new(0).unwrap();
+        let mut offers = 0;
+        let mut offer = |is_taken| {
+            node.offer_once(Hash::new([1; 32]), || {
+                offers += 1;
+                is_taken
+            });
+            offers
+        };
+        assert_eq!([false, false, true, true, true].map(&mut offer), [1, 2, 3, 3, 3]);
+        node.forget_offers();
+        assert_eq!(offer(true), 4, "a new follower has seen nothing");
+    }
 }

@@ -24,8 +24,8 @@ pub struct LiveStatus {
     pub ended: u64,
     /// The last batch that was replayed.
     pub last_batch: Option<LastBatch>,
-    /// Why the last attempt to read the log failed; `None` when it did not.
-    pub trouble: Option<String>,
+    /// Why the last attempt to read the log failed, in fixed words; `None` when it did not.
+    pub trouble: Option<&'static str>,
     /// When the log was read last, in seconds since 1970.
     pub read_at: Option<u64>,
     /// Why the newest checkpoint is not cosigned; `None` when it is.

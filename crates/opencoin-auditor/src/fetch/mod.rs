@@ -5,10 +5,11 @@
 
 mod bundles;
 mod http_files;
+mod public_addresses;
 mod sources;
 mod target_tree;
 
 pub(crate) use bundles::{VerifiedBundle, download_bundles};
-pub(crate) use http_files::HttpFiles;
+pub(crate) use http_files::{CurrencyFiles, HttpFiles};
 pub(crate) use sources::{FetchError, Sources};
 pub(crate) use target_tree::TargetTree;

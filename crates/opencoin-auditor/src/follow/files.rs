@@ -56,7 +56,7 @@ impl Download for CopiedFiles {
 impl Follower {
     /// Reads the log from the server with this prefix.
     pub(super) fn reader(&self, prefix: &str) -> LogReader {
-        let files = Arc::clone(&self.auditor.files);
+        let files = Arc::clone(&self.files);
         LogReader::new(files, prefix)
     }
 

@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 use crate::auditor::{Auditor, Candidate, News};
 use crate::description::Description;
 use crate::disk_error::DiskError;
-use crate::fetch::{FetchError, Sources};
+use crate::fetch::{CurrencyFiles, FetchError, Sources};
 use crate::store::{AuditedCurrency, StoreError};
 use crate::worker::{WorkError, Worker};
 use compare::Compared;
@@ -64,6 +64,19 @@ pub(crate) enum FollowError {
     Store(#[from] StoreError),
 }
 
+impl FollowError {
+    /// What everybody may read. The error itself may name servers and files that only the operator should know.
+    const fn public_text(&self) -> &'static str {
+        match self {
+            Self::Log(error) if error.is_temporary() => "the log cannot be read",
+            Self::Log(_) => "the log is not believed",
+            Self::Fetch(_) => "the log cannot be read",
+            Self::OtherHistory => "the log has signed two histories",
+            Self::Work(_) | Self::Store(_) => "the auditor cannot use its files",
+        }
+    }
+}
+
 impl From<DiskError> for FollowError {
     fn from(error: DiskError) -> Self {
         Self::Work(error.into())
@@ -73,6 +86,8 @@ impl From<DiskError> for FollowError {
 /// Follows one currency.
 pub(crate) struct Follower {
     auditor: Arc<Auditor>,
+    /// Gets what the description names.
+    files: Arc<CurrencyFiles>,
     currency: AuditedCurrency,
     description: Description,
     described_at: Option<Instant>,
@@ -116,6 +131,7 @@ impl Follower {
         let newest = auditor.store.newest_checkpoint(currency.no).await?;
         let follower = Self {
             candidates: auditor.take_candidates(&currency.origin),
+            files: Arc::new(auditor.files.of_currency(&currency.url, &auditor.options.peers)),
             auditor,
             currency,
             description,
@@ -178,7 +194,7 @@ impl Follower {
         if let Some(error) = &trouble {
             tracing::warn!(origin = self.currency.origin, %error, "a log was not followed; trying again");
         }
-        let text = trouble.as_ref().map(ToString::to_string);
+        let text = trouble.as_ref().map(FollowError::public_text);
         self.auditor.statuses.change(self.currency.no, |status| {
             if text.is_none() {
                 status.read_at = Some(now);
@@ -309,7 +325,7 @@ impl Follower {
         let peers = self.auditor.options.peers.iter();
         let origin = self.description.origin();
         let mirrors = peers.map(|peer| Auditor::mirror_prefix(peer, origin));
-        let files = Arc::clone(&self.auditor.files);
+        let files = Arc::clone(&self.files);
         Sources::new(files, self.description.prefixes().chain(mirrors))
     }
 }

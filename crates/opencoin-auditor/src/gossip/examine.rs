@@ -73,9 +73,8 @@ impl Auditor {
         match self.place_of(currency, &signed).await? {
             LogPlace::Same | LogPlace::Older => Ok(Worth::Known),
             LogPlace::Contradiction | LogPlace::Unknown => {
-                if self.gossip.is_first_offer(subject_of(&signed)) {
-                    self.offer_without_files(signed);
-                }
+                self.gossip
+                    .offer_once(subject_of(&signed), || self.offer_without_files(signed));
                 Ok(Worth::Known)
             }
             LogPlace::Newer => self.remember(currency, signed).await,
@@ -112,8 +111,9 @@ impl Auditor {
         Ok(root.ok().and_then(Result::ok))
     }
 
-    pub(super) fn offer_without_files(&self, note: SignedCheckpoint) {
-        self.offer(Candidate { note, prefix: None });
+    /// Returns whether the follower of the log has taken it.
+    pub(super) fn offer_without_files(&self, note: SignedCheckpoint) -> bool {
+        self.offer(Candidate { note, prefix: None })
     }
 
     /// Remembers a checkpoint that is larger than what the log shows.

@@ -5,7 +5,7 @@ use sqlx::{Sqlite, Transaction};
 use super::error::StoreError;
 
 /// The version of the schema.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE currencies (
@@ -32,9 +32,8 @@ const TABLES: &str = "
         -- The entries on the disk, whose tree has this root.
         size INTEGER NOT NULL CHECK (size >= 0),
         root BLOB NOT NULL CHECK (length(root) = 32),
-        -- A state of the replay, and the runs of the index that belong to it.
+        -- A state of the replay, whose text is in `replay_pieces`, and the runs of the index that belong to it.
         snapshot_size INTEGER NOT NULL CHECK (snapshot_size >= 0),
-        replay TEXT,
         runs TEXT
     ) STRICT;
     -- What the auditor has cosigned last for a log.
@@ -92,20 +91,38 @@ const TABLES: &str = "
         BEGIN SELECT RAISE(ABORT, 'this would set the auditor back'); END;
     CREATE TRIGGER cosigned_is_never_forgotten BEFORE DELETE ON cosigned
         BEGIN SELECT RAISE(ABORT, 'this would make the auditor forget what it has cosigned'); END;
-    PRAGMA user_version = 1;
 ";
 
-/// Makes the tables in a new file. Tables of this version are left as they are.
+/// The state of a replay is as long as all key accounts of a currency, and SQLite has no values of a gigabyte.
+const REPLAY_PIECES: &str = "
+    CREATE TABLE replay_pieces (
+        currency INTEGER NOT NULL REFERENCES currencies (no),
+        piece INTEGER NOT NULL CHECK (piece >= 0),
+        bytes BLOB NOT NULL,
+        PRIMARY KEY (currency, piece)
+    ) STRICT;
+    PRAGMA user_version = 2;
+";
+
+/// What version 1 had instead: one value, which can be made again.
+const WITHOUT_REPLAY: &str = "
+    UPDATE progress SET snapshot_size = 0, runs = NULL;
+    ALTER TABLE progress DROP COLUMN replay;
+";
+
+/// Makes the tables in a new file, or changes those of an earlier version. Tables of this version are left as they are.
 pub(super) async fn make(transaction: &mut Transaction<'static, Sqlite>) -> Result<(), StoreError> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version")
         .fetch_one(&mut **transaction)
         .await?;
-    match version {
-        0 => {
-            sqlx::raw_sql(TABLES).execute(&mut **transaction).await?;
-            Ok(())
-        }
-        VERSION => Ok(()),
-        other => Err(StoreError::VersionUnknown(other)),
+    let first = match version {
+        0 => TABLES,
+        1 => WITHOUT_REPLAY,
+        VERSION => return Ok(()),
+        other => return Err(StoreError::VersionUnknown(other)),
+    };
+    for statements in [first, REPLAY_PIECES] {
+        sqlx::raw_sql(statements).execute(&mut **transaction).await?;
     }
+    Ok(())
 }

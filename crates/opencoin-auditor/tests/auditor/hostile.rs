@@ -33,6 +33,7 @@ async fn wrong_files_are_not_believed_and_the_right_ones_are_taken_later() {
         let status = auditor
             .wait_for("in trouble", |status| status["trouble"].is_string())
             .await;
+        assert_eq!(status["trouble"], "the log cannot be read", "{mischief:?}");
         assert_eq!(status["cosigned"]["size"], good, "{mischief:?}");
         assert_eq!(status["findings"], serde_json::json!([]), "{mischief:?}");
         issuer.misbehave(Mischief::None);

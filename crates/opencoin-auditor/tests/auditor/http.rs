@@ -128,7 +128,7 @@ async fn what_is_served_needs_no_state_of_the_replay() {
     let auditor = RunningAuditor::start(folder.path(), &[&issuer], options()).await;
     auditor.wait_for_cosigned(issuer.size()).await;
     // The state of a log with many accounts is large. Nobody who asks for a file makes the auditor read it.
-    let sql = "UPDATE progress SET snapshot_size = 1, replay = 'unreadable', runs = 'unreadable';";
+    let sql = "UPDATE progress SET snapshot_size = 1, runs = 'unreadable';";
     change_database(folder.path(), sql).await;
     let cosigned = auditor.cosigned_path();
     let prefix = cosigned.strip_suffix("/checkpoint").unwrap();

@@ -13,7 +13,8 @@ use crate::support::{LogServer, Mischief, RunningAuditor, change_database, findi
 /// Nothing that was found is in the database.
 const NOTHING_FOUND: &str = "DELETE FROM findings; DELETE FROM evidence;";
 /// The state of the replay was never stored.
-const NOTHING_REPLAYED: &str = "UPDATE progress SET snapshot_size = 0, replay = NULL, runs = NULL;";
+const NOTHING_REPLAYED: &str =
+    "DELETE FROM replay_pieces; UPDATE progress SET snapshot_size = 0, runs = NULL;";
 /// Nothing was cosigned.
 const NOTHING_COSIGNED: &str = "DROP TRIGGER cosigned_is_never_forgotten; DELETE FROM cosigned;";
 
