@@ -178,6 +178,65 @@ mod tests {
         assert_eq!(without, WITHOUT_JSON);
     }
 
+    /// The commands in the table of docs/COMMANDS.md under "JSON". In a row, a command without its first words has those of
+    /// the one before it.
+    fn in_the_table(program: &Command) -> Vec<Vec<String>> {
+        let guide = include_str!("../../../docs/COMMANDS.md");
+        let (_, below) = guide.split_once("\n## JSON\n").expect("the chapter");
+        let (chapter, _) = below.split_once("\n## ").expect("the next chapter");
+        let rows = chapter.lines().filter(|line| line.starts_with("| `"));
+        let mut named = Vec::new();
+        for row in rows {
+            let (commands, _) = row
+                .strip_prefix("| ")
+                .and_then(|row| row.split_once(" | "))
+                .expect("two columns");
+            let mut before: Vec<String> = Vec::new();
+            // What is in backticks.
+            for text in commands.split('`').skip(1).step_by(2) {
+                let is_word = |word: &&str| {
+                    word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-')
+                };
+                let words: Vec<String> = text.split(' ').take_while(is_word).map(str::to_owned).collect();
+                let full = (0..=before.len())
+                    .rev()
+                    .map(|kept| [&before[..kept], &words[..]].concat());
+                let found = full.into_iter().find(|path| is_command(program, path));
+                before = found.unwrap_or_else(|| panic!("`{text}` in the table is no command"));
+                named.push(before.clone());
+            }
+        }
+        named
+    }
+
+    fn is_command(program: &Command, path: &[String]) -> bool {
+        let mut below = path.iter();
+        let found = below.try_fold(program, |command, name| command.find_subcommand(name));
+        found.is_some() && !path.is_empty()
+    }
+
+    #[test]
+    fn the_table_of_json_names_every_command_and_no_other() {
+        let mut program = Arguments::command();
+        program.build();
+        let named = in_the_table(&program);
+        let mut found = Vec::new();
+        leaves(&program, &mut found);
+        let is_named = |name: &str| {
+            let path: Vec<&str> = name.split(' ').skip(1).collect();
+            named
+                .iter()
+                .any(|named| path.starts_with(&named.iter().map(String::as_str).collect::<Vec<_>>()))
+        };
+        let missing = found
+            .iter()
+            .filter(|(name, has_json)| *has_json && !is_named(name));
+        let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+        assert!(missing.is_empty(), "not in the table: {missing:?}");
+        let without_json = WITHOUT_JSON.iter().find(|name| is_named(name));
+        assert_eq!(without_json, None, "in the table without --json");
+    }
+
     #[test]
     fn commands_of_a_wallet_and_an_account_explain_errors_and_use_a_proxy() {
         let mut program = Arguments::command();

@@ -169,6 +169,7 @@ macro_rules! conformance_tests {
             waiting_mints_are_due_in_order
             waiting_mints_and_payouts_are_counted
             accepted_commands_are_in_the_log
+            a_description_is_logged_once_whatever_its_signature
             a_batch_does_not_depend_on_the_order_of_requests
             two_sealers_do_no_harm
             sealing_loses_nothing_that_is_accepted_meanwhile

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use opencoin_ledger::log::DeclaredBooks;
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{
-    LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTerms, LogTotals, LoggedCounts, MintKeyTerms,
-    Outcome, PUBLISHED_KEPT_MAX, PublishedCheckpoint, Refusal, SealOutcome, register_uncertified_mint_key,
+    Command, LedgerTime, LogBatch, LogBatchNo, LogHead, LogStore, LogTerms, LogTotals, LoggedCounts,
+    MintKeyTerms, Outcome, PUBLISHED_KEPT_MAX, PublishedCheckpoint, Refusal, SealOutcome,
+    register_uncertified_mint_key,
 };
 use opencoin_log::batch::BatchLeaf;
 use opencoin_log::bundle;
@@ -16,6 +17,7 @@ use opencoin_log::key_ledger::{BatchOfStatements, KeyLedger, Signatures};
 use opencoin_log::leaf::Leaf;
 use opencoin_log::tile::{TILE_HASHES, TileWidth, levels_of_size};
 use opencoin_log::tree;
+use opencoin_schema::BigInt;
 
 use crate::world::*;
 use crate::{Pair, Store};
@@ -146,6 +148,30 @@ async fn assert_key_accounts_follow(log: &dyn LogStore, leaves: &[Vec<u8>]) {
 
 fn batch_of(outcome: &Outcome) -> Option<u64> {
     outcome.as_ref().unwrap().logged.map(|logged| logged.batch.get())
+}
+
+/// The master key may have signed a description twice, and its signatures are random. The log has it once.
+pub async fn a_description_is_logged_once_whatever_its_signature(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 100).await;
+    let [one, other] = ledgers;
+    let first = log_currency(2);
+    assert!(
+        !one.apply(std::slice::from_ref(&first)).await.unwrap()[0]
+            .as_ref()
+            .unwrap()
+            .repeated
+    );
+    let Command::LogCurrency { mut cddc, at } = first else {
+        panic!("the command adds a description");
+    };
+    cddc.signature = BigInt::from_be_bytes(&[7; 256]);
+    let again = other.apply(&[Command::LogCurrency { cddc, at }]).await.unwrap();
+    assert!(again[0].as_ref().unwrap().repeated);
+    let batch = seal(&**one).await;
+    let leaves = leaves(&*one.log(), batch.end()).await;
+    let described =
+        |leaf: &&Vec<u8>| matches!(Leaf::decode(leaf), Ok(Leaf::Currency(cddc)) if cddc.cdd.cdd_serial == 2);
+    assert_eq!(leaves.iter().filter(described).count(), 1);
 }
 
 /// An accepted command says in which batch its leaves are, and a repeated one says the same. The leaves of a batch are in

@@ -317,7 +317,7 @@ fn check_description(
     keys: &LogKeys,
 ) -> Result<(), EvidenceError> {
     match tree.leaf(description)? {
-        Leaf::Currency(cddc) if *cddc == *keys.cddc.cddc() && description.index < fault_at => Ok(()),
+        Leaf::Currency(cddc) if cddc.cdd == *keys.cddc.cdd() && description.index < fault_at => Ok(()),
         _ => Err(fails("the description is not in the log before the fault")),
     }
 }

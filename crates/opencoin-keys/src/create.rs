@@ -167,7 +167,7 @@ pub fn create(
     let request = SigningRequest::new(None, Some(cdd), mint_keys);
     begun.set_pending(&request, &lock)?;
     if let Some(passphrase) = keys.master_passphrase {
-        let answer = Vault::new(begun.master_folder()).sign(&request, passphrase, rng)?;
+        let answer = Vault::new(begun.master_folder()).sign(&request, passphrase, now, rng)?;
         begun.import(&answer, now, &lock)?;
     }
     begun.finish(directory)?;

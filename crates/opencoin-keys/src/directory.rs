@@ -25,14 +25,15 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use opencoin_config::{Config, Overrides, Settings, SettingsError};
+use opencoin_log::log_block::LogBlock;
 use opencoin_private_files::{self as private_files, FileError};
-use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
+use opencoin_schema::{BigInt, Cddc, DecodeError, Mkc, from_json, text};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::currency::{Currency, CurrencyError};
-use crate::log_deadline::log_deadline;
+use crate::log_deadline::{import_deadline, log_deadline};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 
 const CONFIG_FILE: &str = "issuer.toml";
@@ -65,6 +66,23 @@ impl CertificateLock {
             (Ok(locked), Ok(there)) => (locked.dev(), locked.ino()) == (there.dev(), there.ino()),
             _ => false,
         }
+    }
+}
+
+/// What an import has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The certificates that are in the folder now.
+    pub certificates: SignedCertificates,
+    /// Mint keys that came too late for the public log, and were left out. Their certificates must be destroyed.
+    pub late: Vec<BigInt>,
+    /// Whether the call took them; otherwise an earlier one had.
+    pub is_new: bool,
+}
+
+impl Imported {
+    fn has_certificates(&self) -> bool {
+        self.certificates.cddc.is_some() || !self.certificates.mkcs.is_empty()
     }
 }
 
@@ -263,7 +281,8 @@ impl Directory {
     pub fn create(&self, config: &Config, certificates: &SignedCertificates) -> Result<(), DirectoryError> {
         let (begun, lock) = self.begin(config)?;
         begun.set_pending(&SigningRequest::of(certificates), &lock)?;
-        begun.take_certificates(certificates, &lock, |_, _| Ok(()))?;
+        // The first keys of a currency are never late.
+        begun.import(certificates, DateTime::<Utc>::MIN_UTC, &lock)?;
         begun.finish(self)
     }
 
@@ -379,93 +398,18 @@ impl Directory {
         }
     }
 
-    /// Imports certificates that were requested. Returns `false` if they were imported before.
+    /// Imports certificates that were requested. Mint keys that come too late for the public log are left out: a
+    /// description that was signed with them must be taken, because another one would have the same serial.
     ///
     /// # Errors
-    /// When they were not requested, do not verify, have another master key, or come too late for the public log; then
-    /// nothing is written. Or when a file operation fails; then the same call finishes the import later.
+    /// When they were not requested, do not verify, have another master key, or are of mint keys that all come too late;
+    /// then nothing is written. Or when a file operation fails; then the same call finishes the import later.
     pub fn import(
         &self,
         answer: &SignedCertificates,
         now: DateTime<Utc>,
-        lock: &CertificateLock,
-    ) -> Result<bool, DirectoryError> {
-        // The log of a new currency begins with its first keys, whenever they come.
-        let is_first = self
-            .pending()?
-            .is_some_and(|request| request.is_for_new_currency());
-        self.take_certificates(answer, lock, |currency, new| {
-            if is_first {
-                Ok(())
-            } else {
-                self.check_time(currency, new, now)
-            }
-        })
-    }
-
-    /// Until when the certificates of a request must be imported, if the currency has a public log.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn import_deadline(&self, request: &SigningRequest) -> Result<Option<DateTime<Utc>>, DirectoryError> {
-        let currency = self.currency()?;
-        let Some(log) = currency.log() else {
-            return Ok(None);
-        };
-        let deadline = |key: &MintKeyDraft| log_deadline(key.sign_coins_not_before, log);
-        Ok(request.mint_keys.iter().map(deadline).min())
-    }
-
-    /// Refuses a request whose certificates could not be imported in time any more.
-    ///
-    /// # Errors
-    /// Its deadline has passed, or the folder cannot be read.
-    pub(crate) fn check_deadline(
-        &self,
-        request: &SigningRequest,
-        now: DateTime<Utc>,
-    ) -> Result<(), DirectoryError> {
-        let deadline = self.import_deadline(request)?;
-        match deadline.filter(|deadline| *deadline < now) {
-            Some(deadline) if !request.is_for_new_currency() => Err(self.too_late("the mint keys", deadline)),
-            _ => Ok(()),
-        }
-    }
-
-    fn too_late(&self, what: &str, deadline: DateTime<Utc>) -> DirectoryError {
-        DirectoryError::Import(format!(
-            "{what} had to be here by {}, to be in the public log when they sign: remove {}, make the keys again, and bring \
-             their certificates sooner, or set rotation.offline_time to a longer time before",
-            deadline.format("%F %T UTC"),
-            self.pending_file().display()
-        ))
-    }
-
-    /// Refuses mint keys that sign before the public log can have them.
-    fn check_time(
-        &self,
-        currency: &Currency,
-        new: &[&Mkc],
-        now: DateTime<Utc>,
-    ) -> Result<(), DirectoryError> {
-        let Some(log) = currency.log() else {
-            return Ok(());
-        };
-        let deadline = |mkc: &Mkc| log_deadline(mkc.mint_key.sign_coins_not_before, log);
-        let Some(late) = new.iter().copied().find(|mkc| deadline(mkc) < now) else {
-            return Ok(());
-        };
-        let what = format!("the certificates of the mint key {}", late.mint_key.id);
-        Err(self.too_late(&what, deadline(late)))
-    }
-
-    /// Imports requested certificates that `check` admits, as a currency with the new mint keys.
-    fn take_certificates(
-        &self,
-        answer: &SignedCertificates,
         _lock: &CertificateLock,
-        check: impl FnOnce(&Currency, &[&Mkc]) -> Result<(), DirectoryError>,
-    ) -> Result<bool, DirectoryError> {
+    ) -> Result<Imported, DirectoryError> {
         let (mut cddcs, mut mkcs) = (self.cddcs()?, self.mkcs()?);
         let has_cddc = |cddc: &Cddc| {
             let draft = CddDraft::of(&cddc.cdd);
@@ -478,10 +422,20 @@ impl Directory {
         };
         let new_cddc = answer.cddc.as_ref().filter(|cddc| !has_cddc(cddc));
         let new_mkcs: Vec<&Mkc> = answer.mkcs.iter().filter(|mkc| !has_mkc(mkc)).collect();
-        let Some(request) = self.pending()? else {
-            let is_known = new_cddc.is_none() && new_mkcs.is_empty();
+        let pending = self.pending()?;
+        let log = self.log_with_keys(pending.as_ref())?;
+        let deadline = |mkc: &Mkc| Some(log_deadline(mkc.mint_key.sign_coins_not_before, log.as_ref()?));
+        let is_late = |mkc: &&Mkc| deadline(mkc).is_some_and(|deadline| deadline < now);
+        let (late, timely): (Vec<&Mkc>, Vec<&Mkc>) = new_mkcs.into_iter().partition(is_late);
+        let mut imported = Imported {
+            certificates: answer.without(&late),
+            late: late.iter().map(|mkc| mkc.mint_key.id.clone()).collect(),
+            is_new: false,
+        };
+        let Some(request) = pending else {
+            let is_known = new_cddc.is_none() && timely.is_empty() && imported.has_certificates();
             let unasked = || DirectoryError::Import("nothing here waits for certificates".to_owned());
-            return if is_known { Ok(false) } else { Err(unasked()) };
+            return if is_known { Ok(imported) } else { Err(unasked()) };
         };
         if !request.is_answered_by(answer) {
             let fingerprint = request.fingerprint();
@@ -491,19 +445,52 @@ impl Directory {
             return Err(DirectoryError::Import(reason));
         }
         cddcs.extend(new_cddc.cloned());
-        mkcs.extend(new_mkcs.iter().map(|mkc| (*mkc).clone()));
-        let currency =
-            Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
-        check(&currency, &new_mkcs)?;
+        mkcs.extend(timely.iter().chain(&late).map(|mkc| (*mkc).clone()));
+        Currency::new(cddcs, mkcs).map_err(|error| DirectoryError::Import(error.to_string()))?;
+        if let Some(late) = late.first().filter(|_| !imported.has_certificates()) {
+            return Err(self.too_late(late, deadline(late).unwrap_or(now)));
+        }
         // Before the mint keys that name it.
         if let Some(cddc) = new_cddc {
             self.write_document(CDDC_FOLDER, &cddc.cdd.cdd_serial, cddc)?;
         }
-        for mkc in new_mkcs {
+        for mkc in timely {
             self.write_document(MKC_FOLDER, &mkc.mint_key.id, mkc)?;
         }
         private_files::remove(&self.pending_file())?;
-        Ok(true)
+        imported.is_new = true;
+        Ok(imported)
+    }
+
+    /// The public log, if it has mint keys already. That of a new currency begins with its first keys, whenever they come.
+    fn log_with_keys(&self, pending: Option<&SigningRequest>) -> Result<Option<LogBlock>, DirectoryError> {
+        if pending.is_some_and(SigningRequest::is_for_new_currency) {
+            return Ok(None);
+        }
+        match self.currency() {
+            Ok(currency) => Ok(currency.log().cloned()),
+            Err(DirectoryError::NoCertificates(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Until when the certificates of a request must be imported, if the currency has a public log.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn import_deadline(&self, request: &SigningRequest) -> Result<Option<DateTime<Utc>>, DirectoryError> {
+        Ok(import_deadline(request, self.currency()?.log()))
+    }
+
+    fn too_late(&self, late: &Mkc, deadline: DateTime<Utc>) -> DirectoryError {
+        DirectoryError::Import(format!(
+            "the certificates of the mint key {} had to be here by {}, to be in the public log when they sign: destroy them, \
+             remove {}, make the keys again, and bring their certificates sooner, or set rotation.offline_time to a longer \
+             time before",
+            late.mint_key.id,
+            deadline.format("%F %T UTC"),
+            self.pending_file().display()
+        ))
     }
 
     /// Writes documents that the public log has and this folder has lost.

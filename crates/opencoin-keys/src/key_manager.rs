@@ -21,14 +21,14 @@ pub use destroy::DestroyedKey;
 use crate::clock::Clock;
 use crate::create::{CreateError, check_url, set_url};
 use crate::currency::{CertifiedMintKey, Currency};
-use crate::directory::{CertificateLock, Directory, DirectoryError};
+use crate::directory::{CertificateLock, Directory, DirectoryError, Imported};
 use crate::limits::check_denominations;
 use crate::log_description::{free_text, move_log, with_log};
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
 use crate::registration::{OpenError, register_mint_keys};
 use crate::rotation::{Due, KeyState, Step, plan, state_in};
-use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
+use crate::signing_request::{CddDraft, MintKeyDraft, SigningRequest};
 use crate::vault::{Vault, VaultError};
 use opencoin_config::{CLOCK_SKEW, Config, RotationPolicy, SignerProcess, Span, Window};
 
@@ -74,8 +74,8 @@ pub enum Change {
     Nothing,
     /// The request is in `pending.json`, because the master key is not on this machine.
     Waits(Box<SigningRequest>),
-    /// These certificates were imported.
-    Done(Box<SignedCertificates>),
+    /// Certificates were imported.
+    Done(Box<Imported>),
 }
 
 /// Changes for the next CDD. `None` keeps a value.
@@ -430,12 +430,10 @@ impl KeyManager {
         let Some(OpenVault { vault, passphrase }) = vault else {
             return Ok(Change::Waits(Box::new(request)));
         };
-        // A certificate that may not be used could do harm only.
-        self.directory.check_deadline(&request, self.clock.now())?;
-        let answer = vault.sign(&request, passphrase, rng)?;
-        self.directory.import(&answer, self.clock.now(), lock)?;
+        let answer = vault.sign(&request, passphrase, self.clock.now(), rng)?;
+        let imported = self.directory.import(&answer, self.clock.now(), lock)?;
         let currency = self.directory.currency()?;
         register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
-        Ok(Change::Done(Box::new(answer)))
+        Ok(Change::Done(Box::new(imported)))
     }
 }

@@ -9,6 +9,7 @@ use opencoin_log::log_block::LogBlock;
 use opencoin_schema::Timestamp;
 
 use crate::currency::CertifiedMintKey;
+use crate::signing_request::{MintKeyDraft, SigningRequest};
 
 /// The part of the merge delay that is left for writing and cosigning the leaf: one half.
 const PARTS: i32 = 2;
@@ -16,6 +17,12 @@ const PARTS: i32 = 2;
 /// The last moment at which a new mint key that signs from `sign_coins_not_before` on can still be entered in the log.
 pub(crate) fn log_deadline(sign_coins_not_before: Timestamp, log: &LogBlock) -> DateTime<Utc> {
     sign_coins_not_before.to_utc() + TimeDelta::seconds(log.within_s().into()) / PARTS
+}
+
+/// Until when the certificates of a request must be imported; `None` if the currency has no public log.
+pub(crate) fn import_deadline(request: &SigningRequest, log: Option<&LogBlock>) -> Option<DateTime<Utc>> {
+    let deadline = |key: &MintKeyDraft| Some(log_deadline(key.sign_coins_not_before, log?));
+    request.mint_keys.iter().filter_map(deadline).min()
 }
 
 /// Whether a key that is not in the books yet comes too late.

@@ -90,6 +90,12 @@ impl SignedCertificates {
             mkcs,
         }
     }
+
+    /// The same without the certificates of these mint keys.
+    pub(crate) fn without(&self, left_out: &[&Mkc]) -> Self {
+        let mkcs = self.mkcs.iter().filter(|mkc| !left_out.contains(mkc));
+        Self::new(self.cddc.clone(), mkcs.cloned().collect())
+    }
 }
 
 impl SigningRequest {

@@ -6,22 +6,26 @@
 //! | `signed/NUMBER.json` | all signed documents, in order |
 //!
 //! A master key signs for one currency. This machine keeps a record of all signed documents, so that it can compare
-//! the next request with its own record and need not trust what the request says about the past.
+//! the next request with its own record and need not trust what the request says about the past. No document is signed
+//! twice, because a signature is random: a repeated request gets the certificates of the record.
 
 mod describe;
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use opencoin_crypto::{
     CertificateError, KeyError, KeyStoreError, PrivateKey, PublicKey, VerifiedCddc, sign_cddc,
-    sign_mint_key_certificate, verify_cddc,
+    sign_mint_key_certificate, verify_cddc, verify_mint_key_certificate,
 };
+use opencoin_log::log_block::LogBlock;
 use opencoin_private_files::{self as private_files, FileError};
-use opencoin_schema::{DecodeError, MintKey, from_json, text};
+use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
 use thiserror::Error;
 
 use crate::key_files::read_key;
+use crate::log_deadline::import_deadline;
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
@@ -74,6 +78,18 @@ pub enum VaultError {
     /// A document cannot be signed.
     #[error("not signed: {0}")]
     Certificate(#[from] CertificateError),
+    /// The certificates of the requested mint keys could not be used any more.
+    #[error(
+        "not signed: the certificates of these mint keys had to be imported by {}, to be in the public log when they sign. Remove \
+         pending.json from the currency's folder and make a new request there, with `opencoin issuer keys rotate` or by \
+         repeating the change of the description. If the way to the master key takes longer, set rotation.offline_time to \
+         a longer time before. (Is the clock of this machine right?)",
+        .deadline.format("%F %T UTC")
+    )]
+    Late {
+        /// Until when they had to be imported.
+        deadline: DateTime<Utc>,
+    },
 }
 
 impl Vault {
@@ -120,15 +136,17 @@ impl Vault {
         Ok(key.public_key().clone())
     }
 
-    /// Signs the requested documents and keeps a record of them. A repeated request is signed again.
+    /// Signs the requested documents and keeps a record of them. What was signed before is not signed again: the answer
+    /// has the certificate of the record.
     ///
     /// # Errors
-    /// When the request is for another currency, contradicts signed documents, or does not result in valid
-    /// certificates. Then nothing is signed.
+    /// When the request is for another currency, contradicts signed documents, comes too late at this time, or does not
+    /// result in valid certificates. Then nothing is signed.
     pub fn sign(
         &self,
         request: &SigningRequest,
         passphrase: &Passphrase,
+        now: DateTime<Utc>,
         rng: &mut dyn Randomness,
     ) -> Result<SignedCertificates, VaultError> {
         if !self.has_key() {
@@ -137,17 +155,25 @@ impl Vault {
         let _lock = self.lock()?;
         let key = read_key(&self.key_file(), passphrase)?;
         let current = request.current.as_ref().map(verify_cddc).transpose()?;
-        let has_other_key = |current: &VerifiedCddc| current.master_key() != key.public_key();
+        let has_other_key = |cddc: &VerifiedCddc| cddc.master_key() != key.public_key();
         if current.as_ref().is_some_and(has_other_key) {
             let reason = "the currency has another master key than this one";
             return Err(VaultError::Request(reason.to_owned()));
         }
-        check(request, &self.past()?)?;
+        let past = self.past()?;
+        check(request, &past, now)?;
         let next = request
             .cdd
-            .clone()
-            .map(|draft| sign_cddc(draft.with_master_key(key.public_key()), &key, rng))
+            .as_ref()
+            .map(|draft| match signed_cddc(&past, draft) {
+                Some(cddc) => verify_cddc(cddc),
+                None => sign_cddc(draft.clone().with_master_key(key.public_key()), &key, rng),
+            })
             .transpose()?;
+        if next.as_ref().is_some_and(has_other_key) {
+            let reason = "the record of this vault is of another master key";
+            return Err(VaultError::Request(reason.to_owned()));
+        }
         let signed_for = next.as_ref().or(current.as_ref());
         let mut mkcs = Vec::with_capacity(request.mint_keys.len());
         for draft in &request.mint_keys {
@@ -159,7 +185,10 @@ impl Vault {
                         "a mint key names the CDD with serial {serial}, which is not the current one"
                     ))
                 })?;
-            let signed = sign_mint_key_certificate(draft.clone().with_issuer(cddc), cddc, &key, rng)?;
+            let signed = match signed_mkc(&past, draft) {
+                Some(mkc) => verify_mint_key_certificate(mkc, cddc)?,
+                None => sign_mint_key_certificate(draft.clone().with_issuer(cddc), cddc, &key, rng)?,
+            };
             mkcs.push(signed.mkc().clone());
         }
         let answer = SignedCertificates::new(next.as_ref().map(VerifiedCddc::cddc).cloned(), mkcs);
@@ -167,7 +196,9 @@ impl Vault {
             request.is_answered_by(&answer),
             "exactly the requested documents were signed"
         );
-        self.keep(&answer)?;
+        if !past.contains(&answer) {
+            self.keep(&answer)?;
+        }
         Ok(answer)
     }
 
@@ -216,7 +247,11 @@ impl Vault {
 /// Checks that the request may be signed. `request.current`, if there is one, was signed by this master key. Only the
 /// issuer knows whether it is the current one, so differences from the record are only warnings
 /// (`disagreements` in `describe.rs`).
-fn check(request: &SigningRequest, past: &[SignedCertificates]) -> Result<(), VaultError> {
+fn check(
+    request: &SigningRequest,
+    past: &[SignedCertificates],
+    now: DateTime<Utc>,
+) -> Result<(), VaultError> {
     let refuse = |reason: String| Err(VaultError::Request(reason));
     let current = request.current.as_ref().map(|cddc| CddDraft::of(&cddc.cdd));
     if let Some(next) = &request.cdd {
@@ -237,15 +272,53 @@ fn check(request: &SigningRequest, past: &[SignedCertificates]) -> Result<(), Va
             return refuse(rule.to_owned());
         }
     }
-    let signed_before =
-        |draft: &MintKeyDraft| signed_mint_keys(past).find(|mint_key| mint_key.id == draft.id());
+    let signed_before = |draft: &MintKeyDraft| mkcs(past).find(|mkc| mkc.mint_key.id == draft.id());
     for draft in &request.mint_keys {
-        if signed_before(draft).is_some_and(|before| MintKeyDraft::of(before) != *draft) {
+        if signed_before(draft).is_some_and(|before| MintKeyDraft::of(&before.mint_key) != *draft) {
             let id = draft.id();
             return refuse(format!("mint key {id} was signed before with other terms"));
         }
     }
-    Ok(())
+    check_deadline(request, past, now)
+}
+
+/// Refuses mint keys that cannot be used any more. A description that was signed with such keys is answered again: an
+/// import takes it without the keys, and another one in its place would have the same serial.
+fn check_deadline(
+    request: &SigningRequest,
+    past: &[SignedCertificates],
+    now: DateTime<Utc>,
+) -> Result<(), VaultError> {
+    let info = request.current.as_ref().map(|cddc| &cddc.cdd.additional_info);
+    let log = info
+        .map(|info| LogBlock::find(info))
+        .transpose()
+        .map_err(|error| {
+            VaultError::Request(format!(
+                "the current description describes its log in a form that nobody can read: {error}"
+            ))
+        })?;
+    let has_signed = |cdd| signed_cddc(past, cdd).is_some();
+    let is_repeated = request.cdd.as_ref().is_some_and(has_signed)
+        && request
+            .mint_keys
+            .iter()
+            .all(|draft| signed_mkc(past, draft).is_some());
+    match import_deadline(request, log.flatten().as_ref()) {
+        Some(deadline) if deadline < now && !is_repeated => Err(VaultError::Late { deadline }),
+        _ => Ok(()),
+    }
+}
+
+/// The certificate of this CDD, if it was signed before.
+fn signed_cddc<'a>(past: &'a [SignedCertificates], draft: &CddDraft) -> Option<&'a Cddc> {
+    let mut cddcs = past.iter().filter_map(|signed| signed.cddc.as_ref());
+    cddcs.find(|cddc| CddDraft::of(&cddc.cdd) == *draft)
+}
+
+/// The certificate of this mint key, if it was signed before.
+fn signed_mkc<'a>(past: &'a [SignedCertificates], draft: &MintKeyDraft) -> Option<&'a Mkc> {
+    mkcs(past).find(|mkc| MintKeyDraft::of(&mkc.mint_key) == *draft)
 }
 
 fn cdds(past: &[SignedCertificates]) -> impl Iterator<Item = CddDraft> {
@@ -258,18 +331,20 @@ fn last_cdd(past: &[SignedCertificates]) -> Option<CddDraft> {
     cdds(past).max_by_key(|cdd| cdd.cdd_serial)
 }
 
-fn signed_mint_keys(past: &[SignedCertificates]) -> impl Iterator<Item = &MintKey> {
-    let mkcs = past.iter().flat_map(|signed| &signed.mkcs);
-    mkcs.map(|mkc| &mkc.mint_key)
+fn mkcs(past: &[SignedCertificates]) -> impl Iterator<Item = &Mkc> {
+    past.iter().flat_map(|signed| &signed.mkcs)
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
-    use chrono::{DateTime, Utc};
-    use opencoin_schema::{Cddc, Timestamp};
+    use chrono::TimeDelta;
+    use opencoin_config::Window;
+    use opencoin_schema::Timestamp;
     use opencoin_testkit::keys::private_key;
+    use opencoin_testkit::log_builder::LogCurrency;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
     use tempfile::TempDir;
@@ -313,12 +388,29 @@ mod tests {
     }
 
     fn sign(vault: &Vault, current: Option<&Cddc>, cdd: CddDraft) -> Result<Cddc, VaultError> {
-        let answer = vault.sign(
-            &request(current, cdd),
-            &passphrase(),
-            &mut StdRng::seed_from_u64(7),
-        )?;
+        let answer = answer(vault, &request(current, cdd), now())?;
         Ok(answer.cddc.unwrap())
+    }
+
+    /// Signs at this time. Each call has other random bytes, so a document that is signed twice has two signatures.
+    fn answer(
+        vault: &Vault,
+        request: &SigningRequest,
+        now: DateTime<Utc>,
+    ) -> Result<SignedCertificates, VaultError> {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let mut rng = StdRng::seed_from_u64(CALLS.fetch_add(1, Ordering::Relaxed));
+        vault.sign(request, &passphrase(), now, &mut rng)
+    }
+
+    /// A mint key that signs from now on.
+    fn mint_key(seed: &str, cdd_serial: u64) -> MintKeyDraft {
+        let window = Window {
+            sign_not_before: now(),
+            sign_not_after: now() + TimeDelta::days(1),
+            coins_expiry: now() + TimeDelta::days(2),
+        };
+        MintKeyDraft::new(private_key(seed).public_key(), 1, cdd_serial, window)
     }
 
     fn warnings(vault: &Vault, current: Option<&Cddc>, cdd: CddDraft) -> Vec<String> {
@@ -332,7 +424,6 @@ mod tests {
         let (_folder, vault) = vault();
         assert!(sign(&vault, None, draft(2, "")).is_err(), "the first is 1");
         let first = sign(&vault, None, draft(1, "")).unwrap();
-        assert!(sign(&vault, None, draft(1, "")).is_ok(), "the same again");
         assert!(sign(&vault, None, draft(1, "another currency")).is_err());
         assert!(sign(&vault, Some(&first), draft(3, "")).is_err());
         let mut renamed = draft(2, "");
@@ -340,6 +431,54 @@ mod tests {
         assert!(sign(&vault, Some(&first), renamed).is_err());
         assert!(warnings(&vault, Some(&first), draft(2, "b")).is_empty());
         assert!(sign(&vault, Some(&first), draft(2, "b")).is_ok());
+    }
+
+    #[test]
+    fn no_document_is_signed_twice() {
+        let (folder, vault) = vault();
+        let keys = vec![mint_key("mint 1", 1)];
+        let begins = SigningRequest::new(None, Some(draft(1, "")), keys.clone());
+        let first = answer(&vault, &begins, now()).unwrap();
+        assert_eq!(answer(&vault, &begins, now()).unwrap(), first);
+        let records = std::fs::read_dir(folder.path().join(LOG_FOLDER)).unwrap();
+        assert_eq!(records.count(), 1, "a repetition is no new record");
+        // The same documents in another request.
+        let more = [keys, vec![mint_key("mint 2", 1)]].concat();
+        let more = SigningRequest::new(first.cddc.clone(), None, more);
+        let second = answer(&vault, &more, now()).unwrap();
+        assert_eq!(second.mkcs[0], first.mkcs[0]);
+        assert_eq!(sign(&vault, None, draft(1, "")).unwrap(), first.cddc.unwrap());
+    }
+
+    #[test]
+    fn mint_keys_that_could_not_be_imported_in_time_are_not_signed() {
+        let (_folder, vault) = vault();
+        let currency = LogCurrency::new("issuer.test", "http://issuer.test");
+        let log = &currency.cddc().cdd().additional_info;
+        let first = sign(&vault, None, draft(1, log)).unwrap();
+        let deadline = now() + TimeDelta::minutes(30);
+        let late = deadline + TimeDelta::seconds(1);
+        let keys = |name| SigningRequest::new(Some(first.clone()), None, vec![mint_key(name, 1)]);
+        assert!(answer(&vault, &keys("mint 1"), deadline).is_ok());
+        for request in [keys("mint 1"), keys("mint 2")] {
+            let refused = answer(&vault, &request, late).unwrap_err().to_string();
+            let says = ["2026-01-01 00:30:00 UTC", "opencoin issuer keys rotate"];
+            assert!(says.iter().all(|word| refused.contains(word)), "{refused}");
+            let described = vault.describe(&request, late).unwrap();
+            assert!(
+                described.iter().any(|line| line.contains(says[0])),
+                "{described:?}"
+            );
+        }
+        // A description that was signed is answered, because one in its place would have the same serial.
+        let change = SigningRequest::new(
+            Some(first.clone()),
+            Some(draft(2, log)),
+            vec![mint_key("mint 3", 2)],
+        );
+        assert!(answer(&vault, &change, late).is_err());
+        let signed = answer(&vault, &change, deadline).unwrap();
+        assert_eq!(answer(&vault, &change, late).unwrap(), signed);
     }
 
     #[test]

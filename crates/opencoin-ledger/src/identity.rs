@@ -181,8 +181,9 @@ fn content(command: &Command) -> ContentDigest {
         Command::RetireMintKey { id, .. } => Encoder::new(Kind::RetireMintKey).bytes(id.as_bytes()),
         Command::PruneMintKey { id, .. } => Encoder::new(Kind::PruneMintKey).bytes(id.as_bytes()),
         Command::OpenLog { .. } => Encoder::new(Kind::OpenLog),
+        // Not the signature: the same description counts once, however often the master key has signed it.
         Command::LogCurrency { cddc, .. } => {
-            Encoder::new(Kind::LogCurrency).bytes(text::compact(cddc).as_bytes())
+            Encoder::new(Kind::LogCurrency).bytes(text::compact(&cddc.cdd).as_bytes())
         }
         Command::ReleaseMintKey { id, .. } => Encoder::new(Kind::ReleaseMintKey).bytes(id.as_bytes()),
         Command::SetSigningPaused { paused, .. } => {

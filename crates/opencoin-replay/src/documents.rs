@@ -12,7 +12,7 @@ use crate::open_batch::ClosingLeaf;
 use crate::replay::Replay;
 
 impl Replay {
-    /// Whether a description is in the log; `None` if the log has none with its number.
+    /// Whether a description is in the log, with any signature; `None` if the log has none with its number.
     #[must_use]
     pub fn has_description(&self, cddc: &Cddc) -> Option<bool> {
         let logged = self.descriptions.get(&cddc.cdd.cdd_serial)?;
@@ -95,6 +95,7 @@ impl Replay {
     }
 }
 
+/// The hash of the content. The master key may have signed it twice, and its signatures are random.
 fn hash(cddc: &Cddc) -> Hash {
-    leaf_hash(text::compact(cddc).as_bytes())
+    leaf_hash(text::compact(&cddc.cdd).as_bytes())
 }

@@ -26,7 +26,7 @@ pub struct Replay {
     /// The newest description, by its serial.
     pub(crate) description: VerifiedCddc,
     pub(crate) origin: String,
-    /// The hash of each description in the log, by its serial.
+    /// The hash of the content of each description in the log, by its serial.
     pub(crate) descriptions: BTreeMap<u64, Hash>,
     /// The longest merge delay of any description, since a leaf may have been promised under an older one.
     pub(crate) within_s: u32,

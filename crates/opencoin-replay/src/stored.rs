@@ -16,7 +16,8 @@ use crate::replay::{LastBatch, Replay, ReplayError};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredReplay {
     description: Box<Cddc>,
-    descriptions: BTreeMap<u64, Hash>,
+    /// The hashes of their contents.
+    described: BTreeMap<u64, Hash>,
     within_s: u32,
     size: u64,
     last: Option<LastBatch>,
@@ -44,7 +45,7 @@ impl Replay {
     pub fn stored(&self) -> Option<StoredReplay> {
         self.open.is_empty(self.size).then(|| StoredReplay {
             description: Box::new(self.description.cddc().clone()),
-            descriptions: self.descriptions.clone(),
+            described: self.descriptions.clone(),
             within_s: self.within_s,
             size: self.size,
             last: self.last.clone(),
@@ -65,7 +66,7 @@ impl Replay {
     pub fn resume(stored: StoredReplay) -> Result<Self, ReplayError> {
         let mut replay = Self::new(&stored.description)?;
         replay.description = verify_cddc(&stored.description)?;
-        replay.descriptions = stored.descriptions;
+        replay.descriptions = stored.described;
         replay.within_s = stored.within_s;
         replay.size = stored.size;
         replay.last = stored.last;

@@ -51,7 +51,7 @@ impl Published {
     /// Remembers a description.
     pub(super) fn see_description(&mut self, description: &Description, now_s: u64) {
         let cddc = description.cddc();
-        let hash = leaf_hash(text::compact(cddc).as_bytes());
+        let hash = leaf_hash(text::compact(&cddc.cdd).as_bytes());
         if self.descriptions.len() < DESCRIPTIONS_MAX {
             self.descriptions.entry(hash).or_insert_with(|| Seen {
                 document: cddc.clone(),

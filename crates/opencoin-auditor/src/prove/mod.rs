@@ -135,10 +135,12 @@ async fn wrong_description(
     if let Ok(evidence) = builder.wrong_certificate(at).await {
         return Ok(evidence);
     }
-    match around.twin() {
-        Some(other) => builder.description_twice(other, at).await,
-        None => builder.wrong_description(at).await,
+    if let Some(other) = around.twin()
+        && let Ok(evidence) = builder.description_twice(other, at).await
+    {
+        return Ok(evidence);
     }
+    builder.wrong_description(at).await
 }
 
 /// A leaf names a key that comes later or never. So may a batch leaf, which then counts coins without leaves.

@@ -137,11 +137,12 @@ fn sign(arguments: &SignArguments, output: OutputArgs) -> Result<ExitCode> {
         output.show(json!({ "signed": false }), ["nothing was signed"])?;
         return Ok(ExitCode::FAILURE);
     }
-    let answer = vault.sign(&request, &arguments.secret.passphrase(None)?, &mut OsRng)?;
+    let passphrase = arguments.secret.passphrase(None)?;
+    let answer = vault.sign(&request, &passphrase, SystemClock.now(), &mut OsRng)?;
     let written = fs::write(&arguments.out, text::compact(&answer));
     written.with_context(|| {
         format!(
-            "cannot write {}; the same request can be signed again",
+            "cannot write {}; the same command gets the same certificates again",
             arguments.out.display()
         )
     })?;

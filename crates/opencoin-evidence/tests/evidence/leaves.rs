@@ -330,6 +330,20 @@ async fn a_description_that_changes_how_long_the_log_may_take() {
 }
 
 #[tokio::test]
+async fn the_same_description_with_another_signature_is_no_fault() {
+    let mut log = LogBuilder::begun();
+    let first = index_of(&log, |leaf| matches!(leaf, Leaf::Currency(_)));
+    let second = log.size();
+    let again = log.currency().signed_again().cddc().clone();
+    log.add(&Leaf::Currency(Box::new(again.clone())));
+    log.seal();
+    let mut case = Case::new(&log);
+    refused(case.builder().description_twice(first, second).await);
+    case.cddc = again;
+    refused(case.builder().wrong_description(first).await);
+}
+
+#[tokio::test]
 async fn a_description_with_the_number_of_another_one() {
     let log = LogBuilder::begun();
     let index = index_of(&log, |leaf| matches!(leaf, Leaf::Currency(_)));

@@ -322,7 +322,9 @@ fn new_documents(
     let (mut cddcs, mut mkcs) = (Vec::new(), Vec::new());
     for leaf in batches.iter().flat_map(|batch| &batch.others) {
         match Leaf::decode(leaf) {
-            Ok(Leaf::Currency(cddc)) if currency.cddcs().all(|known| *known != *cddc) => cddcs.push(*cddc),
+            Ok(Leaf::Currency(cddc)) if currency.cddcs().all(|known| known.cdd != cddc.cdd) => {
+                cddcs.push(*cddc)
+            }
             Ok(Leaf::MintKey { certificate, .. }) => {
                 let id: &BigInt = &certificate.mint_key.id;
                 if currency.mint_key(id).is_none() {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use opencoin_schema::{WeightedUrl, text};
 use opencoin_text::printable;
 
-use super::{Vault, VaultError, cdds, check, last_cdd, signed_mint_keys};
+use super::{Vault, VaultError, cdds, check, last_cdd, mkcs, signed_mkc};
 use crate::limits::{DIVISOR_MAX, check_denominations, check_name};
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest, fingerprint};
 
@@ -44,7 +44,7 @@ impl Vault {
         let unusable = request.cdd.iter().flat_map(|cdd| unusable(cdd, now));
         let warnings = unusable.chain(disagreements(request, &past));
         lines.extend(warnings.map(|warning| format!("WARNING: {warning}")));
-        if let Err(error) = check(request, &past) {
+        if let Err(error) = check(request, &past, now) {
             lines.push(format!("WARNING: it cannot be signed: {error}"));
         }
         lines.push(format!("Fingerprint of the request: {}", request.fingerprint()));
@@ -96,7 +96,7 @@ fn disagreements(request: &SigningRequest, past: &[SignedCertificates]) -> Vec<S
     if current < last && !is_repeated {
         warnings.push(format!(
             "this machine has signed a description with serial {last}, but the request says that {current} is the current one. Sign this \
-             only if {last} was given up and never published"
+             only if {last} was given up and never published, and its certificates are destroyed"
         ));
     }
     warnings
@@ -168,9 +168,9 @@ fn describe_mint_key(draft: &MintKeyDraft, past: &[SignedCertificates], now: Dat
             fingerprint(&text::compact(&draft.public_mint_key))
         ),
     ];
-    let same_denomination = signed_mint_keys(past).filter(|key| key.denomination == draft.denomination);
+    let same_denomination = mkcs(past).filter(|mkc| mkc.mint_key.denomination == draft.denomination);
     let last_end = same_denomination
-        .map(|key| key.sign_coins_not_after.to_utc())
+        .map(|mkc| mkc.mint_key.sign_coins_not_after.to_utc())
         .max();
     lines.push(last_end.map_or_else(
         || "  the first one of this denomination".to_owned(),
@@ -179,8 +179,8 @@ fn describe_mint_key(draft: &MintKeyDraft, past: &[SignedCertificates], now: Dat
     if ends < now {
         lines.push("WARNING: its time is over already; is the clock of this machine right?".to_owned());
     }
-    if signed_mint_keys(past).any(|mint_key| mint_key.id == draft.id()) {
-        lines.push("  signed before, with the same terms".to_owned());
+    if signed_mkc(past, draft).is_some() {
+        lines.push("  signed before: the answer has the same certificate again".to_owned());
     }
     lines
 }

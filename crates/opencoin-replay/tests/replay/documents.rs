@@ -52,6 +52,17 @@ fn descriptions_are_of_the_same_master_key_and_log() {
 }
 
 #[test]
+fn the_same_description_with_another_signature_is_no_other_one() {
+    let mut log = LogBuilder::begun();
+    let again = log.currency().signed_again();
+    assert_ne!(again.cddc(), log.currency().cddc().cddc());
+    assert_eq!(replayed(&log).has_description(again.cddc()), Some(true));
+    log.add(&Leaf::Currency(Box::new(again.cddc().clone())));
+    log.seal();
+    assert_eq!(findings(&log), []);
+}
+
+#[test]
 fn a_description_from_before_the_log_is_allowed() {
     let mut log = LogBuilder::begun();
     let older = log.currency().described(|cdd| {

@@ -18,6 +18,8 @@ pub const MINT_KEY_SIGNS_S: u64 = 90 * 24 * 3600;
 /// How long its coins are taken, counted from its beginning, in seconds.
 pub const MINT_KEY_TAKEN_S: u64 = 2 * MINT_KEY_SIGNS_S;
 
+/// Seeds the salt of the signatures of descriptions.
+const SALT: &str = "description of a log";
 /// The batches after the first one that may have a promised leaf.
 const BATCHES: u32 = 2;
 const DENOMINATIONS: [u64; 3] = [1, 2, 5];
@@ -91,7 +93,7 @@ impl LogCurrency {
             .into();
         let block = block(url, &terms, &promise_key, &log_key, &witnesses);
         let master_key = keys::private_key(&format!("{host} log master"));
-        let cddc = certified(cdd(&master_key, url, &terms, block), &master_key);
+        let cddc = certified(cdd(&master_key, url, &terms, block), &master_key, SALT);
         Self {
             host: host.to_owned(),
             terms,
@@ -120,7 +122,13 @@ impl LogCurrency {
     pub fn described(&self, change: impl FnOnce(&mut Cdd)) -> VerifiedCddc {
         let mut cdd = self.cddc.cdd().clone();
         change(&mut cdd);
-        certified(cdd, &self.master_key)
+        certified(cdd, &self.master_key, SALT)
+    }
+
+    /// The first description with another signature of the master key.
+    #[must_use]
+    pub fn signed_again(&self) -> VerifiedCddc {
+        certified(self.cddc.cdd().clone(), &self.master_key, "another salt")
     }
 
     /// The name of the log.
@@ -197,8 +205,8 @@ fn block(
     )
 }
 
-fn certified(cdd: Cdd, master_key: &PrivateKey) -> VerifiedCddc {
-    let mut salt = rng::labelled("description of a log");
+fn certified(cdd: Cdd, master_key: &PrivateKey, salt: &str) -> VerifiedCddc {
+    let mut salt = rng::labelled(salt);
     sign_cddc(cdd, master_key, &mut salt).expect("the description names this key")
 }
 

@@ -14,6 +14,7 @@ use opencoin_keys::{
     SystemClock, Vault, change_passphrase,
 };
 use opencoin_ledger::{ActionKind, StopReason};
+use opencoin_schema::BigInt;
 use opencoin_terminal::output::{OutputArgs, complain};
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::{self, KeySecretArgs, MasterSecretArgs};
@@ -169,7 +170,7 @@ impl Open {
         let detail = match change {
             Change::Nothing => return Ok(()),
             Change::Waits(request) => format!("request {} for the master key", request.fingerprint()),
-            Change::Done(certificates) => format!("{} new keys", certificates.mkcs.len()),
+            Change::Done(imported) => format!("{} new keys", imported.certificates.mkcs.len()),
         };
         self.record(by, kind, &detail).await
     }
@@ -377,7 +378,9 @@ fn show_change(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
                 lines,
             )
         }
-        Change::Done(certificates) => {
+        Change::Done(imported) => {
+            warn_of_late_keys(&imported.late);
+            let certificates = &imported.certificates;
             let (unit, serial) = (
                 open.unit()?,
                 certificates.cddc.as_ref().map(|cddc| cddc.cdd.cdd_serial),
@@ -398,6 +401,16 @@ fn show_change(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
                 described.into_iter().chain(lines),
             )
         }
+    }
+}
+
+/// Says which mint keys were left out because they came too late for the public log.
+fn warn_of_late_keys(late: &[BigInt]) {
+    for id in late {
+        complain(&format!(
+            "warning: mint key {id} came too late to be in the public log when it signs, and was left out; destroy the file \
+             with its certificate, and make another key: opencoin issuer keys rotate"
+        ));
     }
 }
 

@@ -168,20 +168,22 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     // The first import creates the books of a new currency. A repetition creates them if the import was interrupted.
     let books = issuer::books_to_change(&directory, &config, StoreMode::Create).await?;
     opencoin_keys::register_mint_keys(&currency, books.ledger.as_ref(), &SystemClock).await?;
-    if imported {
+    let is_new = imported.is_new;
+    super::warn_of_late_keys(&imported.late);
+    if is_new {
         let serial = format!("serial {}", currency.current().cdd().cdd_serial);
         let operator = Operator::new(books, Arc::new(SystemClock), arguments.by.name());
         let kind = ActionKind::ImportCertificates;
         operator.record(kind, "certificates", Some(&serial)).await?;
     }
     let (cdd, keys) = (currency.current().cdd(), currency.mint_keys().count());
-    let mut lines = vec![if imported {
+    let mut lines = vec![if is_new {
         let (name, serial) = (printable(&cdd.currency_name), cdd.cdd_serial);
         format!("imported: {name} has serial {serial} and {keys} mint keys")
     } else {
         "these certificates were imported before: nothing changed".to_owned()
     }];
-    if imported && is_first {
+    if is_new && is_first {
         lines.push(format!("its id is {}", cdd.id));
         lines.push(format!(
             "next: opencoin issuer serve --dir {}",
@@ -189,8 +191,9 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
         ));
     }
     let id = cdd.id.to_string();
+    let late: Vec<String> = imported.late.iter().map(ToString::to_string).collect();
     output.show(
-        json!({ "imported": imported, "id": id, "cdd_serial": cdd.cdd_serial, "mint_keys": keys }),
+        json!({ "imported": is_new, "id": id, "cdd_serial": cdd.cdd_serial, "mint_keys": keys, "late": late }),
         lines,
     )
 }

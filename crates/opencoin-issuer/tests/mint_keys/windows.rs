@@ -1,41 +1,27 @@
 //! One generation of mint keys follows another, with a clock that the test sets: what is allowed a microsecond
 //! before each edge of their windows, at it, and after it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_audit::{AuditSource, check};
 use opencoin_config::{Config, Window};
-use opencoin_crypto::{BlindingSeed, CipherSuite, KeyStore, Signer};
+use opencoin_crypto::{BlindingSeed, KeyStore, Signer};
 use opencoin_issuer::{Cashier, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token};
-use opencoin_keys::{
-    Change, Clock, Currency, DestroyedKey, Directory, Due, KeyFiles, KeyManager, NewCurrency, OpenVault,
-    Passphrase, Randomness, Vault, create_with_key_files,
-};
-use opencoin_ledger::{Amount, Ledger, MemoryLedger, MintKeyId, OperatorName, Reference, StopReason};
+use opencoin_keys::{Change, Currency, DestroyedKey, Due, OpenVault, Vault};
+use opencoin_ledger::{Amount, MintKeyId, OperatorName, Reference, StopReason};
 use opencoin_schema::{
     BigInt, Blind, Coin, MintKey, PROTOCOL_VERSION, Payload, RequestMint, RequestRecoup, RequestRedeem,
     RequestResume, RevealedCoin,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tempfile::TempDir;
+
+use crate::support::{SUITE, TestCurrency};
 
 const SEED: u64 = 9;
-const SUITE: CipherSuite = CipherSuite::RsaSha384PssRfc9474;
 const TICK: TimeDelta = TimeDelta::microseconds(1);
-
-struct TestClock(AtomicI64);
-
-impl Clock for TestClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0.load(Ordering::Relaxed)).unwrap()
-    }
-}
 
 /// A blind and its wallet's secrets.
 #[derive(Clone)]
@@ -46,73 +32,29 @@ struct Secret {
     transaction: u8,
 }
 
-/// A currency whose only coins are of 5.
+/// A currency with an issuer, at which alice has money.
 struct Fixture {
-    clock: Arc<TestClock>,
-    config: Config,
-    directory: Directory,
-    files: KeyFiles,
+    kept: TestCurrency,
     signer: Arc<dyn Signer>,
-    ledger: Arc<MemoryLedger>,
-    passphrase: Passphrase,
     operator: Operator,
     issuer: Issuer,
     currency: Currency,
     token: Token,
     rng: Mutex<StdRng>,
-    _folder: TempDir,
 }
 
 impl Fixture {
     async fn new() -> Self {
-        let start: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(start.timestamp_micros())));
-        let (folder, passphrase) = (
-            tempfile::tempdir().unwrap(),
-            Passphrase::new("p".to_owned().into()).unwrap(),
-        );
-        let directory = Directory::new(folder.path().join("currency"));
         let mut config = Config::new("sqlite:ledger.sqlite", "127.0.0.1:0");
         // Short enough for the second generation to sign still when the coins of the first expire.
         config.rotation.coin_lifetime = "20days".parse().unwrap();
-        let new = NewCurrency {
-            name: "OpenCent".to_owned(),
-            divisor: 100,
-            denominations: vec![5],
-            url: "http://127.0.0.1:8080".to_owned(),
-            cipher_suite: SUITE,
-            log: None,
-            config: config.clone(),
-        };
-        let mut rng = StdRng::seed_from_u64(SEED);
-        // Each opened store makes different keys.
-        let store_seed = AtomicU64::new(SEED + 1);
-        let store_rng = || {
-            Box::new(StdRng::seed_from_u64(store_seed.fetch_add(1, Ordering::Relaxed))) as Box<dyn Randomness>
-        };
-        let made = create_with_key_files(
-            &new,
-            &directory,
-            &passphrase,
-            clock.as_ref(),
-            &mut rng,
-            store_rng,
-            &mut |_, _| {},
-        );
-        let (currency, files) = made.unwrap();
-        let (signer, ledger) = (files.signer().unwrap(), Arc::new(MemoryLedger::new()));
-        let issuer = open(&directory, &ledger, &signer, &clock).await;
-        let operator = Operator::new(
-            Arc::clone(&ledger),
-            Arc::clone(&clock) as Arc<dyn Clock>,
-            OperatorName::command_line(),
-        );
+        let kept = TestCurrency::new(SEED, config, None);
+        let signer = kept.files.signer().unwrap();
+        let issuer = open(&kept, &signer).await;
+        let operator = kept.operator();
         let alice = "alice".parse().unwrap();
-        let cashier = Cashier::new(
-            Arc::clone(&ledger),
-            Arc::clone(&clock) as Arc<dyn Clock>,
-            store_rng(),
-        );
+        let tokens = Box::new(StdRng::seed_from_u64(SEED + 1));
+        let cashier = Cashier::new(Arc::clone(&kept.ledger), kept.shared_clock(), tokens);
         let name = OperatorName::command_line();
         let cashier = cashier.acting(&name);
         let token = cashier.open_account(&alice, None).await.unwrap();
@@ -124,51 +66,31 @@ impl Fixture {
             )
             .await
             .unwrap();
-        let rng = Mutex::new(rng);
         Self {
-            clock,
-            config,
-            directory,
-            files,
             signer,
-            ledger,
-            passphrase,
             operator,
             issuer,
-            currency,
+            currency: kept.directory.currency().unwrap(),
             token,
-            rng,
-            _folder: folder,
+            rng: Mutex::new(StdRng::seed_from_u64(SEED)),
+            kept,
         }
     }
 
     fn set(&self, moment: DateTime<Utc>) {
-        self.clock.0.store(moment.timestamp_micros(), Ordering::Relaxed);
-    }
-
-    fn manager(&self) -> KeyManager {
-        let (ledger, clock) = (
-            Arc::clone(&self.ledger) as Arc<dyn Ledger>,
-            Arc::clone(&self.clock) as Arc<dyn Clock>,
-        );
-        KeyManager::new(
-            self.directory.clone(),
-            self.config.clone(),
-            Box::new(self.files.clone()),
-            ledger,
-            clock,
-        )
+        self.kept.set(moment);
     }
 
     /// Makes the keys that are due, and returns their windows.
     async fn rotate(&mut self) -> Vec<Window> {
-        let vault = Vault::new(self.directory.master_folder());
+        let vault = Vault::new(self.kept.directory.master_folder());
         let vault = OpenVault {
             vault: &vault,
-            passphrase: &self.passphrase,
+            passphrase: &self.kept.passphrase,
         };
         let mut rng = StdRng::seed_from_u64(SEED - 1);
         let change = self
+            .kept
             .manager()
             .rotate(Some(vault), false, &mut rng, &mut |_, _| {})
             .await
@@ -177,14 +99,22 @@ impl Fixture {
             assert_eq!(change, Change::Nothing);
             return Vec::new();
         };
-        self.issuer = open(&self.directory, &self.ledger, &self.signer, &self.clock).await;
-        self.currency = self.directory.currency().unwrap();
-        made.mkcs.iter().map(|mkc| window(&mkc.mint_key)).collect()
+        self.issuer = open(&self.kept, &self.signer).await;
+        self.currency = self.kept.directory.currency().unwrap();
+        made.certificates
+            .mkcs
+            .iter()
+            .map(|mkc| window(&mkc.mint_key))
+            .collect()
     }
 
     async fn destroy(&self) -> Vec<DestroyedKey> {
         let mut all = Vec::new();
-        self.manager().destroy(&mut |key| all.push(key)).await.unwrap();
+        self.kept
+            .manager()
+            .destroy(&mut |key| all.push(key))
+            .await
+            .unwrap();
         all
     }
 
@@ -316,7 +246,8 @@ impl Fixture {
     }
 
     async fn plan(&self) -> Vec<Due> {
-        self.manager()
+        self.kept
+            .manager()
             .plan()
             .await
             .unwrap()
@@ -326,18 +257,12 @@ impl Fixture {
     }
 }
 
-async fn open(
-    directory: &Directory,
-    ledger: &Arc<MemoryLedger>,
-    signer: &Arc<dyn Signer>,
-    clock: &Arc<TestClock>,
-) -> Issuer {
-    let (ledger, signer, clock) = (Arc::clone(ledger), Arc::clone(signer), Arc::clone(clock));
+async fn open(kept: &TestCurrency, signer: &Arc<dyn Signer>) -> Issuer {
     Issuer::open(
-        directory.currency().unwrap(),
-        ledger,
-        signer,
-        clock,
+        kept.directory.currency().unwrap(),
+        Arc::clone(&kept.ledger),
+        Arc::clone(signer),
+        kept.shared_clock(),
         IssuerOptions::default(),
     )
     .await
@@ -360,7 +285,7 @@ fn ledger_id(key: &MintKey) -> MintKeyId {
 async fn mint_keys_sign_expire_and_are_pruned_at_the_edges_of_their_windows() {
     let mut fixture = Fixture::new().await;
     let old = fixture.generations().remove(0);
-    let policy = fixture.config.rotation.clone();
+    let policy = fixture.kept.config.rotation.clone();
     let Window {
         sign_not_after: ends,
         coins_expiry,
@@ -406,11 +331,14 @@ async fn mint_keys_sign_expire_and_are_pruned_at_the_edges_of_their_windows() {
     let goes = ends + policy.resume_window.get();
     fixture.set(goes - TICK);
     assert_eq!(fixture.destroy().await, []);
-    assert!(fixture.files.ids().unwrap().contains(&old.id));
+    assert!(fixture.kept.files.ids().unwrap().contains(&old.id));
     fixture.set(goes);
     let destroyed = fixture.destroy().await;
     assert_eq!(destroyed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&old.id]);
-    assert_eq!(fixture.files.ids().unwrap(), BTreeSet::from([new.id.clone()]));
+    assert_eq!(
+        fixture.kept.files.ids().unwrap(),
+        BTreeSet::from([new.id.clone()])
+    );
 
     // Coins are accepted up to and including their expiry, and can be pruned only after it.
     fixture.set(coins_expiry);
@@ -440,13 +368,13 @@ async fn mint_keys_sign_expire_and_are_pruned_at_the_edges_of_their_windows() {
     fixture.set(coins_expiry);
     assert_eq!(fixture.recoup(&late, &new, 43).await, Err(Reason::KeyExpired));
     assert_eq!(fixture.resume(2).await.unwrap_err(), Reason::KeyExpired);
-    assert!(check(&fixture.ledger.audit_facts().await.unwrap()).holds());
+    assert!(check(&fixture.kept.ledger.audit_facts().await.unwrap()).holds());
 }
 
 #[tokio::test]
 async fn a_revoked_key_is_replaced_at_once_although_its_successor_exists() {
     let mut fixture = Fixture::new().await;
-    let policy = fixture.config.rotation.clone();
+    let policy = fixture.kept.config.rotation.clone();
     let old = fixture.generations().remove(0);
     let begins = window(&old).sign_not_after - policy.overlap.get();
     fixture.set(begins - policy.lead.get());
@@ -458,12 +386,12 @@ async fn a_revoked_key_is_replaced_at_once_although_its_successor_exists() {
         .await
         .unwrap();
 
-    let now = fixture.clock.now();
+    let now = fixture.kept.now();
     assert_eq!(fixture.rotate().await, [policy.window_now(now)]);
     let replacement = fixture.generations().remove(1);
     assert_eq!(window(&replacement), policy.window_now(now));
     fixture.mint(&replacement, 2).await.unwrap();
     assert_eq!(fixture.recoup(&stolen, &replacement, 3).await, Ok(()));
     assert_eq!(fixture.rotate().await, []);
-    assert!(check(&fixture.ledger.audit_facts().await.unwrap()).holds());
+    assert!(check(&fixture.kept.ledger.audit_facts().await.unwrap()).holds());
 }

@@ -1,170 +1,132 @@
 //! Certificates that come back from a master key on another machine. A mint key must be in the public log when it signs,
 //! so one that comes too late is never used.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::cell::Cell;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::Config;
-use opencoin_crypto::CipherSuite;
-use opencoin_issuer::Operator;
+use opencoin_crypto::KeyStore;
+use opencoin_issuer::{Issuer, IssuerOptions};
 use opencoin_keys::{
-    Change, Clock, Cosigners, Directory, KeyFiles, KeyManager, KeyManagerError, KeyState, NewCurrency,
-    OpenVault, Passphrase, Randomness, SignedCertificates, Vault, create_with_key_files, register_mint_keys,
+    CddChange, Change, Cosigners, Imported, KeyManagerError, KeyState, OpenVault, SignedCertificates, Vault,
+    register_mint_keys,
 };
-use opencoin_ledger::{Ledger, MemoryLedger, OperatorName, StopReason};
+use opencoin_ledger::{Ledger, StopReason};
 use opencoin_schema::BigInt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use tempfile::TempDir;
+
+use crate::support::TestCurrency;
 
 const SEED: u64 = 31;
 const TICK: TimeDelta = TimeDelta::seconds(1);
 
-struct TestClock(AtomicI64);
-
-impl Clock for TestClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0.load(Ordering::Relaxed)).unwrap()
-    }
-}
-
 /// A currency with a public log, whose master key was taken to another machine.
 struct World {
-    clock: Arc<TestClock>,
-    config: Config,
-    directory: Directory,
-    files: KeyFiles,
-    ledger: Arc<MemoryLedger>,
-    passphrase: Passphrase,
+    kept: TestCurrency,
     vault: Vault,
     /// Until when the certificates of the last request must come.
     said: Cell<Option<DateTime<Utc>>>,
-    _folder: TempDir,
 }
 
 impl World {
     async fn new() -> Self {
-        let start: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(start.timestamp_micros())));
-        let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::new(folder.path().join("currency"));
         let config = Config::new("sqlite:ledger.sqlite", "127.0.0.1:0");
-        let passphrase = Passphrase::new("p".to_owned().into()).unwrap();
-        let new = NewCurrency {
-            name: "OpenCent".to_owned(),
-            divisor: 100,
-            denominations: vec![5],
-            url: "http://127.0.0.1:8080".to_owned(),
-            cipher_suite: CipherSuite::RsaSha384PssRfc9474,
-            log: Some(Cosigners::default()),
-            config: config.clone(),
-        };
-        let seed = AtomicU64::new(SEED + 1);
-        let store_rng =
-            || Box::new(StdRng::seed_from_u64(seed.fetch_add(1, Ordering::Relaxed))) as Box<dyn Randomness>;
-        let mut rng = StdRng::seed_from_u64(SEED);
-        let made = create_with_key_files(
-            &new,
-            &directory,
-            &passphrase,
-            clock.as_ref(),
-            &mut rng,
-            store_rng,
-            &mut |_, _| {},
-        );
-        let (currency, files) = made.unwrap();
-        let ledger = Arc::new(MemoryLedger::new());
-        register_mint_keys(&currency, ledger.as_ref(), clock.as_ref())
-            .await
-            .unwrap();
-        let away = folder.path().join("vault");
-        fs::rename(directory.master_folder(), &away).unwrap();
-        Self {
-            clock,
-            config,
-            directory,
-            files,
-            ledger,
-            passphrase,
+        let kept = TestCurrency::new(SEED, config, Some(Cosigners::default()));
+        let away = kept.folder().join("vault");
+        fs::rename(kept.directory.master_folder(), &away).unwrap();
+        let world = Self {
+            kept,
             vault: Vault::new(away),
             said: Cell::new(None),
-            _folder: folder,
-        }
+        };
+        world.register().await;
+        world
     }
 
     fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        self.kept.now()
     }
 
     fn set(&self, moment: DateTime<Utc>) {
-        self.clock.0.store(moment.timestamp_micros(), Ordering::Relaxed);
-    }
-
-    fn manager(&self) -> KeyManager {
-        let (ledger, clock) = (
-            Arc::clone(&self.ledger) as Arc<dyn Ledger>,
-            Arc::clone(&self.clock) as Arc<dyn Clock>,
-        );
-        let store = Box::new(self.files.clone());
-        KeyManager::new(self.directory.clone(), self.config.clone(), store, ledger, clock)
+        self.kept.set(moment);
     }
 
     /// Requests keys, at once or as they are due.
     async fn rotate(&self, at_once: bool) -> Result<Change, KeyManagerError> {
         let mut rng = StdRng::seed_from_u64(SEED - 1);
-        self.manager()
+        self.kept
+            .manager()
             .rotate(None, at_once, &mut rng, &mut |_, _| {})
             .await
     }
 
     /// Revokes the first mint key.
     async fn revoke_first(&self) {
-        let operator = Operator::new(
-            Arc::clone(&self.ledger),
-            Arc::clone(&self.clock) as Arc<dyn Clock>,
-            OperatorName::command_line(),
-        );
-        let first = self.ledger.mint_keys().await.unwrap().remove(0);
+        let first = self.kept.ledger.mint_keys().await.unwrap().remove(0);
         let reason = StopReason::new("stolen").unwrap();
-        operator.revoke(first.id, reason).await.unwrap();
+        self.kept.operator().revoke(first.id, reason).await.unwrap();
     }
 
     /// Requests keys and signs the request on the other machine.
     async fn certificates(&self, at_once: bool) -> SignedCertificates {
-        let Change::Waits(request) = self.rotate(at_once).await.unwrap() else {
+        self.signed(self.rotate(at_once).await.unwrap())
+    }
+
+    /// Requests a description with this text and keys for another denomination, and signs the request on the other
+    /// machine.
+    async fn description(&self, info: &str) -> SignedCertificates {
+        let change = CddChange {
+            denominations: Some(vec![5, 10]),
+            additional_info: Some(info.to_owned()),
+            ..CddChange::default()
+        };
+        let mut rng = StdRng::seed_from_u64(SEED - 1);
+        let manager = self.kept.manager();
+        let changed = manager.change_cdd(change, None, &mut rng, &mut |_, _| {}).await;
+        self.signed(changed.unwrap())
+    }
+
+    fn signed(&self, change: Change) -> SignedCertificates {
+        let Change::Waits(request) = change else {
             panic!("the master key is away");
         };
-        self.said.set(self.directory.import_deadline(&request).unwrap());
+        self.said
+            .set(self.kept.directory.import_deadline(&request).unwrap());
         let mut rng = StdRng::seed_from_u64(SEED - 2);
-        self.vault.sign(&request, &self.passphrase, &mut rng).unwrap()
+        let signed = self
+            .vault
+            .sign(&request, &self.kept.passphrase, self.now(), &mut rng);
+        signed.unwrap()
     }
 
     fn import(&self, certificates: &SignedCertificates) -> Result<bool, String> {
-        let lock = self.directory.lock().unwrap();
-        let imported = self.directory.import(certificates, self.now(), &lock);
+        self.import_all(certificates).map(|imported| imported.is_new)
+    }
+
+    fn import_all(&self, certificates: &SignedCertificates) -> Result<Imported, String> {
+        let lock = self.kept.directory.lock().unwrap();
+        let imported = self.kept.directory.import(certificates, self.now(), &lock);
         imported.map_err(|error| error.to_string())
     }
 
     async fn register(&self) {
-        let currency = self.directory.currency().unwrap();
-        register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref())
+        let currency = self.kept.directory.currency().unwrap();
+        register_mint_keys(&currency, self.kept.ledger.as_ref(), self.kept.clock.as_ref())
             .await
             .unwrap();
     }
 
     async fn registered(&self) -> usize {
-        self.ledger.mint_keys().await.unwrap().len()
+        self.kept.ledger.mint_keys().await.unwrap().len()
     }
 }
 
 /// The last moment at which the keys can come.
 fn deadline(world: &World, certificates: &SignedCertificates) -> DateTime<Utc> {
-    let currency = world.directory.currency().unwrap();
+    let currency = world.kept.directory.currency().unwrap();
     let half = TimeDelta::seconds(currency.log().unwrap().within_s().into()) / 2;
     certificates.mkcs[0].mint_key.sign_coins_not_before.to_utc() + half
 }
@@ -175,7 +137,7 @@ async fn certificates_that_come_too_late_for_the_log_are_refused() {
     let late = world.certificates(true).await;
     let begins = late.mkcs[0].mint_key.sign_coins_not_before.to_utc();
     assert!(
-        begins >= world.now() + world.config.rotation.offline_time.get() - TimeDelta::minutes(5),
+        begins >= world.now() + world.kept.config.rotation.offline_time.get() - TimeDelta::minutes(5),
         "there is time to visit the master key: {begins}"
     );
     assert_eq!(world.said.get(), Some(deadline(&world, &late)));
@@ -185,9 +147,9 @@ async fn certificates_that_come_too_late_for_the_log_are_refused() {
         refused.contains("to be in the public log when they sign"),
         "{refused}"
     );
-    assert_eq!(world.directory.currency().unwrap().mint_keys().count(), 1);
+    assert_eq!(world.kept.directory.currency().unwrap().mint_keys().count(), 1);
 
-    fs::remove_file(world.directory.pending_file()).unwrap();
+    fs::remove_file(world.kept.directory.pending_file()).unwrap();
     let timely = world.certificates(true).await;
     world.set(deadline(&world, &timely));
     assert_eq!(world.import(&timely), Ok(true));
@@ -205,7 +167,7 @@ async fn a_key_whose_registration_is_too_late_is_never_registered() {
     assert_eq!(world.registered().await, 1);
     // It does not keep another key from being made, and its private half goes.
     let late = &certificates.mkcs[0].mint_key.id;
-    let listed = world.manager().list().await.unwrap();
+    let listed = world.kept.manager().list().await.unwrap();
     let state = |id: &BigInt| listed.iter().find(|key| key.id == *id).unwrap().state;
     assert_eq!(state(late), KeyState::Late);
     world.revoke_first().await;
@@ -215,11 +177,34 @@ async fn a_key_whose_registration_is_too_late_is_never_registered() {
     assert_eq!(world.registered().await, 2);
     let mut destroyed = Vec::new();
     world
+        .kept
         .manager()
         .destroy(&mut |key| destroyed.push(key.id))
         .await
         .unwrap();
     assert!(destroyed.contains(late) && destroyed.len() == 2, "{destroyed:?}");
+}
+
+#[tokio::test]
+async fn a_description_is_taken_although_its_mint_keys_come_too_late() {
+    let world = World::new().await;
+    let signed = world.description("").await;
+    let late = signed.mkcs[0].mint_key.id.clone();
+    world.set(deadline(&world, &signed) + TICK);
+    let imported = world.import_all(&signed).unwrap();
+    assert_eq!((imported.is_new, &imported.late), (true, &vec![late.clone()]));
+    assert_eq!(imported.certificates.mkcs, []);
+    let currency = world.kept.directory.currency().unwrap();
+    assert_eq!(currency.current().cddc(), signed.cddc.as_ref().unwrap());
+    assert!(currency.mint_key(&late).is_none());
+    assert_eq!(world.import(&signed), Ok(false), "a repetition says so");
+    // The next description has another serial, and the next rotation makes the missing key.
+    let next = world.certificates(false).await;
+    assert_eq!(next.mkcs.len(), 1);
+    assert_eq!(next.mkcs[0].mint_key.denomination, 10);
+    assert_eq!(world.import(&next), Ok(true));
+    let described = world.description("news").await.cddc.unwrap();
+    assert_eq!(described.cdd.cdd_serial, currency.current().cdd().cdd_serial + 1);
 }
 
 #[tokio::test]
@@ -229,10 +214,11 @@ async fn a_request_that_waited_too_long_is_not_signed() {
     world.set(deadline(&world, &request) + TICK);
     let vault = OpenVault {
         vault: &world.vault,
-        passphrase: &world.passphrase,
+        passphrase: &world.kept.passphrase,
     };
     let mut rng = StdRng::seed_from_u64(SEED - 3);
     let rotated = world
+        .kept
         .manager()
         .rotate(Some(vault), false, &mut rng, &mut |_, _| {})
         .await;
