@@ -3,12 +3,9 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::Config;
-use opencoin_crypto::KeyStore;
-use opencoin_issuer::{Issuer, IssuerOptions};
 use opencoin_keys::{
     CddChange, Change, Cosigners, Imported, KeyManagerError, KeyState, OpenVault, SignedCertificates, Vault,
     register_mint_keys,
