@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
+use opencoin_log::batch::BATCH_STATEMENT_BYTES_MAX;
+use opencoin_log::bundle::ENTRY_BYTES_MAX;
 
 use crate::journal::ReferenceKey;
 use crate::{
@@ -13,6 +15,9 @@ use crate::{
 /// The maximum number of commands in a call of [`Ledger::apply`], and of transactions in a call of
 /// [`Ledger::keep_signatures`].
 pub const BATCH_COMMANDS_MAX: usize = 1000;
+
+/// The statements of a commit fit into a batch of the public log, each with its length before it.
+const _: () = assert!(BATCH_COMMANDS_MAX * (size_of::<u16>() + ENTRY_BYTES_MAX) <= BATCH_STATEMENT_BYTES_MAX);
 
 /// The maximum number of attempts at one batch while other processes change or lock its rows.
 pub const APPLY_ATTEMPTS_MAX: u32 = 10;

@@ -12,15 +12,17 @@ mod copied;
 mod error;
 mod head;
 mod leaf_start;
+mod log_key;
 mod portion;
 mod seal;
 mod statements;
 
-pub use copied::{CopiedBatch, Missing, WaitingRow, missing, seal_copied};
+pub use copied::{CopiedBatch, Missing, missing, seal_copied};
 pub use error::SealingError;
 pub use head::{LogBatch, LogHead, LoggedKeyAccounts};
 pub use leaf_start::LeafStart;
-pub use seal::{Edge, LogKey, NewBundle, SealInput, Sealed, seal};
+pub use log_key::LogKey;
+pub use seal::{Edge, NewBundle, SealInput, Sealed, seal};
 pub use statements::LogTerms;
 
 use std::fmt;
@@ -33,6 +35,8 @@ use opencoin_log::hash::Hash;
 use opencoin_log::hash::leaf_hash;
 use opencoin_log::leaf::COIN_LEAF_BYTES;
 use opencoin_log::promise::request_root;
+
+use crate::LedgerTime;
 pub use opencoin_log::tile::Tile as NewTile;
 
 /// How long a sealer sees a batch open before it seals it, at least.
@@ -130,6 +134,9 @@ pub type CoinLeaf = [u8; COIN_LEAF_BYTES];
 fn coin_leaf_start(leaf: &CoinLeaf) -> [u8; 6] {
     *leaf.first_chunk().expect("a leaf is longer")
 }
+
+/// What one commit adds to the log, and when it was decided.
+pub type WaitingRow = (LedgerTime, PendingLeaves);
 
 /// What a commit adds to the log: one row that waits to be sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

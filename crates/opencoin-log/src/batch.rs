@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Hash;
 use crate::key_no::KeyNo;
 
+/// The most closings of mint keys in a batch. Auditors have them in memory at the same time. An issuer closes a key a few
+/// times in its life.
+pub const BATCH_CLOSINGS_MAX: usize = 100_000;
+/// The most bytes that the statements about key accounts in a batch have as leaves: about half a million payments. Auditors
+/// have them in memory at the same time.
+pub const BATCH_STATEMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// The value of the field `type`.
 const TYPE: &str = "log batch";
 

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use opencoin_log::batch::BatchLeaf;
+use opencoin_log::batch::{BATCH_STATEMENT_BYTES_MAX, BatchLeaf};
 use opencoin_log::key_ledger::BatchOfStatements;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::CloseReason;
 
 use crate::finding::{BrokenRule, KeyUse};
-use crate::key_accounts::STATEMENT_BYTES_MAX;
 use crate::keys::Closings;
 use crate::open_batch::UsedKey;
 use crate::replay::{LastBatch, Replay};
@@ -267,7 +266,8 @@ impl Replay {
         let at = self.size;
         let statements = std::mem::take(&mut self.open.statements);
         if statements.are_too_many() {
-            let reason = format!("the statements of a batch have more than {STATEMENT_BYTES_MAX} bytes");
+            let reason =
+                format!("the statements of a batch have more than {BATCH_STATEMENT_BYTES_MAX} bytes");
             self.find_bad_statement(None, reason);
         }
         let of_batch = BatchOfStatements {

@@ -1,12 +1,13 @@
 //! The rules for descriptions of the currency, mint keys and their closings.
 
 use opencoin_crypto::{verify_cddc, verify_mint_key_of_issuer};
+use opencoin_log::batch::BATCH_CLOSINGS_MAX;
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::log_block::LogBlock;
 use opencoin_schema::{Cddc, Mkc, text};
 
-use crate::finding::{BrokenRule, CLOSINGS_MAX};
+use crate::finding::BrokenRule;
 use crate::keys::ReplayedKey;
 use crate::open_batch::ClosingLeaf;
 use crate::replay::Replay;
@@ -87,7 +88,7 @@ impl Replay {
         if self.keys.get(closing.key_no).is_none() {
             let key_no = closing.key_no.get();
             self.find(closing.index, BrokenRule::UnknownKey { key_no });
-        } else if self.open.closings.len() < CLOSINGS_MAX {
+        } else if self.open.closings.len() < BATCH_CLOSINGS_MAX {
             self.open.closings.push(closing);
         } else {
             self.find(closing.index, BrokenRule::TooManyClosings);

@@ -12,9 +12,6 @@ pub const FINDINGS_MAX: u64 = 256;
 /// them up to hide a broken rule.
 pub const REMARKS_MAX: u64 = 64;
 
-/// The most closings of a batch, which are in memory at the same time. An issuer closes a key a few times in its life.
-pub const CLOSINGS_MAX: usize = 100_000;
-
 /// A rule that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

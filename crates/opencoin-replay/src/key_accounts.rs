@@ -1,15 +1,12 @@
 //! Key accounts while a log is replayed.
 
+use opencoin_log::batch::BATCH_STATEMENT_BYTES_MAX;
 use opencoin_log::hash::Hash;
 use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_ledger::{BatchOfStatements, KeyAccount, KeyLedger, KeyLedgerFault, Signatures};
 use opencoin_log::leaf::Leaf;
 
-/// The most bytes that the statements of a batch have as leaves: about half a million payments. They are in memory at the
-/// same time.
-pub(crate) const STATEMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
-
-/// The statements of a batch, up to [`STATEMENT_BYTES_MAX`].
+/// The statements of a batch, up to [`BATCH_STATEMENT_BYTES_MAX`].
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     /// With the indices of their leaves.
@@ -48,7 +45,7 @@ impl Statements {
 
     /// Whether there were more bytes than are kept.
     pub(crate) fn are_too_many(&self) -> bool {
-        self.bytes > STATEMENT_BYTES_MAX
+        self.bytes > BATCH_STATEMENT_BYTES_MAX
     }
 
     pub(crate) fn leaves(&self) -> &[(u64, Leaf)] {
@@ -197,7 +194,7 @@ mod tests {
     #[test]
     fn no_more_bytes_are_kept_than_the_limit() {
         let mut statements = Statements::default();
-        statements.add(0, statement(), STATEMENT_BYTES_MAX - 1);
+        statements.add(0, statement(), BATCH_STATEMENT_BYTES_MAX - 1);
         statements.add(1, statement(), 1);
         assert_eq!((statements.leaves().len(), statements.are_too_many()), (2, false));
         statements.add(2, statement(), 1);

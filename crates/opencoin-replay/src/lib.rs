@@ -20,7 +20,7 @@ mod spent_index;
 mod statements;
 mod stored;
 
-pub use finding::{BrokenRule, CLOSINGS_MAX, FINDINGS_MAX, Finding, KeyUse, LeafRange, REMARKS_MAX};
+pub use finding::{BrokenRule, FINDINGS_MAX, Finding, KeyUse, LeafRange, REMARKS_MAX};
 pub use keys::{Closings, ReplayedKey};
 pub use replay::{LastBatch, Replay, ReplayError};
 pub use spent_index::{MemorySpentIndex, Series, SeriesKind, SpentIndex};

@@ -3,6 +3,7 @@
 //! Leaves of coins are only compared with the leaf of the finding, and no leaf is kept, so reading a long log takes little
 //! memory.
 
+use opencoin_log::batch::BATCH_STATEMENT_BYTES_MAX;
 use opencoin_log::bundle;
 use opencoin_log::digest::KeyFingerprint;
 use opencoin_log::key_account::AccountKey;
@@ -23,8 +24,6 @@ const COINS: std::ops::RangeInclusive<u8> = 0x10..=0x13;
 const KEY_INTRODUCED: u8 = 0x20;
 const KEY_CREDITED: u8 = 0x21;
 const KEY_PAID: u8 = 0x22;
-/// The most bytes of statements of a batch, as in a replay. Accounts after a longer batch are unknown.
-const STATEMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Version, type and key.
 const INTRODUCED_PREFIX_BYTES: usize = 2 + 32;
 
@@ -104,7 +103,7 @@ impl Once {
     }
 }
 
-/// The statements of a batch, up to [`STATEMENT_BYTES_MAX`].
+/// The statements of a batch, up to [`BATCH_STATEMENT_BYTES_MAX`].
 #[derive(Default)]
 struct Statements {
     leaves: Vec<Leaf>,
@@ -114,7 +113,7 @@ struct Statements {
 impl Statements {
     fn add(&mut self, statement: Leaf, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > STATEMENT_BYTES_MAX {
+        if self.bytes > BATCH_STATEMENT_BYTES_MAX {
             self.leaves = Vec::new();
         } else {
             self.leaves.push(statement);
@@ -123,7 +122,7 @@ impl Statements {
 
     /// Returns all statements of the batch; `None` if there were too many.
     fn all(&self) -> Option<&[Leaf]> {
-        (self.bytes <= STATEMENT_BYTES_MAX).then_some(&self.leaves)
+        (self.bytes <= BATCH_STATEMENT_BYTES_MAX).then_some(&self.leaves)
     }
 }
 

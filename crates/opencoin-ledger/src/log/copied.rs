@@ -15,7 +15,7 @@ use opencoin_log::leaf::{COIN_LEAF_BYTES, Leaf};
 
 use super::error::SealingError;
 use super::seal::{SealInput, Sealed, seal};
-use super::{CoinLeaf, LogBatchNo, LogTotals, PendingLeaves};
+use super::{CoinLeaf, LogBatchNo, LogTotals, PendingLeaves, WaitingRow};
 use crate::LedgerTime;
 
 /// A batch of a copy of the log.
@@ -34,9 +34,6 @@ pub struct CopiedBatch {
     /// The tree hash over the log up to its end.
     pub root: Hash,
 }
-
-/// What one commit adds to the log, and when it was decided.
-pub type WaitingRow = (LedgerTime, PendingLeaves);
 
 /// What the books lack of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,15 +4,17 @@
 //! time could not be in a batch of now any more: payments end, and so do the windows of mint keys. Then the batch gets the
 //! last time that all leaves can have. What was accepted after that time may belong to a mint key that did not sign yet,
 //! so it waits for the next batch.
+//!
+//! The same is true of what is more than auditors take in a batch.
 
 use std::collections::HashMap;
 
+use opencoin_log::batch::BATCH_STATEMENT_BYTES_MAX;
 use opencoin_log::key_no::KeyNo;
 use opencoin_log::leaf::{COIN_LEAF_BYTES, Leaf};
 
 use super::error::SealingError;
-use super::seal::LogKey;
-use super::{CoinLeaf, LogTerms, PendingLeaves, WaitingRow, coin_leaf_start, split_leaves};
+use super::{CoinLeaf, LogKey, LogTerms, PendingLeaves, WaitingRow, coin_leaf_start, split_leaves};
 use crate::LedgerTime;
 
 /// What the next batch is made of.
@@ -50,6 +52,9 @@ impl Portion {
                 .map_or(waiting.len(), |last| last + 1);
             left = waiting.split_off(count);
         }
+        let mut more = waiting.split_off(fitting(&waiting, BATCH_STATEMENT_BYTES_MAX));
+        more.append(&mut left);
+        let left = more;
         let mut pending = PendingLeaves::default();
         for (_, row) in waiting {
             pending.append(row);
@@ -60,6 +65,17 @@ impl Portion {
             time_s,
         })
     }
+}
+
+/// How many of the first commits have together at most so many bytes of statements; one at least.
+fn fitting(waiting: &[WaitingRow], bytes_max: usize) -> usize {
+    let mut bytes = 0;
+    let is_more = |(_, row): &WaitingRow| {
+        bytes += row.statements.len();
+        bytes > bytes_max
+    };
+    let first = waiting.iter().position(is_more);
+    first.map_or(waiting.len(), |first| first.max(1))
 }
 
 /// The last time that a batch with these commits can have; `None` if it can have the present time.
@@ -106,4 +122,45 @@ fn latest_s(
         });
     }
     Ok(ends.into_iter().min().map(|end| end.saturating_add(within_s)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(bytes: usize) -> WaitingRow {
+        let pending = PendingLeaves {
+            statements: vec![0; bytes],
+            ..PendingLeaves::default()
+        };
+        (LedgerTime::from_unix_micros(0), pending)
+    }
+
+    #[test]
+    fn a_batch_has_the_first_commits_whose_statements_auditors_take() {
+        for (lengths, count) in [
+            (&[4, 0, 6, 1][..], 3),
+            (&[4, 0, 7, 1], 2),
+            (&[4, 6, 0, 0], 4),
+            (&[11, 1], 1),
+            (&[10], 1),
+            (&[], 0),
+        ] {
+            let waiting: Vec<WaitingRow> = lengths.iter().copied().map(row).collect();
+            assert_eq!(fitting(&waiting, 10), count, "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_auditors_take_waits_for_the_next_batch() {
+        let terms = LogTerms {
+            origin: "issuer.test/log".to_owned(),
+            within_s: 60,
+        };
+        let third = BATCH_STATEMENT_BYTES_MAX / 3;
+        let waiting: Vec<WaitingRow> = [third, third + 1, third + 1].map(row).into();
+        let portion = Portion::choose(waiting, &[], &terms, LedgerTime::from_unix_micros(0)).unwrap();
+        assert_eq!(portion.pending.statements.len(), 2 * third + 1);
+        assert_eq!(portion.left.len(), 1);
+    }
 }

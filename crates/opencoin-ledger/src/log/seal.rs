@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use opencoin_log::batch::{BatchLeaf, KeyCounts};
+use opencoin_log::batch::{BATCH_CLOSINGS_MAX, BatchLeaf, KeyCounts};
 use opencoin_log::digest::KeyFingerprint;
 use opencoin_log::hash::{Hash, leaf_hash};
 use opencoin_log::key_account::AccountKey;
@@ -19,37 +19,10 @@ use opencoin_log::{bundle, tree};
 use super::error::SealingError;
 use super::portion::Portion;
 use super::statements::{self, Statements};
-use super::{CoinLeaf, LogBatch, LogHead, LogTerms, LogTotals, WaitingRow, coin_leaf_start, split_leaves};
+use super::{
+    CoinLeaf, LogBatch, LogHead, LogKey, LogTerms, LogTotals, WaitingRow, coin_leaf_start, split_leaves,
+};
 use crate::LedgerTime;
-
-/// A mint key in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogKey {
-    /// Its number.
-    pub no: KeyNo,
-    /// The SHA-256 of its public key.
-    pub fingerprint: KeyFingerprint,
-    /// The value of each of its coins.
-    pub denomination: u64,
-    /// The last second in which it signs.
-    pub signing_end_s: u64,
-    /// The last second in which its coins are taken.
-    pub coins_expiry_s: u64,
-    /// The number of issued leaves, and of signatures from before the log.
-    pub issued: u64,
-    /// The number of spent leaves, and of returned coins from before the log.
-    pub spent: u64,
-    /// The batch that has its leaf; `None` if none has.
-    pub batch: Option<u64>,
-    /// Whether it signs no more, by the books.
-    pub is_retired: bool,
-    /// Whether its coins are taken no more, by the books.
-    pub is_pruned: bool,
-    /// Whether the log has stated that it signs no more.
-    pub signing_closed: bool,
-    /// Whether the log has stated that its coins are no longer taken.
-    pub coins_closed: bool,
-}
 
 /// The incomplete right edge of the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -472,9 +445,11 @@ impl Keys {
     }
 
     /// States the final counts of keys that sign no more, or whose coins are not taken any more. That the books say so
-    /// counts, and not the clock: they refuse such keys in every process. Those that are not in `only` wait.
+    /// counts, and not the clock: they refuse such keys in every process. Those that are not in `only` wait, and those that
+    /// are more than auditors take in a batch.
     fn closings(&mut self, only: Option<&[Leaf]>) -> Vec<Leaf> {
         let mut leaves = Vec::new();
+        let closings_max = BATCH_CLOSINGS_MAX.saturating_sub(self.stopped.len());
         for key in self.keys.values_mut().filter(|key| key.batch.is_some()) {
             let (key_no, issued, spent) = (key.no, key.issued, key.spent);
             let mut close = |reason| {
@@ -484,7 +459,7 @@ impl Keys {
                     issued,
                     spent,
                 };
-                let is_due = only.is_none_or(|only| only.contains(&leaf));
+                let is_due = leaves.len() < closings_max && only.is_none_or(|only| only.contains(&leaf));
                 leaves.extend(is_due.then_some(leaf));
                 is_due
             };
@@ -539,5 +514,44 @@ impl Keys {
     fn changed(self) -> Vec<LogKey> {
         let Self { keys, before, .. } = self;
         keys.into_values().filter(|key| *key != before[&key.no]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retired(no: u32) -> LogKey {
+        LogKey {
+            no: KeyNo::new(no).unwrap(),
+            fingerprint: KeyFingerprint::new([0; 32]),
+            denomination: 1,
+            signing_end_s: 10,
+            coins_expiry_s: 20,
+            issued: 0,
+            spent: 0,
+            batch: Some(1),
+            is_retired: true,
+            is_pruned: false,
+            signing_closed: false,
+            coins_closed: false,
+        }
+    }
+
+    #[test]
+    fn a_batch_has_no_more_closings_than_auditors_take() {
+        let count = u32::try_from(BATCH_CLOSINGS_MAX).unwrap() + 2;
+        let mut keys = Keys::new((1..=count).map(retired).collect(), 2);
+        // One was revoked, and its closing waits like any other leaf.
+        let revoked = Leaf::KeyClosed {
+            key_no: KeyNo::FIRST,
+            reason: CloseReason::Revoked,
+            issued: 0,
+            spent: 0,
+        };
+        keys.see(&revoked).unwrap();
+        assert_eq!(keys.closings(None).len(), BATCH_CLOSINGS_MAX - 1);
+        let later = Keys::new(keys.keys.into_values().collect(), 3).closings(None);
+        assert_eq!(later.len(), 2, "the others are in the next batch");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{BrokenRule, CLOSINGS_MAX, Finding, KeyUse};
+use opencoin_log::batch::BATCH_CLOSINGS_MAX;
+
+use super::{BrokenRule, Finding, KeyUse};
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -147,7 +149,9 @@ impl fmt::Display for BrokenRule {
                 "coins of key {} are recouped, but it was not revoked",
                 key_no.get()
             ),
-            Self::TooManyClosings => write!(formatter, "the batch closes more than {CLOSINGS_MAX} keys"),
+            Self::TooManyClosings => {
+                write!(formatter, "the batch closes more than {BATCH_CLOSINGS_MAX} keys")
+            }
             Self::KeyAccounts { reason, .. } => write!(formatter, "key accounts: {reason}"),
             Self::KeyAccountTotals { total, .. } => write!(
                 formatter,

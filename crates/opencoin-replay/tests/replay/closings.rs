@@ -1,7 +1,8 @@
 //! Rules for the ends of keys.
 
+use opencoin_log::batch::BATCH_CLOSINGS_MAX;
 use opencoin_log::leaf::{CloseReason, Leaf};
-use opencoin_replay::{BrokenRule, CLOSINGS_MAX, KeyUse, MemorySpentIndex, Replay};
+use opencoin_replay::{BrokenRule, KeyUse, MemorySpentIndex, Replay};
 use opencoin_testkit::log_builder::{LogBuilder, MINT_KEY_SIGNS_S, MINT_KEY_TAKEN_S};
 
 use crate::support::{ONE, findings, only, replayed};
@@ -106,7 +107,7 @@ fn too_many_closings_are_found_where_they_are_read() {
             issued,
             spent: 0,
         };
-        leaves.extend((0..=CLOSINGS_MAX as u64).map(|issued| closing(issued).encode().unwrap()));
+        leaves.extend((0..=BATCH_CLOSINGS_MAX as u64).map(|issued| closing(issued).encode().unwrap()));
     });
     let mut replay = Replay::new(log.cddc().cddc()).unwrap();
     let mut leaves = log.leaves()[..log.leaves().len() - 1].iter().map(Vec::as_slice);
@@ -117,5 +118,5 @@ fn too_many_closings_are_found_where_they_are_read() {
         panic!("{found:?}")
     };
     assert_eq!(finding.rule, BrokenRule::TooManyClosings);
-    assert_eq!(finding.index, (at + CLOSINGS_MAX) as u64);
+    assert_eq!(finding.index, (at + BATCH_CLOSINGS_MAX) as u64);
 }
