@@ -54,6 +54,7 @@ mod secrets;
 mod settings;
 mod signer_process;
 mod socks;
+mod statements;
 mod theft;
 mod three_issuers;
 mod three_primes;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use opencoin_e2e::foreign_wallet::{ForeignWallet, request_mint};
-use opencoin_e2e::{Currency, Database, Output, RFC9474, command, metrics, run, wait_for};
+use opencoin_e2e::{Currency, Database, Output, RFC9474, bank, command, in_parallel, metrics, run, wait_for};
 use serde_json::{Value, json};
 
 const ACCOUNT: &str = "DE02 1203 0000 0000 2020 51";
@@ -135,5 +135,107 @@ fn payouts_are_paid_or_returned_and_shown_in_the_metrics() {
         assert_eq!(currency.balance("alice"), 10);
         currency.audit();
         server.stop();
+    }
+}
+
+/// Payouts go to the bank in files that follow the schema, each payout in one.
+#[test]
+fn payouts_are_exported_once() {
+    const PAYEE: &str = "=1+1 <Bob> \u{fc}ber DE02 1203 0000 0000 2020 51";
+    let settings = [
+        ("OPENCOIN_ISSUER_BANK_IBAN", "DE89370400440532013000"),
+        ("OPENCOIN_ISSUER_BANK_NAME", "The Mint"),
+    ];
+    let settings = settings.map(|(name, value)| (name, value.into()));
+    for database in [Database::Sqlite, Database::Postgres] {
+        let currency = Currency::make_in(settings.to_vec(), RFC9474, database, &[]);
+        let (_server, operators) = currency.serve_operators(&[]);
+        let token = currency.account("alice", 1000);
+        let operator = currency.admin_token("desk");
+        let http = reqwest::blocking::Client::new();
+        for (number, destination) in [PAYEE, ACCOUNT, ACCOUNT, "somewhere"].into_iter().enumerate() {
+            let body = json!({ "amount": number + 1, "destination": destination }).to_string();
+            let request = http.post(currency.url("/v1/payouts")).bearer_auth(&token);
+            let request = request.header("Idempotency-Key", format!("out-{number}"));
+            assert_eq!(request.body(body).send().unwrap().status(), 201);
+        }
+        let export = |key: &str, payouts: &[u64], format: &str| {
+            let body = json!({ "payouts": payouts, "format": format }).to_string();
+            let request = http.post(format!("{operators}/v1/admin/payouts/exports"));
+            let request = request.bearer_auth(&operator).header("Idempotency-Key", key);
+            let answer = request.body(body).send().unwrap();
+            (answer.status().as_u16(), answer.text().unwrap())
+        };
+        let get = |path: &str| {
+            let request = http.get(format!("{operators}/v1/admin{path}"));
+            request.bearer_auth(&operator).send().unwrap().text().unwrap()
+        };
+        let files = in_parallel(6, |_| export("first", &[2, 1], "pain001"));
+        let made = files.iter().filter(|(status, _)| *status == 201).count();
+        assert_eq!(made, 1, "{files:?}");
+        assert!(
+            files.iter().all(|(_, file)| *file == files[0].1),
+            "the same key gets the same bytes"
+        );
+        assert_eq!(get("/payouts/exports/1"), files[0].1);
+        let path = currency.scratch("first.xml");
+        std::fs::write(&path, &files[0].1).unwrap();
+        assert_eq!(bank::validate(&[&path]), ["pain.001.001.09"]);
+        let refused = |(status, text): (u16, String)| {
+            let word = serde_json::from_str::<Value>(&text).unwrap()["title"].clone();
+            (status, word.as_str().unwrap().to_owned())
+        };
+        assert_eq!(
+            refused(export("second", &[1, 3], "csv")),
+            (409, "decided".to_owned())
+        );
+        assert_eq!(
+            refused(export("first", &[3], "csv")),
+            (409, "reference-conflict".to_owned())
+        );
+        assert_eq!(
+            refused(export("second", &[4], "csv")),
+            (422, "invalid".to_owned())
+        );
+        assert_eq!(export("second", &[3], "csv").0, 201);
+
+        let payouts: Value = serde_json::from_str(&get("/payouts?state=requested")).unwrap();
+        let exports: Vec<_> = payouts["payouts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|payout| &payout["export"])
+            .collect();
+        assert_eq!(exports, [&json!(1), &json!(1), &json!(2), &Value::Null]);
+        let _ = currency.issuer(&["payouts", "paid", "1", "--reference", "bank 1"]);
+        let _ = currency.issuer(&["payouts", "failed", "2", "--reason", "closed"]);
+        let paid: Value = serde_json::from_str(&get("/payouts?state=paid")).unwrap();
+        assert_eq!(paid["payouts"][0]["id"], 1);
+        assert_eq!(refused(export("third", &[1], "csv")), (409, "decided".to_owned()));
+
+        let out = currency.scratch("again.xml");
+        let again = [
+            "payouts",
+            "export",
+            "1",
+            "2",
+            "--key",
+            "first",
+            "--out",
+            out.to_str().unwrap(),
+            "--json",
+        ];
+        assert_eq!(currency.issuer(&again).json()["id"], 1);
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), files[0].1);
+        assert_eq!(
+            currency
+                .issuer(&["payouts", "exports", "--json"])
+                .json()
+                .as_array()
+                .unwrap()
+                .len(),
+            2
+        );
+        currency.audit();
     }
 }

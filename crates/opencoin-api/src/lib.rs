@@ -6,6 +6,7 @@
 
 mod account;
 mod admin;
+mod bank;
 mod coin_indices;
 mod entry;
 mod key_account;
@@ -23,13 +24,21 @@ pub use admin::{
     AdminAccount, AdminAccounts, AdminAction, AdminActions, ChangeStatus, CreateAccount, CreatedAccount,
     IssuedStartCode, Payment, PaymentReceipt, SetPassword,
 };
+pub use bank::{
+    AssignBankLine, BankLine, BankLineState, BankStatement, BankStatements, BookStatement, BookedStatement,
+    DecidedBankLine, Ignored, IgnoredBankLine, KeptBankLine, KeptBankLines, NewBankLine, SetBankLineAside,
+    StatementBooking, StatementPreview, Unmatched, UnmatchedBankLine,
+};
 pub use coin_indices::{COINS_HEADER, read_coin_indices, write_coin_indices};
 pub use entry::{Entries, Entry, EntryKind, Transfer};
 pub use key_account::{
     AcceptedKeyPayment, IntroduceKey, IntroducedKey, IntroductionType, KeyAccount, KeyAccounts, KeyChallenge,
     KeyPayment, KeyPaymentState, LoggedKeyAccount, PayByKey, PaymentType, PendingKeyPayment,
 };
-pub use payout::{FailPayout, PayPayout, Payout, PayoutState, Payouts, RequestPayout};
+pub use payout::{
+    ExportForm, ExportPayouts, FailPayout, PayPayout, Payout, PayoutExport, PayoutExports, PayoutState,
+    Payouts, RequestPayout,
+};
 pub use service::{
     DeclareService, DeclaredService, RotatedService, Scope, ServiceLogin, ServiceSession, ServiceState,
     ServiceStatus, Services,
@@ -63,6 +72,8 @@ pub const PASSWORD_BYTES_MAX: usize = 1024;
 pub const SERVICE_ID_CHARS: usize = 32;
 /// The characters of a start code, without the hyphens between them.
 pub const START_CODE_CHARS: usize = 12;
+/// The length of the id of a line of a bank statement in hex digits (lower case).
+pub const BANK_LINE_ID_CHARS: usize = 32;
 /// The length of a service's key: `ock_` and 64 hex digits.
 pub const SERVICE_KEY_CHARS: usize = 68;
 

@@ -1,6 +1,6 @@
 //! Payouts: money that leaves the issuer.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 /// `POST /v1/payouts`, with an `Idempotency-Key`: the account is debited at once. The answer is the [`Payout`]: 201, or
@@ -40,6 +40,9 @@ pub struct Payout {
     /// The bank's reference of a payment, or the reason of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// For operators: the export that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<u64>,
 }
 
 /// The state of a payout.
@@ -85,4 +88,61 @@ pub struct FailPayout {
     /// The reason, for the holder to read.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub reason: String,
+}
+
+/// `POST /v1/admin/payouts/exports`, with an `Idempotency-Key`. The answer is the file: 201, or 200 if it was made before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ExportPayouts {
+    /// The ids of the payouts: at least 1, at most 1000.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::shapes::PayoutId>, min_items = 1, max_items = 1000))]
+    pub payouts: Vec<u64>,
+    /// The form of the file.
+    pub format: ExportForm,
+    /// The day on which the bank shall pay; by default the day of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<NaiveDate>,
+}
+
+/// The form of a file of payouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ExportForm {
+    /// ISO 20022, pain.001.001.09.
+    Pain001,
+    /// A table.
+    Csv,
+}
+
+/// `GET /v1/admin/payouts/exports?before=&limit=`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PayoutExports {
+    /// The newest first.
+    pub exports: Vec<PayoutExport>,
+    /// The cursor for `?before=`; absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+}
+
+/// A file of payouts. `GET /v1/admin/payouts/exports/{id}` is the file itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PayoutExport {
+    /// Ascending from 1, without a gap.
+    pub id: u64,
+    /// The form of the file.
+    pub format: ExportForm,
+    /// The id of the message, by which the bank recognises a file that it gets twice.
+    pub message_id: String,
+    /// The number of payouts in it.
+    pub payouts: u32,
+    /// Their sum in the smallest unit.
+    pub amount: u64,
+    /// Who made it.
+    pub operator: String,
+    /// When.
+    pub at: DateTime<Utc>,
 }

@@ -10,9 +10,10 @@ use utoipa::openapi::schema::{
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    ACCOUNT_KEY_CHARS, ACCOUNT_NAME_CHARS_MAX, CHALLENGE_CHARS, DOMAIN_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX,
-    KEY_PAYMENT_ID_CHARS_MAX, MEMO_BYTES_MAX, PAGE_LENGTH_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN,
-    PAYMENT_NONCE_CHARS, SERVICE_ID_CHARS, SERVICE_KEY_CHARS, SIGNATURE_CHARS, TEXT_CHARS_MAX,
+    ACCOUNT_KEY_CHARS, ACCOUNT_NAME_CHARS_MAX, BANK_LINE_ID_CHARS, CHALLENGE_CHARS, DOMAIN_CHARS_MAX,
+    IDEMPOTENCY_KEY_CHARS_MAX, KEY_PAYMENT_ID_CHARS_MAX, MEMO_BYTES_MAX, PAGE_LENGTH_MAX, PASSWORD_BYTES_MAX,
+    PASSWORD_CHARS_MIN, PAYMENT_NONCE_CHARS, SERVICE_ID_CHARS, SERVICE_KEY_CHARS, SIGNATURE_CHARS,
+    TEXT_CHARS_MAX,
 };
 
 /// The greatest amount and the greatest id.
@@ -120,6 +121,29 @@ shape! {
     /// The number of a payout.
     PayoutId, "The number of the payout.",
     number(1, NUMBER_MAX)
+}
+shape! {
+    /// The number of a statement.
+    StatementId, "The number of the statement.",
+    number(1, NUMBER_MAX)
+}
+shape! {
+    /// The number of a file of payouts.
+    ExportId, "The number of the export.",
+    number(1, NUMBER_MAX)
+}
+shape! {
+    /// The id of a line of a statement.
+    BankLineId, "32 lower-case hex digits.", hex(BANK_LINE_ID_CHARS)
+}
+shape! {
+    /// A digest.
+    Digest, "64 lower-case hex digits.", hex(ACCOUNT_KEY_CHARS)
+}
+shape! {
+    /// A file.
+    FileContent, "The bytes of a file.",
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 shape! {
     /// The key of an account.

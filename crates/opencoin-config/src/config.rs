@@ -9,6 +9,7 @@ use opencoin_crypto::KeyPrimes;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::bank::{BankConfig, BankCsvConfig};
 use crate::database::{ADDRESS_FORMS, is_address};
 use crate::rotation::{RotationPolicy, Span};
 use crate::sections::{
@@ -69,6 +70,12 @@ pub struct Config {
     /// The operator's listener.
     #[serde(default)]
     pub admin: AdminConfig,
+    /// The operator's account at a bank.
+    #[serde(default)]
+    pub bank: BankConfig,
+    /// The columns of the bank's tables.
+    #[serde(default)]
+    pub bank_csv: BankCsvConfig,
     /// Browsers.
     #[serde(default)]
     pub web: WebConfig,
@@ -134,6 +141,8 @@ impl Config {
             proxy: ProxyConfig::default(),
             limits: LimitsConfig::default(),
             admin: AdminConfig::default(),
+            bank: BankConfig::default(),
+            bank_csv: BankCsvConfig::default(),
             web: WebConfig::default(),
             relay: RelayConfig::default(),
             accounts: AccountsConfig::default(),
@@ -151,6 +160,7 @@ impl Config {
         self.public_log.check().map_err(|reason| ("public_log", reason))?;
         self.check_key_primes()
             .map_err(|reason| ("rotation.key_primes", reason))?;
+        self.check_bank()?;
         if !is_address(&self.database) {
             return Err(("database", ADDRESS_FORMS.to_owned()));
         }
@@ -174,6 +184,21 @@ impl Config {
             let reason = "bodies_bytes_in_flight_max must be at least body_bytes_max, or the longest request is never accepted";
             return Err(("limits.bodies_bytes_in_flight_max", reason.to_owned()));
         }
+        Ok(())
+    }
+
+    fn check_bank(&self) -> Result<(), (&'static str, String)> {
+        self.bank.check().map_err(|(key, reason)| match key {
+            "bic" => ("bank.bic", reason),
+            "currency" => ("bank.currency", reason),
+            _ => ("bank.iban", reason),
+        })?;
+        self.bank_csv.map().map_err(|(key, reason)| match key {
+            "delimiter" => ("bank_csv.delimiter", reason),
+            "decimal" => ("bank_csv.decimal", reason),
+            "encoding" => ("bank_csv.encoding", reason),
+            _ => ("bank_csv.date_format", reason),
+        })?;
         Ok(())
     }
 

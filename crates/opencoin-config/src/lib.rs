@@ -1,5 +1,6 @@
 //! The settings of an issuer, merged from `issuer.toml`, environment variables and flags.
 
+mod bank;
 mod config;
 mod database;
 mod redact;
@@ -9,6 +10,7 @@ mod settings;
 mod signer;
 mod table;
 
+pub use bank::{BankConfig, BankCsvConfig, BankSettingError};
 pub use config::{Config, DATABASE_DEFAULT, KeyConfig, LISTEN_DEFAULT};
 pub use database::{ADDRESS_FORMS, SQLITE_SCHEME, is_address, is_shared};
 pub use redact::hide_passwords;

@@ -181,6 +181,68 @@ pub const SETTINGS: &[Setting] = &[
         "admin.hosts",
         "Host names with a dot that the operator's listener accepts; it always accepts addresses and names without a dot",
     ),
+    text(
+        "bank.name",
+        "The owner of the operator's account at a bank, as the bank knows the name",
+    ),
+    text(
+        "bank.iban",
+        "The operator's account at a bank, from which statements come and payouts are paid; without it there are neither",
+    ),
+    text("bank.bic", "The bank, if it wants to be named in payment files"),
+    text(
+        "bank.currency",
+        "The currency of that account (ISO 4217); one of it is one of the issuer's currency",
+    ),
+    text(
+        "bank_csv.delimiter",
+        "The character between the cells of the bank's tables, or \\t; tables are read if day, amount and text are set",
+    ),
+    text(
+        "bank_csv.encoding",
+        "The encoding of the tables: utf-8 or windows-1252",
+    ),
+    text(
+        "bank_csv.decimal",
+        "The character before the decimals of an amount: , or .",
+    ),
+    text("bank_csv.date_format", "How days are written"),
+    text(
+        "bank_csv.day",
+        "The name of the column with the day of the booking",
+    ),
+    text(
+        "bank_csv.amount",
+        "The name of the column with the amount, negative if money went out",
+    ),
+    list(
+        "bank_csv.text",
+        "The names of the columns with the text of the transfer, in this order",
+    ),
+    text(
+        "bank_csv.currency",
+        "The name of the column with the currency, if there is one",
+    ),
+    text(
+        "bank_csv.direction",
+        "The name of the column that says whether money came or went, if there is one",
+    ),
+    text(
+        "bank_csv.party",
+        "The name of the column with the name of the other side, if there is one",
+    ),
+    text(
+        "bank_csv.party_account",
+        "The name of the column with the account of the other side, if there is one",
+    ),
+    text(
+        "bank_csv.account",
+        "The name of the column with the operator's own account, if there is one",
+    ),
+    text(
+        "bank_csv.bank_reference",
+        "The name of the column with the bank's own reference of a movement, if there is one",
+    ),
     flag(
         "web.cors",
         "Let web pages of every origin use the API, as other programs do, without cookies",
@@ -305,6 +367,7 @@ mod tests {
 
     /// Every key that a configuration can have.
     fn keys_of_configs() -> BTreeSet<String> {
+        let text = |text: &str| Some(text.to_owned());
         let mut full = Config::new("sqlite:x", "127.0.0.1:0");
         full.tls = Some(TlsConfig {
             certificate: "c".into(),
@@ -312,6 +375,11 @@ mod tests {
         });
         full.admin.listen = Some("127.0.0.1:0".to_owned());
         full.high_water_mark = Some("h".into());
+        (full.bank.name, full.bank.iban, full.bank.bic) = (text("n"), text("i"), text("b"));
+        let csv = &mut full.bank_csv;
+        (csv.day, csv.amount, csv.currency, csv.direction) = (text("d"), text("a"), text("c"), text("s"));
+        (csv.party, csv.party_account, csv.account) = (text("p"), text("i"), text("k"));
+        csv.bank_reference = text("r");
         full.signer.process = Some(SignerProcess::Socket { path: "s".into() });
         let mut other = full.clone();
         other.keys = KeyConfig::Token {

@@ -11,6 +11,7 @@
 mod access;
 mod accounts;
 mod audit;
+mod bank;
 mod coins;
 mod concurrency;
 mod entries;
@@ -40,6 +41,7 @@ pub use audit::{
     TAMPERINGS, Tampering, acceptances_are_read, an_auditor_goes_on_in_broken_books, an_auditor_resumes,
     books_to_tamper_with, credit_at, tampering_is_found,
 };
+pub use bank::*;
 pub use coins::*;
 pub use concurrency::*;
 pub use entries::*;
@@ -214,6 +216,13 @@ macro_rules! conformance_tests {
             credentials_that_an_operator_sets_are_recorded
             actions_are_read_in_pages
             actions_at_once_are_numbered_without_a_gap
+            a_statement_is_stored_once_and_previewed
+            a_statement_is_claimed_as_it_was_previewed
+            an_unmatched_line_is_decided_once
+            statements_booked_at_once_claim_each_line_once
+            a_line_for_a_closed_account_is_kept
+            a_payout_is_exported_once
+            payouts_exported_at_once_are_in_one_file
             a_frozen_account_moves_no_money
             a_waiting_mint_of_a_frozen_account_waits
             a_closed_account_has_no_money_and_no_way_in

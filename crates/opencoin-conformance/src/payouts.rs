@@ -164,6 +164,8 @@ pub async fn payouts_are_read_in_pages(ledgers: &Pair) {
         assert_eq!(numbers(&**ledger, PayoutFilter::Of(bob()), 2, 10).await, [4, 6]);
         assert_eq!(numbers(&**ledger, PayoutFilter::Requested, 0, 3).await, [1, 4, 5]);
         assert_eq!(numbers(&**ledger, PayoutFilter::Requested, 5, 3).await, [6]);
+        assert_eq!(numbers(&**ledger, PayoutFilter::Paid, 0, 10).await, [2]);
+        assert_eq!(numbers(&**ledger, PayoutFilter::Failed, 0, 10).await, [3]);
     }
 }
 

@@ -38,9 +38,12 @@ pub(super) fn status(reason: Reason) -> StatusCode {
         Reason::Forbidden => StatusCode::FORBIDDEN,
         Reason::InsufficientFunds => StatusCode::PAYMENT_REQUIRED,
         Reason::NotFound | Reason::UnknownKey => StatusCode::NOT_FOUND,
-        Reason::DoubleSpend | Reason::ReferenceConflict | Reason::Exists | Reason::WrongSequence => {
-            StatusCode::CONFLICT
-        }
+        Reason::DoubleSpend
+        | Reason::ReferenceConflict
+        | Reason::Exists
+        | Reason::PreviewChanged
+        | Reason::Decided
+        | Reason::WrongSequence => StatusCode::CONFLICT,
         Reason::KeyExpired
         | Reason::KeyRevoked
         | Reason::Recoup
@@ -281,6 +284,8 @@ fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Resp
         | Reason::DoubleSpend
         | Reason::ReferenceConflict
         | Reason::Exists
+        | Reason::PreviewChanged
+        | Reason::Decided
         | Reason::KeyExpired
         | Reason::KeyRevoked
         | Reason::Recoup

@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use opencoin_api::{BODY_BYTES_MAX, IDEMPOTENCY_KEY_HEADER};
+use opencoin_bank::statement::FILE_BYTES_MAX;
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::IdempotencyKey;
 use opencoin_schema::wrong_value;
@@ -75,6 +76,29 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Response<Body>> {
         let server = Arc::<Server>::from_ref(state);
         read(&server, request.into_body(), &[]).await.map(Self)
+    }
+}
+
+/// Extractor of a body that is a file.
+pub(super) struct File(pub(super) Vec<u8>);
+
+impl<S> FromRequest<S> for File
+where
+    S: Send + Sync,
+    Arc<Server>: FromRef<S>,
+{
+    type Rejection = Response<Body>;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response<Body>> {
+        let server = Arc::<Server>::from_ref(state);
+        // The lines of a file are not much larger than the file, and few operators send one at a time.
+        let Counted { bytes, share: _ } = arrived(&server, request.into_body(), FILE_BYTES_MAX)
+            .await
+            .map_err(|unread| unread.answer())?;
+        if server.is_shutting_down() {
+            return Err(answer::problem(&shutting_down()));
+        }
+        Ok(Self(bytes))
     }
 }
 

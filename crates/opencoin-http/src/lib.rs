@@ -50,9 +50,11 @@ pub use openapi::{Audience, document as openapi_document};
 pub use options::ServerOptions;
 pub use router::router;
 pub use serve::{TaskEnded, serve};
-/// What a holder sees, in the types of the API.
+/// What holders and operators see, in the types of the API.
 pub mod shown {
     pub use crate::accounts::convert::{entry, payout, service};
+    pub use crate::operators::bank_convert::{bank_statement, kept_bank_line, statement_preview};
+    pub use crate::operators::exports::payout_export;
 }
 
 pub use server::{Pages, RefusedVisit, Server};

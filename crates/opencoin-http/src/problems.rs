@@ -65,6 +65,16 @@ problem!(
     "The key or reference was used before for another request."
 );
 problem!(Exists, Exists, "The name is taken.");
+problem!(
+    PreviewChanged,
+    PreviewChanged,
+    "Booking the statement would do something else now. Nothing was booked; look at the preview again."
+);
+problem!(
+    Decided,
+    Decided,
+    "It was decided before in another way. Nothing was changed."
+);
 problem!(NoLog, NotFound, "The currency has no public log.");
 problem!(
     NoSupply,

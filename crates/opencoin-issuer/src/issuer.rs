@@ -26,6 +26,7 @@ use opencoin_schema::{BigInt, Cddc};
 use rand::rngs::OsRng;
 
 use crate::accounts::{AccountService, Random};
+use crate::bank_desk::{BankDesk, BankSettings};
 use crate::cashier::Cashier;
 use crate::committer::Committer;
 use crate::documents::{Documents, FOLLOW_INTERVAL};
@@ -33,6 +34,7 @@ use crate::guard::Guard;
 use crate::log::IssuerLog;
 use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
+use crate::payout_desk::PayoutDesk;
 use crate::refusal::{Reason, Refusal, unavailable};
 use crate::store::Books;
 use crate::supply::DailySupply;
@@ -70,6 +72,7 @@ pub struct Issuer {
     guard: Option<Guard>,
     log: Option<IssuerLog>,
     daily_supply: DailySupply,
+    bank: BankSettings,
 }
 
 /// The answer to an accepted request, with the promise that the public log will have it.
@@ -138,6 +141,7 @@ impl Issuer {
             guard: None,
             log: None,
             daily_supply: DailySupply::default(),
+            bank: BankSettings::default(),
         })
     }
 
@@ -145,6 +149,13 @@ impl Issuer {
     #[must_use]
     pub fn with_accounts(mut self, config: AccountsConfig, rng: Box<dyn Randomness>) -> Self {
         self.accounts = account_service(&self.books, &self.committer, &self.clock, config, rng);
+        self
+    }
+
+    /// Sets the operator's account at a bank.
+    #[must_use]
+    pub fn with_bank(mut self, settings: BankSettings) -> Self {
+        self.bank = settings;
         self
     }
 
@@ -280,6 +291,30 @@ impl Issuer {
             Arc::clone(&self.clock),
             self.accounts.random(),
             self.accounts.passwords(),
+        )
+    }
+
+    /// The operator's access to the statements of the bank.
+    pub fn bank_desk(&self) -> BankDesk {
+        let divisor = self.documents.currency().current().cdd().currency_divisor;
+        BankDesk::new(
+            self.books.clone(),
+            Arc::clone(&self.clock),
+            self.bank.clone(),
+            divisor,
+        )
+    }
+
+    /// The operator's files of payouts for the bank.
+    pub fn payout_desk(&self) -> PayoutDesk {
+        let currency = self.documents.currency();
+        let cdd = currency.current().cdd();
+        let unit = (cdd.currency_name.clone(), cdd.currency_divisor);
+        PayoutDesk::new(
+            self.books.clone(),
+            Arc::clone(&self.clock),
+            self.bank.account.clone(),
+            unit,
         )
     }
 

@@ -28,6 +28,10 @@ pub enum Reason {
     ReferenceConflict,
     /// The name is taken.
     Exists,
+    /// Booking a statement would do something else than the preview that the operator has seen.
+    PreviewChanged,
+    /// It was decided before in another way.
+    Decided,
     /// A mint key is outside its signing window, or coins have expired.
     KeyExpired,
     /// A mint key was revoked: it signs nothing, and its coins are refused.
@@ -84,6 +88,8 @@ impl Reason {
             Self::DoubleSpend => "double-spend",
             Self::ReferenceConflict => "reference-conflict",
             Self::Exists => "exists",
+            Self::PreviewChanged => "preview-changed",
+            Self::Decided => "decided",
             Self::KeyExpired => "key-expired",
             Self::KeyRevoked => "key-revoked",
             Self::Recoup => "recoup",

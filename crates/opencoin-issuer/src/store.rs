@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use opencoin_audit::AuditSource;
 use opencoin_config::{ADDRESS_FORMS, SQLITE_SCHEME, is_shared};
+use opencoin_ledger::bank::BankStore;
 use opencoin_ledger::{
     Accounts, HasAccounts, HasLog, HasOperators, History, Ledger, LedgerError, LogStore, Operators,
     SchemaState,
@@ -38,6 +39,8 @@ pub struct Books {
     pub log: Arc<dyn LogStore>,
     /// What operators have done.
     pub operators: Arc<dyn Operators>,
+    /// Statements of the bank.
+    pub bank: Arc<dyn BankStore>,
 }
 
 impl<S: Ledger + HasAccounts + HasLog + HasOperators + 'static> From<Arc<S>> for Books {
@@ -46,6 +49,7 @@ impl<S: Ledger + HasAccounts + HasLog + HasOperators + 'static> From<Arc<S>> for
             accounts: store.accounts(),
             log: store.log(),
             operators: store.operators(),
+            bank: store.bank(),
             ledger: store,
         }
     }

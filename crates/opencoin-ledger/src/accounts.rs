@@ -495,6 +495,10 @@ pub enum PayoutFilter {
     Of(AccountId),
     /// The payouts that wait for the operator.
     Requested,
+    /// The payouts that were paid.
+    Paid,
+    /// The payouts that failed.
+    Failed,
 }
 
 /// A payout, waiting or settled.

@@ -109,6 +109,16 @@ action_kinds! {
     PayPayout = "pay-payout",
     /// Recorded that a payout failed.
     FailPayout = "fail-payout",
+    /// Uploaded a statement of the bank.
+    UploadStatement = "upload-statement",
+    /// Booked a statement of the bank.
+    BookStatement = "book-statement",
+    /// Assigned a line of a statement to an account.
+    AssignBankLine = "assign-bank-line",
+    /// Set a line of a statement aside.
+    SetBankLineAside = "set-bank-line-aside",
+    /// Made a file of payouts for the bank.
+    ExportPayouts = "export-payouts",
     /// Stopped a mint key.
     RevokeKey = "revoke-key",
     /// Pruned a mint key.

@@ -14,6 +14,7 @@ mod account;
 mod accounts;
 mod action;
 mod amount;
+pub mod bank;
 mod blind;
 mod coin;
 mod command;

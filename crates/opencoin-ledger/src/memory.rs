@@ -3,6 +3,7 @@
 //! It keeps the whole state in one [`View`]. The state is lost when the process ends.
 
 mod accounts;
+mod bank;
 mod log;
 mod operators;
 
@@ -47,6 +48,7 @@ struct State {
     log: Option<MemoryLog>,
     /// What operators have done, in the order of the numbers from 1.
     actions: Vec<Action>,
+    bank: bank::MemoryBank,
 }
 
 /// Everything in the books at one time.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::bank::BankStore;
 use crate::{Action, ActionNo, ActionSubject, LedgerError, RecordedAction};
 
 /// The store of what operators do. Any number of processes may use one store.
@@ -23,10 +24,13 @@ pub trait Operators: Send + Sync {
     ) -> Result<Vec<RecordedAction>, LedgerError>;
 }
 
-/// A store of books that also records what operators do.
+/// A store of books that also has what operators do: the record of it, and their bank's statements.
 pub trait HasOperators {
     /// The store of what operators do.
     fn operators(&self) -> Arc<dyn Operators>;
+
+    /// The store of the bank's statements.
+    fn bank(&self) -> Arc<dyn BankStore>;
 }
 
 /// Which actions [`Operators::actions`] returns.

@@ -3,9 +3,14 @@
 //! A row that makes no sense is a [`LedgerError::Corrupt`] that names its table and key. It is never repaired
 //! or skipped.
 
+mod bank;
 mod holders;
 mod operators;
 
+pub use bank::{
+    StoredExport, StoredKeptLine, StoredStatement, StoredStatementLine, claimed_line, kept_line, line_state,
+    payout_export, statement, statement_line,
+};
 pub use holders::{
     StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, due_mint, failed_logins,
     failed_logins_over, login_key, missing_account, payout, profile, require_holder, waiting_state,

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use opencoin_ledger::bank::BankStore;
 use opencoin_ledger::{
     Accounts, HasAccounts, HasLog, HasOperators, LedgerError, LogStore, Operators, scoped,
 };
-use opencoin_sql::{Runner, SqlAccounts, SqlLog, SqlOperators, Work};
+use opencoin_sql::{Runner, SqlAccounts, SqlBank, SqlLog, SqlOperators, Work};
 use tokio::sync::Semaphore;
 
 use crate::PostgresLedger;
@@ -90,6 +91,10 @@ impl HasAccounts for PostgresLedger {
 impl HasOperators for PostgresLedger {
     fn operators(&self) -> Arc<dyn Operators> {
         Arc::new(SqlOperators(self.clone()))
+    }
+
+    fn bank(&self) -> Arc<dyn BankStore> {
+        Arc::new(SqlBank(self.clone()))
     }
 }
 

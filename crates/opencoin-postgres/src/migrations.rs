@@ -13,7 +13,12 @@ macro_rules! files {
     };
 }
 
-const FILES: &[(&str, &str)] = &files!["0001_ledger", "0002_auditors_and_keys", "0003_operators",];
+const FILES: &[(&str, &str)] = &files![
+    "0001_ledger",
+    "0002_auditors_and_keys",
+    "0003_operators",
+    "0004_bank",
+];
 
 pub(crate) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| Migrator {
     migrations: FILES.iter().map(|(name, sql)| migration(name, sql)).collect(),

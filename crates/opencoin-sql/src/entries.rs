@@ -116,6 +116,8 @@ pub(crate) async fn payouts(
         PayoutFilter::All => ("$2 = 0", 0),
         PayoutFilter::Of(account) => ("account = $2", account.get()),
         PayoutFilter::Requested => ("paid IS NULL AND $2 = 0", 0),
+        PayoutFilter::Paid => ("paid AND $2 = 0", 0),
+        PayoutFilter::Failed => ("NOT paid AND $2 = 0", 0),
     };
     let query = select_payouts(&format!("no > $1 AND {wanted} ORDER BY no LIMIT $3"));
     let values = [after.get().into(), account.into(), i64::from(limit).into()];

@@ -1,7 +1,7 @@
 //! The SQL that the stores on PostgreSQL and SQLite share: everything except applying commands.
 //!
 //! A store implements [`Executor`] for its connection and [`Runner`] for its pools. In return it gets the
-//! account data other than balances ([`SqlAccounts`]), what operators do ([`SqlOperators`]), the reads of an audit ([`audit`]), some reads of the
+//! account data other than balances ([`SqlAccounts`]), what operators do ([`SqlOperators`]), statements of the bank ([`SqlBank`]), the reads of an audit ([`audit`]), some reads of the
 //! books ([`read`]) and the deletion of pruned coins ([`forget`]). Each store loads, decides and saves
 //! batches itself, because the fast way differs between the engines.
 //!
@@ -11,6 +11,7 @@
 mod access;
 mod accounts;
 pub mod audit;
+mod bank;
 mod entries;
 mod executor;
 pub mod forget;
@@ -26,6 +27,7 @@ mod services;
 mod waiting;
 
 pub use accounts::SqlAccounts;
+pub use bank::SqlBank;
 pub use executor::{Cell, Dialect, Executor, FromCell, Row, SqlError, TakeRow, Value};
 pub use log::SqlLog;
 pub use operators::{SqlOperators, record};

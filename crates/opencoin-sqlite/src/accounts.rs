@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use opencoin_ledger::bank::BankStore;
 use opencoin_ledger::{
     Accounts, HasAccounts, HasLog, HasOperators, LedgerError, LogStore, Operators, scoped,
 };
-use opencoin_sql::{Runner, SqlAccounts, SqlLog, SqlOperators, Work};
+use opencoin_sql::{Runner, SqlAccounts, SqlBank, SqlLog, SqlOperators, Work};
 
 use crate::SqliteLedger;
 use crate::sql::{Sql, read_error};
@@ -49,6 +50,10 @@ impl HasAccounts for SqliteLedger {
 impl HasOperators for SqliteLedger {
     fn operators(&self) -> Arc<dyn Operators> {
         Arc::new(SqlOperators(self.clone()))
+    }
+
+    fn bank(&self) -> Arc<dyn BankStore> {
+        Arc::new(SqlBank(self.clone()))
     }
 }
 

@@ -62,10 +62,10 @@ pub enum StatementError {
         reason: String,
     },
     /// Tables are not read, because the names of their columns are not set.
-    #[error("tables are read when [bank.csv] in issuer.toml names their columns; or export camt.053")]
+    #[error("tables are read when [bank_csv] in issuer.toml names their columns; or export camt.053")]
     NoColumns,
     /// No row has the names of the columns.
-    #[error("no row names the columns {0:?}; compare [bank.csv] in issuer.toml with the file")]
+    #[error("no row names the columns {0:?}; compare [bank_csv] in issuer.toml with the file")]
     NoHeader(Vec<String>),
     /// A row of a table is not understood.
     #[error("row {row}: {reason}")]

@@ -2,8 +2,12 @@
 
 pub(super) mod accounts;
 pub(super) mod actions;
+pub(super) mod bank_convert;
+pub(super) mod bank_lines;
+pub(super) mod exports;
 mod operator;
 pub(super) mod payouts;
+pub(super) mod statements;
 
 use std::sync::Arc;
 
@@ -37,7 +41,21 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/accounts/{name}/credits", post(accounts::credit))
         .route("/v1/admin/accounts/{name}/debits", post(accounts::debit))
         .route("/v1/admin/actions", get(actions::list))
+        .route(
+            "/v1/admin/statements",
+            post(statements::upload).get(statements::list),
+        )
+        .route("/v1/admin/statements/{id}", get(statements::preview))
+        .route("/v1/admin/statements/{id}/book", post(statements::book))
+        .route("/v1/admin/bank-lines", get(bank_lines::list))
+        .route("/v1/admin/bank-lines/{id}/assign", post(bank_lines::assign))
+        .route("/v1/admin/bank-lines/{id}/set-aside", post(bank_lines::set_aside))
         .route("/v1/admin/payouts", get(payouts::list))
+        .route(
+            "/v1/admin/payouts/exports",
+            post(exports::make).get(exports::list),
+        )
+        .route("/v1/admin/payouts/exports/{id}", get(exports::show))
         .route("/v1/admin/payouts/{id}/paid", post(payouts::paid))
         .route("/v1/admin/payouts/{id}/failed", post(payouts::failed))
         .with_state(Admin::new(server, tokens))

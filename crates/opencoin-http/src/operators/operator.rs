@@ -6,7 +6,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use opencoin_issuer::accounts::{Right, Token};
 use opencoin_issuer::{
-    AdminRight, AdminTokens, AuthenticatedOperator, Cashier, CashierError, Reason, Refusal, unavailable,
+    AdminRight, AdminTokens, AuthenticatedOperator, BankDesk, Cashier, CashierError, PayoutDesk, Reason,
+    Refusal, unavailable,
 };
 use opencoin_ledger::{OperatorName, Refusal as LedgerRefusal};
 
@@ -35,6 +36,14 @@ impl Admin {
 
     pub(super) fn cashier(&self) -> &Cashier {
         &self.0.cashier
+    }
+
+    pub(super) fn payout_desk(&self) -> PayoutDesk {
+        self.0.server.issuer().payout_desk()
+    }
+
+    pub(super) fn bank_desk(&self) -> BankDesk {
+        self.0.server.issuer().bank_desk()
     }
 }
 

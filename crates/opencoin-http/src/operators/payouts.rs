@@ -1,16 +1,17 @@
 //! Payouts, as operators list and settle them.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{FailPayout, PayPayout, PayoutState};
 #[cfg(feature = "openapi")]
 use opencoin_api::{Payout, Payouts, shapes};
 use opencoin_issuer::accounts::{page_length, text};
-use opencoin_issuer::{Reason, Refusal};
-use opencoin_ledger::{OperatorName, PayoutFilter, Settlement};
+use opencoin_ledger::{OperatorName, PayoutFilter, PayoutNo, Settlement};
 use serde::Deserialize;
 #[cfg(feature = "openapi")]
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
 use crate::accounts::convert;
@@ -32,18 +33,9 @@ pub(crate) struct OfAll {
     /// The most payouts of the page.
     #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::PageLength>, inline))]
     limit: Option<u32>,
-    /// `requested`: only payouts that the operator has not settled. No other state is accepted.
-    #[cfg_attr(feature = "openapi", param(value_type = Option<Open>, inline))]
+    /// Only payouts in this state.
+    #[cfg_attr(feature = "openapi", param(inline))]
     state: Option<PayoutState>,
-}
-
-/// The one state that the parameter accepts.
-#[cfg(feature = "openapi")]
-#[derive(ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "only for the description")]
-enum Open {
-    Requested,
 }
 
 /// The payouts of all accounts, ascending.
@@ -60,16 +52,28 @@ pub(crate) async fn list(
     let filter = match page.state {
         None => PayoutFilter::All,
         Some(PayoutState::Requested) => PayoutFilter::Requested,
-        Some(PayoutState::Paid | PayoutState::Failed) => {
-            return Err(Refusal::new(Reason::Invalid, "state: only `requested` is accepted").into());
-        }
+        Some(PayoutState::Paid) => PayoutFilter::Paid,
+        Some(PayoutState::Failed) => PayoutFilter::Failed,
     };
     let after = convert::payouts_after(page.after)?;
     let payouts = admin
         .cashier()
         .payouts(filter, after, page_length(page.limit)?)
         .await?;
-    document(StatusCode::OK, &convert::payouts(payouts, after))
+    let exported: HashMap<_, _> = admin
+        .payout_desk()
+        .exported(&payouts)
+        .await?
+        .into_iter()
+        .collect();
+    let mut page = convert::payouts(payouts, after);
+    for payout in &mut page.payouts {
+        payout.export = i64::try_from(payout.id)
+            .ok()
+            .and_then(|no| exported.get(&PayoutNo::new(no)))
+            .map(|export| export.get().unsigned_abs());
+    }
+    document(StatusCode::OK, &page)
 }
 
 /// Record that the bank has paid. A repetition with the same reference gets the same answer.

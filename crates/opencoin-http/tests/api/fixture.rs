@@ -114,6 +114,7 @@ impl TestLedger {
             accounts: Arc::clone(&self.ledger) as Arc<dyn Accounts>,
             log: self.ledger.log(),
             operators: self.ledger.operators(),
+            bank: self.ledger.bank(),
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::{
     Credential, DueMint, EntryNo, EntryPage, FailedLogins, HasAccounts, IdempotencyKey, KeyAccountStatus,
     LedgerError, LedgerTime, Login, NewService, NewSession, PasswordHash, PasswordSetter, Payout,
     PayoutFilter, PayoutNo, Profile, ProfileFilter, SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Service,
-    ServiceId, ServiceRefusal, Start, StartCodeHash, TokenHash, TransactionReference, WaitingMint,
+    ServiceId, ServiceRefusal, Settlement, Start, StartCodeHash, TokenHash, TransactionReference,
+    WaitingMint,
 };
 
 /// Profiles, sessions and services, which are not in the books.
@@ -581,6 +582,8 @@ impl Accounts for MemoryLedger {
             PayoutFilter::All => true,
             PayoutFilter::Of(account) => payout.account == account,
             PayoutFilter::Requested => payout.settled.is_none(),
+            PayoutFilter::Paid => matches!(payout.settled, Some((Settlement::Paid(_), _))),
+            PayoutFilter::Failed => matches!(payout.settled, Some((Settlement::Failed(_), _))),
         };
         let mut payouts: Vec<_> = state
             .view

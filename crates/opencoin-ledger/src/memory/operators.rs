@@ -5,10 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{MemoryLedger, number};
+use crate::bank::BankStore;
 use crate::{Action, ActionFilter, ActionNo, HasOperators, LedgerError, Operators, RecordedAction};
 
 impl HasOperators for MemoryLedger {
     fn operators(&self) -> Arc<dyn Operators> {
+        Arc::new(self.clone())
+    }
+
+    fn bank(&self) -> Arc<dyn BankStore> {
         Arc::new(self.clone())
     }
 }

@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 42] = [
     ("opencoin-bank", &["text"]),
     ("opencoin-log-reader", &["log", "text"]),
     ("opencoin-tls", &[]),
-    ("opencoin-ledger", &["log", "schema", "text"]),
+    ("opencoin-ledger", &["bank", "log", "schema", "text"]),
     ("opencoin-crypto", &["lanes", "schema"]),
     ("opencoin-replay", &["crypto", "log", "schema"]),
     (
@@ -32,8 +32,11 @@ const MAY_USE: [(&str, &[&str]); 42] = [
         &["crypto", "log", "log-reader", "schema", "text"],
     ),
     ("opencoin-audit", &["ledger", "log"]),
-    ("opencoin-conformance", &["audit", "ledger", "log", "schema"]),
-    ("opencoin-sql", &["audit", "ledger", "log"]),
+    (
+        "opencoin-conformance",
+        &["audit", "bank", "ledger", "log", "schema"],
+    ),
+    ("opencoin-sql", &["audit", "bank", "ledger", "log"]),
     ("opencoin-sqlite", &["audit", "ledger", "log", "sql"]),
     ("opencoin-postgres", &["audit", "ledger", "log", "sql", "tls"]),
     ("opencoin-testkit", &["crypto", "log", "schema"]),
@@ -86,7 +89,7 @@ const MAY_USE: [(&str, &[&str]); 42] = [
             "witness",
         ],
     ),
-    ("opencoin-config", &["crypto", "text"]),
+    ("opencoin-config", &["bank", "crypto", "text"]),
     (
         "opencoin-keys",
         &[
@@ -105,6 +108,7 @@ const MAY_USE: [(&str, &[&str]); 42] = [
         &[
             "api",
             "audit",
+            "bank",
             "config",
             "crypto",
             "keys",
@@ -122,6 +126,7 @@ const MAY_USE: [(&str, &[&str]); 42] = [
         "opencoin-http",
         &[
             "api",
+            "bank",
             "config",
             "connections",
             "issuer",
@@ -154,6 +159,7 @@ const MAY_USE: [(&str, &[&str]); 42] = [
             "api",
             "audit",
             "auditor",
+            "bank",
             "bench",
             "config",
             "crypto",

@@ -5,6 +5,7 @@ mod actions;
 mod admin_token;
 mod audit;
 mod backup;
+mod bank;
 mod books;
 mod check;
 mod config;
@@ -23,7 +24,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use opencoin_config::Config;
 use opencoin_http::{Audience, openapi_document};
-use opencoin_issuer::{Books, HighWaterMark, OpenedBooks, StoreMode, examine};
+use opencoin_issuer::{BankSettings, Books, HighWaterMark, OpenedBooks, StoreMode, examine};
 use opencoin_keys::Directory;
 use opencoin_terminal::output::{self, OutputArgs};
 
@@ -64,6 +65,9 @@ enum Command {
     /// List payouts that holders have requested, and settle them.
     #[command(subcommand)]
     Payouts(payouts::PayoutsCommand),
+    /// Upload, preview and book statements of the bank.
+    #[command(subcommand)]
+    Bank(bank::BankCommand),
     /// Show what operators have done, the newest first.
     Actions(actions::Arguments),
     /// Manage the operators' tokens for the server's `/v1/admin`.
@@ -101,6 +105,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Import(arguments) => keys::import(arguments, output).await?,
         Command::Account(command) => accounts::run(command, output).await?,
         Command::Payouts(command) => payouts::run(command, output).await?,
+        Command::Bank(command) => bank::run(command, output).await?,
         Command::Actions(arguments) => actions::run(arguments, output).await?,
         Command::AdminToken(command) => admin_token::run(command, output).await?,
         Command::Openapi => output::exact(openapi_document(Audience::Operator))?,
@@ -128,6 +133,14 @@ enum Purpose {
 fn unit(directory: &Directory) -> Result<CurrencyUnit> {
     let currency = directory.currency().context("the certificates do not verify")?;
     Ok(CurrencyUnit::of(currency.current().cdd()))
+}
+
+/// The operator's account at a bank.
+fn bank_settings(config: &Config) -> BankSettings {
+    BankSettings {
+        account: config.bank.clone(),
+        columns: config.bank_csv.clone(),
+    }
 }
 
 /// Opens the books of a currency.

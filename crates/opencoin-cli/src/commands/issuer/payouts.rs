@@ -1,5 +1,7 @@
 //! `opencoin issuer payouts`: lists and settles payouts directly in the books.
 
+mod exports;
+
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use opencoin_ledger::{OperatorName, Payout, PayoutFilter, PayoutNo, Reference, Settlement};
@@ -25,6 +27,13 @@ pub(crate) enum PayoutsCommand {
         /// Begin after this number.
         #[arg(long, value_name = "N", default_value_t = 0)]
         after: u32,
+    },
+    /// Make a file of payouts for the bank, in the account of [bank] in issuer.toml. Each payout is in one file at most.
+    Export(Box<exports::Arguments>),
+    /// Show the files that were made, the newest first.
+    Exports {
+        #[command(flatten)]
+        dir: DirArgs,
     },
     /// Record that the bank has paid. Repeating the command changes nothing.
     Paid {
@@ -62,6 +71,8 @@ pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<(
             };
             list(dir, filter, PayoutNo::new(after.into()), output).await
         }
+        PayoutsCommand::Export(arguments) => exports::export(*arguments, output).await,
+        PayoutsCommand::Exports { dir } => exports::list(&dir, output).await,
         PayoutsCommand::Paid {
             id,
             reference,

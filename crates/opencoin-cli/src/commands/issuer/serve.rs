@@ -77,6 +77,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         .in_folder(directory.clone());
     let issuer = issuer
         .with_accounts(config.accounts.clone(), Box::new(OsRng))
+        .with_bank(super::bank_settings(&config))
         .guarded_by(guard);
     let issuer = match public_log {
         Some(log) => {

@@ -1,0 +1,376 @@
+//! `opencoin issuer bank`: uploads, previews and books statements of the bank directly in the books.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::{Subcommand, ValueEnum};
+use opencoin_bank::BankLineId;
+use opencoin_bank::statement::{FILE_BYTES_MAX, StatementFormat};
+use opencoin_http::shown;
+use opencoin_issuer::{BankDesk, StatementFile};
+use opencoin_keys::SystemClock;
+use opencoin_ledger::bank::{
+    BankLineNo, BankLineState, BankLineStateKind, BankStatement, KeptLine, Preview, PreviewDigest,
+    PreviewLine, StatementLine, StatementNo, Unmatched, Verdict,
+};
+use opencoin_ledger::{AccountName, Reference};
+use opencoin_terminal::output::OutputArgs;
+use opencoin_text::printable;
+use serde_json::json;
+
+use super::Purpose;
+use crate::currency_unit::CurrencyUnit;
+use crate::dir_args::DirArgs;
+use crate::operator_args::OperatorArgs;
+
+/// Statements or lines per page.
+const PAGE: u32 = 500;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BankCommand {
+    /// Upload a statement of the bank: CAMT.053, or a table whose columns [bank_csv] in issuer.toml names. Nothing is booked.
+    Upload {
+        /// The file.
+        file: PathBuf,
+        /// The form of the file. Without it the content shows it.
+        #[arg(long)]
+        format: Option<Form>,
+        #[command(flatten)]
+        by: OperatorArgs,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Show the statements that were uploaded, the newest first.
+    List {
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Show what booking a statement would do now.
+    Preview {
+        /// The number of the statement.
+        id: u32,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Book a statement exactly as the preview shows it. Repeating the command books nothing twice, and finishes what was
+    /// interrupted.
+    Book {
+        /// The number of the statement.
+        id: u32,
+        /// The digest that `opencoin issuer bank preview` shows.
+        #[arg(long, value_name = "DIGEST")]
+        preview: PreviewDigest,
+        #[command(flatten)]
+        by: OperatorArgs,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Show lines of booked statements: those that match no account, or those in another state.
+    Lines {
+        /// The state.
+        #[arg(long, default_value = "unmatched")]
+        state: State,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Credit an unmatched line to an account. Repeating the command changes nothing.
+    Assign {
+        /// The id of the line.
+        line: BankLineId,
+        /// The name of the account.
+        account: AccountName,
+        #[command(flatten)]
+        by: OperatorArgs,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Set an unmatched line aside for good: it is not the money of an account. Repeating the command changes nothing.
+    SetAside {
+        /// The id of the line.
+        line: BankLineId,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Reference,
+        #[command(flatten)]
+        by: OperatorArgs,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+}
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Form {
+    /// ISO 20022, camt.053.
+    Camt053,
+    /// A table.
+    Csv,
+}
+
+/// The state of a line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum State {
+    /// Nobody knows whose money it is.
+    Unmatched,
+    /// The account is decided, and the credit was interrupted.
+    Claimed,
+    /// The account was credited.
+    Booked,
+    /// It is not credited.
+    SetAside,
+}
+
+pub(crate) async fn run(command: BankCommand, output: OutputArgs) -> Result<()> {
+    match command {
+        BankCommand::Upload {
+            file,
+            format,
+            by,
+            dir,
+        } => upload(&file, format, by, &dir, output).await,
+        BankCommand::List { dir } => list(&dir, output).await,
+        BankCommand::Preview { id, dir } => preview(StatementNo::new(id.into()), &dir, output).await,
+        BankCommand::Book { id, preview, by, dir } => {
+            book(StatementNo::new(id.into()), preview, by, &dir, output).await
+        }
+        BankCommand::Lines { state, dir } => lines(state, &dir, output).await,
+        BankCommand::Assign {
+            line,
+            account,
+            by,
+            dir,
+        } => {
+            let (desk, unit) = open(&dir, Purpose::Change).await?;
+            let (line, _) = desk.acting(&by.name()).assign(line, &account).await?;
+            show_line(line, &unit, output)
+        }
+        BankCommand::SetAside {
+            line,
+            reason,
+            by,
+            dir,
+        } => {
+            let (desk, unit) = open(&dir, Purpose::Change).await?;
+            let (line, _) = desk.acting(&by.name()).set_aside(line, reason).await?;
+            show_line(line, &unit, output)
+        }
+    }
+}
+
+async fn open(dir: &DirArgs, purpose: Purpose) -> Result<(BankDesk, CurrencyUnit)> {
+    let directory = dir.directory()?;
+    let books = super::books(&directory, purpose).await?;
+    let (unit, settings) = (
+        super::unit(&directory)?,
+        super::bank_settings(&directory.config()?),
+    );
+    let desk = BankDesk::new(books, Arc::new(SystemClock), settings, unit.divisor);
+    Ok((desk, unit))
+}
+
+async fn upload(
+    path: &Path,
+    format: Option<Form>,
+    by: OperatorArgs,
+    dir: &DirArgs,
+    output: OutputArgs,
+) -> Result<()> {
+    let length = std::fs::metadata(path)
+        .with_context(|| format!("cannot read {}", path.display()))?
+        .len();
+    // One byte more, so that the desk refuses it as too large.
+    let content = if length > FILE_BYTES_MAX as u64 {
+        vec![0; FILE_BYTES_MAX + 1]
+    } else {
+        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
+    };
+    let (desk, _) = open(dir, Purpose::Change).await?;
+    let file = StatementFile {
+        name: file_name(path)?,
+        content,
+        format: format.map(|form| match form {
+            Form::Camt053 => StatementFormat::Camt053,
+            Form::Csv => StatementFormat::Csv,
+        }),
+        columns: desk.settings().columns.clone(),
+    };
+    let (statement, is_new) = desk.acting(&by.name()).upload(file).await?;
+    let (id, lines) = (statement.no.get(), statement.lines);
+    let said = if is_new {
+        format!(
+            "statement {id}: {lines} lines; see what booking it would do: opencoin issuer bank preview {id}"
+        )
+    } else {
+        format!("statement {id}: {lines} lines; it was uploaded before")
+    };
+    output.show(serde_json::to_value(shown::bank_statement(statement))?, [said])
+}
+
+/// The last part of the path, without characters that mislead.
+fn file_name(path: &Path) -> Result<Reference> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let name: String = printable(&name)
+        .chars()
+        .take(opencoin_ledger::TEXT_CHARS_MAX)
+        .collect();
+    Reference::new(name).context("the file has no name")
+}
+
+async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
+    let (desk, unit) = open(dir, Purpose::Look).await?;
+    let mut statements: Vec<BankStatement> = Vec::new();
+    loop {
+        let before = statements.last().map(|last| last.no);
+        let page = desk.statements(before, PAGE).await?;
+        let is_last = page.len() < PAGE as usize;
+        statements.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let said: Vec<String> = statements
+        .iter()
+        .map(|statement| {
+            let booked = match &statement.booked {
+                Some(booked) => format!(
+                    "booked: {} lines, {}",
+                    booked.lines,
+                    unit.show(booked.amount.units())
+                ),
+                None => "not booked".to_owned(),
+            };
+            let (no, name, lines) = (statement.no.get(), &statement.name, statement.lines);
+            format!("{no}: {name}, {lines} lines, {booked}")
+        })
+        .collect();
+    let statements = statements.into_iter().map(shown::bank_statement);
+    output.show(serde_json::to_value(statements.collect::<Vec<_>>())?, said)
+}
+
+async fn preview(no: StatementNo, dir: &DirArgs, output: OutputArgs) -> Result<()> {
+    let (desk, unit) = open(dir, Purpose::Look).await?;
+    let preview = desk.preview(no).await?;
+    let said = preview_lines(&preview, &unit);
+    output.show(serde_json::to_value(shown::statement_preview(preview))?, said)
+}
+
+fn preview_lines(preview: &Preview, unit: &CurrencyUnit) -> Vec<String> {
+    let mut said: Vec<String> = preview.lines.iter().map(|line| previewed(line, unit)).collect();
+    let (new, kept) = (preview.new_lines().count(), preview.lines_to_keep().count());
+    let amount = if new == 0 {
+        "nothing".to_owned()
+    } else {
+        unit.show(preview.new_amount().units())
+    };
+    said.push(format!(
+        "booking credits {new} lines, {amount}, and keeps {kept} that match no account"
+    ));
+    let (no, digest) = (preview.statement.no.get(), preview.digest());
+    said.push(format!("opencoin issuer bank book {no} --preview {digest}"));
+    said
+}
+
+fn previewed(PreviewLine { line, verdict }: &PreviewLine, unit: &CurrencyUnit) -> String {
+    let what = match verdict {
+        Verdict::New(account) => format!("new, to {}", account.name),
+        Verdict::Decided(state) => decided(state),
+        Verdict::Unmatched { why, .. } => match why {
+            Unmatched::NoCode => "unmatched: no payment code".to_owned(),
+            Unmatched::SeveralCodes => "unmatched: several payment codes".to_owned(),
+            Unmatched::Return => "unmatched: a return".to_owned(),
+            Unmatched::UnknownAccount => "unmatched: no such account".to_owned(),
+            Unmatched::ClosedAccount => "unmatched: the account is closed".to_owned(),
+        },
+        Verdict::Ignored(_) => "ignored".to_owned(),
+    };
+    format!("{}: {what}", described(line, unit))
+}
+
+/// Place, day, amount, payer and text of a line.
+fn described(line: &StatementLine, unit: &CurrencyUnit) -> String {
+    let content = &line.content;
+    let amount = match &line.meaning {
+        opencoin_ledger::bank::LineMeaning::Incoming(incoming) => unit.show(incoming.amount.units()),
+        opencoin_ledger::bank::LineMeaning::Ignored(_) => format!("{} {}", content.amount, content.currency),
+    };
+    let (party, text) = (printable(&content.party), printable(&content.text));
+    format!("{} {} {amount} from {party:?}, {text:?}", line.place, content.day)
+}
+
+fn decided(state: &BankLineState) -> String {
+    match state {
+        BankLineState::Unmatched => "unmatched".to_owned(),
+        BankLineState::Claimed(account) => format!("claimed for {}", account.name),
+        BankLineState::Booked(account) => format!("booked to {}", account.name),
+        BankLineState::SetAside(reason) => format!("set aside ({reason})"),
+    }
+}
+
+async fn book(
+    no: StatementNo,
+    preview: PreviewDigest,
+    by: OperatorArgs,
+    dir: &DirArgs,
+    output: OutputArgs,
+) -> Result<()> {
+    let (desk, unit) = open(dir, Purpose::Change).await?;
+    let booking = desk.acting(&by.name()).book(no, preview).await?;
+    let (lines, amount) = (booking.booked.lines, booking.booked.amount.units());
+    let done = if booking.repeated {
+        "was booked before, nothing twice"
+    } else {
+        "is booked"
+    };
+    let mut said = vec![format!(
+        "statement {} {done}: {lines} lines, {}",
+        no.get(),
+        unit.show(amount)
+    )];
+    said.extend(booking.refused.iter().map(|claim| {
+        let (id, account) = (claim.id, &claim.account.name);
+        format!("line {id} is unmatched: the account {account} was closed meanwhile")
+    }));
+    let refused: Vec<String> = booking.refused.iter().map(|claim| claim.id.to_string()).collect();
+    let value = json!({
+        "statement": no.get(),
+        "lines": lines,
+        "amount": amount,
+        "repeated": booking.repeated,
+        "refused": refused,
+    });
+    output.show(value, said)
+}
+
+async fn lines(state: State, dir: &DirArgs, output: OutputArgs) -> Result<()> {
+    let (desk, unit) = open(dir, Purpose::Look).await?;
+    let kind = match state {
+        State::Unmatched => BankLineStateKind::Unmatched,
+        State::Claimed => BankLineStateKind::Claimed,
+        State::Booked => BankLineStateKind::Booked,
+        State::SetAside => BankLineStateKind::SetAside,
+    };
+    let mut lines: Vec<KeptLine> = Vec::new();
+    loop {
+        let after = lines.last().map_or(BankLineNo::BEFORE_ALL, |last| last.no);
+        let page = desk.lines(Some(kind), after, PAGE).await?;
+        let is_last = page.len() < PAGE as usize;
+        lines.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let said: Vec<String> = lines.iter().map(|line| kept_line(line, &unit)).collect();
+    let lines = lines.into_iter().map(shown::kept_bank_line);
+    output.show(serde_json::to_value(lines.collect::<Vec<_>>())?, said)
+}
+
+fn kept_line(kept: &KeptLine, unit: &CurrencyUnit) -> String {
+    let id = kept.line.id().map(|id| id.to_string()).unwrap_or_default();
+    format!("{id}: {}: {}", described(&kept.line, unit), decided(&kept.state))
+}
+
+fn show_line(line: KeptLine, unit: &CurrencyUnit, output: OutputArgs) -> Result<()> {
+    let said = kept_line(&line, unit);
+    output.show(serde_json::to_value(shown::kept_bank_line(line))?, [said])
+}

@@ -1,0 +1,127 @@
+//! `opencoin issuer payouts export`: files of payouts for the bank.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use chrono::NaiveDate;
+use clap::ValueEnum;
+use opencoin_http::shown;
+use opencoin_issuer::{ExportRequest, PayoutDesk};
+use opencoin_keys::SystemClock;
+use opencoin_ledger::bank::{ExportFormat, PayoutExport};
+use opencoin_ledger::{IdempotencyKey, PayoutNo};
+use opencoin_terminal::output::OutputArgs;
+
+use super::super::Purpose;
+use crate::currency_unit::CurrencyUnit;
+use crate::dir_args::DirArgs;
+use crate::operator_args::OperatorArgs;
+
+/// Files per page.
+const PAGE: u32 = 500;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The numbers of the payouts.
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<u32>,
+    /// The form of the file.
+    #[arg(long, default_value = "pain001")]
+    format: Form,
+    /// A key that you make up for this file. The same command with the same key writes the same file again.
+    #[arg(long)]
+    key: String,
+    /// The day on which the bank shall pay, as YYYY-MM-DD. Default: today.
+    #[arg(long, value_name = "DAY")]
+    execution: Option<NaiveDate>,
+    /// The file to write. It must not exist.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    by: OperatorArgs,
+    #[command(flatten)]
+    dir: DirArgs,
+}
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Form {
+    /// ISO 20022, pain.001.
+    Pain001,
+    /// A table.
+    Csv,
+}
+
+pub(super) async fn export(arguments: Arguments, output: OutputArgs) -> Result<()> {
+    let out = &arguments.out;
+    if out.exists() {
+        bail!("{} exists; name a file that does not", out.display());
+    }
+    let (desk, unit) = open(&arguments.dir, Purpose::Change).await?;
+    let request = ExportRequest {
+        key: IdempotencyKey::new(arguments.key)?,
+        payouts: arguments
+            .ids
+            .iter()
+            .map(|id| PayoutNo::new((*id).into()))
+            .collect(),
+        format: match arguments.format {
+            Form::Pain001 => ExportFormat::Pain001,
+            Form::Csv => ExportFormat::Csv,
+        },
+        execution: arguments.execution,
+    };
+    let exported = desk.acting(&arguments.by.name()).export(request).await?;
+    opencoin_private_files::write(out, &exported.file)?;
+    let again = if exported.repeated {
+        "; it was made before with this key"
+    } else {
+        ""
+    };
+    let said = format!(
+        "{} is in {}{again}",
+        described(&exported.export, &unit),
+        out.display()
+    );
+    output.show(
+        serde_json::to_value(shown::payout_export(exported.export))?,
+        [said],
+    )
+}
+
+pub(super) async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
+    let (desk, unit) = open(dir, Purpose::Look).await?;
+    let mut exports: Vec<PayoutExport> = Vec::new();
+    loop {
+        let before = exports.last().map(|last| last.no);
+        let page = desk.exports(before, PAGE).await?;
+        let is_last = page.len() < PAGE as usize;
+        exports.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let said: Vec<String> = exports.iter().map(|export| described(export, &unit)).collect();
+    let exports = exports.into_iter().map(shown::payout_export);
+    output.show(serde_json::to_value(exports.collect::<Vec<_>>())?, said)
+}
+
+fn described(export: &PayoutExport, unit: &CurrencyUnit) -> String {
+    format!(
+        "export {} of {} payouts, {}, message {}",
+        export.no.get(),
+        export.payouts,
+        unit.show(export.amount.units()),
+        export.message_id
+    )
+}
+
+async fn open(dir: &DirArgs, purpose: Purpose) -> Result<(PayoutDesk, CurrencyUnit)> {
+    let directory = dir.directory()?;
+    let books = super::super::books(&directory, purpose).await?;
+    let (unit, account) = (super::super::unit(&directory)?, directory.config()?.bank);
+    let named = (unit.name.clone(), unit.divisor);
+    let desk = PayoutDesk::new(books, Arc::new(SystemClock), account, named);
+    Ok((desk, unit))
+}

@@ -1,0 +1,438 @@
+//! Rules of the bank's statements: every line is decided once, whoever asks, how often and at what time.
+
+use opencoin_bank::statement::{ColumnMap, Encoding, StatementFormat, StatementReading, read};
+use opencoin_bank::{BankCurrency, BankLineId};
+use opencoin_ledger::bank::{
+    BankLineNo, BankLineState, BankLineStateKind, ClaimOutcome, ExportFormat, ExportOutcome, LineAccount,
+    LineOutcome, NewExport, NewStatement, Preview, StatementClaim, StatementDigest, StatementNo, Unmatched,
+    Verdict,
+};
+use opencoin_ledger::{AccountStatus, ActionFilter, ActionKind, Amount, PayoutNo, Reference};
+
+use crate::world::*;
+use crate::{Pair, Store, World};
+
+/// A statement with these texts and amounts. `name` makes it another file.
+fn statement(name: &str, lines: &[(&str, &str)]) -> NewStatement {
+    let head = "day;text;amount\n";
+    let rows = lines
+        .iter()
+        .map(|(text, amount)| format!("2026-05-04;{text};{amount}\n"));
+    let file: String = std::iter::once(head.to_owned()).chain(rows).collect();
+    let reading = StatementReading {
+        account: "DE89370400440532013000".parse().unwrap(),
+        currency: BankCurrency {
+            code: "EUR".parse().unwrap(),
+            divisor: 100,
+        },
+        columns: Some(ColumnMap {
+            delimiter: b';',
+            encoding: Encoding::Utf8,
+            decimal: '.',
+            date_format: "YYYY-MM-DD".parse().unwrap(),
+            day: "day".into(),
+            amount: "amount".into(),
+            texts: vec!["text".into()],
+            currency: None,
+            direction: None,
+            party: None,
+            party_account: None,
+            account: None,
+            bank_reference: None,
+        }),
+    };
+    let lines = read(file.as_bytes(), StatementFormat::Csv, &reading).unwrap();
+    let mut digest = [0; 32];
+    digest[..name.len()].copy_from_slice(name.as_bytes());
+    NewStatement {
+        digest: StatementDigest::new(digest),
+        name: Reference::new(name).unwrap(),
+        lines: lines.into_iter().map(Into::into).collect(),
+    }
+}
+
+fn code(name: &str) -> String {
+    opencoin_bank::payment_code::of_account(name)
+}
+
+async fn upload(ledger: &dyn Store, new: NewStatement) -> StatementNo {
+    let uploaded = action(ActionKind::UploadStatement, new.name.as_str());
+    ledger.bank().add_statement(new, uploaded).await.unwrap().0.no
+}
+
+async fn preview(ledger: &dyn Store, no: StatementNo) -> Preview {
+    ledger.bank().preview(no).await.unwrap().unwrap()
+}
+
+async fn claim(ledger: &dyn Store, no: StatementNo, preview: &Preview) -> StatementClaim {
+    let booked = action(ActionKind::BookStatement, &no.get().to_string());
+    let bank = ledger.bank();
+    bank.claim_statement(no, preview.digest(), booked).await.unwrap()
+}
+
+/// The states of all kept lines.
+async fn states(ledger: &dyn Store) -> Vec<BankLineStateKind> {
+    let lines = ledger.bank().lines(None, BankLineNo::BEFORE_ALL, 1000).await;
+    lines.unwrap().iter().map(|line| line.state.kind()).collect()
+}
+
+async fn kinds(ledger: &dyn Store) -> Vec<String> {
+    let operators = ledger.operators();
+    let actions = operators.actions(ActionFilter::All, None, 1000).await;
+    actions.unwrap().into_iter().map(|action| action.kind).collect()
+}
+
+fn named(name: &str) -> LineAccount {
+    LineAccount {
+        id: if name == "alice" { alice() } else { bob() },
+        name: name.parse().unwrap(),
+    }
+}
+
+/// A statement is stored once, with all that it says, and shows what booking it would do.
+pub async fn a_statement_is_stored_once_and_previewed(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    let (alice_code, both) = (code("alice"), format!("{} {}", code("alice"), code("bob")));
+    let (text, unknown) = (format!("rent {alice_code}"), code("nobody"));
+    let new = statement(
+        "may.csv",
+        &[
+            (text.as_str(), "12.50"),
+            ("rent", "1.00"),
+            (both.as_str(), "2.00"),
+            (unknown.as_str(), "3.00"),
+            ("out", "-4.00"),
+        ],
+    );
+    let no = upload(&*ledgers[0], new.clone()).await;
+    assert_eq!(
+        upload(&*ledgers[1], new.clone()).await,
+        no,
+        "the same file is stored once"
+    );
+    assert_eq!(kinds(&*ledgers[0]).await, ["upload-statement"]);
+    let preview = preview(&*ledgers[1], no).await;
+    let lines: Vec<_> = preview.lines.iter().map(|line| line.line.clone()).collect();
+    assert_eq!(lines, new.lines, "what was read comes back");
+    let unmatched = |why| Verdict::Unmatched { why, is_kept: false };
+    let verdicts: Vec<_> = preview.lines.iter().map(|line| line.verdict.clone()).collect();
+    assert_eq!(verdicts[0], Verdict::New(named("alice")));
+    assert_eq!(verdicts[1], unmatched(Unmatched::NoCode));
+    assert_eq!(verdicts[2], unmatched(Unmatched::SeveralCodes));
+    assert_eq!(verdicts[3], unmatched(Unmatched::UnknownAccount));
+    assert!(matches!(verdicts[4], Verdict::Ignored(_)));
+    assert_eq!(preview.new_amount(), amount(1250));
+    assert!(
+        states(&*ledgers[0]).await.is_empty(),
+        "nothing is kept before it is booked"
+    );
+    let statements = ledgers[0].bank().statements(None, 10).await.unwrap();
+    assert_eq!(statements, [preview.statement]);
+    assert_eq!((statements[0].lines, &statements[0].booked), (5, &None));
+    let unknown = ledgers[0].bank().preview(StatementNo::new(7)).await.unwrap();
+    assert_eq!(unknown, None);
+}
+
+/// Booking claims exactly what the preview shows, once, and refuses another preview.
+pub async fn a_statement_is_claimed_as_it_was_previewed(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    let (alice_code, carol_code) = (code("alice"), code("carol"));
+    let lines = [(alice_code.as_str(), "5.00"), (carol_code.as_str(), "7.00")];
+    let no = upload(&*ledgers[0], statement("one", &lines)).await;
+    let before = preview(&*ledgers[0], no).await;
+    ledgers[0].apply(&[open("carol", 3)]).await.unwrap();
+    assert_eq!(
+        claim(&*ledgers[1], no, &before).await,
+        StatementClaim::Changed,
+        "carol has an account now"
+    );
+    assert!(states(&*ledgers[0]).await.is_empty());
+    let seen = preview(&*ledgers[1], no).await;
+    let StatementClaim::Claimed(booked) = claim(&*ledgers[1], no, &seen).await else {
+        panic!("it is not claimed");
+    };
+    let figures = booked.booked.as_ref().map(|booked| (booked.lines, booked.amount));
+    assert_eq!(figures, Some((2, amount(1200))));
+    assert_eq!(
+        claim(&*ledgers[0], no, &seen).await,
+        StatementClaim::Repeated(booked)
+    );
+    let claimed = ledgers[0]
+        .bank()
+        .claimed(BankLineNo::BEFORE_ALL, 10)
+        .await
+        .unwrap();
+    let amounts: Vec<_> = claimed
+        .iter()
+        .map(|line| (line.account.name.as_str(), line.amount.units()))
+        .collect();
+    assert_eq!(amounts, [("alice", 500), ("carol", 700)]);
+    assert_eq!(kinds(&*ledgers[0]).await, ["book-statement", "upload-statement"]);
+
+    // A second file with the same lines and one more brings only that.
+    let more = [lines[0], lines[1], (alice_code.as_str(), "5.00")];
+    let second = upload(&*ledgers[0], statement("two", &more)).await;
+    let seen = preview(&*ledgers[0], second).await;
+    assert_eq!(seen.new_lines().count(), 1);
+    let digest = seen.digest();
+    let ended = claimed
+        .into_iter()
+        .map(|line| (line, ClaimOutcome::Credited))
+        .collect();
+    ledgers[1].bank().end_claims(ended, NOW).await.unwrap();
+    let later = preview(&*ledgers[1], second).await;
+    assert_eq!(
+        later.digest(),
+        digest,
+        "what was decided before does not change a preview"
+    );
+    assert!(matches!(
+        claim(&*ledgers[0], second, &later).await,
+        StatementClaim::Claimed(_)
+    ));
+    let unknown = action(ActionKind::BookStatement, "9");
+    let bank = ledgers[0].bank();
+    let unknown = bank.claim_statement(StatementNo::new(9), digest, unknown).await;
+    assert_eq!(unknown.unwrap(), StatementClaim::Unknown);
+}
+
+/// An unmatched line is decided once, and what is decided stays.
+pub async fn an_unmatched_line_is_decided_once(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    let no = upload(&*ledgers[0], statement("one", &[("a", "1.00"), ("b", "2.00")])).await;
+    claim(&*ledgers[0], no, &preview(&*ledgers[0], no).await).await;
+    let unmatched = Some(BankLineStateKind::Unmatched);
+    let kept = ledgers[1]
+        .bank()
+        .lines(unmatched, BankLineNo::BEFORE_ALL, 10)
+        .await
+        .unwrap();
+    let ids: Vec<BankLineId> = kept.iter().filter_map(|line| line.line.id()).collect();
+    assert_eq!(ids.len(), 2);
+    let assign = async |ledger: usize, id, name: &str| {
+        let assigned = action(ActionKind::AssignBankLine, "line");
+        ledgers[ledger]
+            .bank()
+            .claim_line(id, named(name), assigned)
+            .await
+            .unwrap()
+    };
+    let set_aside = async |id, reason: &str| {
+        let (reason, set) = (
+            Reference::new(reason).unwrap(),
+            action(ActionKind::SetBankLineAside, "line"),
+        );
+        ledgers[0].bank().set_aside(id, reason, set).await.unwrap()
+    };
+    assert_eq!(assign(0, ids[0], "alice").await, LineOutcome::Changed);
+    assert_eq!(assign(1, ids[0], "alice").await, LineOutcome::Repeated);
+    let claimed = LineOutcome::Decided(BankLineState::Claimed(named("alice")));
+    assert_eq!(assign(1, ids[0], "bob").await, claimed);
+    assert_eq!(set_aside(ids[0], "no").await, claimed);
+    assert_eq!(set_aside(ids[1], "a loan").await, LineOutcome::Changed);
+    assert_eq!(set_aside(ids[1], "a loan").await, LineOutcome::Repeated);
+    let aside = BankLineState::SetAside(Reference::new("a loan").unwrap());
+    assert_eq!(
+        assign(0, ids[1], "bob").await,
+        LineOutcome::Decided(aside.clone())
+    );
+    assert_eq!(
+        assign(0, BankLineId::new([9; 16]), "bob").await,
+        LineOutcome::Unknown
+    );
+
+    // A claim that the ledger refuses for good is released, one that it accepts is booked, and neither happens again.
+    let claims = ledgers[0]
+        .bank()
+        .claimed(BankLineNo::BEFORE_ALL, 10)
+        .await
+        .unwrap();
+    let end = async |outcome| {
+        let ended = claims.iter().map(|claim| (claim.clone(), outcome)).collect();
+        ledgers[1].bank().end_claims(ended, NOW).await.unwrap();
+    };
+    end(ClaimOutcome::Refused).await;
+    assert_eq!(assign(0, ids[0], "bob").await, LineOutcome::Changed);
+    end(ClaimOutcome::Credited).await;
+    let line = ledgers[0].bank().line(ids[0]).await.unwrap().unwrap();
+    assert_eq!(
+        line.state,
+        BankLineState::Claimed(named("bob")),
+        "another claim is not ended"
+    );
+    let claims = ledgers[0]
+        .bank()
+        .claimed(BankLineNo::BEFORE_ALL, 10)
+        .await
+        .unwrap();
+    let ended = claims
+        .into_iter()
+        .map(|claim| (claim, ClaimOutcome::Credited))
+        .collect();
+    ledgers[0].bank().end_claims(ended, NOW).await.unwrap();
+    let line = ledgers[1].bank().line(ids[0]).await.unwrap().unwrap();
+    assert_eq!(line.state, BankLineState::Booked(named("bob")));
+    assert_eq!(assign(1, ids[0], "bob").await, LineOutcome::Repeated);
+    assert_eq!(
+        ledgers[0].bank().line(ids[1]).await.unwrap().unwrap().state,
+        aside
+    );
+    let changes = kinds(&*ledgers[0]).await;
+    assert_eq!(
+        changes.iter().filter(|kind| *kind == "assign-bank-line").count(),
+        2
+    );
+    assert_eq!(
+        changes
+            .iter()
+            .filter(|kind| *kind == "set-bank-line-aside")
+            .count(),
+        1
+    );
+}
+
+/// Several operators book overlapping statements at once, and every line is claimed once.
+pub async fn statements_booked_at_once_claim_each_line_once(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    let texts: Vec<String> = (0..100)
+        .map(|number| format!("{} no {number}", code("alice")))
+        .collect();
+    let lines: Vec<(&str, &str)> = texts.iter().map(|text| (text.as_str(), "1.00")).collect();
+    let numbers = [
+        upload(&*ledgers[0], statement("one", &lines[..70])).await,
+        upload(&*ledgers[1], statement("two", &lines[30..])).await,
+    ];
+    let booking = (0..6_usize).map(|number| {
+        let (ledger, no) = (
+            std::sync::Arc::clone(&ledgers[number % 2]),
+            numbers[number / 2 % 2],
+        );
+        tokio::spawn(async move {
+            loop {
+                let seen = preview(&*ledger, no).await;
+                match claim(&*ledger, no, &seen).await {
+                    StatementClaim::Changed => {}
+                    StatementClaim::Claimed(_) | StatementClaim::Repeated(_) => return,
+                    StatementClaim::Unknown => panic!("the statement is there"),
+                }
+            }
+        })
+    });
+    for booked in booking.collect::<Vec<_>>() {
+        booked.await.unwrap();
+    }
+    assert_eq!(states(&*ledgers[0]).await, vec![BankLineStateKind::Claimed; 100]);
+    let lines = ledgers[0]
+        .bank()
+        .lines(None, BankLineNo::BEFORE_ALL, 1000)
+        .await
+        .unwrap();
+    let numbers: Vec<i64> = lines.iter().map(|line| line.no.get()).collect();
+    assert_eq!(numbers, (1..=100).collect::<Vec<i64>>());
+}
+
+/// A line with the code of a closed account is kept.
+pub async fn a_line_for_a_closed_account_is_kept(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    let no = upload(&*ledgers[0], statement("one", &[(code("bob").as_str(), "1.00")])).await;
+    let close = set_status(bob(), AccountStatus::Closed);
+    ledgers[0].apply(&[close]).await.unwrap()[0].as_ref().unwrap();
+    let preview = preview(&*ledgers[1], no).await;
+    assert_eq!(preview.new_amount(), Amount::ZERO);
+    let why = Unmatched::ClosedAccount;
+    assert_eq!(
+        preview.lines[0].verdict,
+        Verdict::Unmatched { why, is_kept: false }
+    );
+}
+
+fn export(key: &str, payouts: &[i64]) -> NewExport {
+    NewExport {
+        key: idempotency_key(key),
+        request: [7; 32],
+        format: ExportFormat::Pain001,
+        message_id: format!("message {key}"),
+        payouts: payouts.iter().map(|no| PayoutNo::new(*no)).collect(),
+        amount: amount(9),
+        file: key.as_bytes().to_vec(),
+    }
+}
+
+async fn add(ledger: &dyn Store, new: NewExport) -> ExportOutcome {
+    let exported = action(ActionKind::ExportPayouts, &new.message_id);
+    ledger.bank().add_export(new, exported).await.unwrap()
+}
+
+/// A payout is in one file, and a file is stored once with its bytes.
+pub async fn a_payout_is_exported_once(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 100).await;
+    let requests: Vec<_> = (1..=5).map(|no| payout(alice(), no, &no.to_string())).collect();
+    world.apply(&requests).await;
+    world.apply(&[paid(2, "x")]).await;
+    let ExportOutcome::Added(first) = add(&*ledgers[0], export("a", &[1, 3])).await else {
+        panic!("it is not added");
+    };
+    assert_eq!(
+        add(&*ledgers[1], export("a", &[1, 3])).await,
+        ExportOutcome::Repeated(first.clone())
+    );
+    let again = ExportOutcome::Exported(PayoutNo::new(3), first.no);
+    assert_eq!(add(&*ledgers[1], export("b", &[3, 4])).await, again);
+    for missing in [2, 9] {
+        let new = export("b", &[4, missing]);
+        assert_eq!(
+            add(&*ledgers[0], new).await,
+            ExportOutcome::NotOpen(PayoutNo::new(missing))
+        );
+    }
+    let bank = ledgers[1].bank();
+    assert_eq!(
+        bank.export_of(&idempotency_key("a")).await.unwrap().as_ref(),
+        Some(&first)
+    );
+    assert_eq!(bank.export_of(&idempotency_key("b")).await.unwrap(), None);
+    let ExportOutcome::Added(second) = add(&*ledgers[1], export("b", &[4, 5])).await else {
+        panic!("it is not added");
+    };
+    assert_eq!(
+        bank.exports(None, 10).await.unwrap(),
+        [second.clone(), first.clone()]
+    );
+    assert_eq!(
+        bank.exports(Some(second.no), 10).await.unwrap(),
+        std::slice::from_ref(&first)
+    );
+    let file = bank.export_file(first.no).await.unwrap();
+    assert_eq!(file, Some((first, b"a".to_vec())));
+    let exported = bank.exported(PayoutNo::new(2), PayoutNo::new(4)).await.unwrap();
+    let numbers: Vec<_> = exported
+        .iter()
+        .map(|(payout, export)| (payout.get(), export.get()))
+        .collect();
+    assert_eq!(numbers, [(3, 1), (4, 2)]);
+    assert_eq!(kinds(&*ledgers[0]).await, ["export-payouts", "export-payouts"]);
+    // What is in a file can be settled in either way.
+    world.apply(&[paid(1, "y"), failed(3, "z")]).await;
+}
+
+/// Several operators export the same payouts at once, and each payout is in one file.
+pub async fn payouts_exported_at_once_are_in_one_file(ledgers: &Pair) {
+    let world = World::with_paid_in(ledgers, 100).await;
+    let requests: Vec<_> = (1..=6).map(|no| payout(alice(), 1, &no.to_string())).collect();
+    world.apply(&requests).await;
+    let exporting = (0..8_usize).map(|number| {
+        let ledger = std::sync::Arc::clone(&ledgers[number % 2]);
+        let payouts = if number % 3 == 0 { [1, 2, 3] } else { [3, 4, 5] };
+        tokio::spawn(async move { add(&*ledger, export(&format!("key-{number}"), &payouts)).await })
+    });
+    let mut added = 0;
+    for exported in exporting.collect::<Vec<_>>() {
+        added += usize::from(matches!(exported.await.unwrap(), ExportOutcome::Added(_)));
+    }
+    assert_eq!(added, 1, "both sets of payouts have the third");
+    let exported = ledgers[0]
+        .bank()
+        .exported(PayoutNo::new(1), PayoutNo::new(6))
+        .await;
+    assert_eq!(exported.unwrap().len(), 3);
+}

@@ -1,0 +1,383 @@
+//! The operator's work with statements of the bank: upload one, see what booking it would do, book it, and decide the
+//! lines that match no account.
+//!
+//! What is booked is decided in one transaction ([`BankStore::claim_statement`]), which compares the preview with the one
+//! that the operator has seen. The credits follow in batches, each under a reference that only its line has, and then the
+//! lines are marked. Whatever dies or is sent twice in between: the next booking, of any statement, makes the missing
+//! credits, and the ledger recognises those that were made.
+
+mod error;
+
+pub use error::BankDeskError;
+
+use std::sync::Arc;
+
+use opencoin_bank::BankLineId;
+use opencoin_bank::statement::{self, StatementFormat, StatementReading};
+use opencoin_config::{BankConfig, BankCsvConfig};
+use opencoin_keys::{Clock, ledger_time};
+use opencoin_ledger::bank::{
+    BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
+    ClaimedLine, KeptLine, LineAccount, LineOutcome, NewStatement, Preview, PreviewDigest, StatementClaim,
+    StatementDigest, StatementLine, StatementNo, credit_reference,
+};
+use opencoin_ledger::{
+    AccountName, AccountStatus, Action, ActionDetail, ActionKind, ActionSubject, Command, LedgerTime,
+    OperatorCommand, OperatorName, Reference, Refusal,
+};
+use sha2::{Digest, Sha256};
+
+use crate::store::Books;
+
+/// How many lines one transaction credits. A larger one would keep other payments waiting.
+const CREDITED_AT_A_TIME_MAX: u32 = 500;
+
+/// The operator's account at a bank, and how statements are read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BankSettings {
+    /// The account.
+    pub account: BankConfig,
+    /// The columns of tables.
+    pub columns: BankCsvConfig,
+}
+
+/// Reads statements and lines for operators. [`BankDesk::acting`] changes them.
+pub struct BankDesk {
+    books: Books,
+    clock: Arc<dyn Clock>,
+    settings: BankSettings,
+    divisor: u64,
+}
+
+/// Uploads and books statements for an operator. Each change is recorded with who made it.
+pub struct ActingBankDesk<'a> {
+    desk: &'a BankDesk,
+    operator: &'a OperatorName,
+}
+
+/// A file that is uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementFile {
+    /// The name of the file, for people.
+    pub name: Reference,
+    /// Its content.
+    pub content: Vec<u8>,
+    /// Its form; `None` if the content shows it.
+    pub format: Option<StatementFormat>,
+    /// The columns, if it is a table.
+    pub columns: BankCsvConfig,
+}
+
+/// A statement that was booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booking {
+    /// The statement.
+    pub statement: BankStatement,
+    /// What was claimed for accounts.
+    pub booked: BookedStatement,
+    /// Whether it was booked before, with the same preview.
+    pub repeated: bool,
+    /// Lines of any statement whose accounts refused their credits for good since they were claimed. They are unmatched
+    /// again.
+    pub refused: Vec<ClaimedLine>,
+}
+
+impl BankDesk {
+    /// The desk of a currency, of which `divisor` smallest units make one.
+    pub fn new(books: impl Into<Books>, clock: Arc<dyn Clock>, settings: BankSettings, divisor: u64) -> Self {
+        Self {
+            books: books.into(),
+            clock,
+            settings,
+            divisor,
+        }
+    }
+
+    /// Changes statements and lines for the operator with this name.
+    #[must_use]
+    pub fn acting<'a>(&'a self, operator: &'a OperatorName) -> ActingBankDesk<'a> {
+        ActingBankDesk { desk: self, operator }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &BankSettings {
+        &self.settings
+    }
+
+    /// Up to `limit` statements with numbers below `before`, or all, the newest first.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn statements(
+        &self,
+        before: Option<StatementNo>,
+        limit: u32,
+    ) -> Result<Vec<BankStatement>, BankDeskError> {
+        Ok(self.store().statements(before, limit).await?)
+    }
+
+    /// What booking a statement would do now. [`Preview::digest`] names it.
+    ///
+    /// # Errors
+    /// When there is no such statement, or the ledger fails.
+    pub async fn preview(&self, no: StatementNo) -> Result<Preview, BankDeskError> {
+        let preview = self.store().preview(no).await?;
+        preview.ok_or(BankDeskError::UnknownStatement(no))
+    }
+
+    /// Up to `limit` kept lines with numbers above `after`, ascending; all of them or those in one state.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn lines(
+        &self,
+        state: Option<BankLineStateKind>,
+        after: BankLineNo,
+        limit: u32,
+    ) -> Result<Vec<KeptLine>, BankDeskError> {
+        Ok(self.store().lines(state, after, limit).await?)
+    }
+
+    /// The kept line with this identity.
+    ///
+    /// # Errors
+    /// When there is no such line, or the ledger fails.
+    pub async fn line(&self, id: BankLineId) -> Result<KeptLine, BankDeskError> {
+        let line = self.store().line(id).await?;
+        line.ok_or(BankDeskError::UnknownLine(id))
+    }
+
+    fn store(&self) -> &dyn BankStore {
+        self.books.bank.as_ref()
+    }
+
+    fn now(&self) -> LedgerTime {
+        ledger_time(self.clock.now())
+    }
+
+    fn reading(&self, columns: &BankCsvConfig) -> Result<StatementReading, BankDeskError> {
+        let reading = self.settings.account.reading(columns, self.divisor);
+        reading
+            .map_err(|(key, reason)| BankDeskError::Setting { key, reason })?
+            .ok_or(BankDeskError::NoAccount)
+    }
+
+    /// Credits what is claimed and not known to be credited, in the order of the numbers, and marks it. Returns the claims
+    /// that were refused for good; their lines are unmatched again.
+    async fn finish(&self) -> Result<Vec<ClaimedLine>, BankDeskError> {
+        let (mut after, mut refused) = (BankLineNo::BEFORE_ALL, Vec::new());
+        loop {
+            let claims = self.store().claimed(after, CREDITED_AT_A_TIME_MAX).await?;
+            let Some(last) = claims.last() else {
+                return Ok(refused);
+            };
+            after = last.no;
+            let ended = self.credit(claims).await?;
+            let lost = ended
+                .iter()
+                .filter(|(_, outcome)| *outcome == ClaimOutcome::Refused);
+            refused.extend(lost.map(|(claim, _)| claim.clone()));
+            self.store().end_claims(ended, self.now()).await?;
+        }
+    }
+
+    /// Credits claimed lines in one transaction. Those that are refused only for now are left out: they stay claimed.
+    async fn credit(
+        &self,
+        claims: Vec<ClaimedLine>,
+    ) -> Result<Vec<(ClaimedLine, ClaimOutcome)>, BankDeskError> {
+        let at = self.now();
+        let commands: Vec<_> = claims.iter().map(|claim| credit(claim, at)).collect();
+        let outcomes = self.books.ledger.apply_for_operator(&commands).await?;
+        let mut ended = Vec::with_capacity(claims.len());
+        for (claim, outcome) in claims.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(_) => ended.push((claim, ClaimOutcome::Credited)),
+                Err(refusal) if is_for_good(&refusal) => {
+                    tracing::error!(line = %claim.id, account = %claim.account.name, %refusal,
+                        "a line of a bank statement was not credited; it is unmatched again");
+                    ended.push((claim, ClaimOutcome::Refused));
+                }
+                Err(refusal) => {
+                    tracing::error!(line = %claim.id, account = %claim.account.name, %refusal,
+                        "a line of a bank statement was not credited yet; the next booking tries again");
+                }
+            }
+        }
+        Ok(ended)
+    }
+}
+
+impl ActingBankDesk<'_> {
+    /// Reads and stores a statement. Nothing is booked. Returns the statement, and whether it is new: the same file is
+    /// stored once.
+    ///
+    /// # Errors
+    /// When the file is not read, the settings lack the operator's account, or the ledger fails.
+    pub async fn upload(&self, file: StatementFile) -> Result<(BankStatement, bool), BankDeskError> {
+        let reading = self.desk.reading(&file.columns)?;
+        let name = file.name.clone();
+        let read = tokio::task::spawn_blocking(move || read(&file, &reading));
+        let (digest, lines) = read.await.expect("reading a statement does not panic")?;
+        let new = NewStatement {
+            digest,
+            name: name.clone(),
+            lines,
+        };
+        let action = self.action(ActionKind::UploadStatement, name.as_str());
+        Ok(self.desk.store().add_statement(new, action).await?)
+    }
+
+    /// Books a statement exactly as this preview shows it, and credits what an interrupted booking has left. Idempotent.
+    ///
+    /// # Errors
+    /// When booking would do something else now, there is no such statement, or the ledger fails. After a failure of the
+    /// ledger the statement may be booked in part; the same call books the rest.
+    pub async fn book(&self, no: StatementNo, preview: PreviewDigest) -> Result<Booking, BankDeskError> {
+        let action = self.action(ActionKind::BookStatement, &no.get().to_string());
+        let claim = self.desk.store().claim_statement(no, preview, action).await?;
+        let (statement, repeated) = match claim {
+            StatementClaim::Claimed(statement) => (statement, false),
+            StatementClaim::Repeated(statement) => (statement, true),
+            StatementClaim::Changed => return Err(BankDeskError::PreviewChanged),
+            StatementClaim::Unknown => return Err(BankDeskError::UnknownStatement(no)),
+        };
+        let refused = self.desk.finish().await?;
+        let booked = statement.booked.clone();
+        Ok(Booking {
+            booked: booked.expect("a claimed statement says what was claimed"),
+            statement,
+            repeated,
+            refused,
+        })
+    }
+
+    /// Credits an unmatched line to an account. Idempotent. Returns the line, and whether this was repeated.
+    ///
+    /// # Errors
+    /// When there is no such line or account, the account is closed, the line was decided before in another way, or the
+    /// ledger fails.
+    pub async fn assign(
+        &self,
+        id: BankLineId,
+        name: &AccountName,
+    ) -> Result<(KeptLine, bool), BankDeskError> {
+        let unknown = || BankDeskError::UnknownAccount(name.clone());
+        let profile = self.desk.books.accounts.profile(name).await?;
+        let account = profile.ok_or_else(unknown)?.account;
+        if account.status == AccountStatus::Closed {
+            return Err(BankDeskError::ClosedAccount(name.clone()));
+        }
+        let amount = self.desk.line(id).await?.amount();
+        let action = Action {
+            amount,
+            detail: Some(ActionDetail::new(&format!("to {name}"))),
+            ..self.action(ActionKind::AssignBankLine, &id.to_string())
+        };
+        let payee = LineAccount {
+            id: account.id,
+            name: account.name,
+        };
+        let outcome = self.desk.store().claim_line(id, payee.clone(), action).await?;
+        let repeated = is_repeated(id, outcome)?;
+        self.desk.finish().await?;
+        let line = self.desk.line(id).await?;
+        match &line.state {
+            BankLineState::Booked(booked) if *booked == payee => Ok((line, repeated)),
+            BankLineState::Claimed(claimed) if *claimed == payee => Err(BankDeskError::NotYet(name.clone())),
+            _ => Err(BankDeskError::ClosedAccount(name.clone())),
+        }
+    }
+
+    /// Sets an unmatched line aside for good: it is not the money of an account. Idempotent. Returns the line, and whether
+    /// this was repeated.
+    ///
+    /// # Errors
+    /// When there is no such line, it was decided before in another way, or the ledger fails.
+    pub async fn set_aside(
+        &self,
+        id: BankLineId,
+        reason: Reference,
+    ) -> Result<(KeptLine, bool), BankDeskError> {
+        let amount = self.desk.line(id).await?.amount();
+        let action = Action {
+            amount,
+            detail: Some(ActionDetail::new(reason.as_str())),
+            ..self.action(ActionKind::SetBankLineAside, &id.to_string())
+        };
+        let outcome = self.desk.store().set_aside(id, reason, action).await?;
+        let repeated = is_repeated(id, outcome)?;
+        Ok((self.desk.line(id).await?, repeated))
+    }
+
+    fn action(&self, kind: ActionKind, subject: &str) -> Action {
+        Action {
+            operator: self.operator.clone(),
+            kind,
+            subject: ActionSubject::new(subject),
+            amount: None,
+            detail: None,
+            at: self.desk.now(),
+        }
+    }
+}
+
+fn is_repeated(id: BankLineId, outcome: LineOutcome) -> Result<bool, BankDeskError> {
+    match outcome {
+        LineOutcome::Changed => Ok(false),
+        LineOutcome::Repeated => Ok(true),
+        LineOutcome::Decided(state) => Err(BankDeskError::Decided(state)),
+        LineOutcome::Unknown => Err(BankDeskError::UnknownLine(id)),
+    }
+}
+
+/// The credit of a claimed line, by whoever claimed it.
+fn credit(claim: &ClaimedLine, at: LedgerTime) -> OperatorCommand {
+    let reference = credit_reference(claim.id);
+    let action = Action {
+        operator: claim.operator.clone(),
+        kind: ActionKind::Credit,
+        subject: ActionSubject::new(claim.account.name.as_str()),
+        amount: Some(claim.amount),
+        detail: Some(ActionDetail::new(reference.as_str())),
+        at,
+    };
+    let command = Command::Credit {
+        account: claim.account.id,
+        amount: claim.amount,
+        reference,
+        at,
+    };
+    OperatorCommand { command, action }
+}
+
+/// Whether the same credit will be refused for ever.
+fn is_for_good(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::AccountClosed | Refusal::ReferenceConflict | Refusal::UnknownAccount
+    )
+}
+
+fn read(
+    file: &StatementFile,
+    reading: &StatementReading,
+) -> Result<(StatementDigest, Vec<StatementLine>), BankDeskError> {
+    let format = file
+        .format
+        .unwrap_or_else(|| StatementFormat::detect(&file.content));
+    let lines = statement::read(&file.content, format, reading)?;
+    let mut hash = Sha256::new();
+    hash.update(b"opencoin bank statement");
+    // A table that was read with other columns is another statement. A CAMT.053 file is the same whatever they are.
+    let how = match format {
+        StatementFormat::Camt053 => format!("{:?} {:?}", reading.account, reading.currency),
+        StatementFormat::Csv => format!("{reading:?}"),
+    };
+    hash.update((how.len() as u64).to_be_bytes());
+    hash.update(how);
+    hash.update(&file.content);
+    let digest = StatementDigest::new(hash.finalize().into());
+    Ok((digest, lines.into_iter().map(Into::into).collect()))
+}

@@ -1,0 +1,61 @@
+//! Why the work with a statement failed.
+
+use opencoin_bank::BankLineId;
+use opencoin_bank::statement::StatementError;
+use opencoin_ledger::bank::{BankLineState, StatementNo};
+use opencoin_ledger::{AccountName, LedgerError};
+use thiserror::Error;
+
+/// Why the work with a statement failed.
+#[derive(Debug, Error)]
+pub enum BankDeskError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The file is not read.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The settings lack the operator's account.
+    #[error("set the operator's account at a bank, `iban` in [bank] of issuer.toml, to read statements")]
+    NoAccount,
+    /// A setting or parameter of the bank is wrong.
+    #[error("{key}: {reason}")]
+    Setting {
+        /// Its key.
+        key: &'static str,
+        /// The reason.
+        reason: String,
+    },
+    /// No statement has this number.
+    #[error("there is no bank statement {}", .0.get())]
+    UnknownStatement(StatementNo),
+    /// No such line was kept.
+    #[error("there is no kept bank line {0}")]
+    UnknownLine(BankLineId),
+    /// No account has this name.
+    #[error("there is no account {0}")]
+    UnknownAccount(AccountName),
+    /// The account is closed.
+    #[error("the account {0} is closed for good")]
+    ClosedAccount(AccountName),
+    /// The account cannot be credited at the moment. The line stays claimed for it.
+    #[error(
+        "the account {0} could not be credited yet; the line is reserved for it, and the next booking tries again"
+    )]
+    NotYet(AccountName),
+    /// Booking would do something else than the preview that the operator has seen.
+    #[error("booking would do something else now; look at the preview again. Nothing was booked")]
+    PreviewChanged,
+    /// The line was decided before, in another way.
+    #[error("the line was decided before: {}", decided(.0))]
+    Decided(BankLineState),
+}
+
+fn decided(state: &BankLineState) -> String {
+    match state {
+        BankLineState::Unmatched => "it is unmatched".to_owned(),
+        BankLineState::Claimed(account) => format!("it is being booked to {}", account.name),
+        BankLineState::Booked(account) => format!("it is booked to {}", account.name),
+        BankLineState::SetAside(reason) => format!("it is set aside ({reason})"),
+    }
+}

@@ -1,0 +1,228 @@
+//! Files of payouts for the bank, each payout in one at most.
+//!
+//! A file is made from the payouts' rows, which never change, and stored with its bytes in the transaction that puts its
+//! payouts into it. So a request that is sent again gets the same bytes, and the bank, which knows the id of the message,
+//! pays once.
+
+mod error;
+mod file;
+
+pub use error::PayoutDeskError;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use opencoin_config::BankConfig;
+use opencoin_keys::{Clock, ledger_time};
+use opencoin_ledger::bank::{ExportFormat, ExportNo, ExportOutcome, NewExport, PayoutExport};
+use opencoin_ledger::{
+    Action, ActionDetail, ActionKind, ActionSubject, Amount, IdempotencyKey, OperatorName, Payout, PayoutNo,
+};
+use sha2::{Digest, Sha256};
+
+use crate::store::Books;
+
+/// The most payouts of one file.
+pub const EXPORT_PAYOUTS_MAX: usize = 1_000;
+/// The longest id of a message for a bank has 35 characters: two letters and 32 digits.
+const MESSAGE_ID_BYTES: usize = 16;
+
+/// Makes files of payouts. [`PayoutDesk::acting`] says for whom.
+pub struct PayoutDesk {
+    books: Books,
+    clock: Arc<dyn Clock>,
+    account: BankConfig,
+    divisor: u64,
+    currency: String,
+}
+
+/// Makes files of payouts for an operator.
+pub struct ActingPayoutDesk<'a> {
+    desk: &'a PayoutDesk,
+    operator: &'a OperatorName,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportRequest {
+    /// The same key gets the same file.
+    pub key: IdempotencyKey,
+    /// The payouts, in any order.
+    pub payouts: Vec<PayoutNo>,
+    /// The form of the file.
+    pub format: ExportFormat,
+    /// The day on which the bank shall pay; `None` for the day of the request.
+    pub execution: Option<NaiveDate>,
+}
+
+/// A file for the bank.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ExportedFile {
+    /// What is known of it.
+    pub export: PayoutExport,
+    /// The bytes.
+    pub file: Vec<u8>,
+    /// Whether it was made before.
+    pub repeated: bool,
+}
+
+impl PayoutDesk {
+    /// The desk of a currency with this name, of which `divisor` smallest units make one.
+    pub fn new(
+        books: impl Into<Books>,
+        clock: Arc<dyn Clock>,
+        account: BankConfig,
+        (currency, divisor): (String, u64),
+    ) -> Self {
+        Self {
+            books: books.into(),
+            clock,
+            account,
+            divisor,
+            currency,
+        }
+    }
+
+    /// Makes files for the operator with this name.
+    #[must_use]
+    pub fn acting<'a>(&'a self, operator: &'a OperatorName) -> ActingPayoutDesk<'a> {
+        ActingPayoutDesk { desk: self, operator }
+    }
+
+    /// Up to `limit` files with numbers below `before`, or all, the newest first.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn exports(
+        &self,
+        before: Option<ExportNo>,
+        limit: u32,
+    ) -> Result<Vec<PayoutExport>, PayoutDeskError> {
+        Ok(self.books.bank.exports(before, limit).await?)
+    }
+
+    /// A file that was made before.
+    ///
+    /// # Errors
+    /// When there is no such file, or the ledger fails.
+    pub async fn file(&self, no: ExportNo) -> Result<ExportedFile, PayoutDeskError> {
+        let found = self.books.bank.export_file(no).await?;
+        let (export, file) = found.ok_or(PayoutDeskError::UnknownExport(no))?;
+        Ok(ExportedFile {
+            export,
+            file,
+            repeated: true,
+        })
+    }
+
+    /// The files in which these payouts are. They are in ascending order, as lists of payouts are.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn exported(&self, payouts: &[Payout]) -> Result<Vec<(PayoutNo, ExportNo)>, PayoutDeskError> {
+        match (payouts.first(), payouts.last()) {
+            (Some(first), Some(last)) => Ok(self.books.bank.exported(first.no, last.no).await?),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+impl ActingPayoutDesk<'_> {
+    /// Makes a file of open payouts that are in no other file. Idempotent by the key.
+    ///
+    /// # Errors
+    /// When a payout is unknown, settled, in another file, or its destination is no account at a bank; when the settings
+    /// lack the operator's account; when the key was used for another request; when the ledger fails.
+    pub async fn export(&self, mut request: ExportRequest) -> Result<ExportedFile, PayoutDeskError> {
+        request.payouts.sort_unstable();
+        request.payouts.dedup();
+        if request.payouts.is_empty() || request.payouts.len() > EXPORT_PAYOUTS_MAX {
+            return Err(PayoutDeskError::Number);
+        }
+        let digest = digest(&request);
+        if let Some(before) = self.desk.books.bank.export_of(&request.key).await? {
+            return self.repeated(before, digest).await;
+        }
+        let payouts = self.payouts(&request.payouts).await?;
+        let (now, no) = (self.desk.clock.now(), &request.payouts);
+        let amount = payouts
+            .iter()
+            .try_fold(Amount::ZERO, |sum, payout| sum.checked_add(payout.amount));
+        let amount = amount.ok_or(PayoutDeskError::Sum)?;
+        let message_id = message_id(&request, now);
+        let file = self.desk.written(&request, &payouts, &message_id, now)?;
+        let detail = format!("{} payouts, message {message_id}", no.len());
+        let action = Action {
+            operator: self.operator.clone(),
+            kind: ActionKind::ExportPayouts,
+            subject: ActionSubject::new(&message_id),
+            amount: Some(amount),
+            detail: Some(ActionDetail::new(&detail)),
+            at: ledger_time(now),
+        };
+        let new = NewExport {
+            key: request.key.clone(),
+            request: digest,
+            format: request.format,
+            message_id,
+            payouts: request.payouts,
+            amount,
+            file: file.clone(),
+        };
+        match self.desk.books.bank.add_export(new, action).await? {
+            ExportOutcome::Added(export) => Ok(ExportedFile {
+                export,
+                file,
+                repeated: false,
+            }),
+            ExportOutcome::Repeated(before) => self.repeated(before, digest).await,
+            ExportOutcome::NotOpen(payout) => Err(PayoutDeskError::NotOpen(payout)),
+            ExportOutcome::Exported(payout, export) => Err(PayoutDeskError::Exported(payout, export)),
+        }
+    }
+
+    async fn repeated(
+        &self,
+        before: PayoutExport,
+        digest: [u8; 32],
+    ) -> Result<ExportedFile, PayoutDeskError> {
+        if before.request != digest {
+            return Err(PayoutDeskError::OtherRequest);
+        }
+        self.desk.file(before.no).await
+    }
+
+    async fn payouts(&self, numbers: &[PayoutNo]) -> Result<Vec<Payout>, PayoutDeskError> {
+        let mut payouts = Vec::with_capacity(numbers.len());
+        for no in numbers {
+            let payout = self.desk.books.accounts.payout(*no).await?;
+            payouts.push(payout.ok_or(PayoutDeskError::NotOpen(*no))?);
+        }
+        Ok(payouts)
+    }
+}
+
+/// Identifies what a request wants. Two requests with one key must want the same.
+fn digest(request: &ExportRequest) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(b"opencoin payout export");
+    hash.update(request.format.code().to_be_bytes());
+    let execution = request.execution.map(|day| day.to_string()).unwrap_or_default();
+    hash.update((execution.len() as u64).to_be_bytes());
+    hash.update(execution);
+    for no in &request.payouts {
+        hash.update(no.get().to_be_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// An id that no other file has, also not one of another currency that the same account pays.
+fn message_id(request: &ExportRequest, now: DateTime<Utc>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"opencoin message id");
+    hash.update(digest(request));
+    hash.update(now.timestamp_micros().to_be_bytes());
+    hash.update(request.key.as_str());
+    let digest = hash.finalize();
+    format!("OC{}", const_hex::encode(&digest[..MESSAGE_ID_BYTES]))
+}

@@ -1,0 +1,137 @@
+//! The store of statements and their lines.
+
+use async_trait::async_trait;
+use opencoin_bank::BankLineId;
+
+use crate::{Action, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, Reference};
+
+use super::export::{ExportNo, ExportOutcome, NewExport, PayoutExport};
+use super::line::{
+    BankLineNo, BankLineState, BankLineStateKind, ClaimedLine, KeptLine, LineAccount, StatementNo,
+};
+use super::preview::{BankStatement, NewStatement, Preview, PreviewDigest};
+
+/// The store of statements and their lines. Any number of processes may use one store.
+///
+/// Every method fails with a [`LedgerError`] if the store cannot be read or written. An action that a method takes is
+/// recorded in the transaction of the change, and not if nothing changes.
+#[async_trait]
+pub trait BankStore: Send + Sync {
+    /// Stores a statement, unless the same one is there. Returns it, and whether it is new. Nothing is kept or booked.
+    async fn add_statement(
+        &self,
+        statement: NewStatement,
+        action: Action,
+    ) -> Result<(BankStatement, bool), LedgerError>;
+
+    /// Up to `limit` statements with numbers below `before`, or all, the newest first.
+    async fn statements(
+        &self,
+        before: Option<StatementNo>,
+        limit: u32,
+    ) -> Result<Vec<BankStatement>, LedgerError>;
+
+    /// What booking this statement would do now; `None` if there is no such statement.
+    async fn preview(&self, no: StatementNo) -> Result<Option<Preview>, LedgerError>;
+
+    /// Claims the new lines of a statement and keeps those that match no account, if booking it would do exactly what this
+    /// digest says. The action gets the sum of the claimed lines.
+    async fn claim_statement(
+        &self,
+        no: StatementNo,
+        preview: PreviewDigest,
+        action: Action,
+    ) -> Result<StatementClaim, LedgerError>;
+
+    /// Up to `limit` kept lines with numbers above `after`, ascending; all of them or those in one state.
+    async fn lines(
+        &self,
+        state: Option<BankLineStateKind>,
+        after: BankLineNo,
+        limit: u32,
+    ) -> Result<Vec<KeptLine>, LedgerError>;
+
+    /// The kept line with this identity.
+    async fn line(&self, id: BankLineId) -> Result<Option<KeptLine>, LedgerError>;
+
+    /// Claims an unmatched line for an account.
+    async fn claim_line(
+        &self,
+        id: BankLineId,
+        account: LineAccount,
+        action: Action,
+    ) -> Result<LineOutcome, LedgerError>;
+
+    /// Sets an unmatched line aside.
+    async fn set_aside(
+        &self,
+        id: BankLineId,
+        reason: Reference,
+        action: Action,
+    ) -> Result<LineOutcome, LedgerError>;
+
+    /// Up to `limit` claimed lines with numbers above `after`, ascending.
+    async fn claimed(&self, after: BankLineNo, limit: u32) -> Result<Vec<ClaimedLine>, LedgerError>;
+
+    /// Ends claims: the line is booked, or unmatched again. A line that is no longer claimed for this account stays as it
+    /// is.
+    async fn end_claims(
+        &self,
+        claims: Vec<(ClaimedLine, ClaimOutcome)>,
+        at: LedgerTime,
+    ) -> Result<(), LedgerError>;
+
+    /// Stores a file of payouts, if all of them are open and in no other file.
+    async fn add_export(&self, export: NewExport, action: Action) -> Result<ExportOutcome, LedgerError>;
+
+    /// The file that was stored with this idempotency key.
+    async fn export_of(&self, key: &IdempotencyKey) -> Result<Option<PayoutExport>, LedgerError>;
+
+    /// Up to `limit` files with numbers below `before`, or all, the newest first.
+    async fn exports(&self, before: Option<ExportNo>, limit: u32) -> Result<Vec<PayoutExport>, LedgerError>;
+
+    /// A file with its bytes.
+    async fn export_file(&self, no: ExportNo) -> Result<Option<(PayoutExport, Vec<u8>)>, LedgerError>;
+
+    /// The payouts from `first` to `last` that are in a file, ascending, each with the file.
+    async fn exported(
+        &self,
+        first: PayoutNo,
+        last: PayoutNo,
+    ) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError>;
+}
+
+/// What became of [`BankStore::claim_statement`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatementClaim {
+    /// The lines are claimed.
+    Claimed(BankStatement),
+    /// They were claimed before, with this digest.
+    Repeated(BankStatement),
+    /// Booking would do something else now. Nothing was changed.
+    Changed,
+    /// There is no such statement.
+    Unknown,
+}
+
+/// What became of a change of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineOutcome {
+    /// The line was changed.
+    Changed,
+    /// It was changed in the same way before.
+    Repeated,
+    /// It was decided before in another way. Nothing was changed.
+    Decided(BankLineState),
+    /// No such line is kept.
+    Unknown,
+}
+
+/// What the ledger said to the credit of a claimed line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimOutcome {
+    /// The account was credited, now or before.
+    Credited,
+    /// It is refused for good.
+    Refused,
+}

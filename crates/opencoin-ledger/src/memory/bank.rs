@@ -1,0 +1,363 @@
+//! Statements of the bank, in the in-memory ledger.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use opencoin_bank::BankLineId;
+
+use super::{MemoryLedger, State, number};
+use crate::bank::{
+    BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
+    ClaimedLine, ExportNo, ExportOutcome, KeptLine, LineAccount, LineMeaning, LineOutcome, NewExport,
+    NewStatement, PayoutExport, Preview, PreviewDigest, PreviewLine, StatementClaim, StatementDigest,
+    StatementLine, StatementNo, VerdictOn, verdict,
+};
+use crate::{
+    AccountStatus, Action, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo, Reference,
+};
+
+/// Statements and kept lines.
+#[derive(Debug, Default)]
+pub(super) struct MemoryBank {
+    statements: Vec<Uploaded>,
+    /// In the order of their numbers from 1.
+    lines: Vec<KeptLine>,
+    by_id: BTreeMap<BankLineId, usize>,
+    exports: Vec<Exported>,
+    exported: BTreeMap<PayoutNo, ExportNo>,
+}
+
+#[derive(Debug)]
+struct Exported {
+    key: IdempotencyKey,
+    export: PayoutExport,
+    file: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Uploaded {
+    digest: StatementDigest,
+    statement: BankStatement,
+    lines: Vec<StatementLine>,
+}
+
+impl MemoryBank {
+    fn line(&self, id: BankLineId) -> Option<&KeptLine> {
+        self.by_id.get(&id).map(|index| &self.lines[*index])
+    }
+
+    fn line_mut(&mut self, id: BankLineId) -> Option<&mut KeptLine> {
+        self.by_id.get(&id).map(|index| &mut self.lines[*index])
+    }
+
+    fn uploaded(&self, no: StatementNo) -> Option<&Uploaded> {
+        let index = usize::try_from(no.get()).ok()?.checked_sub(1)?;
+        self.statements.get(index)
+    }
+
+    /// Brings a line into a state, and keeps it if it is new.
+    fn put(&mut self, line: &StatementLine, state: BankLineState, by: (StatementNo, &Action)) {
+        let Some(id) = line.id() else { return };
+        let (statement, action) = by;
+        if let Some(kept) = self.line_mut(id) {
+            kept.change(state, &action.operator, action.at);
+            return;
+        }
+        let index = self.lines.len();
+        self.lines.push(KeptLine {
+            no: BankLineNo::new(number(index)),
+            statement,
+            line: line.clone(),
+            state,
+            operator: action.operator.clone(),
+            at: action.at,
+        });
+        self.by_id.insert(id, index);
+    }
+}
+
+impl KeptLine {
+    fn change(&mut self, state: BankLineState, operator: &OperatorName, at: LedgerTime) {
+        (self.state, self.operator, self.at) = (state, operator.clone(), at);
+    }
+}
+
+impl State {
+    fn preview(&self, no: StatementNo) -> Option<Preview> {
+        let uploaded = self.bank.uploaded(no)?;
+        let lines = uploaded.lines.iter().map(|line| PreviewLine {
+            verdict: verdict(line, self.verdict_on(line)),
+            line: line.clone(),
+        });
+        Some(Preview {
+            lines: lines.collect(),
+            statement: uploaded.statement.clone(),
+        })
+    }
+
+    fn verdict_on(&self, line: &StatementLine) -> VerdictOn {
+        let kept = line.id().and_then(|id| self.bank.line(id));
+        VerdictOn {
+            kept: kept.map(|kept| kept.state.clone()),
+            payee: self.payee(line),
+        }
+    }
+
+    fn payee(&self, line: &StatementLine) -> Option<(LineAccount, AccountStatus)> {
+        let LineMeaning::Incoming(incoming) = &line.meaning else {
+            return None;
+        };
+        let [code] = &incoming.codes[..] else { return None };
+        let account = self.view.account_by_name(&code.parse().ok()?)?;
+        let payee = LineAccount {
+            id: account.id,
+            name: account.name.clone(),
+        };
+        Some((payee, account.status))
+    }
+
+    /// Changes an unmatched line and records the action.
+    fn decide_line(&mut self, id: BankLineId, state: BankLineState, action: Action) -> LineOutcome {
+        let Some(kept) = self.bank.line_mut(id) else {
+            return LineOutcome::Unknown;
+        };
+        if kept.state != BankLineState::Unmatched {
+            return if kept.state.is_same_decision(&state) {
+                LineOutcome::Repeated
+            } else {
+                LineOutcome::Decided(kept.state.clone())
+            };
+        }
+        kept.change(state, &action.operator, action.at);
+        self.actions.push(action);
+        LineOutcome::Changed
+    }
+}
+
+#[async_trait]
+impl BankStore for MemoryLedger {
+    async fn add_statement(
+        &self,
+        statement: NewStatement,
+        action: Action,
+    ) -> Result<(BankStatement, bool), LedgerError> {
+        let mut state = self.state();
+        let mut same = state.bank.statements.iter();
+        if let Some(found) = same.find(|uploaded| uploaded.digest == statement.digest) {
+            return Ok((found.statement.clone(), false));
+        }
+        let no = StatementNo::new(number(state.bank.statements.len()));
+        let uploaded = BankStatement {
+            no,
+            name: statement.name,
+            at: action.at,
+            operator: action.operator.clone(),
+            lines: u32::try_from(statement.lines.len()).expect("a statement has few lines"),
+            booked: None,
+        };
+        state.bank.statements.push(Uploaded {
+            digest: statement.digest,
+            statement: uploaded.clone(),
+            lines: statement.lines,
+        });
+        state.actions.push(action);
+        Ok((uploaded, true))
+    }
+
+    async fn statements(
+        &self,
+        before: Option<StatementNo>,
+        limit: u32,
+    ) -> Result<Vec<BankStatement>, LedgerError> {
+        let state = self.state();
+        let all = state.bank.statements.iter().rev();
+        Ok(all
+            .map(|uploaded| uploaded.statement.clone())
+            .filter(|statement| before.is_none_or(|before| statement.no < before))
+            .take(limit as usize)
+            .collect())
+    }
+
+    async fn preview(&self, no: StatementNo) -> Result<Option<Preview>, LedgerError> {
+        Ok(self.state().preview(no))
+    }
+
+    async fn claim_statement(
+        &self,
+        no: StatementNo,
+        digest: PreviewDigest,
+        action: Action,
+    ) -> Result<StatementClaim, LedgerError> {
+        let mut state = self.state();
+        let Some(preview) = state.preview(no) else {
+            return Ok(StatementClaim::Unknown);
+        };
+        let booked = preview.statement.booked.as_ref();
+        if booked.is_some_and(|booked| booked.preview == digest) {
+            return Ok(StatementClaim::Repeated(preview.statement));
+        }
+        if preview.digest() != digest {
+            return Ok(StatementClaim::Changed);
+        }
+        for (line, account) in preview.new_lines() {
+            let claimed = BankLineState::Claimed(account.clone());
+            state.bank.put(line, claimed, (no, &action));
+        }
+        for line in preview.lines_to_keep() {
+            state.bank.put(line, BankLineState::Unmatched, (no, &action));
+        }
+        let amount = preview.new_amount();
+        let index = usize::try_from(no.get() - 1).expect("the statement was found");
+        let statement = &mut state.bank.statements[index].statement;
+        statement.booked = Some(BookedStatement {
+            preview: digest,
+            lines: u32::try_from(preview.new_lines().count()).expect("a statement has few lines"),
+            amount,
+            at: action.at,
+        });
+        let statement = statement.clone();
+        let amount = Some(amount);
+        state.actions.push(Action { amount, ..action });
+        Ok(StatementClaim::Claimed(statement))
+    }
+
+    async fn lines(
+        &self,
+        state: Option<BankLineStateKind>,
+        after: BankLineNo,
+        limit: u32,
+    ) -> Result<Vec<KeptLine>, LedgerError> {
+        let is_wanted =
+            |line: &&KeptLine| line.no > after && state.is_none_or(|kind| line.state.kind() == kind);
+        let books = self.state();
+        let lines = books.bank.lines.iter().filter(is_wanted);
+        Ok(lines.take(limit as usize).cloned().collect())
+    }
+
+    async fn line(&self, id: BankLineId) -> Result<Option<KeptLine>, LedgerError> {
+        Ok(self.state().bank.line(id).cloned())
+    }
+
+    async fn claim_line(
+        &self,
+        id: BankLineId,
+        account: LineAccount,
+        action: Action,
+    ) -> Result<LineOutcome, LedgerError> {
+        let claimed = BankLineState::Claimed(account);
+        Ok(self.state().decide_line(id, claimed, action))
+    }
+
+    async fn set_aside(
+        &self,
+        id: BankLineId,
+        reason: Reference,
+        action: Action,
+    ) -> Result<LineOutcome, LedgerError> {
+        let set_aside = BankLineState::SetAside(reason);
+        Ok(self.state().decide_line(id, set_aside, action))
+    }
+
+    async fn claimed(&self, after: BankLineNo, limit: u32) -> Result<Vec<ClaimedLine>, LedgerError> {
+        let state = self.state();
+        let claimed = state.bank.lines.iter().filter_map(KeptLine::claimed);
+        Ok(claimed
+            .filter(|line| line.no > after)
+            .take(limit as usize)
+            .collect())
+    }
+
+    async fn end_claims(
+        &self,
+        claims: Vec<(ClaimedLine, ClaimOutcome)>,
+        at: LedgerTime,
+    ) -> Result<(), LedgerError> {
+        let mut state = self.state();
+        for (claim, outcome) in claims {
+            let Some(kept) = state.bank.line_mut(claim.id) else {
+                continue;
+            };
+            if kept.state == BankLineState::Claimed(claim.account.clone()) {
+                kept.at = at;
+                kept.state = match outcome {
+                    ClaimOutcome::Credited => BankLineState::Booked(claim.account),
+                    ClaimOutcome::Refused => BankLineState::Unmatched,
+                };
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_export(&self, new: NewExport, action: Action) -> Result<ExportOutcome, LedgerError> {
+        let mut state = self.state();
+        if let Some(same) = state.bank.exports.iter().find(|stored| stored.key == new.key) {
+            return Ok(ExportOutcome::Repeated(same.export.clone()));
+        }
+        for no in &new.payouts {
+            let mut payouts = state.view.payouts();
+            if !payouts.any(|payout| payout.no == *no && payout.settled.is_none()) {
+                return Ok(ExportOutcome::NotOpen(*no));
+            }
+            if let Some(export) = state.bank.exported.get(no) {
+                return Ok(ExportOutcome::Exported(*no, *export));
+            }
+        }
+        let no = ExportNo::new(number(state.bank.exports.len()));
+        let export = PayoutExport {
+            no,
+            request: new.request,
+            format: new.format,
+            message_id: new.message_id,
+            payouts: u32::try_from(new.payouts.len()).expect("a file has few payouts"),
+            amount: new.amount,
+            operator: action.operator.clone(),
+            at: action.at,
+        };
+        state
+            .bank
+            .exported
+            .extend(new.payouts.iter().map(|payout| (*payout, no)));
+        state.bank.exports.push(Exported {
+            key: new.key,
+            export: export.clone(),
+            file: new.file,
+        });
+        state.actions.push(action);
+        Ok(ExportOutcome::Added(export))
+    }
+
+    async fn export_of(&self, key: &IdempotencyKey) -> Result<Option<PayoutExport>, LedgerError> {
+        let state = self.state();
+        let found = state.bank.exports.iter().find(|stored| stored.key == *key);
+        Ok(found.map(|stored| stored.export.clone()))
+    }
+
+    async fn exports(&self, before: Option<ExportNo>, limit: u32) -> Result<Vec<PayoutExport>, LedgerError> {
+        let state = self.state();
+        let all = state.bank.exports.iter().rev();
+        Ok(all
+            .map(|stored| stored.export.clone())
+            .filter(|export| before.is_none_or(|before| export.no < before))
+            .take(limit as usize)
+            .collect())
+    }
+
+    async fn export_file(&self, no: ExportNo) -> Result<Option<(PayoutExport, Vec<u8>)>, LedgerError> {
+        let state = self.state();
+        let found = state.bank.exports.iter().find(|stored| stored.export.no == no);
+        Ok(found.map(|stored| (stored.export.clone(), stored.file.clone())))
+    }
+
+    async fn exported(
+        &self,
+        first: PayoutNo,
+        last: PayoutNo,
+    ) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError> {
+        let state = self.state();
+        let exported = state.bank.exported.iter();
+        Ok(exported
+            .filter(|(payout, _)| (first..=last).contains(payout))
+            .map(|(payout, export)| (*payout, *export))
+            .collect())
+    }
+}

@@ -1,0 +1,193 @@
+//! The interface [`BankStore`], for every store.
+
+mod claims;
+mod exports;
+mod rows;
+mod statements;
+
+use async_trait::async_trait;
+use opencoin_bank::BankLineId;
+use opencoin_ledger::bank::{
+    BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, ClaimOutcome, ClaimedLine,
+    ExportNo, ExportOutcome, KeptLine, LineAccount, LineOutcome, NewExport, NewStatement, PayoutExport,
+    Preview, PreviewDigest, StatementClaim, StatementNo,
+};
+use opencoin_ledger::{Action, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, Reference};
+
+use crate::Runner;
+
+/// Implements [`BankStore`] on the reads and transactions of a store.
+#[derive(Debug, Clone)]
+pub struct SqlBank<R>(pub R);
+
+#[async_trait]
+impl<R: Runner> BankStore for SqlBank<R> {
+    async fn add_statement(
+        &self,
+        statement: NewStatement,
+        action: Action,
+    ) -> Result<(BankStatement, bool), LedgerError> {
+        let arguments = (statement, action);
+        let change = self
+            .0
+            .change("add a bank statement", arguments, |sql, (statement, action)| {
+                Box::pin(statements::add(sql, statement, action))
+            });
+        change.await
+    }
+
+    async fn statements(
+        &self,
+        before: Option<StatementNo>,
+        limit: u32,
+    ) -> Result<Vec<BankStatement>, LedgerError> {
+        let read = self
+            .0
+            .read("bank statements", (before, limit), |sql, (before, limit)| {
+                Box::pin(statements::page(sql, *before, *limit))
+            });
+        read.await
+    }
+
+    async fn preview(&self, no: StatementNo) -> Result<Option<Preview>, LedgerError> {
+        let read = self.0.read("preview of a bank statement", no, |sql, no| {
+            Box::pin(statements::preview(sql, *no))
+        });
+        read.await
+    }
+
+    async fn claim_statement(
+        &self,
+        no: StatementNo,
+        preview: PreviewDigest,
+        action: Action,
+    ) -> Result<StatementClaim, LedgerError> {
+        let arguments = (no, preview, action);
+        let change = self.0.change(
+            "claim a bank statement",
+            arguments,
+            |sql, (no, preview, action)| Box::pin(claims::statement(sql, *no, *preview, action)),
+        );
+        change.await
+    }
+
+    async fn lines(
+        &self,
+        state: Option<BankLineStateKind>,
+        after: BankLineNo,
+        limit: u32,
+    ) -> Result<Vec<KeptLine>, LedgerError> {
+        let arguments = (state, after, limit);
+        let read = self
+            .0
+            .read("bank lines", arguments, |sql, (state, after, limit)| {
+                Box::pin(rows::kept_page(sql, *state, *after, *limit))
+            });
+        read.await
+    }
+
+    async fn line(&self, id: BankLineId) -> Result<Option<KeptLine>, LedgerError> {
+        let read = self
+            .0
+            .read("bank line", id, |sql, id| Box::pin(rows::kept(sql, *id)));
+        read.await
+    }
+
+    async fn claim_line(
+        &self,
+        id: BankLineId,
+        account: LineAccount,
+        action: Action,
+    ) -> Result<LineOutcome, LedgerError> {
+        let arguments = (id, BankLineState::Claimed(account), action);
+        let change = self
+            .0
+            .change("claim a bank line", arguments, |sql, (id, state, action)| {
+                Box::pin(claims::line(sql, *id, state, action))
+            });
+        change.await
+    }
+
+    async fn set_aside(
+        &self,
+        id: BankLineId,
+        reason: Reference,
+        action: Action,
+    ) -> Result<LineOutcome, LedgerError> {
+        let arguments = (id, BankLineState::SetAside(reason), action);
+        let change = self
+            .0
+            .change("set a bank line aside", arguments, |sql, (id, state, action)| {
+                Box::pin(claims::line(sql, *id, state, action))
+            });
+        change.await
+    }
+
+    async fn claimed(&self, after: BankLineNo, limit: u32) -> Result<Vec<ClaimedLine>, LedgerError> {
+        let read = self
+            .0
+            .read("claimed bank lines", (after, limit), |sql, (after, limit)| {
+                Box::pin(claims::open(sql, *after, *limit))
+            });
+        read.await
+    }
+
+    async fn end_claims(
+        &self,
+        claims: Vec<(ClaimedLine, ClaimOutcome)>,
+        at: LedgerTime,
+    ) -> Result<(), LedgerError> {
+        let change = self
+            .0
+            .change("end claims of bank lines", (claims, at), |sql, (claims, at)| {
+                Box::pin(claims::end(sql, claims, *at))
+            });
+        change.await
+    }
+
+    async fn add_export(&self, export: NewExport, action: Action) -> Result<ExportOutcome, LedgerError> {
+        let arguments = (export, action);
+        let change = self
+            .0
+            .change("add a payout export", arguments, |sql, (export, action)| {
+                Box::pin(exports::add(sql, export, action))
+            });
+        change.await
+    }
+
+    async fn export_of(&self, key: &IdempotencyKey) -> Result<Option<PayoutExport>, LedgerError> {
+        let read = self.0.read("payout export of a key", key.clone(), |sql, key| {
+            Box::pin(exports::of_key(sql, key))
+        });
+        read.await
+    }
+
+    async fn exports(&self, before: Option<ExportNo>, limit: u32) -> Result<Vec<PayoutExport>, LedgerError> {
+        let read = self
+            .0
+            .read("payout exports", (before, limit), |sql, (before, limit)| {
+                Box::pin(exports::page(sql, *before, *limit))
+            });
+        read.await
+    }
+
+    async fn export_file(&self, no: ExportNo) -> Result<Option<(PayoutExport, Vec<u8>)>, LedgerError> {
+        let read = self
+            .0
+            .read("payout export", no, |sql, no| Box::pin(exports::file(sql, *no)));
+        read.await
+    }
+
+    async fn exported(
+        &self,
+        first: PayoutNo,
+        last: PayoutNo,
+    ) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError> {
+        let read = self
+            .0
+            .read("exported payouts", (first, last), |sql, (first, last)| {
+                Box::pin(exports::exported(sql, *first, *last))
+            });
+        read.await
+    }
+}

@@ -1,0 +1,123 @@
+//! Files of payouts.
+
+use opencoin_ledger::bank::{ExportNo, ExportOutcome, NewExport, PayoutExport};
+use opencoin_ledger::stored::{self, StoredExport};
+use opencoin_ledger::{Action, IdempotencyKey, PayoutNo};
+
+use super::statements::write_rows;
+use crate::operators::record;
+use crate::{Executor, Row, SqlError, Value, pieces};
+
+const COLUMNS: &str = "no, request, format, message_id, payouts, amount, operator, at";
+/// The most payouts that one statement of SQL inserts.
+const INSERTED_AT_A_TIME_MAX: usize = 256;
+
+fn export(row: &mut Row) -> Result<PayoutExport, SqlError> {
+    Ok(stored::payout_export(StoredExport {
+        no: row.take()?,
+        request: row.take()?,
+        format: row.take()?,
+        message_id: row.take()?,
+        payouts: row.take()?,
+        amount: row.take()?,
+        operator: row.take()?,
+        at: row.take()?,
+    })?)
+}
+
+/// The rows of the payouts are locked first, so none is settled meanwhile. If another process stores a file at the same
+/// time, this violates a key, and the transaction is tried again.
+pub(super) async fn add(
+    sql: &mut dyn Executor,
+    new: &NewExport,
+    action: &Action,
+) -> Result<ExportOutcome, SqlError> {
+    if let Some(same) = of_key(sql, &new.key).await? {
+        return Ok(ExportOutcome::Repeated(same));
+    }
+    for no in &new.payouts {
+        if let Some(outcome) = hindrance(sql, *no).await? {
+            return Ok(outcome);
+        }
+    }
+    let query = format!(
+        "INSERT INTO payout_exports (no, key, request, format, message_id, payouts, amount, operator, at, file)
+        SELECT coalesce(max(no), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM payout_exports RETURNING {COLUMNS}"
+    );
+    let count = i64::try_from(new.payouts.len()).expect("a file has few payouts");
+    let values = [
+        new.key.as_str().into(),
+        (&new.request).into(),
+        i64::from(new.format.code()).into(),
+        new.message_id.as_str().into(),
+        count.into(),
+        new.amount.as_i64().into(),
+        action.operator.as_str().into(),
+        action.at.unix_micros().into(),
+        new.file.as_slice().into(),
+    ];
+    let added = sql.one(&query, &values, export).await?;
+    for piece in pieces(&new.payouts, INSERTED_AT_A_TIME_MAX) {
+        let mut query = "INSERT INTO exported_payouts (payout, export) VALUES ".to_owned();
+        write_rows(&mut query, piece.len(), 2);
+        let values: Vec<Value<'_>> = piece
+            .iter()
+            .flat_map(|no| [no.get().into(), added.no.get().into()])
+            .collect();
+        sql.execute(&query, &values).await?;
+    }
+    record(sql, action).await?;
+    Ok(ExportOutcome::Added(added))
+}
+
+/// Locks a payout and says why it cannot be in a file.
+async fn hindrance(sql: &mut dyn Executor, no: PayoutNo) -> Result<Option<ExportOutcome>, SqlError> {
+    let for_update = sql.dialect().for_update;
+    let query = format!("SELECT no FROM payouts WHERE no = $1 AND paid IS NULL {for_update}");
+    let open: Option<i64> = sql.optional(&query, &[no.get().into()], Row::take).await?;
+    if open.is_none() {
+        return Ok(Some(ExportOutcome::NotOpen(no)));
+    }
+    let query = "SELECT export FROM exported_payouts WHERE payout = $1";
+    let export: Option<i64> = sql.optional(query, &[no.get().into()], Row::take).await?;
+    Ok(export.map(|export| ExportOutcome::Exported(no, ExportNo::new(export))))
+}
+
+pub(super) async fn of_key(
+    sql: &mut dyn Executor,
+    key: &IdempotencyKey,
+) -> Result<Option<PayoutExport>, SqlError> {
+    let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE key = $1");
+    sql.optional(&query, &[key.as_str().into()], export).await
+}
+
+pub(super) async fn page(
+    sql: &mut dyn Executor,
+    before: Option<ExportNo>,
+    limit: u32,
+) -> Result<Vec<PayoutExport>, SqlError> {
+    let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE no < $1 ORDER BY no DESC LIMIT $2");
+    let before = before.map_or(i64::MAX, ExportNo::get);
+    sql.all(&query, &[before.into(), i64::from(limit).into()], export)
+        .await
+}
+
+pub(super) async fn file(
+    sql: &mut dyn Executor,
+    no: ExportNo,
+) -> Result<Option<(PayoutExport, Vec<u8>)>, SqlError> {
+    let query = format!("SELECT {COLUMNS}, file FROM payout_exports WHERE no = $1");
+    let with_file = |row: &mut Row| Ok((export(row)?, row.take()?));
+    sql.optional(&query, &[no.get().into()], with_file).await
+}
+
+pub(super) async fn exported(
+    sql: &mut dyn Executor,
+    first: PayoutNo,
+    last: PayoutNo,
+) -> Result<Vec<(PayoutNo, ExportNo)>, SqlError> {
+    let query = "SELECT payout, export FROM exported_payouts WHERE payout BETWEEN $1 AND $2 ORDER BY payout";
+    let exported = |row: &mut Row| Ok((PayoutNo::new(row.take()?), ExportNo::new(row.take()?)));
+    sql.all(query, &[first.get().into(), last.get().into()], exported)
+        .await
+}

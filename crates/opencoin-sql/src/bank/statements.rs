@@ -1,0 +1,209 @@
+//! Statements as they were uploaded, and what booking them would do.
+
+use std::fmt::Write;
+
+use opencoin_bank::Direction;
+use opencoin_ledger::bank::{
+    BankStatement, IgnoredLine, LineAccount, LineMeaning, NewStatement, Preview, PreviewLine, StatementLine,
+    StatementNo, VerdictOn, verdict,
+};
+use opencoin_ledger::stored::{self, StoredStatement};
+use opencoin_ledger::{AccountId, AccountStatus, Action, LedgerError};
+
+use super::rows::{LINE_COLUMNS, line};
+use crate::operators::record;
+use crate::{Executor, Row, SqlError, Value, pieces};
+
+const COLUMNS: &str = "no, name, at, operator, line_count, booked, booked_lines, booked_amount, booked_at";
+/// The most lines that one statement of SQL inserts.
+const INSERTED_AT_A_TIME_MAX: usize = 64;
+/// The columns of `bank_statement_lines`.
+const LINE_COLUMNS_INSERTED: usize = 17;
+
+fn statement(row: &mut Row) -> Result<BankStatement, SqlError> {
+    Ok(stored::statement(StoredStatement {
+        no: row.take()?,
+        name: row.take()?,
+        at: row.take()?,
+        operator: row.take()?,
+        line_count: row.take()?,
+        booked: row.take()?,
+        booked_figures: [row.take()?, row.take()?, row.take()?],
+    })?)
+}
+
+/// If another process adds a statement at the same time, this violates a key, and the transaction is tried again.
+pub(super) async fn add(
+    sql: &mut dyn Executor,
+    new: &NewStatement,
+    action: &Action,
+) -> Result<(BankStatement, bool), SqlError> {
+    let query = format!("SELECT {COLUMNS} FROM bank_statements WHERE digest = $1");
+    let digest = [new.digest.as_bytes().into()];
+    if let Some(same) = sql.optional(&query, &digest, statement).await? {
+        return Ok((same, false));
+    }
+    let query = format!(
+        "INSERT INTO bank_statements (no, digest, name, at, operator, line_count)
+        SELECT coalesce(max(no), 0) + 1, $1, $2, $3, $4, $5 FROM bank_statements RETURNING {COLUMNS}"
+    );
+    let count = i64::try_from(new.lines.len()).expect("a statement has few lines");
+    let values = [
+        new.digest.as_bytes().into(),
+        new.name.as_str().into(),
+        action.at.unix_micros().into(),
+        action.operator.as_str().into(),
+        count.into(),
+    ];
+    let added = sql.one(&query, &values, statement).await?;
+    for piece in pieces(&new.lines, INSERTED_AT_A_TIME_MAX) {
+        insert(sql, added.no, piece).await?;
+    }
+    record(sql, action).await?;
+    Ok((added, true))
+}
+
+async fn insert(sql: &mut dyn Executor, no: StatementNo, lines: &[StatementLine]) -> Result<(), SqlError> {
+    let mut query =
+        "INSERT INTO bank_statement_lines (statement, place, line, ignored, amount, is_return, codes,
+        bank_account, day, is_credit, currency, bank_amount, party, party_account, remittance, bank_reference,
+        end_to_end_id) VALUES "
+            .to_owned();
+    write_rows(&mut query, lines.len(), LINE_COLUMNS_INSERTED);
+    let texts: Vec<[String; 2]> = lines
+        .iter()
+        .map(|line| [codes(line), line.content.day.to_string()])
+        .collect();
+    let mut values: Vec<Value<'_>> = Vec::with_capacity(lines.len() * LINE_COLUMNS_INSERTED);
+    for (line, [codes, day]) in lines.iter().zip(&texts) {
+        let content = &line.content;
+        let (id, ignored, amount, is_return) = match &line.meaning {
+            LineMeaning::Incoming(incoming) => (
+                Some(&incoming.id.as_bytes()[..]),
+                None,
+                Some(incoming.amount.as_i64()),
+                incoming.is_return,
+            ),
+            LineMeaning::Ignored(reason) => (None, Some(IgnoredLine::code(*reason)), None, false),
+        };
+        let row: [Value<'_>; LINE_COLUMNS_INSERTED] = [
+            no.get().into(),
+            i64::from(line.place).into(),
+            Value::Bytes(id),
+            ignored.map(i64::from).into(),
+            amount.into(),
+            is_return.into(),
+            codes.as_str().into(),
+            content.account.as_str().into(),
+            day.as_str().into(),
+            (content.direction == Direction::Credit).into(),
+            content.currency.as_str().into(),
+            content.amount.as_str().into(),
+            content.party.as_str().into(),
+            content.party_account.as_str().into(),
+            content.text.as_str().into(),
+            content.bank_reference.as_str().into(),
+            content.end_to_end_id.as_str().into(),
+        ];
+        values.extend(row);
+    }
+    sql.execute(&query, &values).await?;
+    Ok(())
+}
+
+fn codes(line: &StatementLine) -> String {
+    match &line.meaning {
+        LineMeaning::Incoming(incoming) => incoming.codes.join(" "),
+        LineMeaning::Ignored(_) => String::new(),
+    }
+}
+
+/// Writes `($1, $2), ($3, $4)`, and so on.
+pub(super) fn write_rows(query: &mut String, rows: usize, columns: usize) {
+    for row in 0..rows {
+        query.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let separator = if column == 0 { "" } else { ", " };
+            write!(query, "{separator}${}", row * columns + column + 1).expect("a String takes any text");
+        }
+        query.push(')');
+    }
+}
+
+pub(super) async fn page(
+    sql: &mut dyn Executor,
+    before: Option<StatementNo>,
+    limit: u32,
+) -> Result<Vec<BankStatement>, SqlError> {
+    let query = format!("SELECT {COLUMNS} FROM bank_statements WHERE no < $1 ORDER BY no DESC LIMIT $2");
+    let before = before.map_or(i64::MAX, StatementNo::get);
+    sql.all(&query, &[before.into(), i64::from(limit).into()], statement)
+        .await
+}
+
+/// The statement with this number, locked if the transaction will change it.
+pub(super) async fn by_no(
+    sql: &mut dyn Executor,
+    no: StatementNo,
+    lock: &str,
+) -> Result<Option<BankStatement>, SqlError> {
+    let query = format!("SELECT {COLUMNS} FROM bank_statements WHERE no = $1 {lock}");
+    sql.optional(&query, &[no.get().into()], statement).await
+}
+
+pub(super) async fn preview(sql: &mut dyn Executor, no: StatementNo) -> Result<Option<Preview>, SqlError> {
+    match by_no(sql, no, "").await? {
+        Some(statement) => Ok(Some(preview_of(sql, statement).await?)),
+        None => Ok(None),
+    }
+}
+
+/// A line with several codes joins no account, because names have no spaces.
+pub(super) async fn preview_of(
+    sql: &mut dyn Executor,
+    statement: BankStatement,
+) -> Result<Preview, SqlError> {
+    let query = format!(
+        "SELECT {LINE_COLUMNS}, k.state, k.account, b.name, k.reason, a.id, a.name, a.status
+        FROM bank_statement_lines s
+            LEFT JOIN bank_lines k ON k.line = s.line
+            LEFT JOIN accounts b ON b.id = k.account
+            LEFT JOIN accounts a ON a.name = s.codes
+        WHERE s.statement = $1 ORDER BY s.place"
+    );
+    let lines = sql
+        .all(&query, &[statement.no.get().into()], preview_line)
+        .await?;
+    Ok(Preview { statement, lines })
+}
+
+fn preview_line(row: &mut Row) -> Result<PreviewLine, SqlError> {
+    let line = line(row)?;
+    let (state, account, name, reason): (Option<i16>, _, _, _) =
+        (row.take()?, row.take()?, row.take()?, row.take()?);
+    let kept = match state {
+        Some(state) => Some(stored::line_state(state, account, name, reason)?),
+        None => None,
+    };
+    let payee = payee(row.take()?, row.take()?, row.take()?)?;
+    let verdict = verdict(&line, VerdictOn { kept, payee });
+    Ok(PreviewLine { line, verdict })
+}
+
+fn payee(
+    id: Option<i64>,
+    name: Option<String>,
+    status: Option<i16>,
+) -> Result<Option<(LineAccount, AccountStatus)>, LedgerError> {
+    let (Some(id), Some(name), Some(status)) = (id, name, status) else {
+        return Ok(None);
+    };
+    let place = format!("account {id}");
+    let status = AccountStatus::from_code(status)
+        .ok_or_else(|| LedgerError::corrupt(place.as_str(), "the status is unknown"))?;
+    let name = name
+        .parse()
+        .map_err(|error: opencoin_ledger::AccountNameError| LedgerError::corrupt(place.as_str(), error))?;
+    let id = AccountId::new(id);
+    Ok(Some((LineAccount { id, name }, status)))
+}
