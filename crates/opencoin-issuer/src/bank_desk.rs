@@ -7,6 +7,8 @@
 //! credits, and the ledger recognises those that were made.
 
 mod error;
+#[cfg(test)]
+mod tests;
 
 pub use error::BankDeskError;
 
