@@ -3,6 +3,7 @@
 //! promises.
 //!
 //! `cargo run --release -p opencoin-issuer --example statement`
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use std::fmt::Write;
 use std::process::ExitCode;
