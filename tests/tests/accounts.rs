@@ -20,15 +20,15 @@ use serde_json::Value;
 const PASSWORD: &str = "a long enough password";
 
 /// An account holder with a folder for the session.
-struct Holder {
-    name: &'static str,
-    dir: PathBuf,
-    url: String,
+pub(crate) struct Holder {
+    pub(crate) name: &'static str,
+    pub(crate) dir: PathBuf,
+    pub(crate) url: String,
 }
 
 impl Holder {
     /// Opens an account, sets its first password with its token, and logs in.
-    fn new(currency: &Currency, url: &str, name: &'static str, amount: u64) -> Self {
+    pub(crate) fn new(currency: &Currency, url: &str, name: &'static str, amount: u64) -> Self {
         let token = currency.account(name, amount);
         let holder = Self {
             name,
@@ -44,13 +44,13 @@ impl Holder {
         holder
     }
 
-    fn log_in(&self) {
+    pub(crate) fn log_in(&self) {
         let _ = self
             .unchecked(&["account", "login", "--url", &self.url, self.name])
             .success();
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = command();
         command
             .env("OPENCOIN_PASSWORD", PASSWORD)
@@ -58,22 +58,22 @@ impl Holder {
         command
     }
 
-    fn unchecked(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn unchecked(&self, arguments: &[&str]) -> Output {
         run(&mut self.command(), arguments)
     }
 
-    fn account(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn account(&self, arguments: &[&str]) -> Output {
         self.unchecked(&[&["account"], arguments].concat()).success()
     }
 
-    fn balance(&self) -> u64 {
+    pub(crate) fn balance(&self) -> u64 {
         self.account(&["balance", "--json"]).json()["balance"]
             .as_u64()
             .unwrap()
     }
 
     /// The number of payments whose answer is still missing.
-    fn unanswered(&self) -> usize {
+    pub(crate) fn unanswered(&self) -> usize {
         let text = fs::read_to_string(self.dir.join("payments.json")).unwrap();
         serde_json::from_str::<Value>(&text)
             .unwrap()

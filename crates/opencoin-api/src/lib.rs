@@ -10,6 +10,7 @@ mod bank;
 mod coin_indices;
 mod entry;
 mod key_account;
+mod pairing;
 mod payout;
 mod service;
 mod session;
@@ -35,13 +36,14 @@ pub use key_account::{
     AcceptedKeyPayment, IntroduceKey, IntroducedKey, IntroductionType, KeyAccount, KeyAccounts, KeyChallenge,
     KeyPayment, KeyPaymentState, LoggedKeyAccount, PayByKey, PaymentType, PendingKeyPayment,
 };
+pub use pairing::{NoPairingLink, PAIRING_PATH, PairingLink, SERVICE_KEY_PREFIX};
 pub use payout::{
     ExportForm, ExportPayouts, FailPayout, PayPayout, Payout, PayoutExport, PayoutExports, PayoutState,
     Payouts, RequestPayout,
 };
 pub use service::{
-    DeclareService, DeclaredService, RotatedService, Scope, ServiceLogin, ServiceSession, ServiceState,
-    ServiceStatus, Services,
+    DeclareService, DeclaredService, ReplaceServiceKey, RotatedService, Scope, ServiceLogin, ServiceSession,
+    ServiceState, ServiceStatus, Services,
 };
 pub use session::{Login, Session, Start};
 pub use supply::{DenominationSupply, Supply};

@@ -68,6 +68,22 @@ pub struct ServiceLogin {
     pub key: Secret,
 }
 
+/// `POST /v1/services/key`: a service replaces its key by one that it has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReplaceServiceKey {
+    /// The id of the service.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::ServiceId))]
+    pub id: String,
+    /// The key until now.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::ServiceKey))]
+    pub key: Secret,
+    /// The new key: `ock_` and 32 random bytes as hex digits.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::NewServiceKey))]
+    pub new_key: Secret,
+}
+
 /// The answer to [`ServiceLogin`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -108,6 +108,11 @@ shape! {
     text(SERVICE_KEY_CHARS, SERVICE_KEY_CHARS)
 }
 shape! {
+    /// The key that a service has made for itself.
+    NewServiceKey, "`ock_` and 64 random hex digits.",
+    text(SERVICE_KEY_CHARS, SERVICE_KEY_CHARS).pattern(Some("^ock_[0-9a-f]{64}$"))
+}
+shape! {
     /// An amount to pay.
     Amount, "In the smallest unit of the currency.",
     number(1, NUMBER_MAX)

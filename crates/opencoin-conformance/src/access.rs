@@ -628,6 +628,25 @@ pub async fn services_get_new_keys_and_are_removed(ledgers: &Pair) {
         .unwrap()
         .unwrap();
     assert_eq!((rotated.key, rotated.key_at), (token(950), time(40)));
+    // A service replaces its own key, if it knows it, and may repeat that.
+    let replace = async |before, key| {
+        let accounts = ledgers[0].accounts();
+        accounts
+            .replace_service_key(&service_id(1), &token(before), &token(key), time(41))
+            .await
+            .unwrap()
+    };
+    assert!(!replace(901, 951).await);
+    assert_eq!([replace(950, 951).await, open(3).await], [true, false]);
+    assert!(
+        ledgers[1]
+            .accounts()
+            .open_session(&by_service(1, 951, 4))
+            .await
+            .unwrap()
+    );
+    assert_eq!([replace(950, 951).await, open(4).await], [true, true]);
+    assert!(!replace(950, 952).await);
     assert!(
         ledgers[1]
             .accounts()

@@ -18,10 +18,11 @@ use super::answer;
 use super::server::Server;
 
 /// The paths of log-ins, of the API and of pages.
-const LOGIN_PATHS: [&str; 5] = [
+const LOGIN_PATHS: [&str; 6] = [
     "/v1/sessions",
     "/v1/sessions/start",
     "/v1/services/session",
+    "/v1/services/key",
     "/account/login",
     "/account/start",
 ];

@@ -89,6 +89,9 @@ pub trait Accounts: Send + Sync {
     /// Ends a session. Returns whether there was one, even if it had expired.
     async fn end_session(&self, token: &TokenHash) -> Result<bool, LedgerError>;
 
+    /// Ends every session of the account that a password has opened.
+    async fn end_password_sessions(&self, account: AccountId) -> Result<(), LedgerError>;
+
     /// Adds a service to an account.
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError>;
 
@@ -104,6 +107,16 @@ pub trait Accounts: Send + Sync {
         &self,
         account: AccountId,
         id: &ServiceId,
+        key: &TokenHash,
+        now: LedgerTime,
+    ) -> Result<bool, LedgerError>;
+
+    /// Replaces the key `before` of a service by `key` and ends its sessions. Returns whether `key` is its key now, also
+    /// when it was before.
+    async fn replace_service_key(
+        &self,
+        id: &ServiceId,
+        before: &TokenHash,
         key: &TokenHash,
         now: LedgerTime,
     ) -> Result<bool, LedgerError>;

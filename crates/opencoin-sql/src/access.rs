@@ -267,6 +267,15 @@ pub(crate) async fn end_session(sql: &mut dyn Executor, token: &TokenHash) -> Re
     Ok(sql.execute(query, &[token.as_bytes().into()]).await? == 1)
 }
 
+pub(crate) async fn end_password_sessions(
+    sql: &mut dyn Executor,
+    account: AccountId,
+) -> Result<(), SqlError> {
+    let query = "DELETE FROM sessions WHERE account = $1 AND service_id IS NULL";
+    sql.execute(query, &[account.get().into()]).await?;
+    Ok(())
+}
+
 /// The statements that delete expired sessions, failed logins and start codes, each with the time that it compares with.
 pub(crate) fn over(now: LedgerTime) -> [(&'static str, LedgerTime); 3] {
     [

@@ -139,6 +139,13 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         change.await
     }
 
+    async fn end_password_sessions(&self, account: AccountId) -> Result<(), LedgerError> {
+        let change = self.0.change("end sessions", account, |sql, account| {
+            Box::pin(access::end_password_sessions(sql, *account))
+        });
+        change.await
+    }
+
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
         let change = self
             .0
@@ -160,6 +167,22 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
             Box::pin(services::of(sql, *account))
         });
         read.await
+    }
+
+    async fn replace_service_key(
+        &self,
+        id: &ServiceId,
+        before: &TokenHash,
+        key: &TokenHash,
+        now: LedgerTime,
+    ) -> Result<bool, LedgerError> {
+        let arguments = (id.clone(), *before, *key, now);
+        let change = self.0.change(
+            "replace a service key",
+            arguments,
+            |sql, (id, before, key, now)| Box::pin(services::replace_key(sql, id, [before, key], *now)),
+        );
+        change.await
     }
 
     async fn rotate_service(

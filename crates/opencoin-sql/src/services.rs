@@ -86,6 +86,29 @@ pub(crate) async fn rotate(
     end_sessions(sql, account, id, is_found).await
 }
 
+pub(crate) async fn replace_key(
+    sql: &mut dyn Executor,
+    id: &ServiceId,
+    [before, key]: [&TokenHash; 2],
+    now: LedgerTime,
+) -> Result<bool, SqlError> {
+    let Some(account) = by_id(sql, id).await?.map(|service| service.account) else {
+        return Ok(false);
+    };
+    lock(sql, account).await?;
+    let query = "UPDATE services SET key_hash = $1, key_at = $2 WHERE id = $3 AND key_hash = $4";
+    let values = [
+        key.as_bytes().into(),
+        now.unix_micros().into(),
+        id.as_str().into(),
+        before.as_bytes().into(),
+    ];
+    if sql.execute(query, &values).await? == 1 {
+        return end_sessions(sql, account, id, true).await;
+    }
+    Ok(by_id(sql, id).await?.is_some_and(|service| service.key == *key))
+}
+
 pub(crate) async fn remove(
     sql: &mut dyn Executor,
     account: AccountId,

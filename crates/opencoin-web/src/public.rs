@@ -167,7 +167,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 /// The address that people give to others.
-fn address(cdd: &Cdd) -> String {
+pub(crate) fn address(cdd: &Cdd) -> String {
     let services = cdd.mint_service.iter().min_by_key(|service| service.0);
     services.map_or_else(|| cdd.cdd_location.clone(), |service| service.1.clone())
 }

@@ -26,6 +26,7 @@ pub(super) fn router() -> Router<Arc<Server>> {
         .route("/v1/account/balance", get(account::balance))
         .route("/v1/account/password", put(sessions::change_password))
         .route("/v1/account/entries", get(entries::list))
+        .route("/v1/sessions/all", delete(sessions::close_all))
         .route("/v1/directory", get(account::directory))
         .route("/v1/transfers", post(transfers::pay))
         .route("/v1/payouts", post(payouts::request).get(payouts::list))
@@ -38,6 +39,7 @@ pub(super) fn router() -> Router<Arc<Server>> {
         .route("/v1/sessions", post(sessions::open).delete(sessions::close))
         .route("/v1/sessions/start", post(sessions::start))
         .route("/v1/services/session", post(services::open_session))
+        .route("/v1/services/key", post(services::replace_key))
         .merge(with_token)
 }
 

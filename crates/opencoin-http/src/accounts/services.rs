@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 #[cfg(feature = "openapi")]
 use opencoin_api::shapes;
 use opencoin_api::{
-    DeclareService, DeclaredService, RotatedService, SCOPES_MAX, ServiceLogin, ServiceSession, Services,
+    DeclareService, DeclaredService, ReplaceServiceKey, RotatedService, SCOPES_MAX, ServiceLogin,
+    ServiceSession, Services,
 };
 use opencoin_issuer::accounts::Token;
 use opencoin_issuer::{Reason, Refusal};
@@ -99,6 +100,27 @@ pub(crate) async fn rotate(
             key: secret(&key),
         },
     )
+}
+
+/// Replace the key of a service by one that the service has made, as a program does first that was given its key on
+/// paper or a screen. The old key and its sessions end at once. Repeat the same request if its answer was lost.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/services/key", tag = "services", request_body = ReplaceServiceKey, security(()),
+    responses((status = 204, description = "The new key is the key of the service."),
+        Malformed, Unauthorized, TooLarge, Invalid, TooManyRequests, Unavailable)
+))]
+pub(crate) async fn replace_key(
+    State(server): State<Arc<Server>>,
+    Json(replace): Json<ReplaceServiceKey>,
+) -> HandlerResult {
+    let [key, new_key] = [&replace.key, &replace.new_key].map(|key| Token::from_text(key.expose()));
+    let replaced = server
+        .accounts()
+        .replace_service_key(&replace.id, &key, &new_key)
+        .await;
+    count_login(&server, &replaced);
+    replaced?;
+    no_content()
 }
 
 /// Log in with the key of a service.

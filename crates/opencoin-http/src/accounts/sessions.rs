@@ -65,6 +65,16 @@ pub(crate) async fn close(State(server): State<Arc<Server>>, Leaver(caller): Lea
     no_content()
 }
 
+/// End every session of the account that a password has opened, this one included. Services stay logged in.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    delete, path = "/v1/sessions/all", tag = "sessions",
+    responses((status = 204, description = "All password sessions have ended."), Unauthorized, Forbidden, Unavailable)
+))]
+pub(crate) async fn close_all(State(server): State<Arc<Server>>, Holder(caller): Holder) -> HandlerResult {
+    server.accounts().log_out_everywhere(&caller).await?;
+    no_content()
+}
+
 /// Change the password. All other password sessions end.
 #[cfg_attr(feature = "openapi", utoipa::path(
     put, path = "/v1/account/password", tag = "account", request_body = ChangePassword,

@@ -25,10 +25,10 @@ const ADMIN_PATHS: &str = "/v1/admin/";
     components(schemas(problems::Problem)),
     paths(
         supply::show,
-        sessions::open, sessions::start, sessions::close, sessions::change_password,
+        sessions::open, sessions::start, sessions::close, sessions::close_all, sessions::change_password,
         account::show, account::change, account::balance, account::directory, entries::list,
         transfers::pay, payouts::request, payouts::list, payouts::show,
-        services::declare, services::list, services::remove, services::rotate, services::open_session,
+        services::declare, services::list, services::remove, services::rotate, services::open_session, services::replace_key,
         key_accounts::accounts::challenge, key_accounts::accounts::introduce, key_accounts::accounts::show,
         key_accounts::accounts::list, key_accounts::payments::pay, key_accounts::payments::show,
     )

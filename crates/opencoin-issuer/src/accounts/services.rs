@@ -114,6 +114,31 @@ impl AccountService {
         }
     }
 
+    /// Replaces the key of a service by one that the service has made, and ends its sessions. A repetition with the same new key
+    /// succeeds.
+    ///
+    /// # Errors
+    /// When there is no such service, `key` is not its key, or the new key has not the form of one.
+    pub async fn replace_service_key(&self, id: &str, key: &Token, new_key: &Token) -> Result<(), Refusal> {
+        let wrong = || Refusal::new(Reason::Unauthorized, "no service has this id and this key");
+        if !new_key.is_of(TokenKind::ServiceKey) {
+            return Err(Refusal::new(
+                Reason::Invalid,
+                "new_key: not `ock_` and 64 hex digits, which must be random",
+            ));
+        }
+        let id = ServiceId::new(id).map_err(|_| wrong())?;
+        let replaced = self
+            .accounts
+            .replace_service_key(&id, &key.hash(), &new_key.hash(), self.now())
+            .await;
+        if replaced.map_err(unavailable)? {
+            Ok(())
+        } else {
+            Err(wrong())
+        }
+    }
+
     /// Removes a service and ends its sessions.
     ///
     /// # Errors

@@ -122,6 +122,15 @@ impl AccountService {
             .map(|_was_there| ())
     }
 
+    /// Ends every session of the account that a password has opened, the caller's among them.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub async fn log_out_everywhere(&self, caller: &Caller) -> Result<(), Refusal> {
+        let ended = self.accounts.end_password_sessions(caller.account).await;
+        ended.map_err(unavailable)
+    }
+
     /// Sets a new password and ends every other session of the account. If the account has a password, `current` must
     /// be right.
     ///

@@ -53,6 +53,17 @@ impl Token {
         Self(Zeroizing::new(text.to_owned()))
     }
 
+    /// Whether it has the form of a token of this kind.
+    pub(crate) fn is_of(&self, kind: TokenKind) -> bool {
+        let digits = self.0.strip_prefix(kind.prefix());
+        digits.is_some_and(|digits| {
+            digits.len() == 2 * TOKEN_BYTES
+                && digits
+                    .bytes()
+                    .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    }
+
     /// The secret text, to be shown once and not stored.
     #[must_use]
     pub fn expose(&self) -> &str {

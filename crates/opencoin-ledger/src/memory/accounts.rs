@@ -388,6 +388,12 @@ impl Accounts for MemoryLedger {
         Ok(self.state().holders.sessions.remove(token).is_some())
     }
 
+    async fn end_password_sessions(&self, account: AccountId) -> Result<(), LedgerError> {
+        let sessions = &mut self.state().holders.sessions;
+        sessions.retain(|_, session| session.account != account || session.service.is_some());
+        Ok(())
+    }
+
     async fn declare_service(&self, service: &NewService) -> Result<Result<(), ServiceRefusal>, LedgerError> {
         let mut state = self.state();
         if state.is_closed(service.account)? {
@@ -457,6 +463,26 @@ impl Accounts for MemoryLedger {
         };
         (service.key, service.key_at) = (*key, now);
         holders.end_sessions_of(id);
+        Ok(true)
+    }
+
+    async fn replace_service_key(
+        &self,
+        id: &ServiceId,
+        before: &TokenHash,
+        key: &TokenHash,
+        now: LedgerTime,
+    ) -> Result<bool, LedgerError> {
+        let mut state = self.state();
+        let holders = &mut state.holders;
+        let service = holders.services.get_mut(id);
+        let Some(service) = service.filter(|service| [before, key].contains(&&service.key)) else {
+            return Ok(false);
+        };
+        if service.key == *before {
+            (service.key, service.key_at) = (*key, now);
+            holders.end_sessions_of(id);
+        }
         Ok(true)
     }
 

@@ -6,8 +6,8 @@
 
 use opencoin_api::{
     AccountSummary, Balance, ChangeAccount, ChangePassword, DeclareService, DeclaredService, Directory,
-    Entries, Entry, IDEMPOTENCY_KEY_HEADER, Login, Payout, Payouts, RequestPayout, RotatedService,
-    ServiceLogin, ServiceSession, Services, Session, Transfer,
+    Entries, Entry, IDEMPOTENCY_KEY_HEADER, Login, Payout, Payouts, ReplaceServiceKey, RequestPayout,
+    RotatedService, ServiceLogin, ServiceSession, Services, Session, Transfer,
 };
 use opencoin_schema::{Cdd, Cddc};
 use opencoin_text::IssuerUrl;
@@ -113,6 +113,12 @@ impl AccountClient {
         }
     }
 
+    /// `DELETE /v1/sessions/all`: ends all sessions of the account that a password has opened.
+    pub async fn log_out_everywhere(&self) -> Result<(), AccountError> {
+        let request = self.request(Method::DELETE, &["sessions", "all"], Repeat::Safe);
+        self.exchange(&request).await.map(drop)
+    }
+
     /// `GET /v1/account`.
     pub async fn summary(&self) -> Result<AccountSummary, AccountError> {
         self.get(&["account"], &[]).await
@@ -208,6 +214,15 @@ impl AccountClient {
     /// `POST /v1/services/session`: exchanges a service's key for a token.
     pub async fn log_in_service(&self, login: &ServiceLogin) -> Result<ServiceSession, AccountError> {
         self.post(&["services", "session"], login, Repeat::Safe).await
+    }
+
+    /// `POST /v1/services/key`: replaces a service's key by one that was made here. A repetition with the same new key succeeds.
+    pub async fn replace_service_key(&self, replace: &ReplaceServiceKey) -> Result<(), AccountError> {
+        let request = Request {
+            body: Some(json(replace)),
+            ..self.request(Method::POST, &["services", "key"], Repeat::Safe)
+        };
+        self.exchange(&request).await.map(drop)
     }
 
     /// Opens the event stream of the entries after this id, without a timeout.

@@ -56,9 +56,7 @@ pub(super) async fn log_in(State(server): State<Arc<Server>>, visit: Visit, body
             visit.messages().account_wrong_password().to_owned(),
         ),
         Err(refusal) if refusal.reason == Reason::TooManyRequests => {
-            let seconds = refusal.retry_after_s.unwrap_or(1).into();
-            let fault = visit.messages().account_wait(seconds).plain();
-            (StatusCode::TOO_MANY_REQUESTS, fault)
+            (StatusCode::TOO_MANY_REQUESTS, too_many(&visit, &refusal))
         }
         Err(refusal) => return Err(refusal.into()),
     };
@@ -70,9 +68,14 @@ pub(super) async fn log_in(State(server): State<Arc<Server>>, visit: Visit, body
 pub(super) async fn log_out(State(server): State<Arc<Server>>, holder: Holder, body: Body) -> PageResult {
     holder.form(&server, body).await?;
     server.issuer().accounts().log_out(&holder.caller).await?;
+    Ok(logged_out())
+}
+
+/// The answer to a log-out.
+pub(super) fn logged_out() -> Response<Body> {
     let mut response = see_other(LOGIN);
     session::end(&mut response);
-    Ok(response)
+    response
 }
 
 fn form(
@@ -95,14 +98,20 @@ fn form(
     page(status, visit.language, &login)
 }
 
+/// The words for too many attempts.
+pub(super) fn too_many(visit: &Visit, refusal: &Refusal) -> String {
+    let seconds = refusal.retry_after_s.unwrap_or(1).into();
+    visit.messages().account_wait(seconds).plain()
+}
+
 /// The answer to a log-in that has succeeded.
-fn begun(session: &OpenedSession) -> Response<Body> {
+pub(super) fn begun(session: &OpenedSession) -> Response<Body> {
     let mut response = see_other("/account");
     session::begin(&mut response, &session.token);
     response
 }
 
-fn count(server: &Server, opened: &Result<OpenedSession, Refusal>) {
+pub(super) fn count(server: &Server, opened: &Result<OpenedSession, Refusal>) {
     let outcome = opened
         .as_ref()
         .map_or_else(|refusal| refusal.reason.word(), |_| "ok");

@@ -4,11 +4,13 @@ mod entries;
 mod live;
 mod login;
 mod overview;
+mod pairing;
 mod pay;
 mod payouts;
 mod programs;
 mod session;
 mod settings;
+mod start;
 mod words;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ pub(crate) fn router() -> Router<Arc<Server>> {
     Router::new()
         .route("/account", get(overview::show))
         .route("/account/login", get(login::show).post(login::log_in))
+        .route("/account/start", get(start::show).post(start::start))
         .route("/account/logout", post(login::log_out))
         .route("/account/live", get(live::stream))
         .route("/account/entries", get(entries::show))
@@ -31,8 +34,11 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/account/payouts", get(payouts::show).post(payouts::check))
         .route("/account/payouts/confirm", post(payouts::confirm))
         .route("/account/programs", get(programs::show))
+        .route("/account/programs/pair", post(pairing::pair))
+        .route("/account/pair", get(pairing::explain))
         .route("/account/programs/remove", post(programs::remove))
         .route("/account/settings", get(settings::show))
+        .route("/account/settings/logout", post(settings::log_out_everywhere))
         .route("/account/settings/directory", post(settings::change_directory))
         .route("/account/settings/password", post(settings::change_password))
 }

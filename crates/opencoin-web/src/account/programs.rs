@@ -23,6 +23,8 @@ struct ProgramsPage {
     t: Messages,
     bar: Bar,
     programs: Vec<Program>,
+    /// The name that was given to a new wallet, and what is wrong with it.
+    fault: Option<(String, &'static str)>,
 }
 
 struct Program {
@@ -35,8 +37,19 @@ struct Program {
 
 /// `GET /account/programs`.
 pub(super) async fn show(State(server): State<Arc<Server>>, visit: Visit, holder: Holder) -> PageResult {
+    list(&server, &visit, &holder, StatusCode::OK, None).await
+}
+
+/// The page, also after a wrong name for a new wallet: the name, and what is wrong with it.
+pub(super) async fn list(
+    server: &Arc<Server>,
+    visit: &Visit,
+    holder: &Holder,
+    status: StatusCode,
+    fault: Option<(&str, &'static str)>,
+) -> PageResult {
     let t = visit.messages();
-    let bar = holder.bar(&server, Place::Programs, visit.language).await?;
+    let bar = holder.bar(server, Place::Programs, visit.language).await?;
     let services = server.issuer().accounts().services(holder.caller.account).await?;
     let programs = services.into_iter().map(shown::service);
     let programs = ProgramsPage {
@@ -46,8 +59,9 @@ pub(super) async fn show(State(server): State<Arc<Server>>, visit: Visit, holder
         programs: programs
             .map(|program| described(program, t, visit.language))
             .collect(),
+        fault: fault.map(|(name, fault)| (name.to_owned(), fault)),
     };
-    Ok(page(StatusCode::OK, visit.language, &programs))
+    Ok(page(status, visit.language, &programs))
 }
 
 fn described(service: ServiceStatus, t: Messages, language: Language) -> Program {

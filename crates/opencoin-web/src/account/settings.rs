@@ -11,6 +11,7 @@ use opencoin_http::Server;
 use opencoin_issuer::Reason;
 use serde::Deserialize;
 
+use super::login::logged_out;
 use super::session::{Bar, Holder, Place};
 use crate::messages::Messages;
 use crate::visit::{Failure, Frame, PageResult, Visit, page, see_other};
@@ -119,6 +120,21 @@ pub(super) async fn change_password(
     };
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     form(&server, &visit, &holder, false, Some(fault), status).await
+}
+
+/// `POST /account/settings/logout`: ends all sessions of pages and of log-ins with the password.
+pub(super) async fn log_out_everywhere(
+    State(server): State<Arc<Server>>,
+    holder: Holder,
+    body: Body,
+) -> PageResult {
+    holder.form(&server, body).await?;
+    server
+        .issuer()
+        .accounts()
+        .log_out_everywhere(&holder.caller)
+        .await?;
+    Ok(logged_out())
 }
 
 fn changed() -> Response<Body> {

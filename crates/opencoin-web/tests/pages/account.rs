@@ -122,8 +122,10 @@ async fn forms_work_only_from_pages_of_their_own_session() {
         "/account/pay/confirm",
         "/account/payouts",
         "/account/payouts/confirm",
+        "/account/programs/pair",
         "/account/programs/remove",
         "/account/settings/directory",
+        "/account/settings/logout",
         "/account/settings/password",
         "/account/logout",
     ] {
@@ -323,4 +325,122 @@ async fn an_open_page_shows_what_happens() {
 async fn next_event(stream: &mut axum::body::BodyDataStream) -> String {
     let chunk = futures_util::StreamExt::next(stream).await.unwrap().unwrap();
     String::from_utf8(chunk.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_start_code_becomes_a_password_once() {
+    let world = World::new().await;
+    world.open("alice", 1_000).await;
+    let (cashier, desk) = (world.server.issuer().cashier(), "desk".parse().unwrap());
+    let (code, _) = cashier
+        .acting(&desk)
+        .issue_start_code(&"alice".parse().unwrap())
+        .await
+        .unwrap();
+    let code = code.expose().to_lowercase();
+    let page = world.get("/account/start?name=alice", &[]).await.with(200);
+    page.has("value=\"alice\"");
+    world
+        .get("/account/login", &[])
+        .await
+        .has("href=\"/account/start\"");
+    let stranger = world.stranger();
+    for (typed, new, repeated, status, text) in [
+        (
+            code.as_str(),
+            "a new password",
+            "another one",
+            422,
+            "The two new passwords differ.",
+        ),
+        (&code, "short", "short", 422, "too short"),
+        (
+            "0000-0000-0000",
+            "a new password",
+            "a new password",
+            401,
+            "the start code is wrong",
+        ),
+    ] {
+        let form = [
+            ("name", "alice"),
+            ("code", typed),
+            ("new", new),
+            ("repeated", repeated),
+        ];
+        let answer = stranger.post("/account/start", &form).await.with(status);
+        answer.has(text);
+        answer.has("aria-invalid=\"true\"");
+        answer.lacks(&code);
+    }
+    let form = [
+        ("name", "alice"),
+        ("code", code.as_str()),
+        ("new", "a new password"),
+        ("repeated", "a new password"),
+    ];
+    let cross = stranger.post_from("cross-site", "/account/start", &form).await;
+    assert_eq!(cross.status, 403);
+    let begun = stranger.post("/account/start", &form).await.with(303);
+    assert_eq!(begun.header("location"), "/account");
+    assert!(
+        begun
+            .header("set-cookie")
+            .starts_with("__Host-opencoin-account=ocs_")
+    );
+    stranger.post("/account/start", &form).await.with(401);
+    let login = [("name", "alice"), ("password", "a new password")];
+    stranger.post("/account/login", &login).await.with(303);
+}
+
+#[tokio::test]
+async fn a_wallet_gets_its_link_once() {
+    let world = World::new().await;
+    world.open("alice", 1_000).await;
+    let alice = world.browser("alice").await;
+    let programs = alice.get("/account/programs").await.with(200);
+    let wrong = [("name", "My Phone")];
+    let answer = alice
+        .submit(&programs, "/account/programs/pair", &wrong)
+        .await
+        .with(422);
+    answer.has("Write 1 to 64 small letters");
+    let named = [("name", "phone")];
+    let shown = alice
+        .submit(&programs, "/account/programs/pair", &named)
+        .await
+        .with(200);
+    assert_eq!(shown.header("cache-control"), "no-store");
+    shown.has("<svg class=\"code\"");
+    let link = shown.text.split("spellcheck=\"false\">").nth(1).unwrap();
+    let link: opencoin_api::PairingLink = link.split("</textarea>").next().unwrap().parse().unwrap();
+    assert_eq!(link.url, "https://cents.test");
+    let login = format!("{{\"id\":\"{}\",\"key\":\"{}\"}}", link.id, link.key.expose());
+    let request = axum::http::Request::post("/v1/services/session").body(login.into());
+    world.send(request.unwrap()).await.with(201);
+    // To send the form again makes no second program.
+    let again = alice
+        .submit(&programs, "/account/programs/pair", &named)
+        .await
+        .with(422);
+    again.has("A program of this name has access already.");
+    again.lacks("ock_");
+    let page = world.get("/account/pair", &[]).await.with(200);
+    page.has("opencoin wallet pair");
+}
+
+#[tokio::test]
+async fn a_holder_logs_out_everywhere() {
+    let world = World::new().await;
+    world.open("alice", 1_000).await;
+    let (here, there) = (world.browser("alice").await, world.browser("alice").await);
+    let settings = here.get("/account/settings").await.with(200);
+    let out = here
+        .submit(&settings, "/account/settings/logout", &[])
+        .await
+        .with(303);
+    assert!(out.header("set-cookie").starts_with("__Host-opencoin-account=; "));
+    for browser in [here, there] {
+        browser.get("/account").await.with(303);
+    }
 }

@@ -200,12 +200,17 @@ impl World {
         }
     }
 
-    /// A browser in which this account is logged in.
-    pub(crate) async fn browser(&self, name: &str) -> Browser<'_> {
-        let mut browser = Browser {
+    /// A browser in which nobody is logged in.
+    pub(crate) fn stranger(&self) -> Browser<'_> {
+        Browser {
             world: self,
             cookie: String::new(),
-        };
+        }
+    }
+
+    /// A browser in which this account is logged in.
+    pub(crate) async fn browser(&self, name: &str) -> Browser<'_> {
+        let mut browser = self.stranger();
         let form = [("name", name), ("password", PASSWORD)];
         let answer = browser.post("/account/login", &form).await.with(303);
         assert_eq!(answer.header("location"), "/account");

@@ -216,7 +216,7 @@ pub(crate) fn secret(text: &opencoin_api::Secret) -> Secret {
 }
 
 /// The currency of an issuer, for a new session. `None` if the issuer does not answer.
-pub(super) async fn currency_of(client: &AccountClient) -> Option<SessionCurrency> {
+pub(crate) async fn currency_of(client: &AccountClient) -> Option<SessionCurrency> {
     let cdd = client.description().await.ok()?;
     Some(SessionCurrency {
         name: cdd.currency_name,

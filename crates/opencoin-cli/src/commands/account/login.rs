@@ -23,6 +23,13 @@ pub(crate) struct LoginArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct LogoutArguments {
+    /// End all sessions that the password has opened, also those of browsers and other machines. Services stay logged in.
+    #[arg(long)]
+    everywhere: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PasswordArguments {
     #[command(flatten)]
     password: PasswordArgs,
@@ -63,7 +70,7 @@ fn api_secret(passphrase: &Passphrase) -> Secret {
     Secret::new(passphrase.text().as_str())
 }
 
-pub(super) async fn log_out(holder: &HolderArgs) -> Result<()> {
+pub(super) async fn log_out(holder: &HolderArgs, arguments: &LogoutArguments) -> Result<()> {
     let dir = holder.dir()?;
     let session = match holder.stored_session() {
         Ok(session) => session.ok_or_else(|| failure::needs_login("nobody is logged in here"))?,
@@ -77,7 +84,11 @@ pub(super) async fn log_out(holder: &HolderArgs) -> Result<()> {
     let url = session.url.parse().context("the session has no valid URL")?;
     let client = holder.anonymous_client(&url)?.with_token(session.token.clone());
     // Removed here even if the issuer does not answer; there it will expire.
-    let ended = client.log_out().await;
+    let ended = if arguments.everywhere {
+        client.log_out_everywhere().await
+    } else {
+        client.log_out().await
+    };
     StoredSession::remove(&dir)?;
     ended.with_context(|| {
         format!(

@@ -27,7 +27,7 @@ enum Command {
     /// Log in with the account's password. The session is stored in the wallet's folder until it ends.
     Login(login::LoginArguments),
     /// End the session, at the issuer and here.
-    Logout,
+    Logout(login::LogoutArguments),
     /// Change the password. All other sessions of the account end.
     Password(login::PasswordArguments),
     /// Show name, balance, the newest entries, and payments without an answer.
@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let holder = arguments.holder;
     match arguments.command {
         Command::Login(login) => login::log_in(&holder, &login).await?,
-        Command::Logout => login::log_out(&holder).await?,
+        Command::Logout(logout) => login::log_out(&holder, &logout).await?,
         Command::Password(password) => login::change_password(&holder, &password).await?,
         Command::Show => view::show(&holder).await?,
         Command::Balance => view::balance(&holder).await?,

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use opencoin_terminal::output;
 use opencoin_text::{IssuerUrl, printable};
+use opencoin_wallet::Balance;
 use serde_json::json;
 
 use super::DAY;
@@ -21,10 +22,22 @@ pub(super) struct Arguments {
 
 impl Session {
     pub(super) async fn add(&mut self, Arguments { url, .. }: &Arguments) -> Result<()> {
+        let added = self.add_currency(url).await?;
+        let name = printable(&added.name);
+        self.output.show(
+            json!({ "currency": added.name, "id": added.currency, "url": url.as_str() }),
+            [
+                format!("added {name}, id {}", added.currency),
+                "compare the id with the one that the operator publishes elsewhere".to_owned(),
+            ],
+        )
+    }
+
+    /// Adds the currency of an issuer, with the notes that its user should read.
+    pub(super) async fn add_currency(&mut self, url: &IssuerUrl) -> Result<Balance> {
         warn_if_exposed(url, "change the documents of the issuer");
         let is_new = self.wallet.currency_urls().is_empty();
         let added = self.wallet.add(url.as_str()).await?;
-        let name = printable(&added.name);
         if let Some(at) = added.description_expired_at {
             output::complain(&format!(
                 "note: the issuer's description of the currency expired on {}; ask the operator for a new one",
@@ -37,12 +50,6 @@ impl Session {
                 self.flag
             ));
         }
-        self.output.show(
-            json!({ "currency": added.name, "id": added.currency, "url": url.as_str() }),
-            [
-                format!("added {name}, id {}", added.currency),
-                "compare the id with the one that the operator publishes elsewhere".to_owned(),
-            ],
-        )
+        Ok(added)
     }
 }

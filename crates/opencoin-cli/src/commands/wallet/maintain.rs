@@ -24,7 +24,7 @@ impl Session {
                 "maintain looks after all currencies of the wallet: leave out --currency",
             ));
         }
-        self.use_stored_session();
+        self.use_stored_session().await;
         let settled = self.settle_transfers().await;
         let done = self.wallet.maintain(recoup).await?;
         let shown = done.value.iter().map(|maintained| {

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 impl Session {
     pub(super) async fn mint(&mut self, Arguments { amount, token }: &Arguments) -> Result<()> {
         let (chosen, units) = self.amount(amount)?;
-        let bearer = self.bearer(token)?;
+        let bearer = self.bearer(token).await?;
         let bar = (units >= PROGRESS_AMOUNT_MIN).then(|| ProgressBar::new("blinding coins"));
         let mut progress = |done, total| bar.iter().for_each(|bar| bar.set(done, total));
         let before = held(&self.wallet);

@@ -14,6 +14,7 @@ mod log;
 mod maintain;
 mod mint;
 mod new_file;
+mod pair;
 mod passphrase;
 mod receipts;
 mod receive;
@@ -76,6 +77,10 @@ enum Command {
     /// The wallet trusts the issuer's master key from then on: compare the id with the one that the operator publishes
     /// elsewhere.
     Add(add::Arguments),
+    /// Connect the wallet with an account, by the link or QR code of the account's page. Mints and redeems need no password then.
+    ///
+    /// Adds the issuer's currency if the wallet does not know it yet, as `add` does.
+    Pair(pair::Arguments),
     /// Mint coins and pay for them from an account.
     Mint(mint::Arguments),
     /// Take coins out of the wallet, to hand them over. Everyone who can read them can spend them.
@@ -148,7 +153,7 @@ enum Command {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let command = arguments.command;
     let (flag, dir) = (arguments.dir.flag(), arguments.dir.path()?);
-    if !matches!(command, Command::Add(_) | Command::Restore(_)) && !Wallet::is_in(&dir) {
+    if !matches!(command, Command::Add(_) | Command::Pair(_) | Command::Restore(_)) && !Wallet::is_in(&dir) {
         let text = format!(
             "there is no wallet in {}; `opencoin wallet add URL{flag}` creates one",
             dir.display()
@@ -164,6 +169,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             open_to_read(&dir, &arguments.passphrase)?
         }
         Command::Add(add::Arguments { encrypt: true, .. })
+        | Command::Pair(pair::Arguments { encrypt: true, .. })
         | Command::Restore(restore::Arguments { encrypt: true, .. }) => {
             if Wallet::is_in(&dir) {
                 return Err(failure::usage(format!(
@@ -208,6 +214,7 @@ impl Session {
     async fn run(&mut self, command: Command) -> Result<()> {
         match command {
             Command::Add(arguments) => self.add(&arguments).await,
+            Command::Pair(arguments) => self.pair(&arguments).await,
             Command::Mint(arguments) => self.mint(&arguments).await,
             Command::Send(arguments) => self.send(&arguments).await,
             Command::Receive(arguments) => self.receive(&arguments).await,

@@ -18,7 +18,7 @@ pub(super) struct Arguments {
 impl Session {
     pub(super) async fn redeem(&mut self, Arguments { amount, token }: &Arguments) -> Result<()> {
         let (chosen, units) = self.amount(amount)?;
-        let bearer = self.bearer(token)?;
+        let bearer = self.bearer(token).await?;
         let id = self.wallet.redeem(Some(&chosen.currency), units, bearer).await?;
         self.show_amount(&chosen, units, "redeemed", Some(id))?;
         self.tidy(Tidy::Expiring).await;

@@ -19,7 +19,7 @@ impl Session {
         if let Some(token) = token.given()? {
             self.wallet.use_token(token);
         }
-        self.use_stored_session();
+        self.use_stored_session().await;
         let done = self.wallet.resume().await?;
         let settled = self.settle_transfers().await;
         let lines = [format!("finished {}", counted(done.value, "request"))];

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_terminal::output::{self, OutputArgs};
 use opencoin_terminal::secret_args::WalletSecretArgs;
 use opencoin_text::AmountText;
-use opencoin_wallet::account::StoredSession;
+use opencoin_wallet::account::{AccountClient, Pairing, StoredSession};
 use opencoin_wallet::storage::StorageError;
 use opencoin_wallet::{Balance, Bearer, HttpTransport, Network, Secret, Wallet, WalletError};
 use rand::rngs::OsRng;
@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::commands::account::connection;
 use crate::currency_unit::CurrencyUnit;
+use crate::failure;
 use crate::network_args::{NetworkArgs, warn_if_exposed};
 use crate::token_args::TokenArgs;
 
@@ -43,13 +44,52 @@ pub(crate) enum Tidy {
 
 impl Session {
     /// Lets requests that began in a session of `opencoin account` go on in the stored one.
-    pub(super) fn use_stored_session(&mut self) {
-        match StoredSession::read(&self.dir) {
+    pub(super) async fn use_stored_session(&mut self) {
+        let session = match StoredSession::read(&self.dir) {
+            Ok(Some(session)) if !session.is_over(SystemClock.now()) => Ok(Some(session)),
+            Ok(ended) => self.paired_session(None).await.map(|paired| paired.or(ended)),
+            Err(error) => Err(error.into()),
+        };
+        match session {
             Ok(Some(session)) => self.wallet.use_session(session),
             Ok(None) => {}
             // Not fatal, because some requests need no session.
-            Err(error) => output::complain(&format!("note: the session cannot be read: {error}")),
+            Err(error) => output::complain(&format!(
+                "note: there is no session: {}",
+                output::error_text(&error)
+            )),
         }
+    }
+
+    /// A new session of a wallet that is connected with an account, at the issuer with this URL or any. It is stored.
+    async fn paired_session(&self, url: Option<&str>) -> Result<Option<StoredSession>> {
+        let Some(pairing) = Pairing::read(&self.dir)? else {
+            return Ok(None);
+        };
+        if url.is_some_and(|url| !pairing.is_with(url)) {
+            return Ok(None);
+        }
+        let issuer = pairing
+            .url
+            .parse()
+            .context("the connection with the account has no valid URL")?;
+        let client = AccountClient::new(&issuer, &self.network.network()?)?;
+        let session = pairing
+            .log_in(&client, connection::currency_of(&client).await)
+            .await;
+        let session = session.map_err(|error| {
+            let is_removed = error.is_unauthorized();
+            let error = anyhow::Error::from(error);
+            if is_removed {
+                let advice =
+                    "this wallet was removed from the account: connect it again with `opencoin wallet pair`";
+                failure::explained(error, advice)
+            } else {
+                error
+            }
+        })?;
+        session.write(&self.dir)?;
+        Ok(Some(session))
     }
 
     /// Renews and changes coins after the result of the command was shown. Names promises that are due.
@@ -98,7 +138,7 @@ impl Session {
     }
 
     /// The given token, or the session in the wallet's folder.
-    pub(super) fn bearer(&self, token: &TokenArgs) -> Result<Bearer> {
+    pub(super) async fn bearer(&self, token: &TokenArgs) -> Result<Bearer> {
         let url = self.wallet.currency_url(self.currency.as_deref())?;
         if let Ok(url) = url.parse() {
             warn_if_exposed(&url, "read the account's token");
@@ -106,7 +146,10 @@ impl Session {
         if let Some(token) = token.given()? {
             return Ok(Bearer::from(&token));
         }
-        let session = connection::session_for_wallet(&self.dir, &self.flag, url)?;
+        let session = match connection::session_for_wallet(&self.dir, &self.flag, url) {
+            Ok(session) => session,
+            Err(missing) => self.paired_session(Some(url)).await?.ok_or(missing)?,
+        };
         Ok(Bearer::from(&session))
     }
 }
