@@ -186,7 +186,7 @@ pub enum Ignored {
 pub enum BankLineState {
     /// Nobody knows whose money it is.
     Unmatched,
-    /// The account is decided. It is credited at once, or by the next booking if that was interrupted.
+    /// The account is decided. It is credited at once, or within a minute if that was interrupted.
     Claimed,
     /// The account was credited.
     Booked,

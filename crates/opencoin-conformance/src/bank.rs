@@ -430,9 +430,22 @@ pub async fn payouts_exported_at_once_are_in_one_file(ledgers: &Pair) {
         added += usize::from(matches!(exported.await.unwrap(), ExportOutcome::Added(_)));
     }
     assert_eq!(added, 1, "both sets of payouts have the third");
+    let repeating = (0..8_usize).map(|number| {
+        let ledger = std::sync::Arc::clone(&ledgers[number % 2]);
+        tokio::spawn(async move { add(&*ledger, export("same", &[6])).await })
+    });
+    let mut added = 0;
+    for exported in repeating.collect::<Vec<_>>() {
+        match exported.await.unwrap() {
+            ExportOutcome::Added(_) => added += 1,
+            ExportOutcome::Repeated(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(added, 1, "the same request is carried out once");
     let exported = ledgers[0]
         .bank()
         .exported(PayoutNo::new(1), PayoutNo::new(6))
         .await;
-    assert_eq!(exported.unwrap().len(), 3);
+    assert_eq!(exported.unwrap().len(), 4);
 }

@@ -3,8 +3,8 @@
 //!
 //! What is booked is decided in one transaction ([`BankStore::claim_statement`]), which compares the preview with the one
 //! that the operator has seen. The credits follow in batches, each under a reference that only its line has, and then the
-//! lines are marked. Whatever dies or is sent twice in between: the next booking, of any statement, makes the missing
-//! credits, and the ledger recognises those that were made.
+//! lines are marked. Whatever dies or is sent twice in between: a server, or the next booking of any statement, makes the
+//! missing credits, and the ledger recognises those that were made.
 
 mod error;
 #[cfg(test)]
@@ -148,6 +148,13 @@ impl BankDesk {
     pub async fn line(&self, id: BankLineId) -> Result<KeptLine, BankDeskError> {
         let line = self.store().line(id).await?;
         line.ok_or(BankDeskError::UnknownLine(id))
+    }
+
+    /// Credits what a booking that died has left. A booking that goes on meanwhile is not disturbed: each credit counts once.
+    pub async fn finish_interrupted(&self) {
+        if let Err(error) = self.finish().await {
+            tracing::warn!(%error, "an interrupted booking of a bank statement is not finished yet");
+        }
     }
 
     fn store(&self) -> &dyn BankStore {

@@ -41,6 +41,8 @@ use crate::supply::DailySupply;
 
 /// Expired sessions and the like are deleted once in so many turns of the background task: every ten minutes.
 const TURNS_PER_TIDY: u64 = 600;
+/// Bookings of statements that died are looked for once in so many turns: every minute.
+const TURNS_PER_BOOKING: u64 = 60;
 /// The largest expected difference between the clocks of machines that are set by NTP.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
@@ -273,10 +275,14 @@ impl Issuer {
         }
     }
 
-    /// Stores when services were last seen and deletes expired sessions, until it is dropped.
+    /// Stores when services were last seen, deletes expired sessions and finishes bookings of statements that died, until
+    /// it is dropped.
     pub async fn tidy(&self) {
         for turn in 1_u64.. {
             self.accounts.write_last_seen().await;
+            if turn % TURNS_PER_BOOKING == 0 && !self.is_set_back() {
+                self.bank_desk().finish_interrupted().await;
+            }
             if turn % TURNS_PER_TIDY == 0 {
                 self.accounts.tidy().await;
             }

@@ -405,9 +405,9 @@ mod tests {
             .map(Result::unwrap)
             .map(|state| (state.version, state.known, state.pending.len()));
         states.sort_unstable();
-        assert_eq!(states[0], (Some(3), 9999, 1));
+        assert_eq!(states[0], (Some(4), 9999, 1));
         assert!(
-            [(Some(3), 9999, 1), (Some(9999), 9999, 0)].contains(&states[1]),
+            [(Some(4), 9999, 1), (Some(9999), 9999, 0)].contains(&states[1]),
             "{states:?}"
         );
         assert_eq!(migrate().await.unwrap().pending, []);

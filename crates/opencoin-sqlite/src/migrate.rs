@@ -133,12 +133,12 @@ mod tests {
         let Migrated { before, copy } = migrate_with(&newer, address).await.unwrap();
         assert_eq!(
             (before.version, before.known, before.pending.len()),
-            (Some(3), 9999, 1)
+            (Some(4), 9999, 1)
         );
         let copy = copy.unwrap();
         assert_eq!(
             schema_state(copy.to_str().unwrap()).await.unwrap().version,
-            Some(3)
+            Some(4)
         );
         assert_eq!(
             migrate_with(&newer, address).await.unwrap().copy,
@@ -193,7 +193,7 @@ mod tests {
         let failing =
             with_another("ALTER TABLE signing ADD COLUMN note TEXT; ALTER TABLE nothing RENAME TO something");
         migrate_with(&failing, address).await.unwrap_err();
-        assert_eq!(schema_state(address).await.unwrap().version, Some(3));
+        assert_eq!(schema_state(address).await.unwrap().version, Some(4));
         migrate_with(&with_another("ALTER TABLE signing ADD COLUMN note TEXT"), address)
             .await
             .unwrap();

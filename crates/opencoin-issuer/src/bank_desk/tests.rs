@@ -126,6 +126,19 @@ async fn any_booking_finishes_what_a_dead_one_has_claimed() {
 }
 
 #[tokio::test]
+async fn a_server_finishes_what_a_dead_booking_has_claimed() {
+    let world = World::new().await;
+    let no = world.upload(&[&payment_code::of_account("alice")]).await;
+    let digest = world.claim(no).await;
+    for _ in 0..2 {
+        world.desk.finish_interrupted().await;
+        assert_eq!(world.balance("alice").await, 100);
+    }
+    assert!(world.acting().book(no, digest).await.unwrap().repeated);
+    assert_eq!(world.balance("alice").await, 100);
+}
+
+#[tokio::test]
 async fn a_line_whose_account_closes_before_its_credit_is_unmatched_again() {
     let world = World::new().await;
     let no = world.upload(&[&payment_code::of_account("bob")]).await;

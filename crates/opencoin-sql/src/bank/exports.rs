@@ -37,7 +37,9 @@ pub(super) async fn add(
     }
     for no in &new.payouts {
         if let Some(outcome) = hindrance(sql, *no).await? {
-            return Ok(outcome);
+            // The same request may have been carried out while this one waited for the lock.
+            let same = of_key(sql, &new.key).await?;
+            return Ok(same.map_or(outcome, ExportOutcome::Repeated));
         }
     }
     let query = format!(

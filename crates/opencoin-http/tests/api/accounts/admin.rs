@@ -156,16 +156,22 @@ async fn a_payout_is_settled_once_and_a_failed_one_is_returned() {
     assert_eq!(newest["entries"][0]["kind"], "payout-failed");
     assert_eq!(newest["entries"][0]["amount"], 20);
 
-    for (query, ids) in [("state=requested", &[3][..]), ("after=1", &[2, 3])] {
+    let queries = [
+        ("state=requested", &[3][..]),
+        ("state=paid", &[1]),
+        ("state=failed", &[2]),
+        ("after=1", &[2, 3]),
+    ];
+    for (query, ids) in queries {
         let page = world
             .admin_get(&format!("/v1/admin/payouts?{query}"))
             .await
             .with(200);
         let payouts = page["payouts"].as_array().unwrap();
         assert!(payouts.iter().map(|payout| &payout["id"]).eq(ids), "{page}");
-        assert_eq!(page["after"], 3);
+        assert_eq!(page["after"], *ids.last().unwrap());
     }
-    world.admin_get("/v1/admin/payouts?state=paid").await.fails(422);
+    world.admin_get("/v1/admin/payouts?state=lost").await.fails(400);
     assert_eq!(world.get("/v1/payouts/2", &alice).await.with(200), failed);
 }
 

@@ -17,6 +17,9 @@ async fn a_token_permits_what_its_scopes_say() {
         "/v1/admin/accounts",
         "/v1/admin/accounts/alice",
         "/v1/admin/payouts",
+        "/v1/admin/payouts/exports",
+        "/v1/admin/statements",
+        "/v1/admin/bank-lines",
     ] {
         world.get(path, &reader).await.with(200);
         world.get(path, &cashier).await.with(200);
@@ -37,6 +40,27 @@ async fn a_token_permits_what_its_scopes_say() {
         ("POST", "/v1/admin/accounts/alice/debits", payment),
         ("POST", "/v1/admin/payouts/1/paid", json!({ "reference": "r" })),
         ("POST", "/v1/admin/payouts/1/failed", json!({ "reason": "r" })),
+        (
+            "POST",
+            "/v1/admin/payouts/exports",
+            json!({ "payouts": [1], "format": "csv" }),
+        ),
+        ("POST", "/v1/admin/statements", Value::Null),
+        (
+            "POST",
+            "/v1/admin/statements/1/book",
+            json!({ "preview": "0".repeat(64) }),
+        ),
+        (
+            "POST",
+            "/v1/admin/bank-lines/1/assign",
+            json!({ "account": "alice" }),
+        ),
+        (
+            "POST",
+            "/v1/admin/bank-lines/1/set-aside",
+            json!({ "reason": "r" }),
+        ),
     ];
     let before = world.admin_get("/v1/admin/actions").await.with(200);
     for token in [&reader, &keys] {
