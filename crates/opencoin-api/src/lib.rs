@@ -6,6 +6,7 @@
 
 mod account;
 mod admin;
+mod admin_keys;
 mod bank;
 mod coin_indices;
 mod entry;
@@ -25,6 +26,7 @@ pub use admin::{
     AdminAccount, AdminAccounts, AdminAction, AdminActions, ChangeStatus, CreateAccount, CreatedAccount,
     IssuedStartCode, Payment, PaymentReceipt, SetPassword,
 };
+pub use admin_keys::{AdminKey, AdminKeyState, AdminKeys, AdminRotation, PauseSigning, Signing, StopKey};
 pub use bank::{
     AssignBankLine, BankLine, BankLineState, BankStatement, BankStatements, BookStatement, BookedStatement,
     DecidedBankLine, Ignored, IgnoredBankLine, KeptBankLine, KeptBankLines, NewBankLine, SetBankLineAside,

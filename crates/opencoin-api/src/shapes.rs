@@ -18,6 +18,8 @@ use crate::{
 
 /// The greatest amount and the greatest id.
 const NUMBER_MAX: i64 = i64::MAX;
+/// The most hex digits of the id of a mint key, a SHA-1.
+const MINT_KEY_ID_CHARS_MAX: usize = 40;
 /// Excludes control characters and characters that change the direction of text.
 const PRINTED: &str =
     "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufff9-\\ufffb]*$";
@@ -101,6 +103,11 @@ shape! {
     /// The id of a service.
     ServiceId, "32 hex digits.",
     text(SERVICE_ID_CHARS, SERVICE_ID_CHARS).pattern(Some("^[0-9a-f]+$"))
+}
+shape! {
+    /// The id of a mint key.
+    MintKeyId, "At most 40 hex digits.",
+    text(1, MINT_KEY_ID_CHARS_MAX).pattern(Some("^[0-9a-f]+$"))
 }
 shape! {
     /// The key of a service.

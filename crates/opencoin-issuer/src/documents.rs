@@ -84,6 +84,11 @@ impl Documents {
         });
     }
 
+    /// The folder from which new certificates are loaded.
+    pub(crate) fn directory(&self) -> Option<&Directory> {
+        self.folder.as_ref().map(|folder| &folder.directory)
+    }
+
     pub(crate) fn currency(&self) -> Arc<Currency> {
         Arc::clone(&self.read().currency)
     }

@@ -6,17 +6,19 @@
 //! signatures.
 
 mod key_accounts;
+mod key_overview;
 mod mint_keys;
 mod requests;
 mod supply;
 
 pub use self::key_accounts::{Authorization, KeyAccountList};
+pub use self::key_overview::{MintKeyOverview, MintKeysOverview};
 pub use self::mint_keys::LiveMintKey;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_config::AccountsConfig;
+use opencoin_config::{AccountsConfig, RotationPolicy};
 use opencoin_crypto::Signer;
 use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, register_mint_keys};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, LedgerError, LedgerTime, MintKeyStatus};
@@ -75,6 +77,7 @@ pub struct Issuer {
     log: Option<IssuerLog>,
     daily_supply: DailySupply,
     bank: BankSettings,
+    rotation: RotationPolicy,
 }
 
 /// The answer to an accepted request, with the promise that the public log will have it.
@@ -144,6 +147,7 @@ impl Issuer {
             log: None,
             daily_supply: DailySupply::default(),
             bank: BankSettings::default(),
+            rotation: RotationPolicy::default(),
         })
     }
 

@@ -37,8 +37,12 @@ pub use bank_desk::{ActingBankDesk, BankDesk, BankDeskError, BankSettings, Booki
 pub use cashier::{ActingCashier, Cashier, CashierError};
 pub use guard::{Examined, Guard, GuardError, accept_state, examine};
 pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
-pub use issuer::{Answered, Authorization, Issuer, IssuerOptions, KeyAccountList, LiveMintKey};
+pub use issuer::{
+    Answered, Authorization, Issuer, IssuerOptions, KeyAccountList, LiveMintKey, MintKeyOverview,
+    MintKeysOverview,
+};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};
+pub use opencoin_keys::KeyState;
 pub use operator::{Operator, OperatorError, PrunedMintKey};
 pub use payout_desk::{
     ActingPayoutDesk, EXPORT_PAYOUTS_MAX, ExportRequest, ExportedFile, PayoutDesk, PayoutDeskError,

@@ -10,6 +10,7 @@ use opencoin_ledger::{
 };
 use thiserror::Error;
 
+use crate::refusal::{Refusal as RequestRefusal, unavailable};
 use crate::store::Books;
 
 /// How many rows of a pruned mint key one transaction deletes, which takes some ten milliseconds.
@@ -46,6 +47,15 @@ pub enum OperatorError {
     /// The ledger refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+impl From<OperatorError> for RequestRefusal {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::Ledger(error) => unavailable(error),
+            OperatorError::Refused(refusal) => refusal.into(),
+        }
+    }
 }
 
 impl Operator {

@@ -138,6 +138,23 @@ pub enum KeyManagerError {
     },
 }
 
+/// The policy of the settings, as it holds for the currency in this folder. Keys that need not wait for a master key on
+/// another machine begin at once. So do those of a currency without a public log, where nothing is wrong with a
+/// certificate that comes late.
+#[must_use]
+pub fn policy_in_force(
+    settings: &RotationPolicy,
+    directory: &Directory,
+    currency: &Currency,
+) -> RotationPolicy {
+    let mut policy = settings.clone();
+    let is_offline = !Vault::new(directory.master_folder()).has_key();
+    if !is_offline || currency.log().is_none() {
+        policy.offline_time = Span::default();
+    }
+    policy
+}
+
 impl KeyManager {
     /// Manages the keys of the currency in this folder.
     #[must_use]
@@ -225,15 +242,8 @@ impl KeyManager {
         Ok(plan(&currency, &statuses, &private, &self.policy(&currency), now))
     }
 
-    /// The policy of the settings. Keys that need not wait for a master key on another machine begin at once. So do those
-    /// of a currency without a public log, where nothing is wrong with a certificate that comes late.
     fn policy(&self, currency: &Currency) -> RotationPolicy {
-        let mut policy = self.config.rotation.clone();
-        let is_offline = !Vault::new(self.directory.master_folder()).has_key();
-        if !is_offline || currency.log().is_none() {
-            policy.offline_time = Span::default();
-        }
-        policy
+        policy_in_force(&self.config.rotation, &self.directory, currency)
     }
 
     /// Makes the keys that are due, or with `at_once` a key for every denomination that signs from now on. Without a

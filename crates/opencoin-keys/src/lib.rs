@@ -26,7 +26,9 @@ pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_wi
 pub use currency::{CertifiedMintKey, Currency, CurrencyError, ledger_time};
 pub use directory::{CertificateLock, Directory, DirectoryError, Imported};
 pub use key_files::{KeyFiles, change_passphrase};
-pub use key_manager::{CddChange, Change, DestroyedKey, KeyEntry, KeyManager, KeyManagerError, OpenVault};
+pub use key_manager::{
+    CddChange, Change, DestroyedKey, KeyEntry, KeyManager, KeyManagerError, OpenVault, policy_in_force,
+};
 pub use log_description::{
     Cosigners, LOG_PATH, LogDescriptionError, PROMISE_BATCHES, PROMISE_WITHIN_S, Witness, change_cosigners,
     describe_log, free_text, log_origin, move_log, with_log,
@@ -36,6 +38,6 @@ pub use passphrase::{EmptyPassphrase, Passphrase};
 pub use public_keys::PublicKeys;
 pub use randomness::Randomness;
 pub use registration::{OpenError, register_command, register_mint_keys};
-pub use rotation::{Due, KeyState, Step};
+pub use rotation::{Due, KeyState, Step, plan, state_in};
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 pub use vault::{Vault, VaultError};

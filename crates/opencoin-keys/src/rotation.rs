@@ -99,7 +99,7 @@ pub(crate) fn state(key: &CertifiedMintKey, status: Option<&MintKeyStatus>, now:
 
 /// The state of a key of this currency, whose books know these keys.
 #[must_use]
-pub(crate) fn state_in(
+pub fn state_in(
     currency: &Currency,
     statuses: &[MintKeyStatus],
     key: &CertifiedMintKey,
@@ -115,10 +115,10 @@ pub(crate) fn state_in(
 
 /// The schedule of a currency's keys, ordered by time. Overdue steps have a moment in the past.
 ///
-/// `private` contains the ids of the private keys in the store. Keys that are made now begin to sign after the
-/// `offline_time` of `policy`.
+/// `private` contains the ids of the private keys in the store; without them no step destroys a key. Keys that are made
+/// now begin to sign after the `offline_time` of `policy`.
 #[must_use]
-pub(crate) fn plan(
+pub fn plan(
     currency: &Currency,
     statuses: &[MintKeyStatus],
     private: &BTreeSet<BigInt>,

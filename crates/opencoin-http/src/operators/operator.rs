@@ -6,8 +6,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use opencoin_issuer::accounts::{Right, Token};
 use opencoin_issuer::{
-    AdminRight, AdminTokens, AuthenticatedOperator, BankDesk, Cashier, CashierError, PayoutDesk, Reason,
-    Refusal, unavailable,
+    AdminRight, AdminTokens, AuthenticatedOperator, BankDesk, Cashier, CashierError, Issuer, PayoutDesk,
+    Reason, Refusal, unavailable,
 };
 use opencoin_ledger::{OperatorName, Refusal as LedgerRefusal};
 
@@ -32,6 +32,10 @@ impl Admin {
             server,
             tokens,
         }))
+    }
+
+    pub(super) fn issuer(&self) -> &Issuer {
+        self.0.server.issuer()
     }
 
     pub(super) fn cashier(&self) -> &Cashier {
@@ -92,6 +96,15 @@ operator! {
 operator! {
     /// May change accounts and payouts.
     ChangesAccounts(OperatorName), AdminRight::ChangeAccounts
+}
+
+operator! {
+    /// May read the state of keys and audits.
+    ReadsKeys, AdminRight::ReadKeys
+}
+operator! {
+    /// May change keys and signing, and run audits.
+    ChangesKeys(OperatorName), AdminRight::ChangeKeys
 }
 
 impl Admin {

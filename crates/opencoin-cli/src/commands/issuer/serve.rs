@@ -78,6 +78,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let issuer = issuer
         .with_accounts(config.accounts.clone(), Box::new(OsRng))
         .with_bank(super::bank_settings(&config))
+        .with_rotation(config.rotation.clone())
         .guarded_by(guard);
     let issuer = match public_log {
         Some(log) => {

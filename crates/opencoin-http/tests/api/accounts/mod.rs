@@ -4,6 +4,7 @@ mod admin;
 mod described;
 mod edges;
 mod entries;
+mod keys;
 mod money;
 mod operators;
 mod services;
