@@ -49,7 +49,7 @@ impl DemoSite {
             .map(|words| (words[0].to_owned(), words[2].to_owned()));
         Self {
             public: address("everybody"),
-            operator: address("operators"),
+            operator: address("operators").trim_end_matches("/console").to_owned(),
             token: after("token"),
             passwords: passwords.collect(),
             process,

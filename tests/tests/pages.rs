@@ -18,6 +18,20 @@ const SEND: &str = "main form button[type=submit]";
 /// The pages of an account.
 const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
 
+/// The pages of the console, in the order in which they are looked at.
+const CONSOLE_PAGES: [&str; 10] = [
+    "",
+    "/accounts",
+    "/open-account",
+    "/accounts/alice",
+    "/accounts/alice/book/credit",
+    "/accounts/alice/status/closed",
+    "/payouts",
+    "/payouts?state=paid",
+    "/payouts/2",
+    "/actions",
+];
+
 /// The bytes of a first visit, with all files of the page. They are not compressed, so compressed they would be fewer.
 const FIRST_VISIT_BYTES_MAX: usize = 40_000;
 
@@ -128,7 +142,7 @@ fn a_holder_pays_and_asks_for_a_payout_without_scripts() {
         browser.open(&account);
         let text = browser.text();
         assert!(
-            text.contains(&format!("{expected}\u{a0}OpenCent")),
+            text.contains(&format!("{expected} OpenCent")),
             "{expected}: {text}"
         );
     };
@@ -149,7 +163,7 @@ fn a_holder_pays_and_asks_for_a_payout_without_scripts() {
     browser.leave_by(SEND);
     let paid = browser.text();
     assert!(
-        paid.contains("two bicycles") && paid.contains("1.73\u{a0}OpenCent"),
+        paid.contains("two bicycles") && paid.contains("1.73 OpenCent"),
         "{paid}"
     );
     balance("1.73");
@@ -161,6 +175,123 @@ fn a_holder_pays_and_asks_for_a_payout_without_scripts() {
     browser.leave_by(SEND);
     balance("1.23");
     check(&browser, "without scripts");
+    site.stop();
+}
+
+fn enter_console(browser: &Browser, site: &DemoSite) -> String {
+    let console = format!("{}/console", site.operator);
+    browser.open(&console);
+    browser.fill("#token", &site.token);
+    browser.leave_by(SEND);
+    console
+}
+
+/// A part of an address as a part of the name of a picture.
+fn named(page: &str) -> String {
+    page.replace(['/', '?', '='], "-")
+}
+
+#[test]
+fn operators_see_the_console_on_every_screen() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    for sight in SIGHTS {
+        look_at(
+            &browser,
+            &format!("{}/console/login", site.operator),
+            "console-login",
+            sight,
+        );
+    }
+    let console = enter_console(&browser, &site);
+    for page in CONSOLE_PAGES {
+        for sight in SIGHTS {
+            look_at(
+                &browser,
+                &format!("{console}{page}"),
+                &format!("console{}", named(page)),
+                sight,
+            );
+        }
+    }
+    // The pages between a form and what it does.
+    let ask = |page: &str, fields: [(&str, &str); 2], name: &str| {
+        browser.open(&format!("{console}{page}?lang=en"));
+        for (field, text) in fields {
+            browser.fill(field, text);
+        }
+        browser.leave_by(SEND);
+        assert_eq!(browser.barriers(), [""; 0], "{name}: axe finds barriers");
+        // It says that a form was refused, which is right.
+        let _ = browser.complaints();
+        check(&browser, name);
+        fs::write(screenshot_file(name), browser.picture()).unwrap();
+    };
+    let credit = "/accounts/alice/book/credit";
+    ask(
+        credit,
+        [("#amount", "0"), ("#reference", "line 9")],
+        "console-credit-fault",
+    );
+    ask(
+        credit,
+        [("#amount", "1.20"), ("#reference", "line 9")],
+        "console-credit-question",
+    );
+    site.stop();
+}
+
+#[test]
+fn an_operator_works_without_scripts() {
+    let Some(browser) = browser::start_or_skip(Scripts::Blocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.use_screen(Screen::WIDE);
+    browser.open(&format!("{}/?lang=en", site.operator));
+    let console = enter_console(&browser, &site);
+    let says = |words: &[&str]| {
+        let text = browser.text();
+        for word in words {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    };
+    says(&["2 payouts wait", "operator"]);
+
+    browser.open(&format!("{console}/accounts/bob/book/credit"));
+    browser.fill("#amount", "12,50");
+    browser.fill("#reference", "statement 2, line 1");
+    browser.leave_by(SEND);
+    says(&["Credit 12.50\u{a0}OpenCent to bob (statement 2, line 1)?"]);
+    browser.leave_by(SEND);
+    says(&["Credited 12.50\u{a0}OpenCent to bob."]);
+
+    browser.open(&format!("{console}/payouts/2"));
+    browser.fill("#reference", "transfer 17");
+    browser.leave_by("form[action$='/paid'] button");
+    browser.leave_by(SEND);
+    says(&["Payout 2 is paid.", "FR14 2004"]);
+
+    browser.open(&format!("{console}/open-account"));
+    browser.fill("#name", "dave");
+    browser.leave_by(SEND);
+    browser.leave_by(SEND);
+    says(&["Start code of dave", "It can be used once"]);
+    fs::write(screenshot_file("console-code"), browser.picture()).unwrap();
+    browser.leave_by(SEND);
+    says(&["The start code of dave is no longer shown."]);
+
+    browser.open(&format!("{console}/actions"));
+    says(&[
+        "Opened the account dave",
+        "Marked payout 2 as paid",
+        "statement 2, line 1",
+    ]);
+    check(&browser, "the console without scripts");
     site.stop();
 }
 

@@ -4,9 +4,9 @@ use crate::Store;
 use crate::world::*;
 use crate::{Pair, World};
 use opencoin_ledger::{
-    AccountId, AccountName, ActionKind, Bearer, Command, Credential, FAILED_LOGINS_KEPT_HOURS, FailedLogins,
-    Login, NewService, NewSession, PasswordHash, PasswordSetter, ProfileFilter, SERVICES_PER_ACCOUNT_MAX,
-    SESSIONS_MAX, Scope, ServiceId, ServiceRefusal, TokenHash,
+    AccountId, AccountName, AccountStatus, ActionKind, Bearer, Command, Credential, FAILED_LOGINS_KEPT_HOURS,
+    FailedLogins, Login, NewService, NewSession, PasswordHash, PasswordSetter, ProfileFilter,
+    SERVICES_PER_ACCOUNT_MAX, SESSIONS_MAX, Scope, ServiceId, ServiceRefusal, TokenHash,
 };
 
 /// The time at which the sessions of these tests end, in microseconds.
@@ -165,6 +165,9 @@ pub async fn accounts_are_read_in_pages_by_name(ledgers: &Pair) {
     ledgers[0].accounts().set_listed(bob(), false).await.unwrap();
     assert_eq!(page(ProfileFilter::Listed, None, 100).await, ["a.b", "alice"]);
     assert_eq!(page(ProfileFilter::Listed, Some("a.b"), 100).await, ["alice"]);
+    assert!(page(ProfileFilter::Frozen, None, 100).await.is_empty());
+    world.one(set_status(bob(), AccountStatus::Frozen)).await.unwrap();
+    assert_eq!(page(ProfileFilter::Frozen, None, 100).await, ["bob"]);
 }
 
 /// An account has one token, in every process. Sessions stay open when it is replaced.

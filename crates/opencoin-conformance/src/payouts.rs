@@ -15,6 +15,14 @@ async fn numbers(ledger: &dyn Store, filter: PayoutFilter, after: i64, limit: u3
     payouts.into_iter().map(|payout| payout.no.get()).collect()
 }
 
+/// The numbers of the newest payouts.
+async fn newest(ledger: &dyn Store, filter: PayoutFilter, before: Option<i64>, limit: u32) -> Vec<i64> {
+    let accounts = ledger.accounts();
+    let payouts = accounts.newest_payouts(filter, before.map(PayoutNo::new), limit);
+    let payouts = payouts.await.unwrap();
+    payouts.into_iter().map(|payout| payout.no.get()).collect()
+}
+
 async fn payout_by_number(ledger: &dyn Store, no: i64) -> Payout {
     ledger
         .accounts()
@@ -166,6 +174,19 @@ pub async fn payouts_are_read_in_pages(ledgers: &Pair) {
         assert_eq!(numbers(&**ledger, PayoutFilter::Requested, 5, 3).await, [6]);
         assert_eq!(numbers(&**ledger, PayoutFilter::Paid, 0, 10).await, [2]);
         assert_eq!(numbers(&**ledger, PayoutFilter::Failed, 0, 10).await, [3]);
+        assert_eq!(newest(&**ledger, PayoutFilter::All, None, 3).await, [6, 5, 4]);
+        assert_eq!(newest(&**ledger, PayoutFilter::All, Some(4), 2).await, [3, 2]);
+        assert_eq!(
+            newest(&**ledger, PayoutFilter::Of(bob()), Some(6), 10).await,
+            [4, 2]
+        );
+        assert_eq!(newest(&**ledger, PayoutFilter::Paid, None, 10).await, [2]);
+        assert_eq!(newest(&**ledger, PayoutFilter::Failed, None, 10).await, [3]);
+        assert!(
+            newest(&**ledger, PayoutFilter::Paid, Some(2), 10)
+                .await
+                .is_empty()
+        );
     }
 }
 

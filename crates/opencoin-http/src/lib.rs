@@ -47,6 +47,7 @@ pub use listener::{ListenError, Listener};
 #[cfg(feature = "openapi")]
 pub use openapi::generate as generate_openapi;
 pub use openapi::{Audience, document as openapi_document};
+pub use operators::authenticated_operator;
 pub use options::ServerOptions;
 pub use router::router;
 pub use serve::{TaskEnded, serve};

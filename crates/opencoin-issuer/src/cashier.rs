@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::accounts::{
     NewPassword, Passwords, Random, START_CODE_DAYS, ServiceStatus, StartCode, Token, TokenKind,
 };
+use crate::refusal::{Reason, Refusal as RequestRefusal, unavailable};
 use crate::store::Books;
 
 /// Reads accounts for operators. [`Cashier::acting`] changes them.
@@ -63,6 +64,25 @@ pub enum CashierError {
     /// The payout is settled already, with another result.
     #[error("payout {} is settled already, with another result", .0.get())]
     Settled(PayoutNo),
+}
+
+impl From<CashierError> for RequestRefusal {
+    fn from(error: CashierError) -> Self {
+        let text = error.to_string();
+        match error {
+            CashierError::Ledger(error) => unavailable(error),
+            CashierError::Refused(Refusal::AccountClosed) => Self::new(Reason::Invalid, text),
+            CashierError::Refused(refusal) => refusal.into(),
+            CashierError::Busy => Self::new(Reason::Unavailable, text),
+            CashierError::UnknownAccount(_) | CashierError::UnknownService(_) => {
+                Self::new(Reason::NotFound, text)
+            }
+            CashierError::NothingRecovered | CashierError::NoHolder | CashierError::Closed(_) => {
+                Self::new(Reason::Invalid, text)
+            }
+            CashierError::Settled(_) => Self::new(Reason::ReferenceConflict, text),
+        }
+    }
 }
 
 impl Cashier {
@@ -166,6 +186,42 @@ impl Cashier {
         limit: u32,
     ) -> Result<Vec<Payout>, CashierError> {
         Ok(self.books.accounts.payouts(filter, after, limit).await?)
+    }
+
+    /// The newest payouts with numbers below `before`, or all, descending.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn newest_payouts(
+        &self,
+        filter: PayoutFilter,
+        before: Option<PayoutNo>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, CashierError> {
+        let accounts = &self.books.accounts;
+        Ok(accounts.newest_payouts(filter, before, limit).await?)
+    }
+
+    /// The payout with this number.
+    ///
+    /// # Errors
+    /// When there is none, or the ledger fails.
+    pub async fn payout(&self, no: PayoutNo) -> Result<Payout, CashierError> {
+        let payout = self.books.accounts.payout(no).await?;
+        payout.ok_or(CashierError::Refused(Refusal::UnknownPayout))
+    }
+
+    /// Frozen accounts of holders in the order of their names, starting after this name.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn frozen_accounts(
+        &self,
+        after: Option<&AccountName>,
+        limit: u32,
+    ) -> Result<Vec<Profile>, CashierError> {
+        let accounts = &self.books.accounts;
+        Ok(accounts.profiles(ProfileFilter::Frozen, after, limit).await?)
     }
 
     /// What operators have done, the newest first: up to `limit` actions with numbers below `before`, or all.

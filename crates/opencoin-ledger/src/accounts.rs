@@ -178,6 +178,14 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Payout>, LedgerError>;
 
+    /// Up to `limit` payouts with numbers below `before`, or all, descending.
+    async fn newest_payouts(
+        &self,
+        filter: PayoutFilter,
+        before: Option<PayoutNo>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, LedgerError>;
+
     /// The payout with this number.
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError>;
 
@@ -306,6 +314,8 @@ pub enum ProfileFilter {
     All,
     /// Accounts that are listed in the directory.
     Listed,
+    /// Accounts that an operator has frozen.
+    Frozen,
 }
 
 /// Failed logins with one name since the last successful one.

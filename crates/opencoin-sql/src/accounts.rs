@@ -302,6 +302,20 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         read.await
     }
 
+    async fn newest_payouts(
+        &self,
+        filter: PayoutFilter,
+        before: Option<PayoutNo>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, LedgerError> {
+        let read = self.0.read(
+            "newest payouts",
+            (filter, before, limit),
+            |sql, (filter, before, limit)| Box::pin(entries::newest_payouts(sql, *filter, *before, *limit)),
+        );
+        read.await
+    }
+
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {
         let read = self
             .0

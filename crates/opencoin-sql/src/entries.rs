@@ -111,17 +111,35 @@ pub(crate) async fn payouts(
     after: PayoutNo,
     limit: u32,
 ) -> Result<Vec<Payout>, SqlError> {
-    // Every filter has the same parameters: those that are not by account compare `$2` with 0.
-    let (wanted, account) = match filter {
-        PayoutFilter::All => ("$2 = 0", 0),
-        PayoutFilter::Of(account) => ("account = $2", account.get()),
-        PayoutFilter::Requested => ("paid IS NULL AND $2 = 0", 0),
-        PayoutFilter::Paid => ("paid AND $2 = 0", 0),
-        PayoutFilter::Failed => ("NOT paid AND $2 = 0", 0),
-    };
+    let (wanted, account) = wanted_payouts(filter);
     let query = select_payouts(&format!("no > $1 AND {wanted} ORDER BY no LIMIT $3"));
     let values = [after.get().into(), account.into(), i64::from(limit).into()];
     sql.all(&query, &values, payout_row).await
+}
+
+pub(crate) async fn newest_payouts(
+    sql: &mut dyn Executor,
+    filter: PayoutFilter,
+    before: Option<PayoutNo>,
+    limit: u32,
+) -> Result<Vec<Payout>, SqlError> {
+    let (wanted, account) = wanted_payouts(filter);
+    let query = select_payouts(&format!("no < $1 AND {wanted} ORDER BY no DESC LIMIT $3"));
+    let before = before.map_or(i64::MAX, PayoutNo::get);
+    let values = [before.into(), account.into(), i64::from(limit).into()];
+    sql.all(&query, &values, payout_row).await
+}
+
+/// The condition of a filter, and its parameter `$2`. Filters that are not by account compare it with 0, so that every
+/// query has the same parameters.
+fn wanted_payouts(filter: PayoutFilter) -> (&'static str, i64) {
+    match filter {
+        PayoutFilter::All => ("$2 = 0", 0),
+        PayoutFilter::Of(account) => ("account = $2", account.get()),
+        PayoutFilter::Requested => ("paid IS NULL AND $2 = 0", 0),
+        PayoutFilter::Paid => ("paid IS TRUE AND $2 = 0", 0),
+        PayoutFilter::Failed => ("paid IS FALSE AND $2 = 0", 0),
+    }
 }
 
 pub(crate) async fn payout(sql: &mut dyn Executor, no: PayoutNo) -> Result<Option<Payout>, SqlError> {

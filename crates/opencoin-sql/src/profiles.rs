@@ -2,7 +2,7 @@
 
 use opencoin_ledger::stored;
 use opencoin_ledger::view::AccountState;
-use opencoin_ledger::{AccountId, AccountName, KeyAccountStatus, Profile, ProfileFilter};
+use opencoin_ledger::{AccountId, AccountName, AccountStatus, KeyAccountStatus, Profile, ProfileFilter};
 use opencoin_log::key_account::AccountKey;
 
 use crate::lock::{Locked, lock};
@@ -48,8 +48,9 @@ pub(crate) async fn page(
 ) -> Result<Vec<Profile>, SqlError> {
     let name = format!("name {}", sql.dialect().by_bytes);
     let wanted = match filter {
-        ProfileFilter::All => "true",
-        ProfileFilter::Listed => "listed",
+        ProfileFilter::All => "true".to_owned(),
+        ProfileFilter::Listed => "listed".to_owned(),
+        ProfileFilter::Frozen => format!("status = {}", AccountStatus::Frozen.code()),
     };
     let query = select(&format!(
         "{name} > $1 AND id < $2 AND {wanted} ORDER BY {name} LIMIT $3"

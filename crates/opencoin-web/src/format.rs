@@ -4,6 +4,7 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use opencoin_http::Server;
 use opencoin_text::{AmountDisplay, AmountError, AmountText};
 
 use crate::language::Language;
@@ -36,6 +37,13 @@ const MONTHS_DE: [&str; 12] = [
     "November",
     "Dezember",
 ];
+
+/// How amounts of the currency of this server are written.
+pub(crate) fn money(server: &Server, language: Language) -> Money {
+    let currency = server.issuer().currency();
+    let cdd = currency.current().cdd();
+    Money::new(language, cdd.currency_divisor, &cdd.currency_name)
+}
 
 /// How amounts of the currency are written.
 #[derive(Debug, Clone)]
@@ -111,6 +119,11 @@ impl Money {
         let sign = if units < 0 { "-" } else { "" };
         let number = AmountDisplay::new(units.unsigned_abs(), self.divisor, "").number();
         format!("{sign}{number}")
+    }
+
+    /// The amount with the name of the currency for large letters, which may stand in two lines.
+    pub(crate) fn large(&self, units: u64) -> String {
+        format!("{} {}", self.number(units), self.name())
     }
 
     /// The amount with the name of the currency, as in `1,240.00 OpenCent`.

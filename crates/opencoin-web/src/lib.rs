@@ -28,6 +28,7 @@
 
 mod account;
 mod assets;
+mod console;
 mod cookies;
 mod files;
 mod format;
@@ -36,11 +37,17 @@ mod guard;
 mod headers;
 mod language;
 mod messages;
+mod notes;
+mod payouts;
 mod picture;
+mod programs;
 mod public;
 mod refusals;
+mod sessions;
 mod site;
+mod steps;
 mod visit;
+mod words;
 
 use std::sync::Arc;
 
@@ -62,7 +69,7 @@ pub fn pages(options: SiteOptions) -> Pages {
     };
     Pages {
         public: complete(public::router().merge(account::router())),
-        console: complete(Router::new()),
+        console: complete(console::router()),
         show_refusal: refusals::show,
     }
 }

@@ -45,6 +45,11 @@ impl Message {
         }
     }
 
+    /// Whether there is no text.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// The text without markup: for titles, attributes and files.
     pub(crate) fn plain(&self) -> String {
         let piece = |part: &Part| match *part {

@@ -68,6 +68,11 @@ impl Visit {
         }
     }
 
+    /// The path that was asked for.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
     /// The texts in the visitor's language.
     pub(crate) fn messages(&self) -> Messages {
         Messages::new(self.language)

@@ -16,6 +16,7 @@ use axum::Router;
 use axum::routing::{delete, get, post, put};
 use opencoin_issuer::AdminTokens;
 use operator::Admin;
+pub use operator::authenticated_operator;
 
 use super::server::Server;
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use opencoin_issuer::accounts::{Right, Token};
+use opencoin_issuer::accounts::Right;
 use opencoin_issuer::{
     AdminRight, AdminTokens, AuthenticatedOperator, BankDesk, Cashier, CashierError, Issuer, PayoutDesk,
-    Reason, Refusal, unavailable,
+    Reason, Refusal,
 };
-use opencoin_ledger::{OperatorName, Refusal as LedgerRefusal};
+use opencoin_ledger::{OperatorName, TokenHash};
 
 use crate::callers::bearer_token;
 use crate::json::Problem;
@@ -116,7 +116,7 @@ impl Admin {
             )
         };
         let token = bearer_token(&parts.headers).ok_or_else(missing)?;
-        if let Some(operator) = find(&self.0.tokens, &token).await? {
+        if let Some(operator) = authenticated_operator(&self.0.tokens, token.hash()).await? {
             return Ok(operator);
         }
         // A valid token of a holder or service gets `forbidden`; any other token gets `unauthorized`.
@@ -133,8 +133,15 @@ impl Admin {
     }
 }
 
-async fn find(tokens: &AdminTokens, token: &Token) -> Result<Option<AuthenticatedOperator>, Refusal> {
-    let (tokens, token) = (tokens.clone(), token.hash());
+/// The operator with this token; `None` if it is none.
+///
+/// # Errors
+/// When the tokens cannot be read.
+pub async fn authenticated_operator(
+    tokens: &AdminTokens,
+    token: TokenHash,
+) -> Result<Option<AuthenticatedOperator>, Refusal> {
+    let tokens = tokens.clone();
     let found = tokio::task::spawn_blocking(move || tokens.operator(&token))
         .await
         .expect("reading a file does not panic");
@@ -150,20 +157,6 @@ async fn find(tokens: &AdminTokens, token: &Token) -> Result<Option<Authenticate
 
 impl From<CashierError> for Problem {
     fn from(error: CashierError) -> Self {
-        let text = error.to_string();
-        let refusal = match error {
-            CashierError::Ledger(error) => unavailable(error),
-            CashierError::Refused(LedgerRefusal::AccountClosed) => Refusal::new(Reason::Invalid, text),
-            CashierError::Refused(refusal) => refusal.into(),
-            CashierError::Busy => Refusal::new(Reason::Unavailable, text),
-            CashierError::UnknownAccount(_) | CashierError::UnknownService(_) => {
-                Refusal::new(Reason::NotFound, text)
-            }
-            CashierError::NothingRecovered | CashierError::NoHolder | CashierError::Closed(_) => {
-                Refusal::new(Reason::Invalid, text)
-            }
-            CashierError::Settled(_) => Refusal::new(Reason::ReferenceConflict, text),
-        };
-        refusal.into()
+        Refusal::from(error).into()
     }
 }

@@ -117,6 +117,23 @@ impl AccountService {
             .map_err(unavailable)
     }
 
+    /// The newest payouts of the account with numbers below `before`, or all, descending.
+    ///
+    /// # Errors
+    /// When the page is too long or the ledger cannot be read.
+    pub async fn newest_payouts(
+        &self,
+        account: AccountId,
+        before: Option<PayoutNo>,
+        limit: Option<u32>,
+    ) -> Result<Vec<Payout>, Refusal> {
+        let limit = page_length(limit)?;
+        self.accounts
+            .newest_payouts(PayoutFilter::Of(account), before, limit)
+            .await
+            .map_err(unavailable)
+    }
+
     /// A payout of the account.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Accounts of the in-memory ledger: profiles, sessions, services, entries, payouts and waiting mints.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -162,6 +163,18 @@ impl State {
         row.of(account)
     }
 
+    /// The payouts that a filter admits, in no order.
+    fn payouts(&self, filter: PayoutFilter) -> impl Iterator<Item = &PayoutState> {
+        let is_wanted = move |payout: &&PayoutState| match filter {
+            PayoutFilter::All => true,
+            PayoutFilter::Of(account) => payout.account == account,
+            PayoutFilter::Requested => payout.settled.is_none(),
+            PayoutFilter::Paid => matches!(payout.settled, Some((Settlement::Paid(_), _))),
+            PayoutFilter::Failed => matches!(payout.settled, Some((Settlement::Failed(_), _))),
+        };
+        self.view.payouts().filter(is_wanted)
+    }
+
     fn payout(&self, payout: &PayoutState) -> Payout {
         let account = self
             .view
@@ -257,8 +270,12 @@ impl Accounts for MemoryLedger {
             .map(|account| state.holders.profile(account))
             .collect();
         profiles.retain(|profile| {
-            (filter == ProfileFilter::All || profile.listed)
-                && after.is_none_or(|after| profile.account.name > *after)
+            let is_wanted = match filter {
+                ProfileFilter::All => true,
+                ProfileFilter::Listed => profile.listed,
+                ProfileFilter::Frozen => profile.account.status == AccountStatus::Frozen,
+            };
+            is_wanted && after.is_none_or(|after| profile.account.name > *after)
         });
         profiles.sort_unstable_by(|one, other| one.account.name.cmp(&other.account.name));
         profiles.truncate(limit as usize);
@@ -604,25 +621,27 @@ impl Accounts for MemoryLedger {
         limit: u32,
     ) -> Result<Vec<Payout>, LedgerError> {
         let state = self.state();
-        let is_wanted = |payout: &&PayoutState| match filter {
-            PayoutFilter::All => true,
-            PayoutFilter::Of(account) => payout.account == account,
-            PayoutFilter::Requested => payout.settled.is_none(),
-            PayoutFilter::Paid => matches!(payout.settled, Some((Settlement::Paid(_), _))),
-            PayoutFilter::Failed => matches!(payout.settled, Some((Settlement::Failed(_), _))),
-        };
-        let mut payouts: Vec<_> = state
-            .view
-            .payouts()
-            .filter(|payout| payout.no > after)
-            .filter(is_wanted)
-            .collect();
+        let payouts = state.payouts(filter).filter(|payout| payout.no > after);
+        let mut payouts: Vec<_> = payouts.collect();
         payouts.sort_unstable_by_key(|payout| payout.no);
-        Ok(payouts
-            .into_iter()
-            .take(limit as usize)
-            .map(|payout| state.payout(payout))
-            .collect())
+        let page = payouts.into_iter().take(limit as usize);
+        Ok(page.map(|payout| state.payout(payout)).collect())
+    }
+
+    async fn newest_payouts(
+        &self,
+        filter: PayoutFilter,
+        before: Option<PayoutNo>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, LedgerError> {
+        let state = self.state();
+        let payouts = state.payouts(filter);
+        let mut payouts: Vec<_> = payouts
+            .filter(|payout| before.is_none_or(|before| payout.no < before))
+            .collect();
+        payouts.sort_unstable_by_key(|payout| Reverse(payout.no));
+        let page = payouts.into_iter().take(limit as usize);
+        Ok(page.map(|payout| state.payout(payout)).collect())
     }
 
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError> {

@@ -16,11 +16,11 @@ use opencoin_issuer::Refusal;
 use opencoin_ledger::{AccountId, EntryNo, EntryPage};
 use serde::Deserialize;
 
-use super::session::{Bar, Holder, Place, money};
-use super::words::{EntryLine, line, what};
-use crate::format::Money;
+use super::session::{Bar, Holder, Place};
+use crate::format::{Money, money};
 use crate::messages::Messages;
 use crate::visit::{Frame, PageResult, Visit, encoded, page};
+use crate::words::{EntryLine, line, what};
 
 /// The most entries on a page.
 const ENTRIES_PER_PAGE: usize = 50;

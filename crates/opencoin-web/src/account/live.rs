@@ -15,11 +15,11 @@ use opencoin_http::{EntryStream, KEEP_ALIVE_INTERVAL, Server, shown};
 use opencoin_ledger::{AccountEntry, AccountId, EntryNo};
 use serde::{Deserialize, Serialize};
 
-use super::session::{Holder, money};
-use super::words::what;
-use crate::format::Money;
+use super::session::Holder;
+use crate::format::{Money, money};
 use crate::messages::Messages;
 use crate::visit::{Failure, Visit};
+use crate::words::what;
 
 /// Where the stream begins.
 #[derive(Deserialize)]
@@ -73,7 +73,7 @@ fn events(
         let (last, money) = (read.len(), money.clone());
         let news = read.into_iter().enumerate().map(move |(place, entry)| {
             let balance = balance.filter(|_| place + 1 == last);
-            Ok(event(entry, balance.map(|units| money.amount(units)), &money, t))
+            Ok(event(entry, balance.map(|units| money.large(units)), &money, t))
         });
         stream::iter(news)
     })

@@ -11,6 +11,7 @@ use opencoin_issuer::accounts::OpenedSession;
 use opencoin_issuer::{Reason, Refusal};
 
 use super::session::{self, Holder, LOGIN};
+use crate::format::money;
 use crate::forms::Fields;
 use crate::messages::Messages;
 use crate::visit::{Frame, PageResult, Visit, page, see_other};
@@ -90,7 +91,7 @@ fn form(
     let login = LoginPage {
         frame: visit.frame(t.account_log_in()),
         t,
-        currency: session::money(server, visit.language).name(),
+        currency: money(server, visit.language).name(),
         name,
         fault,
         has_ended,

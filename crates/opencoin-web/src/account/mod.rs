@@ -11,7 +11,6 @@ mod programs;
 mod session;
 mod settings;
 mod start;
-mod words;
 
 use std::sync::Arc;
 

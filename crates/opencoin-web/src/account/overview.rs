@@ -10,9 +10,9 @@ use opencoin_ledger::{AccountEntry, EntryNo, EntryPage};
 use serde::Deserialize;
 
 use super::session::{Bar, Holder, Place};
-use super::words::{EntryLine, line};
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, Visit, page};
+use crate::words::{EntryLine, line};
 
 /// How many entries the page shows.
 const NEWEST_ENTRIES: u32 = 10;

@@ -13,7 +13,8 @@ use opencoin_issuer::Reason;
 use opencoin_ledger::Scope;
 
 use super::programs;
-use super::session::{Bar, Holder, Place, money};
+use super::session::{Bar, Holder, Place};
+use crate::format::money;
 use crate::messages::Messages;
 use crate::picture;
 use crate::public::address;

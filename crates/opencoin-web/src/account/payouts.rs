@@ -1,4 +1,4 @@
-//! Payouts to a bank: the list, and a request in two steps.
+//! Payouts to a bank: the list, the newest first, and a request in two steps.
 
 use std::sync::Arc;
 
@@ -6,67 +6,37 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::{Response, StatusCode};
-use opencoin_api::{PAGE_LENGTH_MAX, Payout, PayoutState};
+use axum::http::StatusCode;
+use opencoin_api::PayoutState;
 use opencoin_http::{Server, shown};
 use opencoin_issuer::{Reason, Refusal};
-use opencoin_ledger::PayoutNo;
+use opencoin_ledger::{PayoutNo, Reference};
 use opencoin_text::printable;
 use serde::Deserialize;
 
-use super::pay::{amount_fault, key, missing};
+use super::pay::missing;
 use super::session::{Bar, Holder, Place};
-use crate::format::{Moment, Money};
-use crate::forms::Fields;
-use crate::language::Language;
-use crate::messages::{Message, Messages};
+use crate::messages::Messages;
+use crate::payouts::{PayoutLine, line};
 use crate::site::Site;
-use crate::visit::{Failure, Frame, PageResult, Visit, page, see_other};
+use crate::steps::{self, Draft, Question, SentKey, TwoSteps};
+use crate::visit::{Frame, PageResult, Visit, page};
+
+const PATH: &str = "/account/payouts";
+/// The most payouts on a page.
+const PAYOUTS_PER_PAGE: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "account/payouts.html")]
-struct PayoutsPage {
+struct PayoutsPage<'a> {
     frame: Frame,
     t: Messages,
-    bar: Bar,
-    key: String,
-    typed: Typed,
-    faults: Faults,
+    bar: &'a Bar,
+    draft: Draft,
     requested: bool,
     payouts: Vec<PayoutLine>,
-    /// The address of the page with later payouts.
-    later: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "account/payout_confirm.html")]
-struct ConfirmPage {
-    frame: Frame,
-    t: Messages,
-    bar: Bar,
-    key: String,
-    typed: Typed,
-    question: Message,
-}
-
-#[derive(Default)]
-struct Typed {
-    amount: String,
-    destination: String,
-}
-
-#[derive(Default)]
-struct Faults {
-    amount: Option<Message>,
-    destination: Option<Message>,
-}
-
-struct PayoutLine {
-    at: Moment,
-    amount: String,
-    destination: String,
-    state: PayoutState,
-    note: Option<Message>,
+    /// The address of the page with earlier payouts.
+    earlier: Option<String>,
 }
 
 /// The page of payouts, and whether one was just requested.
@@ -74,7 +44,124 @@ struct PayoutLine {
 pub(super) struct Shown {
     #[serde(default)]
     requested: String,
-    after: Option<u64>,
+    /// Payouts before this one.
+    before: Option<i64>,
+}
+
+/// The page of a holder, with the form of a request.
+struct Request<'a> {
+    server: &'a Arc<Server>,
+    visit: &'a Visit,
+    holder: &'a Holder,
+    t: Messages,
+    bar: Bar,
+    shown: Shown,
+}
+
+struct Order {
+    amount: u64,
+    destination: Reference,
+}
+
+impl<'a> Request<'a> {
+    async fn of(
+        server: &'a Arc<Server>,
+        visit: &'a Visit,
+        holder: &'a Holder,
+        shown: Shown,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
+            bar: holder.bar(server, Place::Payouts, visit.language).await?,
+            t: visit.messages(),
+            server,
+            visit,
+            holder,
+            shown,
+        })
+    }
+}
+
+impl TwoSteps for Request<'_> {
+    const FIELDS: &'static [&'static str] = &["amount", "destination"];
+    type Order = Order;
+
+    fn read(&self, draft: &mut Draft) -> Option<Order> {
+        let amount = self.bar.money.read(draft.value("amount"));
+        let amount = draft.take_amount("amount", amount, self.t);
+        let destination = draft.value("destination");
+        let destination = opencoin_issuer::accounts::text("destination", destination).ok();
+        if destination.is_none() {
+            draft.blame("destination", self.t.common_wrong_text());
+        }
+        Some(Order {
+            amount: amount?,
+            destination: destination?,
+        })
+    }
+
+    async fn check(&self, order: &Order) -> Result<(), Refusal> {
+        if order.amount > self.bar.profile.account.balance.units() {
+            return Err(Refusal::new(
+                Reason::InsufficientFunds,
+                "the balance of the account is too low",
+            ));
+        }
+        Ok(())
+    }
+
+    fn question(&self, order: &Order) -> Question {
+        let (t, amount) = (self.t, self.bar.money.amount(order.amount));
+        Question {
+            frame: self.visit.frame(t.account_payouts()),
+            t,
+            bar: self.bar.html(t),
+            form_token: self.bar.form_token.clone(),
+            text: t.account_payout_question(amount, printable(order.destination.as_str())),
+            explained: t.account_payout_explained().into(),
+            button: t.account_payout_now(),
+            action: format!("{PATH}/confirm"),
+            back: PATH.to_owned(),
+        }
+    }
+
+    async fn carry_out(&self, sent: &SentKey, order: &Order) -> Result<String, Refusal> {
+        let accounts = self.server.issuer().accounts();
+        let (from, destination) = (self.holder.caller.account, order.destination.as_str());
+        let requested = accounts.request_payout(from, sent.key.clone(), order.amount, destination);
+        requested.await?;
+        Ok(format!("{PATH}?requested=1"))
+    }
+
+    fn blame(&self, draft: &mut Draft, order: &Order, refusal: &Refusal) -> Option<StatusCode> {
+        if refusal.reason != Reason::InsufficientFunds {
+            return None;
+        }
+        draft.blame("amount", missing(&self.bar, self.t, order.amount));
+        Some(StatusCode::PAYMENT_REQUIRED)
+    }
+
+    async fn form(&self, draft: Draft, status: StatusCode) -> PageResult {
+        let (language, t) = (self.visit.language, self.t);
+        let before = self.shown.before.map(PayoutNo::new);
+        let accounts = self.server.issuer().accounts();
+        let payouts = accounts.newest_payouts(self.holder.caller.account, before, Some(PAYOUTS_PER_PAGE));
+        let payouts = payouts.await?;
+        let is_full = payouts.len() >= PAYOUTS_PER_PAGE as usize;
+        let last = payouts.last().filter(|_| is_full).map(|payout| payout.no.get());
+        let list = PayoutsPage {
+            frame: self.visit.frame(t.account_payouts()),
+            t,
+            bar: &self.bar,
+            draft,
+            requested: !self.shown.requested.is_empty(),
+            earlier: last.map(|last| format!("{PATH}?before={last}")),
+            payouts: payouts
+                .into_iter()
+                .map(|payout| line(&shown::payout(payout), &self.bar.money, t, language))
+                .collect(),
+        };
+        Ok(page(status, language, &list))
+    }
 }
 
 /// `GET /account/payouts`.
@@ -85,69 +172,9 @@ pub(super) async fn show(
     holder: Holder,
     Query(shown): Query<Shown>,
 ) -> PageResult {
-    let key = site.idempotency_key();
-    list(
-        &server,
-        &visit,
-        &holder,
-        shown,
-        (key, Typed::default(), Faults::default()),
-        StatusCode::OK,
-    )
-    .await
-}
-
-async fn list(
-    server: &Arc<Server>,
-    visit: &Visit,
-    holder: &Holder,
-    shown: Shown,
-    (key, typed, faults): (String, Typed, Faults),
-    status: StatusCode,
-) -> PageResult {
-    let (language, t) = (visit.language, visit.messages());
-    let bar = holder.bar(server, Place::Payouts, language).await?;
-    let after = shown.after.and_then(|after| i64::try_from(after).ok());
-    let after = after.map_or(PayoutNo::BEFORE_ALL, PayoutNo::new);
-    let payouts = server
-        .issuer()
-        .accounts()
-        .payouts(holder.caller.account, after, Some(PAGE_LENGTH_MAX))
-        .await?;
-    let is_full = payouts.len() >= PAGE_LENGTH_MAX as usize;
-    let payouts: Vec<Payout> = payouts.into_iter().map(shown::payout).collect();
-    let last = payouts.last().filter(|_| is_full);
-    let later = last.map(|payout| format!("/account/payouts?after={}", payout.id));
-    let page_of = PayoutsPage {
-        frame: visit.frame(t.account_payouts()),
-        t,
-        key,
-        typed,
-        faults,
-        requested: !shown.requested.is_empty(),
-        payouts: payouts
-            .iter()
-            .rev()
-            .map(|payout| line(payout, &bar.money, t, language))
-            .collect(),
-        later,
-        bar,
-    };
-    Ok(page(status, language, &page_of))
-}
-
-fn line(payout: &Payout, money: &Money, t: Messages, language: Language) -> PayoutLine {
-    let note = payout.note.as_deref().map(printable);
-    PayoutLine {
-        at: Moment::minute(language, payout.requested_at),
-        amount: money.number(payout.amount),
-        destination: printable(&payout.destination),
-        state: payout.state,
-        note: note.map(|note| match payout.state {
-            PayoutState::Failed => t.account_payout_reason(note),
-            PayoutState::Paid | PayoutState::Requested => t.account_payout_reference(note),
-        }),
-    }
+    let form = Request::of(&server, &visit, &holder, shown).await?;
+    form.form(Draft::fresh(site.idempotency_key()), StatusCode::OK)
+        .await
 }
 
 /// `POST /account/payouts`: asks whether it is right.
@@ -158,44 +185,8 @@ pub(super) async fn check(
     body: Body,
 ) -> PageResult {
     let fields = holder.form(&server, body).await?;
-    let (key, typed) = (key(&fields)?.as_str().to_owned(), typed(&fields));
-    let t = visit.messages();
-    let bar = holder.bar(&server, Place::Payouts, visit.language).await?;
-    let mut faults = Faults::default();
-    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
-    let amount = bar.money.read(&typed.amount);
-    match amount {
-        Err(fault) => faults.amount = Some(amount_fault(t, fault).into()),
-        Ok(units) if units > bar.profile.account.balance.units() => {
-            faults.amount = Some(missing(&bar, t, units));
-            status = StatusCode::PAYMENT_REQUIRED;
-        }
-        Ok(_) => {}
-    }
-    if opencoin_issuer::accounts::text("destination", &typed.destination).is_err() {
-        faults.destination = Some(t.account_wrong_text().into());
-    }
-    let (Ok(units), None, None) = (amount, &faults.amount, &faults.destination) else {
-        return list(
-            &server,
-            &visit,
-            &holder,
-            Shown::default(),
-            (key, typed, faults),
-            status,
-        )
-        .await;
-    };
-    let question = t.account_payout_question(bar.money.amount(units), printable(&typed.destination));
-    let confirm = ConfirmPage {
-        frame: visit.frame(t.account_payouts()),
-        t,
-        bar,
-        key,
-        typed,
-        question,
-    };
-    Ok(page(StatusCode::OK, visit.language, &confirm))
+    let form = Request::of(&server, &visit, &holder, Shown::default()).await?;
+    steps::check(&form, &fields).await
 }
 
 /// `POST /account/payouts/confirm`: requests the payout.
@@ -206,44 +197,6 @@ pub(super) async fn confirm(
     body: Body,
 ) -> PageResult {
     let fields = holder.form(&server, body).await?;
-    let (key, typed) = (key(&fields)?, typed(&fields));
-    let bar = holder.bar(&server, Place::Payouts, visit.language).await?;
-    let invalid = |_| Refusal::new(Reason::Invalid, "the form has no amount");
-    let amount = bar.money.read(&typed.amount).map_err(invalid)?;
-    let requested = server
-        .issuer()
-        .accounts()
-        .request_payout(holder.caller.account, key.clone(), amount, &typed.destination)
-        .await;
-    match requested {
-        Ok(_) => Ok(requested_page()),
-        Err(refusal) if refusal.reason == Reason::InsufficientFunds => {
-            let faults = Faults {
-                amount: Some(missing(&bar, visit.messages(), amount)),
-                destination: None,
-            };
-            let form = (key.as_str().to_owned(), typed, faults);
-            list(
-                &server,
-                &visit,
-                &holder,
-                Shown::default(),
-                form,
-                StatusCode::PAYMENT_REQUIRED,
-            )
-            .await
-        }
-        Err(refusal) => Err(Failure::from(refusal)),
-    }
-}
-
-fn requested_page() -> Response<Body> {
-    see_other("/account/payouts?requested=1")
-}
-
-fn typed(fields: &Fields) -> Typed {
-    Typed {
-        amount: fields.trimmed("amount").to_owned(),
-        destination: fields.trimmed("destination").to_owned(),
-    }
+    let form = Request::of(&server, &visit, &holder, Shown::default()).await?;
+    steps::confirm(&form, &fields).await
 }

@@ -6,14 +6,14 @@ use askama::Template;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{Scope, ServiceState, ServiceStatus};
+use opencoin_api::ServiceStatus;
 use opencoin_http::{Server, shown};
 use opencoin_issuer::Reason;
 
 use super::session::{Bar, Holder, Place};
-use crate::format::Moment;
 use crate::language::Language;
 use crate::messages::Messages;
+use crate::programs::{Access, access};
 use crate::visit::{Frame, PageResult, Visit, page, see_other};
 
 #[derive(Template)]
@@ -30,9 +30,7 @@ struct ProgramsPage {
 struct Program {
     id: String,
     name: String,
-    may: Vec<&'static str>,
-    state: ServiceState,
-    last_seen: Option<Moment>,
+    access: Access,
 }
 
 /// `GET /account/programs`.
@@ -65,17 +63,10 @@ pub(super) async fn list(
 }
 
 fn described(service: ServiceStatus, t: Messages, language: Language) -> Program {
-    let may = |scope: &Scope| match scope {
-        Scope::Mint => t.account_scope_mint(),
-        Scope::Redeem => t.account_scope_redeem(),
-        Scope::Read => t.account_scope_read(),
-    };
     Program {
-        may: service.scopes.iter().map(may).collect(),
+        access: access(&service, t, language),
         id: service.id,
         name: service.name,
-        state: service.state,
-        last_seen: service.last_seen_at.map(|at| Moment::minute(language, at)),
     }
 }
 

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::Response;
-use axum::http::header::{COOKIE, HeaderValue, SET_COOKIE};
+use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{Caller, Right, Token};
@@ -16,13 +17,13 @@ use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{Credential, Profile};
 
 use crate::cookies;
-use crate::format::Money;
+use crate::format::{Money, money};
 use crate::forms::{Fields, form_token};
 use crate::language::Language;
+use crate::messages::Messages;
 use crate::visit::{Failure, see_other};
 
 const COOKIE_NAME: &str = "__Host-opencoin-account";
-const COOKIE_ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Strict";
 /// Where a holder without a session is sent.
 pub(super) const LOGIN: &str = "/account/login";
 /// The same after a session that has ended.
@@ -104,14 +105,32 @@ pub(super) struct Bar {
     pub(super) place: Place,
 }
 
+/// The bar without a page.
+#[derive(Template)]
+#[template(path = "account/bar.html")]
+struct BarAlone<'bar> {
+    t: Messages,
+    bar: &'bar Bar,
+}
+
 impl Bar {
     /// `page` for the link to this page, as in `aria-current`.
     pub(super) fn current(&self, place: Place) -> &'static str {
         if self.place == place { "page" } else { "false" }
     }
 
+    /// The bar as HTML.
+    pub(super) fn html(&self, t: Messages) -> String {
+        let bar = BarAlone { t, bar: self };
+        bar.render().expect("a template writes into memory")
+    }
+
     pub(super) fn account(&self) -> &str {
         self.profile.account.name.as_str()
+    }
+
+    pub(super) fn large_balance(&self) -> String {
+        self.money.large(self.profile.account.balance.units())
     }
 
     pub(super) fn balance(&self) -> String {
@@ -119,26 +138,14 @@ impl Bar {
     }
 }
 
-/// How amounts of the currency are written.
-pub(super) fn money(server: &Server, language: Language) -> Money {
-    let currency = server.issuer().currency();
-    let cdd = currency.current().cdd();
-    Money::new(language, cdd.currency_divisor, &cdd.currency_name)
-}
-
-/// Sets the cookie to this session. The browser forgets it when it is closed.
+/// Sets the cookie to this session.
 pub(super) fn begin(response: &mut Response<Body>, token: &Token) {
-    let cookie = format!("{COOKIE_NAME}={}; {COOKIE_ATTRIBUTES}", token.expose());
-    let mut cookie = HeaderValue::try_from(cookie).expect("a token is ASCII");
-    cookie.set_sensitive(true);
-    response.headers_mut().append(SET_COOKIE, cookie);
+    cookies::begin_session(response, COOKIE_NAME, token.expose());
 }
 
 /// Removes the cookie.
 pub(super) fn end(response: &mut Response<Body>) {
-    let cookie = format!("{COOKIE_NAME}=; {COOKIE_ATTRIBUTES}; Max-Age=0");
-    let cookie = HeaderValue::try_from(cookie).expect("the cookie is ASCII");
-    response.headers_mut().append(SET_COOKIE, cookie);
+    cookies::end_session(response, COOKIE_NAME);
 }
 
 fn ended() -> Response<Body> {

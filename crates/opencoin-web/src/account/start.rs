@@ -12,7 +12,7 @@ use opencoin_issuer::Reason;
 use serde::Deserialize;
 
 use super::login::{begun, count, too_many};
-use super::session;
+use crate::format::money;
 use crate::forms::Fields;
 use crate::messages::Messages;
 use crate::visit::{Frame, PageResult, Visit, page};
@@ -91,7 +91,7 @@ fn form(
     let start = StartPage {
         frame: visit.frame(t.account_first_log_in()),
         t,
-        currency: session::money(server, visit.language).name(),
+        currency: money(server, visit.language).name(),
         name,
         fault,
     };

@@ -4,5 +4,6 @@
 
 mod account;
 mod common;
+mod console;
 mod public;
 mod world;

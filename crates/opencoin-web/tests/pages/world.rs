@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::{AccountsConfig, Config, WebConfig};
 use opencoin_crypto::{CipherSuite, KeyStore, Signer};
-use opencoin_http::{Server, ServerOptions, router};
-use opencoin_issuer::{Issuer, IssuerOptions, NewPassword};
+use opencoin_http::{Server, ServerOptions, admin_router, router};
+use opencoin_issuer::{AdminScope, AdminTokens, Issuer, IssuerOptions, NewPassword, Token};
 use opencoin_keys::{Clock, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{AccountName, Amount, MemoryLedger, Reference};
 use opencoin_web::SiteOptions;
@@ -22,8 +22,10 @@ use tower::ServiceExt;
 /// When the keys are made. Every clock starts here.
 const START: &str = "2026-01-01T00:00:00Z";
 const SEED: u64 = 11;
-/// The host of the currency's URL, and of every request that names no other.
+/// The host of the currency's URL, and of every request to the listener for wallets that names no other.
 pub(crate) const HOST: &str = "cents.test";
+/// The host of every request to the operator's listener.
+const OPERATORS_HOST: &str = "127.0.0.1:9464";
 
 /// A clock that only a test moves.
 pub(crate) struct TestClock(AtomicI64);
@@ -91,7 +93,19 @@ impl TestCurrency {
 pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) server: Arc<Server>,
+    pub(crate) tokens: AdminTokens,
     public: Router,
+    operators: Router,
+    _folder: TempDir,
+}
+
+/// A listener of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// That for everybody.
+    Public,
+    /// That of operators.
+    Operators,
 }
 
 /// The answer to a request.
@@ -148,24 +162,41 @@ impl World {
             AccountsConfig::default(),
             Box::new(StdRng::seed_from_u64(SEED + 2)),
         );
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = AdminTokens::in_folder(folder.path());
         let pages = opencoin_web::pages(SiteOptions {
             rng: Box::new(StdRng::seed_from_u64(SEED + 3)),
+            clock: Arc::<TestClock>::clone(&clock),
+            operators: tokens.clone(),
         });
         let server = Server::with_pages(issuer, options, Some(pages));
         let public = router(Arc::clone(&server));
+        let operators = admin_router(Arc::clone(&server), tokens.clone());
         Self {
             clock,
             server,
+            tokens,
             public,
+            operators,
+            _folder: folder,
         }
     }
 
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_to(Side::Public, request).await
+    }
+
+    /// Sends a request to a listener.
+    pub(crate) async fn send_to(&self, side: Side, mut request: Request<Body>) -> Answer {
+        let (router, host) = match side {
+            Side::Public => (&self.public, HOST),
+            Side::Operators => (&self.operators, OPERATORS_HOST),
+        };
         request
             .headers_mut()
             .entry("host")
-            .or_insert(HOST.parse().unwrap());
-        let response = self.public.clone().oneshot(request).await.unwrap();
+            .or_insert(host.parse().unwrap());
+        let response = router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         Answer {
@@ -177,11 +208,45 @@ impl World {
 
     /// A GET by a browser with these headers besides `Accept`.
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.get_from(Side::Public, path, headers).await
+    }
+
+    /// The same from a listener.
+    pub(crate) async fn get_from(&self, side: Side, path: &str, headers: &[(&str, &str)]) -> Answer {
         let request = Request::get(path).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
         let request = headers
             .iter()
             .fold(request, |request, (name, value)| request.header(*name, *value));
-        self.send(request.body(Body::empty()).unwrap()).await
+        self.send_to(side, request.body(Body::empty()).unwrap()).await
+    }
+
+    /// A new token of an operator.
+    pub(crate) fn token(&self, name: &str, scopes: &[AdminScope]) -> Token {
+        let mut rng = StdRng::seed_from_u64(SEED + name.len() as u64);
+        let scopes = scopes.iter().copied().collect();
+        self.tokens
+            .create(&name.parse().unwrap(), scopes, self.clock.now(), &mut rng)
+            .unwrap()
+    }
+
+    /// A browser in which an operator with a token of these scopes is logged in.
+    pub(crate) async fn operator(&self, name: &str, scopes: &[AdminScope]) -> Browser<'_> {
+        let token = self.token(name, scopes);
+        self.operator_with(&token).await
+    }
+
+    /// A browser in which the operator with this token is logged in.
+    pub(crate) async fn operator_with(&self, token: &Token) -> Browser<'_> {
+        let mut browser = Browser {
+            world: self,
+            side: Side::Operators,
+            cookie: String::new(),
+        };
+        let form = [("token", token.expose())];
+        let answer = browser.post("/console/login", &form).await.with(303);
+        assert_eq!(answer.header("location"), "/console");
+        browser.cookie = session_cookie(&answer, "__Host-opencoin-operator=");
+        browser
     }
 
     /// Opens an account with [`PASSWORD`] and pays this amount in.
@@ -200,10 +265,27 @@ impl World {
         }
     }
 
+    /// Sends the form of the first log-in.
+    pub(crate) async fn start(&self, name: &str, code: &str, password: &str) -> Answer {
+        let browser = Browser {
+            world: self,
+            side: Side::Public,
+            cookie: String::new(),
+        };
+        let fields = [
+            ("name", name),
+            ("code", code),
+            ("new", password),
+            ("repeated", password),
+        ];
+        browser.post("/account/start", &fields).await
+    }
+
     /// A browser in which nobody is logged in.
     pub(crate) fn stranger(&self) -> Browser<'_> {
         Browser {
             world: self,
+            side: Side::Public,
             cookie: String::new(),
         }
     }
@@ -214,13 +296,17 @@ impl World {
         let form = [("name", name), ("password", PASSWORD)];
         let answer = browser.post("/account/login", &form).await.with(303);
         assert_eq!(answer.header("location"), "/account");
-        let cookie = answer.header("set-cookie");
-        let (pair, attributes) = cookie.split_once("; ").unwrap();
-        assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Strict");
-        assert!(pair.starts_with("__Host-opencoin-account=ocs_"), "{pair}");
-        browser.cookie = pair.to_owned();
+        browser.cookie = session_cookie(&answer, "__Host-opencoin-account=ocs_");
         browser
     }
+}
+
+/// The cookie of a new session, which begins so.
+fn session_cookie(answer: &Answer, begin: &str) -> String {
+    let (pair, attributes) = answer.header("set-cookie").split_once("; ").unwrap();
+    assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Strict");
+    assert!(pair.starts_with(begin), "{pair}");
+    pair.to_owned()
 }
 
 /// The password of every account.
@@ -229,12 +315,14 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// A browser with the cookie of a session.
 pub(crate) struct Browser<'world> {
     world: &'world World,
+    side: Side,
     pub(crate) cookie: String,
 }
 
 impl Browser<'_> {
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.world.get(path, &[("cookie", &self.cookie)]).await
+        let cookie = [("cookie", self.cookie.as_str())];
+        self.world.get_from(self.side, path, &cookie).await
     }
 
     /// Opens a stream of events.
@@ -262,7 +350,7 @@ impl Browser<'_> {
             .header("sec-fetch-site", site)
             .header("cookie", &self.cookie);
         let body = Body::from(serde_urlencoded::to_string(fields).unwrap());
-        self.world.send(request.body(body).unwrap()).await
+        self.world.send_to(self.side, request.body(body).unwrap()).await
     }
 
     /// Fills in the form of a page that is sent to `action`: its hidden fields, and these.
@@ -279,7 +367,7 @@ impl Browser<'_> {
     pub(crate) async fn balance(&self) -> String {
         let page = self.get("/account").await.with(200);
         let large = page.text.split("data-live-balance>").nth(1).unwrap();
-        large.split('\u{a0}').next().unwrap().to_owned()
+        large.split(' ').next().unwrap().to_owned()
     }
 }
 

@@ -54,7 +54,11 @@ pub(super) async fn start_issuer(
         },
         ..ServerOptions::default()
     };
-    let pages = opencoin_web::pages(SiteOptions { rng: Box::new(OsRng) });
+    let pages = opencoin_web::pages(SiteOptions {
+        rng: Box::new(OsRng),
+        clock: Arc::new(SystemClock),
+        operators: AdminTokens::in_folder(directory.root()),
+    });
     let server = Server::with_pages(issuer, options, Some(pages));
     let served = tokio::spawn(serve(listener, Arc::clone(&server), shutdown));
     Ok(RunningIssuer {

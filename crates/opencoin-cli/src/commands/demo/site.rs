@@ -93,7 +93,7 @@ impl Site {
     fn show(&self) -> Result<()> {
         output::line("\nOpen these pages in a browser:\n")?;
         output::line(&format!("  everybody  {}/", self.url))?;
-        output::line(&format!("  operators  {}/", self.operators_url))?;
+        output::line(&format!("  operators  {}/console", self.operators_url))?;
         output::line(&format!(
             "             token     {}",
             self.operators_token.expose()

@@ -116,11 +116,13 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         web: config.web,
         relay: config.relay,
     };
-    let pages = opencoin_web::pages(SiteOptions { rng: Box::new(OsRng) });
-    let (server, tokens) = (
-        Server::with_pages(issuer, options, Some(pages)),
-        AdminTokens::in_folder(directory.root()),
-    );
+    let tokens = AdminTokens::in_folder(directory.root());
+    let pages = opencoin_web::pages(SiteOptions {
+        rng: Box::new(OsRng),
+        clock: Arc::new(SystemClock),
+        operators: tokens.clone(),
+    });
+    let server = Server::with_pages(issuer, options, Some(pages));
     let operators = admin.map(|admin| tokio::spawn(serve_admin(admin, Arc::clone(&server), tokens.clone())));
     let served = serve(listener, server, stopped).await;
     if let Some(operators) = operators {

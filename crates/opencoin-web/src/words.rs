@@ -8,14 +8,14 @@ use crate::language::Language;
 use crate::messages::{Message, Messages};
 
 /// An entry as a line of a list.
-pub(super) struct EntryLine {
-    pub(super) at: Moment,
-    pub(super) what: Message,
+pub(crate) struct EntryLine {
+    pub(crate) at: Moment,
+    pub(crate) what: Message,
     /// The amount with its sign.
-    pub(super) amount: String,
+    pub(crate) amount: String,
 }
 
-pub(super) fn line(entry: &Entry, money: &Money, language: Language) -> EntryLine {
+pub(crate) fn line(entry: &Entry, money: &Money, language: Language) -> EntryLine {
     EntryLine {
         at: Moment::minute(language, entry.at),
         what: what(entry, Messages::new(language)),
@@ -24,7 +24,7 @@ pub(super) fn line(entry: &Entry, money: &Money, language: Language) -> EntryLin
 }
 
 /// What an entry is, as a sentence.
-pub(super) fn what(entry: &Entry, t: Messages) -> Message {
+pub(crate) fn what(entry: &Entry, t: Messages) -> Message {
     let label = printable(&entry.label);
     let has_label = !label.is_empty();
     let other = entry.counterparty.as_deref().map(printable).unwrap_or_default();
@@ -37,8 +37,8 @@ pub(super) fn what(entry: &Entry, t: Messages) -> Message {
         EntryKind::Transfer => t.account_entry_received(other),
         EntryKind::Mint => t.account_entry_mint().into(),
         EntryKind::Redeem => t.account_entry_redeem().into(),
-        EntryKind::Payout => t.account_entry_payout(label),
-        EntryKind::PayoutFailed => t.account_entry_payout_failed(label),
+        EntryKind::Payout => t.account_entry_payout().into(),
+        EntryKind::PayoutFailed => t.account_entry_payout_failed().into(),
         EntryKind::Recovered => t.account_entry_recovered().into(),
     }
 }

@@ -1,0 +1,156 @@
+//! Who did what: everything that operators have changed, the newest first.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use opencoin_http::Server;
+use opencoin_issuer::accounts::text;
+use opencoin_issuer::{AdminRight, Refusal};
+use opencoin_ledger::{ActionFilter, ActionKind, ActionNo, ActionSubject, RecordedAction};
+use opencoin_text::printable;
+use serde::Deserialize;
+
+use super::desk::{Bar, Desk, Place};
+use crate::format::{Moment, Money};
+use crate::language::Language;
+use crate::messages::{Message, Messages};
+use crate::visit::{Frame, PageResult, encoded, page};
+
+/// The most actions on a page.
+const ACTIONS_PER_PAGE: u32 = 50;
+
+#[derive(Template)]
+#[template(path = "console/actions.html")]
+struct ActionsPage {
+    frame: Frame,
+    t: Messages,
+    bar: Bar,
+    currency: String,
+    subject: String,
+    actions: Vec<ActionLine>,
+    /// The address of the page with earlier actions.
+    earlier: Option<String>,
+}
+
+/// An action as a line of a list.
+pub(super) struct ActionLine {
+    pub(super) at: Moment,
+    pub(super) operator: String,
+    pub(super) what: Message,
+    /// Without the currency.
+    pub(super) amount: Option<String>,
+    pub(super) detail: String,
+}
+
+/// Which actions are shown.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    /// Only what has changed this.
+    #[serde(default)]
+    subject: String,
+    /// Actions before this one.
+    before: Option<i64>,
+}
+
+/// `GET /console/actions`.
+pub(super) async fn show(
+    State(server): State<Arc<Server>>,
+    desk: Desk,
+    Query(asked): Query<Asked>,
+) -> PageResult {
+    desk.needs(&server, AdminRight::Look)?;
+    let (language, t) = (desk.visit.language, desk.visit.messages());
+    let subject = asked.subject.trim();
+    let filter = if subject.is_empty() {
+        ActionFilter::All
+    } else {
+        ActionFilter::Of(ActionSubject::new(text("subject", subject)?.as_str()))
+    };
+    let cashier = server.issuer().cashier();
+    let found = cashier.actions(filter, asked.before.map(ActionNo::new), ACTIONS_PER_PAGE);
+    let found = found.await.map_err(Refusal::from)?;
+    let is_full = found.len() >= ACTIONS_PER_PAGE as usize;
+    let last = found.last().filter(|_| is_full);
+    let earlier = last.map(|last| {
+        let parameters = [
+            ("subject".to_owned(), subject.to_owned()),
+            ("before".to_owned(), last.no.get().to_string()),
+        ];
+        format!("/console/actions?{}", encoded(&parameters))
+    });
+    let money = desk.money(&server);
+    let actions = ActionsPage {
+        frame: desk.visit.frame(t.console_actions()),
+        t,
+        bar: desk.bar(&server, Some(Place::Actions)),
+        currency: money.name(),
+        subject: subject.to_owned(),
+        actions: found
+            .iter()
+            .map(|action| line(action, &money, t, language))
+            .collect(),
+        earlier,
+    };
+    Ok(page(StatusCode::OK, language, &actions))
+}
+
+pub(super) fn line(action: &RecordedAction, money: &Money, t: Messages, language: Language) -> ActionLine {
+    let at = DateTime::from_timestamp_micros(action.at.unix_micros()).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let detail = action.detail.as_ref();
+    ActionLine {
+        at: Moment::minute(language, at),
+        operator: action.operator.as_str().to_owned(),
+        what: what(action, t),
+        amount: action.amount.map(|amount| money.number(amount.units())),
+        detail: detail.map_or_else(String::new, |detail| printable(detail.as_str())),
+    }
+}
+
+/// What was done, as a sentence.
+fn what(action: &RecordedAction, t: Messages) -> Message {
+    let subject = printable(action.subject.as_str());
+    let kind = ActionKind::ALL.iter().find(|kind| kind.word() == action.kind);
+    let Some(kind) = kind else {
+        // A later version has written it.
+        return t.console_act_unknown(printable(&action.kind), subject);
+    };
+    match kind {
+        ActionKind::OpenAccount => t.console_act_open_account(subject),
+        ActionKind::ReplaceToken => t.console_act_replace_token(subject),
+        ActionKind::SetPassword => t.console_act_set_password(subject),
+        ActionKind::IssueStartCode => t.console_act_start_code(subject),
+        ActionKind::FreezeAccount => t.console_act_freeze(subject),
+        ActionKind::ThawAccount => t.console_act_thaw(subject),
+        ActionKind::CloseAccount => t.console_act_close(subject),
+        ActionKind::RemoveService => t.console_act_remove_program(subject),
+        ActionKind::Credit => t.console_act_credit(subject),
+        ActionKind::Debit => t.console_act_debit(subject),
+        ActionKind::AssignRecovered => t.console_act_assign_recovered(subject),
+        ActionKind::TakeRecovered => t.console_act_take_recovered(subject),
+        ActionKind::PayPayout => t.console_act_paid(subject),
+        ActionKind::FailPayout => t.console_act_failed(subject),
+        ActionKind::RevokeKey => t.console_act_stop_key(short(&subject)),
+        ActionKind::PruneKey => t.console_act_prune_key(short(&subject)),
+        ActionKind::RotateKeys => t.console_act_rotate_keys().into(),
+        ActionKind::ChangeDescription => t.console_act_change_description().into(),
+        ActionKind::ImportCertificates => t.console_act_import_certificates().into(),
+        ActionKind::DestroyKeys => t.console_act_destroy_keys().into(),
+        ActionKind::UploadStatement => t.console_act_upload_statement(subject),
+        ActionKind::BookStatement => t.console_act_book_statement(subject),
+        ActionKind::AssignBankLine => t.console_act_assign_line().into(),
+        ActionKind::SetBankLineAside => t.console_act_set_line_aside().into(),
+        ActionKind::ExportPayouts => t.console_act_export_payouts().into(),
+        ActionKind::PauseSigning => t.console_act_pause_signing().into(),
+        ActionKind::ResumeSigning => t.console_act_resume_signing().into(),
+        ActionKind::CreateAdminToken => t.console_act_create_token(subject),
+        ActionKind::RemoveAdminToken => t.console_act_remove_token(subject),
+    }
+}
+
+/// The beginning of the id of a key, by which people tell keys apart.
+fn short(id: &str) -> String {
+    id.chars().take(8).collect()
+}

@@ -1,0 +1,69 @@
+//! The console of operators: what waits for a person, accounts, payouts, and who did what.
+//!
+//! Each page needs the same scope of the operator's token as the call of the API that does the same. A token that may only
+//! read sees no forms.
+
+mod account;
+mod accounts;
+mod actions;
+mod booking;
+mod codes;
+mod desk;
+mod login;
+mod opening;
+mod payouts;
+mod programs;
+mod settling;
+mod status;
+mod today;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use opencoin_http::Server;
+
+use crate::visit::see_other;
+
+/// The routes of operators.
+pub(crate) fn router() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/", get(async || see_other("/console")))
+        .route("/console", get(today::show))
+        .route("/console/login", get(login::show).post(login::log_in))
+        .route("/console/logout", post(login::log_out))
+        .route("/console/accounts", get(accounts::show))
+        .route("/console/open-account", get(opening::show).post(opening::check))
+        .route("/console/open-account/confirm", post(opening::confirm))
+        .route("/console/accounts/{name}", get(account::show))
+        .route(
+            "/console/accounts/{name}/book/{way}",
+            get(booking::show).post(booking::check),
+        )
+        .route(
+            "/console/accounts/{name}/book/{way}/confirm",
+            post(booking::confirm),
+        )
+        .route(
+            "/console/accounts/{name}/code",
+            get(codes::show).post(codes::issue),
+        )
+        .route(
+            "/console/accounts/{name}/code/handed-over",
+            post(codes::hand_over),
+        )
+        .route(
+            "/console/accounts/{name}/status/{status}",
+            get(status::show).post(status::check),
+        )
+        .route(
+            "/console/accounts/{name}/status/{status}/confirm",
+            post(status::confirm),
+        )
+        .route("/console/accounts/{name}/programs/remove", post(programs::remove))
+        .route("/console/payouts", get(payouts::show))
+        .route("/console/payouts/{id}", get(settling::show))
+        .route("/console/payouts/{id}/{verdict}", post(settling::check))
+        .route("/console/payouts/{id}/{verdict}/confirm", post(settling::confirm))
+        .route("/console/actions", get(actions::show))
+}

@@ -1,0 +1,70 @@
+//! What a form of the console has done, as the next page says it.
+
+use opencoin_ledger::AccountStatus;
+
+use crate::format::Money;
+use crate::messages::{Message, Messages};
+
+/// The direction of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Money came in.
+    Credit,
+    /// Money went out.
+    Debit,
+}
+
+/// What a form has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// A start code was issued, which its own page shows.
+    CodeIssued,
+    /// The start code of this account was handed over.
+    CodeHandedOver(String),
+    /// A credit or debit.
+    Booked {
+        way: Way,
+        account: String,
+        units: u64,
+        /// Whether its reference had been booked before.
+        repeated: bool,
+    },
+    /// The account of this name has this status now.
+    Status(String, AccountStatus),
+    /// The program of this name was removed.
+    ProgramRemoved(String),
+    /// The payout with this number is paid.
+    Paid(i64),
+    /// The payout with this number has failed.
+    Failed(i64),
+}
+
+impl Note {
+    /// The sentence; `None` if the next page shows it anyway.
+    pub(crate) fn said(self, t: Messages, money: &Money) -> Option<Message> {
+        let said = match self {
+            Self::CodeIssued => return None,
+            Self::CodeHandedOver(name) => t.console_done_handed_over(name),
+            Self::Booked {
+                way: Way::Credit,
+                account,
+                units,
+                repeated: false,
+            } => t.console_done_credit(money.amount(units), account),
+            Self::Booked {
+                way: Way::Debit,
+                account,
+                units,
+                repeated: false,
+            } => t.console_done_debit(money.amount(units), account),
+            Self::Booked { account, .. } => t.console_done_repeated(account),
+            Self::Status(name, AccountStatus::Frozen) => t.console_done_frozen(name),
+            Self::Status(name, AccountStatus::Open) => t.console_done_thawed(name),
+            Self::Status(name, AccountStatus::Closed) => t.console_done_closed(name),
+            Self::ProgramRemoved(name) => t.console_done_program_removed(name),
+            Self::Paid(no) => t.console_done_paid(no),
+            Self::Failed(no) => t.console_done_failed(no),
+        };
+        Some(said)
+    }
+}

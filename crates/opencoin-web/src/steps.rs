@@ -1,0 +1,194 @@
+//! Forms in two steps: the form, and the question whether it is right.
+//!
+//! Both steps carry the same idempotency key, so what the form says is done once, however often it is sent, also if the
+//! first answer was lost. What is wrong stands beside its field, and what was typed is kept.
+
+use askama::Template;
+use axum::http::StatusCode;
+use opencoin_issuer::{Reason, Refusal};
+use opencoin_ledger::IdempotencyKey;
+
+use crate::format::AmountFault;
+use crate::forms::Fields;
+use crate::messages::{Message, Messages};
+use crate::visit::{Frame, PageResult, page, see_other};
+
+/// The field with the idempotency key.
+const KEY_FIELD: &str = "key";
+
+/// A form in two steps.
+pub(crate) trait TwoSteps {
+    /// The names of its fields.
+    const FIELDS: &'static [&'static str];
+    /// What it asks for.
+    type Order;
+
+    /// Reads what was typed. If something is wrong, it is noted in the draft, and there is no order.
+    fn read(&self, draft: &mut Draft) -> Option<Self::Order>;
+
+    /// Looks whether the order could be carried out now. What changes in between is found by [`Self::carry_out`].
+    async fn check(&self, order: &Self::Order) -> Result<(), Refusal>;
+
+    /// The question whether it is right.
+    fn question(&self, order: &Self::Order) -> Question;
+
+    /// Carries the order out, and returns the address of the page that says so.
+    async fn carry_out(&self, key: &SentKey, order: &Self::Order) -> Result<String, Refusal>;
+
+    /// Notes in the draft what a refusal is about, and returns the status of the page with the form. `None`: the refusal is
+    /// not about the form.
+    fn blame(&self, draft: &mut Draft, order: &Self::Order, refusal: &Refusal) -> Option<StatusCode>;
+
+    /// The page with the form.
+    async fn form(&self, draft: Draft, status: StatusCode) -> PageResult;
+}
+
+/// What was typed into a form, and what is wrong with it.
+pub(crate) struct Draft {
+    pub(crate) key: String,
+    values: Vec<(&'static str, String)>,
+    faults: Vec<(&'static str, Message)>,
+}
+
+/// The idempotency key of a form that was sent, with what the form says.
+pub(crate) struct SentKey {
+    pub(crate) key: IdempotencyKey,
+    /// The fields and their values.
+    pub(crate) content: Vec<(&'static str, String)>,
+}
+
+/// The question of the second step.
+pub(crate) struct Question {
+    pub(crate) frame: Frame,
+    pub(crate) t: Messages,
+    /// The bar of the page, as HTML.
+    pub(crate) bar: String,
+    pub(crate) form_token: String,
+    pub(crate) text: Message,
+    /// What happens then, and what can be done if it was wrong.
+    pub(crate) explained: Message,
+    pub(crate) button: &'static str,
+    /// Where the answer is sent.
+    pub(crate) action: String,
+    /// Where the link leads that sends nothing.
+    pub(crate) back: String,
+}
+
+#[derive(Template)]
+#[template(path = "question.html")]
+struct QuestionPage<'form> {
+    frame: &'form Frame,
+    t: Messages,
+    question: &'form Question,
+    draft: &'form Draft,
+}
+
+impl Draft {
+    /// A form that nobody has filled in.
+    pub(crate) fn fresh(key: String) -> Self {
+        Self {
+            key,
+            values: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn of(fields: &Fields, names: &[&'static str]) -> Result<(Self, SentKey), Refusal> {
+        let key = sent_key(fields)?;
+        let value = |name: &&'static str| (*name, fields.trimmed(name).to_owned());
+        let values: Vec<_> = names.iter().map(value).collect();
+        let draft = Self {
+            key: key.as_str().to_owned(),
+            values: values.clone(),
+            faults: Vec::new(),
+        };
+        let sent = SentKey { key, content: values };
+        Ok((draft, sent))
+    }
+
+    /// What was typed into a field.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        let value = self.values.iter().find(|(field, _)| *field == name);
+        value.map_or("", |(_, value)| value)
+    }
+
+    /// What is wrong with a field.
+    pub(crate) fn fault(&self, name: &str) -> Option<&Message> {
+        let fault = self.faults.iter().find(|(field, _)| *field == name);
+        fault.map(|(_, fault)| fault)
+    }
+
+    /// Notes what is wrong with a field.
+    pub(crate) fn blame(&mut self, name: &'static str, fault: impl Into<Message>) {
+        self.faults.push((name, fault.into()));
+    }
+
+    /// Takes an amount, or notes what is wrong with it.
+    pub(crate) fn take_amount(
+        &mut self,
+        name: &'static str,
+        read: Result<u64, AmountFault>,
+        t: Messages,
+    ) -> Option<u64> {
+        match read {
+            Ok(units) => Some(units),
+            Err(fault) => {
+                self.blame(name, amount_fault(t, fault));
+                None
+            }
+        }
+    }
+}
+
+/// The first step: asks whether it is right.
+pub(crate) async fn check<F: TwoSteps>(form: &F, fields: &Fields) -> PageResult {
+    let (mut draft, _) = Draft::of(fields, F::FIELDS)?;
+    let Some(order) = form.read(&mut draft) else {
+        return form.form(draft, StatusCode::UNPROCESSABLE_ENTITY).await;
+    };
+    if let Err(refusal) = form.check(&order).await {
+        return again(form, draft, &order, refusal).await;
+    }
+    let question = form.question(&order);
+    let asked = QuestionPage {
+        frame: &question.frame,
+        t: question.t,
+        question: &question,
+        draft: &draft,
+    };
+    Ok(page(StatusCode::OK, question.frame.language, &asked))
+}
+
+/// The second step: carries it out.
+pub(crate) async fn confirm<F: TwoSteps>(form: &F, fields: &Fields) -> PageResult {
+    let (mut draft, sent) = Draft::of(fields, F::FIELDS)?;
+    let Some(order) = form.read(&mut draft) else {
+        return form.form(draft, StatusCode::UNPROCESSABLE_ENTITY).await;
+    };
+    match form.carry_out(&sent, &order).await {
+        Ok(path) => Ok(see_other(&path)),
+        Err(refusal) => again(form, draft, &order, refusal).await,
+    }
+}
+
+/// The form again, with what is wrong. A refusal that is not about it becomes a page of its own.
+async fn again<F: TwoSteps>(form: &F, mut draft: Draft, order: &F::Order, refusal: Refusal) -> PageResult {
+    match form.blame(&mut draft, order, &refusal) {
+        Some(status) => form.form(draft, status).await,
+        None => Err(refusal.into()),
+    }
+}
+
+/// The idempotency key that was rendered into a form.
+pub(crate) fn sent_key(fields: &Fields) -> Result<IdempotencyKey, Refusal> {
+    let malformed = |_| Refusal::new(Reason::Malformed, "the form has no idempotency key");
+    IdempotencyKey::new(fields.text(KEY_FIELD)).map_err(malformed)
+}
+
+fn amount_fault(t: Messages, fault: AmountFault) -> &'static str {
+    match fault {
+        AmountFault::Form => t.common_amount_form(),
+        AmountFault::Grouped => t.common_amount_grouped(),
+        AmountFault::TooFine => t.common_amount_too_fine(),
+    }
+}
