@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use opencoin_crypto::Signer;
-use opencoin_keys::{Clock, Currency, Directory, DirectoryError, register_mint_keys};
+use opencoin_keys::{
+    CertifiedMintKey, Clock, Currency, Directory, DirectoryError, register_documents, register_mint_keys,
+};
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{Ledger, MintKeyId, MintKeyStatus};
 use opencoin_logging::FailureThrottle;
@@ -37,6 +39,8 @@ pub(crate) struct Documents {
 struct Published {
     currency: Arc<Currency>,
     stopped: Arc<BTreeSet<MintKeyId>>,
+    /// Keys that are not in the published log yet.
+    awaiting: Arc<BTreeSet<MintKeyId>>,
     /// Keys that do not sign now: stopped ones, and those that are not in the published log yet.
     unpublished: Arc<BTreeSet<MintKeyId>>,
     numbers: Arc<HashMap<MintKeyId, MintKeyNo>>,
@@ -60,6 +64,7 @@ impl Documents {
         let published = Published {
             currency: Arc::new(currency),
             stopped: Arc::new(stopped(statuses)),
+            awaiting: Arc::new(awaiting(statuses)),
             unpublished: Arc::new(unpublished(statuses)),
             numbers: Arc::new(numbers(statuses)),
         };
@@ -98,6 +103,12 @@ impl Documents {
         Arc::clone(&self.read().stopped)
     }
 
+    /// Whether the books have this mint key, and it waits for no public log.
+    pub(crate) fn is_logged(&self, id: MintKeyId) -> bool {
+        let published = self.read();
+        published.numbers.contains_key(&id) && !published.awaiting.contains(&id)
+    }
+
     /// The mint keys that this process does not publish as current.
     pub(crate) fn unpublished(&self) -> Arc<BTreeSet<MintKeyId>> {
         Arc::clone(&self.read().unpublished)
@@ -124,6 +135,7 @@ impl Documents {
         ledger: &dyn Ledger,
         signer: &Arc<dyn Signer>,
         clock: &dyn Clock,
+        seals_soon: bool,
     ) -> Arc<Currency> {
         let currency = self.currency();
         let Some(folder) = self.folder.as_ref().filter(|_| !is_enough(&currency)) else {
@@ -137,16 +149,23 @@ impl Documents {
                 tokio::time::sleep(LOOK_PAUSE.saturating_sub(looked.elapsed())).await;
             }
             folder.seen().looked = Some(Instant::now());
-            self.load_new(folder, ledger, signer, clock).await;
+            self.load_new(folder, ledger, signer, clock, seals_soon).await;
         }
         self.currency()
     }
 
-    /// Looks for new certificates and newly stopped keys.
-    pub(crate) async fn follow(&self, ledger: &dyn Ledger, signer: &Arc<dyn Signer>, clock: &dyn Clock) {
+    /// Looks for new certificates and newly stopped keys. Only a server that seals the public log soon registers its mint
+    /// keys.
+    pub(crate) async fn follow(
+        &self,
+        ledger: &dyn Ledger,
+        signer: &Arc<dyn Signer>,
+        clock: &dyn Clock,
+        seals_soon: bool,
+    ) {
         if let Some(folder) = &self.folder {
             let _turn = folder.turn.lock().await;
-            self.load_new(folder, ledger, signer, clock).await;
+            self.load_new(folder, ledger, signer, clock, seals_soon).await;
         }
         if self
             .looks
@@ -156,6 +175,9 @@ impl Documents {
             refresh(signer).await;
         }
         self.read_statuses(ledger).await;
+        if seals_soon {
+            self.register_waiting(ledger, clock).await;
+        }
     }
 
     /// Takes over what the books say about the mint keys.
@@ -174,16 +196,33 @@ impl Documents {
             }
         }
         let (stopped, unpublished, numbers) = (stopped(statuses), unpublished(statuses), numbers(statuses));
+        let awaiting = awaiting(statuses);
         let published = self.read().clone();
         if stopped != *published.stopped
+            || awaiting != *published.awaiting
             || unpublished != *published.unpublished
             || numbers != *published.numbers
         {
             let mut published = self.write();
             published.stopped = Arc::new(stopped);
+            published.awaiting = Arc::new(awaiting);
             published.unpublished = Arc::new(unpublished);
             published.numbers = Arc::new(numbers);
         }
+    }
+
+    /// Registers mint keys that wait for a server which seals the public log. Only such a server calls this.
+    pub(crate) async fn register_waiting(&self, ledger: &dyn Ledger, clock: &dyn Clock) {
+        let (currency, numbers, now) = (self.currency(), self.numbers(), clock.now());
+        let waits =
+            |key: &CertifiedMintKey| !numbers.contains_key(&key.ledger_id) && !currency.is_late(key, now);
+        if !currency.mint_keys().any(waits) {
+            return;
+        }
+        if let Err(error) = register_mint_keys(&currency, ledger, clock).await {
+            return log_failure("new mint keys cannot be registered in the books", &error);
+        }
+        self.read_statuses(ledger).await;
     }
 
     async fn load_new(
@@ -192,6 +231,7 @@ impl Documents {
         ledger: &dyn Ledger,
         signer: &Arc<dyn Signer>,
         clock: &dyn Clock,
+        seals_soon: bool,
     ) {
         let (directory, seen) = (folder.directory.clone(), folder.seen().files.clone());
         let signer = Arc::clone(signer);
@@ -202,7 +242,13 @@ impl Documents {
             Ok(Err(error)) => return log_failure("new certificates cannot be loaded", &error),
             Err(panic) => return log_failure("new certificates cannot be loaded", &panic),
         };
-        if let Err(error) = register_mint_keys(&currency, ledger, clock).await {
+        // Before the sealer sees the new documents, and looks for their leaves.
+        let registered = if seals_soon {
+            register_mint_keys(&currency, ledger, clock).await
+        } else {
+            register_documents(&currency, ledger, clock).await
+        };
+        if let Err(error) = registered {
             return log_failure("new mint keys cannot be registered in the books", &error);
         }
         let is_news = !folder.seen().files.is_empty();
@@ -261,6 +307,11 @@ fn stopped(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {
         .filter(|status| status.stopped.is_some())
         .map(|status| status.id)
         .collect()
+}
+
+fn awaiting(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {
+    let awaiting = statuses.iter().filter(|status| status.awaits_log);
+    awaiting.map(|status| status.id).collect()
 }
 
 fn unpublished(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::{AccountsConfig, RotationPolicy};
 use opencoin_crypto::Signer;
-use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, register_mint_keys};
+use opencoin_keys::{Clock, Currency, Directory, OpenError, Randomness, register_documents};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, LedgerError, LedgerTime, MintKeyStatus};
 use opencoin_log::log_block::LogBlock;
 use opencoin_log::promise::Promise;
@@ -99,7 +99,7 @@ impl<T> Answered<T> {
 }
 
 impl Issuer {
-    /// Creates an issuer and registers its mint keys with the ledger. Accounts have the default settings unless
+    /// Creates an issuer and registers its documents with the ledger. Accounts have the default settings unless
     /// [`Self::with_accounts`] sets others.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl Issuer {
         options: IssuerOptions,
     ) -> Result<Self, OpenError> {
         let books = books.into();
-        register_mint_keys(&currency, books.ledger.as_ref(), clock.as_ref()).await?;
+        register_documents(&currency, books.ledger.as_ref(), clock.as_ref()).await?;
         let last_applied = books.ledger.moments().await?.last_applied;
         let signed = currency.current().cdd().cdd_signing_date.to_utc();
         if let Some(warning) = clock_is_behind(signed, last_applied, clock.now()) {
@@ -219,6 +219,10 @@ impl Issuer {
         if let (Some(log), Some(block)) = (&self.log, self.documents.currency().log()) {
             log.begin(self.books.ledger.as_ref(), block).await?;
             self.documents.set_statuses(&self.books.ledger.mint_keys().await?);
+            if log.seals_soon() {
+                let (ledger, clock) = (self.books.ledger.as_ref(), self.clock.as_ref());
+                self.documents.register_waiting(ledger, clock).await;
+            }
         }
         Ok(())
     }
@@ -262,7 +266,12 @@ impl Issuer {
         loop {
             if !self.is_set_back() {
                 self.documents
-                    .follow(self.books.ledger.as_ref(), &self.signer, self.clock.as_ref())
+                    .follow(
+                        self.books.ledger.as_ref(),
+                        &self.signer,
+                        self.clock.as_ref(),
+                        self.seals_soon(),
+                    )
                     .await;
             }
             tokio::time::sleep(FOLLOW_INTERVAL).await;
@@ -457,8 +466,13 @@ impl Issuer {
                 self.books.ledger.as_ref(),
                 &self.signer,
                 self.clock.as_ref(),
+                self.seals_soon(),
             )
             .await
+    }
+
+    fn seals_soon(&self) -> bool {
+        self.log.as_ref().is_some_and(IssuerLog::seals_soon)
     }
 }
 

@@ -26,7 +26,7 @@ use crate::limits::check_denominations;
 use crate::log_description::{free_text, move_log, with_log};
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
-use crate::registration::{OpenError, register_mint_keys};
+use crate::registration::{OpenError, register_documents};
 use crate::rotation::{Due, KeyState, Step, plan, state_in};
 use crate::signing_request::{CddDraft, MintKeyDraft, SigningRequest};
 use crate::vault::{Vault, VaultError};
@@ -443,7 +443,7 @@ impl KeyManager {
         let answer = vault.sign(&request, passphrase, self.clock.now(), rng)?;
         let imported = self.directory.import(&answer, self.clock.now(), lock)?;
         let currency = self.directory.currency()?;
-        register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
+        register_documents(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
         Ok(Change::Done(Box::new(imported)))
     }
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_log::log_block::LogBlock;
 use opencoin_schema::Timestamp;
 
-use crate::currency::CertifiedMintKey;
+use crate::currency::{CertifiedMintKey, Currency};
 use crate::signing_request::{MintKeyDraft, SigningRequest};
 
 /// The part of the merge delay that is left for writing and cosigning the leaf: one half.
@@ -25,7 +25,11 @@ pub(crate) fn import_deadline(request: &SigningRequest, log: Option<&LogBlock>) 
     request.mint_keys.iter().filter_map(deadline).min()
 }
 
-/// Whether a key that is not in the books yet comes too late.
-pub(crate) fn is_late(key: &CertifiedMintKey, log: Option<&LogBlock>, now: DateTime<Utc>) -> bool {
-    log.is_some_and(|log| log_deadline(key.verified.mint_key().sign_coins_not_before, log) < now)
+impl Currency {
+    /// Whether a key that is not in the books yet comes too late for the public log.
+    #[must_use]
+    pub fn is_late(&self, key: &CertifiedMintKey, now: DateTime<Utc>) -> bool {
+        let begins = key.verified.mint_key().sign_coins_not_before;
+        self.log().is_some_and(|log| log_deadline(begins, log) < now)
+    }
 }

@@ -7,7 +7,6 @@ use opencoin_schema::Cddc;
 
 use crate::clock::Clock;
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
-use crate::log_deadline;
 
 /// The mint keys cannot be registered.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +26,36 @@ pub enum OpenError {
 /// public log when it signs is left out, and so never used. If the currency has a public log, it is
 /// opened in new books and gets the currency's documents. In books that had money before it stays closed.
 ///
+/// The leaf of a registered key can no longer be taken back, because the numbers of keys in the log have no gap. So only a
+/// server that seals what waits may register keys of a public log: otherwise the leaf could wait until it is late.
+///
 /// # Errors
 /// When the ledger fails, belongs to another currency, or knows a key with other terms.
 pub async fn register_mint_keys(
     currency: &Currency,
     ledger: &dyn Ledger,
     clock: &dyn Clock,
+) -> Result<(), OpenError> {
+    register(currency, ledger, clock, true).await
+}
+
+/// As [`register_mint_keys`], for everybody else: new mint keys of a log that is open already are left to a server.
+///
+/// # Errors
+/// As [`register_mint_keys`].
+pub async fn register_documents(
+    currency: &Currency,
+    ledger: &dyn Ledger,
+    clock: &dyn Clock,
+) -> Result<(), OpenError> {
+    register(currency, ledger, clock, false).await
+}
+
+async fn register(
+    currency: &Currency,
+    ledger: &dyn Ledger,
+    clock: &dyn Clock,
+    is_sealed_soon: bool,
 ) -> Result<(), OpenError> {
     let known = ledger.mint_keys().await?;
     let has_certificate = |id| currency.mint_keys().any(|key| key.ledger_id == id);
@@ -47,16 +70,17 @@ pub async fn register_mint_keys(
     }
     let now = clock.now();
     let at = ledger_time(now);
+    let has_waiting_log = !known.is_empty() && currency.log().is_some() && !is_sealed_soon;
     let register = |key: &CertifiedMintKey| {
         let is_known = known
             .iter()
             .any(|status| status.id == key.ledger_id && status.terms == key.terms);
-        let is_late = !known.is_empty() && log_deadline::is_late(key, currency.log(), now);
+        let is_late = !known.is_empty() && currency.is_late(key, now);
         if is_late && !is_known {
             let mint_key = key.ledger_id;
             tracing::error!(%mint_key, "ALARM: this mint key came too late to be in the public log when it signs, so it is never used; make another one: opencoin issuer keys rotate --now");
         }
-        (!is_known && !is_late).then(|| register_command(key, at))
+        (!is_known && !is_late && !has_waiting_log).then(|| register_command(key, at))
     };
     let commands: Vec<Command> = currency.mint_keys().filter_map(register).collect();
     apply(ledger, &commands).await?;

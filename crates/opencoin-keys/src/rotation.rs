@@ -21,7 +21,6 @@ use opencoin_ledger::{MintKeyId, MintKeyStatus};
 use opencoin_schema::BigInt;
 
 use crate::currency::{CertifiedMintKey, Currency, ledger_time};
-use crate::log_deadline::is_late;
 
 /// A CDD should be replaced this long before it expires.
 const CDD_EXPIRY_MARGIN: TimeDelta = TimeDelta::days(90);
@@ -107,7 +106,7 @@ pub fn state_in(
 ) -> KeyState {
     let status = statuses.iter().find(|status| status.id == key.ledger_id);
     // The log of new books begins with the keys that are there.
-    if status.is_none() && !statuses.is_empty() && is_late(key, currency.log(), now) {
+    if status.is_none() && !statuses.is_empty() && currency.is_late(key, now) {
         return KeyState::Late;
     }
     state(key, status, now)

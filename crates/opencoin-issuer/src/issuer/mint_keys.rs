@@ -85,11 +85,10 @@ impl Issuer {
         Some(key.verified.mkc().clone())
     }
 
-    /// Whether anybody may see the certificate. One that the books have not registered is not in the public log, and may
-    /// never be.
+    /// Whether anybody may see the certificate. One that is not in the public log yet may never be there.
     fn is_shown(&self, currency: &Currency, id: &BigInt) -> bool {
         let key = currency.mint_key(id);
-        self.log.is_none() || key.is_some_and(|key| self.documents.numbers().contains_key(&key.ledger_id))
+        self.log.is_none() || key.is_some_and(|key| self.documents.is_logged(key.ledger_id))
     }
 
     /// The mint keys that are not published: they are stopped, or not in the public log yet.

@@ -176,6 +176,12 @@ impl IssuerLog {
         self.log_key.verifier().name().as_str()
     }
 
+    /// Whether what is registered now is sealed soon: the books were found to be the newest ones, so nothing but a crash
+    /// keeps the sealers from working.
+    pub(crate) fn seals_soon(&self) -> bool {
+        self.confirmed.load(Ordering::Relaxed) && self.closed().is_none()
+    }
+
     /// Makes challenges for introductions of keys.
     pub(crate) fn challenges(&self) -> &ChallengeKey {
         &self.challenges

@@ -3,14 +3,19 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::Config;
+use opencoin_crypto::KeyStore;
+use opencoin_issuer::log::{IssuerLog, LogOptions, Rhythm};
+use opencoin_issuer::{Issuer, IssuerOptions};
 use opencoin_keys::{
-    CddChange, Change, Cosigners, Imported, KeyManagerError, KeyState, OpenVault, SignedCertificates, Vault,
-    register_mint_keys,
+    CddChange, Change, Cosigners, Imported, KeyManagerError, KeyState, LogKeys, OpenVault,
+    SignedCertificates, Vault, register_mint_keys,
 };
-use opencoin_ledger::{Ledger, StopReason};
+use opencoin_ledger::{HISTORY_ID_BYTES, HasLog, HistoryId, Ledger, LogTerms, SealOutcome, StopReason};
 use opencoin_schema::BigInt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -116,6 +121,54 @@ impl World {
             .unwrap();
     }
 
+    /// A server that begins with these books.
+    async fn server(&self) -> Issuer {
+        let currency = self.kept.directory.currency().unwrap();
+        let block = currency.log().unwrap().clone();
+        let folder = self.kept.directory.log_folder();
+        let options = LogOptions {
+            keys: LogKeys::open(&folder, block.origin(), &self.kept.passphrase).unwrap(),
+            block,
+            rhythm: Rhythm {
+                every: Duration::from_secs(60),
+                leaves_min: 32,
+                latest: Duration::from_secs(900),
+            },
+            folder: &folder,
+            history: HistoryId::new([1; HISTORY_ID_BYTES]),
+        };
+        let store = self.kept.ledger.log();
+        let mut rng = StdRng::seed_from_u64(SEED - 4);
+        let log = IssuerLog::new(options, store, self.kept.shared_clock(), &mut rng).unwrap();
+        let ledger = Arc::clone(&self.kept.ledger);
+        let signer = self.kept.files.signer().unwrap();
+        let opened = Issuer::open(
+            currency,
+            ledger,
+            signer,
+            self.kept.shared_clock(),
+            IssuerOptions::default(),
+        );
+        let issuer = opened.await.unwrap().with_log(log);
+        issuer.begin_log().await.unwrap();
+        issuer
+    }
+
+    /// Makes keys that sign at once, with the master key at hand and without a server.
+    async fn make_keys(&self) -> BigInt {
+        let vault = OpenVault {
+            vault: &self.vault,
+            passphrase: &self.kept.passphrase,
+        };
+        let mut rng = StdRng::seed_from_u64(SEED - 5);
+        let manager = self.kept.manager();
+        let made = manager.rotate(Some(vault), true, &mut rng, &mut |_, _| {}).await;
+        let Change::Done(imported) = made.unwrap() else {
+            panic!("the master key is here");
+        };
+        imported.certificates.mkcs[0].mint_key.id.clone()
+    }
+
     async fn registered(&self) -> usize {
         self.kept.ledger.mint_keys().await.unwrap().len()
     }
@@ -202,6 +255,45 @@ async fn a_description_is_taken_although_its_mint_keys_come_too_late() {
     assert_eq!(world.import(&next), Ok(true));
     let described = world.description("news").await.cddc.unwrap();
     assert_eq!(described.cdd.cdd_serial, currency.current().cdd().cdd_serial + 1);
+}
+
+#[tokio::test]
+async fn keys_that_are_made_without_a_server_are_registered_when_their_leaves_are_sealed_soon() {
+    let world = World::new().await;
+    let late = world.make_keys().await;
+    assert_eq!(world.registered().await, 1, "nothing would seal its leaf");
+    world.set(world.now() + world.kept.config.rotation.offline_time.get() + TimeDelta::hours(2));
+    let server = world.server().await;
+    assert_eq!(world.registered().await, 1);
+    assert_eq!(server.mint_key_certificate(&late).await, None);
+    let listed = world.kept.manager().list().await.unwrap();
+    assert!(
+        listed
+            .iter()
+            .any(|key| key.id == late && key.state == KeyState::Late)
+    );
+
+    let timely = world.make_keys().await;
+    drop(server);
+    let server = world.server().await;
+    assert_eq!(world.registered().await, 2);
+    assert_eq!(
+        server.mint_key_certificate(&timely).await,
+        None,
+        "not in the log yet"
+    );
+    let log = world.kept.ledger.log();
+    let open = log.head().await.unwrap().unwrap().batch;
+    let terms = LogTerms {
+        origin: "127.0.0.1:8080/log".to_owned(),
+        within_s: 3600,
+    };
+    let at = opencoin_keys::ledger_time(world.now());
+    let sealed = log.seal(open, at, &terms).await.unwrap();
+    assert!(matches!(sealed, SealOutcome::Sealed(_)), "{sealed:?}");
+    server.begin_log().await.unwrap();
+    assert!(server.mint_key_certificate(&timely).await.is_some());
+    assert_eq!(server.mint_key_certificate(&late).await, None);
 }
 
 #[tokio::test]

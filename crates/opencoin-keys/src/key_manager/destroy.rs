@@ -14,7 +14,7 @@ use opencoin_schema::BigInt;
 
 use super::{KeyManager, KeyManagerError};
 use crate::currency::{CertifiedMintKey, ledger_time};
-use crate::registration::register_mint_keys;
+use crate::registration::register_documents;
 use crate::rotation::Due;
 
 /// The number of transactions that are read, signed and stored at a time.
@@ -52,7 +52,7 @@ impl KeyManager {
     pub async fn destroy(&self, destroyed: &mut dyn FnMut(DestroyedKey)) -> Result<(), KeyManagerError> {
         let _lock = self.directory.lock()?;
         let (currency, now) = (self.directory.currency()?, self.clock.now());
-        register_mint_keys(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
+        register_documents(&currency, self.ledger.as_ref(), self.clock.as_ref()).await?;
         let due: Vec<BigInt> = (self.plan_at(now).await?.into_iter())
             .filter(|step| step.at <= now)
             .filter_map(|step| {

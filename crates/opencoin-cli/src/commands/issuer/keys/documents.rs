@@ -167,7 +167,7 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     let currency = directory.currency()?;
     // The first import creates the books of a new currency. A repetition creates them if the import was interrupted.
     let books = issuer::books_to_change(&directory, &config, StoreMode::Create).await?;
-    opencoin_keys::register_mint_keys(&currency, books.ledger.as_ref(), &SystemClock).await?;
+    opencoin_keys::register_documents(&currency, books.ledger.as_ref(), &SystemClock).await?;
     let is_new = imported.is_new;
     super::warn_of_late_keys(&imported.late);
     if is_new {
