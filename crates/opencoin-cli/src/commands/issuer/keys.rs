@@ -5,7 +5,7 @@ mod documents;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use opencoin_config::KeyConfig;
 use opencoin_issuer::{Books, Operator};
@@ -422,18 +422,11 @@ async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     })?;
     let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
     let books = super::books(&directory, Purpose::Change).await?;
-    let is_registered = books
-        .ledger
-        .mint_keys()
-        .await?
-        .iter()
-        .any(|status| status.id == id);
-    ensure!(
-        is_registered || currency.log().is_none(),
-        "mint key {id} is not in the books yet, because no server has run since it was imported. It has signed nothing. Start the \
-         server and revoke it then, or remove mkcs/{}.json from the currency's folder and destroy its certificate",
-        key.verified.mint_key().id
-    );
+    // A server registers new keys within about a second. A stolen one must be stopped at once.
+    let known = books.ledger.mint_keys().await?;
+    if known.iter().all(|status| status.id != id) {
+        opencoin_keys::register_mint_keys(&currency, books.ledger.as_ref(), &SystemClock).await?;
+    }
     let operator = Operator::new(books, Arc::new(SystemClock), arguments.by.name());
     let changed = operator.revoke(id, arguments.reason).await?;
     let coin = CurrencyUnit::of(currency.current().cdd()).show(denomination);
