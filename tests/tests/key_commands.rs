@@ -248,6 +248,32 @@ fn a_key_is_revoked_once_and_by_its_id() {
 }
 
 #[test]
+fn a_key_that_waits_for_a_server_can_be_revoked_alone() {
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
+    let waiting = || -> Vec<Value> {
+        let mut keys = currency.keys();
+        keys.retain(|key| !key["waits_until"].is_null());
+        keys.into_iter().map(|key| key["id"].clone()).collect()
+    };
+    assert!(waiting().is_empty(), "new books begin with their keys");
+    let said = currency.issuer(&["keys", "rotate", "--now"]).stdout;
+    assert!(said.contains("; one must run by 2"), "{said}");
+    let ids = waiting();
+    assert_eq!(ids.len(), 4);
+    let checked = currency.issuer_unchecked(&["check"]).stdout;
+    assert!(
+        checked.contains("4 wait for a server to enter them in the books"),
+        "{checked}"
+    );
+
+    currency.issuer(&["keys", "revoke", ids[1].as_str().unwrap(), "--reason", "stolen"]);
+    assert_eq!(waiting(), [ids[0].clone(), ids[2].clone(), ids[3].clone()]);
+    let revoked = currency.keys().into_iter().find(|key| key["id"] == ids[1]);
+    assert_eq!(revoked.unwrap()["state"], "revoked");
+    currency.audit();
+}
+
+#[test]
 fn only_requested_certificates_are_signed_and_only_signed_ones_are_imported() {
     let ours = Currency::make(RFC9474, SQLITE, &[]);
     let (our_vault, theirs) = (

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use opencoin_config::{Config, KeyConfig};
 use opencoin_crypto::{KeyStore, KeyStoreError, choose_lanes};
-use opencoin_keys::{CertifiedMintKey, Clock, Directory, KeyFiles, Passphrase, SystemClock};
+use opencoin_keys::{CertifiedMintKey, Clock, Currency, Directory, KeyFiles, Passphrase, SystemClock};
 use opencoin_ledger::MintKeyStatus;
 use opencoin_pkcs11::{Pin, TokenKeyStore, TokenOptions};
 use opencoin_terminal::secret_args::KeySecretArgs;
@@ -79,9 +79,12 @@ pub(crate) fn open(
 }
 
 /// Whether a key signs now or later, so that its private half must exist.
-pub(crate) fn is_needed(key: &CertifiedMintKey, statuses: &[MintKeyStatus]) -> bool {
+pub(crate) fn is_needed(currency: &Currency, key: &CertifiedMintKey, statuses: &[MintKeyStatus]) -> bool {
+    let now = SystemClock.now();
     let is_over = statuses
         .iter()
         .any(|status| status.id == key.ledger_id && (status.stopped.is_some() || status.retired));
-    SystemClock.now() <= key.verified.mint_key().sign_coins_not_after.to_utc() && !is_over
+    now <= key.verified.mint_key().sign_coins_not_after.to_utc()
+        && !is_over
+        && !currency.is_left_out(key, statuses, now)
 }

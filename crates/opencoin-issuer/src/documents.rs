@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use opencoin_crypto::Signer;
 use opencoin_keys::{
-    CertifiedMintKey, Clock, Currency, Directory, DirectoryError, register_documents, register_mint_keys,
+    CertifiedMintKey, Clock, Currency, Directory, DirectoryError, alarm_of_late_key, register_documents,
+    register_mint_keys,
 };
 use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{Ledger, MintKeyId, MintKeyStatus};
@@ -33,6 +34,8 @@ pub(crate) struct Documents {
     published: RwLock<Published>,
     folder: Option<Folder>,
     looks: AtomicU64,
+    /// Keys that are not in the books yet, and were not late at the last look.
+    waiting: Mutex<BTreeSet<MintKeyId>>,
 }
 
 #[derive(Clone)]
@@ -72,6 +75,7 @@ impl Documents {
             published: RwLock::new(published),
             folder: None,
             looks: AtomicU64::new(1),
+            waiting: Mutex::default(),
         }
     }
 
@@ -177,6 +181,22 @@ impl Documents {
         self.read_statuses(ledger).await;
         if seals_soon {
             self.register_waiting(ledger, clock).await;
+        }
+        self.tell_of_late_keys(clock);
+    }
+
+    /// Raises an alarm when a key that waited for its registration has become too late.
+    fn tell_of_late_keys(&self, clock: &dyn Clock) {
+        let (currency, numbers, now) = (self.currency(), self.numbers(), clock.now());
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|id| !numbers.contains_key(id));
+        let is_missing = |key: &&CertifiedMintKey| !numbers.contains_key(&key.ledger_id);
+        for key in currency.mint_keys().filter(is_missing) {
+            if !currency.is_late(key, now) {
+                waiting.insert(key.ledger_id);
+            } else if waiting.remove(&key.ledger_id) {
+                alarm_of_late_key(key.ledger_id);
+            }
         }
     }
 

@@ -63,6 +63,8 @@ pub struct KeyEntry {
     pub state: KeyState,
     /// The status in the books; `None` before the key is registered.
     pub status: Option<MintKeyStatus>,
+    /// Until when a server must enter the key in the books; `None` if the key does not wait for a server.
+    pub waits_until: Option<DateTime<Utc>>,
     /// Whether the private key is in the store.
     pub has_private: bool,
 }
@@ -195,6 +197,7 @@ impl KeyManager {
                 },
                 state: state_in(&currency, &statuses, key, now),
                 has_private: private.contains(&mint_key.id),
+                waits_until: currency.waits_until(key, &statuses, now),
                 status: status.cloned(),
             }
         };

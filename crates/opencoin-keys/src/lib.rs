@@ -37,7 +37,9 @@ pub use log_keys::LogKeys;
 pub use passphrase::{EmptyPassphrase, Passphrase};
 pub use public_keys::PublicKeys;
 pub use randomness::Randomness;
-pub use registration::{OpenError, register_command, register_documents, register_mint_keys};
+pub use registration::{
+    OpenError, alarm_of_late_key, register_command, register_documents, register_mint_keys,
+};
 pub use rotation::{Due, KeyState, Step, plan, state_in};
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 pub use vault::{Vault, VaultError};

@@ -5,6 +5,7 @@
 //! anybody.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use opencoin_ledger::MintKeyStatus;
 use opencoin_log::log_block::LogBlock;
 use opencoin_schema::Timestamp;
 
@@ -26,10 +27,52 @@ pub(crate) fn import_deadline(request: &SigningRequest, log: Option<&LogBlock>) 
 }
 
 impl Currency {
+    /// Until when a server must have entered this mint key in the books; `None` without a public log.
+    #[must_use]
+    pub fn entry_deadline(&self, key: &CertifiedMintKey) -> Option<DateTime<Utc>> {
+        let begins = key.verified.mint_key().sign_coins_not_before;
+        self.log().map(|log| log_deadline(begins, log))
+    }
+
     /// Whether a key that is not in the books yet comes too late for the public log.
     #[must_use]
     pub fn is_late(&self, key: &CertifiedMintKey, now: DateTime<Utc>) -> bool {
-        let begins = key.verified.mint_key().sign_coins_not_before;
-        self.log().is_some_and(|log| log_deadline(begins, log) < now)
+        self.entry_deadline(key).is_some_and(|deadline| deadline < now)
+    }
+
+    /// Whether the books, which have these keys, lack this one and never get it, because it came too late for the public
+    /// log.
+    #[must_use]
+    pub fn is_left_out(
+        &self,
+        key: &CertifiedMintKey,
+        statuses: &[MintKeyStatus],
+        now: DateTime<Utc>,
+    ) -> bool {
+        // The log of new books begins with the keys that are there.
+        let may_come = statuses.is_empty() || statuses.iter().any(|status| status.id == key.ledger_id);
+        !may_come && self.is_late(key, now)
+    }
+
+    /// Until when a server must enter this key in the books, which have these keys; `None` if the key does not wait for a
+    /// server.
+    #[must_use]
+    pub fn waits_until(
+        &self,
+        key: &CertifiedMintKey,
+        statuses: &[MintKeyStatus],
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let waits = !statuses.is_empty() && statuses.iter().all(|status| status.id != key.ledger_id);
+        self.entry_deadline(key)
+            .filter(|deadline| waits && now <= *deadline)
+    }
+
+    /// From when on nobody needs the private half of a key that was left out. A server that is slow, or whose clock is
+    /// behind, may still enter the key before.
+    pub(crate) fn is_needless_from(&self, key: &CertifiedMintKey) -> Option<DateTime<Utc>> {
+        let begins = key.verified.mint_key().sign_coins_not_before.to_utc();
+        self.log()
+            .map(|log| begins + TimeDelta::seconds(log.within_s().into()))
     }
 }

@@ -77,8 +77,7 @@ async fn register(
             .any(|status| status.id == key.ledger_id && status.terms == key.terms);
         let is_late = !known.is_empty() && currency.is_late(key, now);
         if is_late && !is_known {
-            let mint_key = key.ledger_id;
-            tracing::error!(%mint_key, "ALARM: this mint key came too late to be in the public log when it signs, so it is never used; make another one: opencoin issuer keys rotate --now");
+            alarm_of_late_key(key.ledger_id);
         }
         (!is_known && !is_late && !has_waiting_log).then(|| register_command(key, at))
     };
@@ -98,6 +97,11 @@ async fn register(
     };
     let commands: Vec<Command> = currency.cddcs().map(describe).collect();
     apply(ledger, &commands).await
+}
+
+/// Logs that a mint key is never used because it came too late for the public log.
+pub fn alarm_of_late_key(mint_key: MintKeyId) {
+    tracing::error!(%mint_key, "ALARM: this mint key came too late to be in the public log when it signs, so it is never used; make another one: opencoin issuer keys rotate --now");
 }
 
 /// The command that registers a mint key.

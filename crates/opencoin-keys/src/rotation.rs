@@ -104,11 +104,10 @@ pub fn state_in(
     key: &CertifiedMintKey,
     now: DateTime<Utc>,
 ) -> KeyState {
-    let status = statuses.iter().find(|status| status.id == key.ledger_id);
-    // The log of new books begins with the keys that are there.
-    if status.is_none() && !statuses.is_empty() && currency.is_late(key, now) {
+    if currency.is_left_out(key, statuses, now) {
         return KeyState::Late;
     }
+    let status = statuses.iter().find(|status| status.id == key.ledger_id);
     state(key, status, now)
 }
 
@@ -164,15 +163,13 @@ pub fn plan(
         let mint_key = key.verified.mint_key();
         let (id, denomination) = (mint_key.id.clone(), mint_key.denomination);
         if private.contains(&id) {
-            // These keys sign nothing, so they are not needed for resumes.
-            let is_idle = matches!(
-                state_in(currency, statuses, key, now),
-                KeyState::Revoked | KeyState::Late
-            );
-            let at = if is_idle {
-                now
-            } else {
-                mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get()
+            // Revoked and late keys sign nothing, so they are not needed for resumes.
+            let at = match state_in(currency, statuses, key, now) {
+                KeyState::Revoked => now,
+                KeyState::Late => currency.is_needless_from(key).map_or(now, |from| from.max(now)),
+                KeyState::Future | KeyState::Signing | KeyState::Accepting | KeyState::Expired => {
+                    mint_key.sign_coins_not_after.to_utc() + policy.resume_window.get()
+                }
             };
             let id = id.clone();
             let what = Due::DestroyKey { id, denomination };

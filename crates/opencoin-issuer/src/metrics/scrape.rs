@@ -196,8 +196,7 @@ impl Scrape<'_> {
             .map(|denomination| (*denomination, 0))
             .collect();
         for key in self
-            .currency
-            .mint_keys()
+            .used_keys()
             .filter(|key| !self.stopped.contains(&key.ledger_id))
         {
             let mint_key = key.verified.mint_key();
@@ -219,15 +218,17 @@ impl Scrape<'_> {
         );
     }
 
+    /// The mint keys without those that came too late for the public log and are never used.
+    fn used_keys(&self) -> impl Iterator<Item = &CertifiedMintKey> {
+        let statuses = self.ledger.map_or(&[][..], |facts| &facts.mint_keys);
+        (self.currency.mint_keys()).filter(|key| !self.currency.is_left_out(key, statuses, self.now))
+    }
+
     /// Leaves out keys whose coins have expired, because their number grows without a limit.
     fn register_mint_keys(&self, registry: &mut Registry) {
         let now = ledger_time(self.now);
         let [ends, expiries, stops] = [(); 3].map(|()| Family::<MintKeyLabels, Gauge>::default());
-        for key in self
-            .currency
-            .mint_keys()
-            .filter(|key| key.terms.accepts_coins_at(now))
-        {
+        for key in self.used_keys().filter(|key| key.terms.accepts_coins_at(now)) {
             let (labels, mint_key) = (labels(key), key.verified.mint_key());
             ends.get_or_create(&labels)
                 .set(mint_key.sign_coins_not_after.to_utc().timestamp());

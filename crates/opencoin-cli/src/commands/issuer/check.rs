@@ -98,6 +98,7 @@ pub(crate) async fn run(arguments: &Arguments, output: OutputArgs) -> Result<Exi
             public_log::keys(&subject, currency.as_ref(), &arguments.log_secret, &mut report);
             public_log::state(currency.as_ref(), log.as_deref(), &mut report).await;
             stores::windows(currency.as_ref(), ledger.as_deref(), &mut report).await;
+            stores::waiting_keys(currency.as_ref(), ledger.as_deref(), &mut report).await;
             stores::clock(currency.as_ref(), ledger.as_deref(), &mut report).await;
             network::listeners(&subject, &mut report).await;
             admin_tokens(&subject, &mut report);

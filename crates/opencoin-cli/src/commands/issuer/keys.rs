@@ -5,13 +5,13 @@ mod documents;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
 use opencoin_config::KeyConfig;
 use opencoin_issuer::{Books, Operator};
 use opencoin_keys::{
     Change, Clock, Directory, Due, KeyEntry, KeyManager, KeyState, LogKeys, OpenVault, Passphrase, Step,
-    SystemClock, Vault, change_passphrase,
+    SystemClock, Vault, change_passphrase, ledger_time,
 };
 use opencoin_ledger::{ActionKind, StopReason};
 use opencoin_schema::BigInt;
@@ -290,6 +290,8 @@ fn entry_lines(entry: &KeyEntry, unit: &CurrencyUnit) -> Vec<String> {
             issued - returned
         ),
     ];
+    let waits = entry.waits_until.map(documents::must_serve_by);
+    lines.extend(waits.map(|line| format!("  {line}")));
     lines.extend(stop_reason(entry).map(|reason| format!("  REVOKED: {}", printable(reason))));
     lines
 }
@@ -321,6 +323,7 @@ fn entry_json(entry: &KeyEntry) -> serde_json::Value {
         "recouped": recouped,
         "revoked_reason": stop_reason(entry),
         "private_half": entry.has_private,
+        "waits_until": entry.waits_until,
     })
 }
 
@@ -388,6 +391,8 @@ fn show_change(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
             let keys = certificates.mkcs.iter().map(|mkc| &mkc.mint_key);
             let described =
                 serial.map(|serial| format!("the description of the currency has serial {serial} now"));
+            let currency = open.directory.currency()?;
+            let waits = documents::first_deadline(&currency, keys.clone()).map(documents::must_serve_by);
             let lines = keys.clone().map(|key| {
                 let (coin, begins) = (
                     unit.show(key.denomination),
@@ -398,7 +403,7 @@ fn show_change(open: &Open, change: &Change, output: OutputArgs) -> Result<()> {
             let made = keys.map(|key| json!({ "id": key.id.to_string(), "denomination": key.denomination }));
             output.show(
                 json!({ "result": "done", "cdd_serial": serial, "mint_keys": made.collect::<Vec<_>>() }),
-                described.into_iter().chain(lines),
+                described.into_iter().chain(lines).chain(waits),
             )
         }
     }
@@ -422,10 +427,18 @@ async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     })?;
     let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
     let books = super::books(&directory, Purpose::Change).await?;
-    // A server registers new keys within about a second. A stolen one must be stopped at once.
-    let known = books.ledger.mint_keys().await?;
-    if known.iter().all(|status| status.id != id) {
-        opencoin_keys::register_mint_keys(&currency, books.ledger.as_ref(), &SystemClock).await?;
+    let (known, now) = (books.ledger.mint_keys().await?, SystemClock.now());
+    ensure!(
+        !currency.is_left_out(key, &known, now),
+        "mint key {id} came too late for the public log, so it is not in the books and is never used: there is nothing to \
+         revoke"
+    );
+    // A server would register it in a while, and it could sign from then on.
+    if !known.is_empty() && known.iter().all(|status| status.id != id) {
+        let register = opencoin_keys::register_command(key, ledger_time(now));
+        for outcome in books.ledger.apply(&[register]).await? {
+            outcome?;
+        }
     }
     let operator = Operator::new(books, Arc::new(SystemClock), arguments.by.name());
     let changed = operator.revoke(id, arguments.reason).await?;

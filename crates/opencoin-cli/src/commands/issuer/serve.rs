@@ -154,7 +154,7 @@ fn engine(
     let there = store.ids()?;
     let mut ids = currency
         .mint_keys()
-        .filter(|key| key_store::is_needed(key, statuses))
+        .filter(|key| key_store::is_needed(currency, key, statuses))
         .map(|key| &key.verified.mint_key().id);
     match ids.find(|id| !there.contains(id)) {
         Some(missing) if !arguments.allow_missing_keys => bail!(

@@ -141,7 +141,7 @@ fn opened(store: &dyn KeyStore, currency: &Currency, statuses: &[MintKeyStatus])
     let there = store.ids().map_err(|error| error.to_string())?;
     let missing = currency
         .mint_keys()
-        .filter(|key| key_store::is_needed(key, statuses))
+        .filter(|key| key_store::is_needed(currency, key, statuses))
         .map(|key| &key.verified.mint_key().id);
     if let Some(missing) = missing.into_iter().find(|id| !there.contains(id)) {
         return Err(format!(
@@ -160,12 +160,18 @@ pub(super) async fn windows(currency: Option<&Currency>, ledger: Option<&dyn Led
     let Ok(statuses) = ledger.mint_keys().await else {
         return;
     };
-    let stopped: BTreeSet<MintKeyId> = statuses
+    let now = SystemClock.now();
+    let is_out = |status: &&MintKeyStatus| status.stopped.is_some() || status.retired;
+    let left_out = currency
+        .mint_keys()
+        .filter(|key| currency.is_left_out(key, &statuses, now));
+    let out: BTreeSet<MintKeyId> = statuses
         .iter()
-        .filter(|status| status.stopped.is_some() || status.retired)
+        .filter(is_out)
         .map(|status| status.id)
+        .chain(left_out.map(|key| key.ledger_id))
         .collect();
-    let current = currency.current_mint_keys(SystemClock.now(), &stopped);
+    let current = currency.current_mint_keys(now, &out);
     let denominations: BTreeSet<u64> = current
         .iter()
         .map(|key| key.verified.mint_key().denomination)
@@ -191,6 +197,35 @@ pub(super) async fn windows(currency: Option<&Currency>, ledger: Option<&dyn Led
                 uncovered.join(", ")
             ),
         ),
+    }
+}
+
+/// Warns of mint keys that only a server enters in the books, because the currency has a public log.
+pub(super) async fn waiting_keys(
+    currency: Option<&Currency>,
+    ledger: Option<&dyn Ledger>,
+    report: &mut Report,
+) {
+    let (Some(currency), Some(ledger)) = (currency, ledger) else {
+        return;
+    };
+    let Ok(statuses) = ledger.mint_keys().await else {
+        return;
+    };
+    let now = SystemClock.now();
+    let deadlines: Vec<DateTime<Utc>> = currency
+        .mint_keys()
+        .filter_map(|key| currency.waits_until(key, &statuses, now))
+        .collect();
+    if let Some(first) = deadlines.iter().min() {
+        report.warn(
+            "new mint keys",
+            format!(
+                "{} wait for a server to enter them in the books, which must run by {}: later they are never used",
+                deadlines.len(),
+                utc(*first)
+            ),
+        );
     }
 }
 

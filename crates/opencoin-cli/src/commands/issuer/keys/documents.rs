@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use opencoin_issuer::{Operator, StoreMode};
 use opencoin_keys::{CddChange, Change, Clock, Currency, SignedCertificates, SystemClock};
 use opencoin_ledger::ActionKind;
-use opencoin_schema::{BigInt, from_json};
+use opencoin_schema::{BigInt, MintKey, from_json};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::progress::ProgressBar;
 use opencoin_terminal::secret_args::MasterSecretArgs;
@@ -21,6 +21,7 @@ use serde_json::json;
 use super::{KeyStoreArgs, Master, Open, show_change};
 use crate::commands::issuer::{self, Purpose};
 use crate::confirmation::confirm;
+use crate::dates::utc;
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
 
@@ -183,6 +184,10 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     } else {
         "these certificates were imported before: nothing changed".to_owned()
     }];
+    if is_new && !is_first {
+        let keys = imported.certificates.mkcs.iter().map(|mkc| &mkc.mint_key);
+        lines.extend(first_deadline(&currency, keys).map(must_serve_by));
+    }
     if is_new && is_first {
         lines.push(format!("its id is {}", cdd.id));
         lines.push(format!(
@@ -195,6 +200,23 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     output.show(
         json!({ "imported": is_new, "id": id, "cdd_serial": cdd.cdd_serial, "mint_keys": keys, "late": late }),
         lines,
+    )
+}
+
+/// Until when the first of these new keys must be in the books; `None` without a public log.
+pub(super) fn first_deadline<'keys>(
+    currency: &Currency,
+    keys: impl Iterator<Item = &'keys MintKey>,
+) -> Option<DateTime<Utc>> {
+    keys.filter_map(|key| currency.entry_deadline(currency.mint_key(&key.id)?))
+        .min()
+}
+
+/// Says that a server must run.
+pub(super) fn must_serve_by(by: DateTime<Utc>) -> String {
+    format!(
+        "a server enters new keys in the books and the public log; one must run by {}",
+        utc(by)
     )
 }
 
