@@ -44,6 +44,8 @@ pub use opencoin_log::tile::Tile as NewTile;
 /// A command learns the open batch `b` when its transaction begins and is in the log with the batch that is sealed
 /// first after its commit. Were that later than `b + 2`, this pause would lie between the beginning and the end of the
 /// transaction. So a process whose transaction took less knows that the leaves are in one of `b`, `b + 1` and `b + 2`.
+/// A batch leaves commits to the next one only after a time in which nothing was sealed, and once: while something waits for
+/// longer than promises allow, issuers accept nothing that needs a promise.
 pub const SEAL_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// The number of a batch of the log: 1, 2, 3, ...

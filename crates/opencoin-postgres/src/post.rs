@@ -49,14 +49,16 @@ macro_rules! local_parts {
     };
 }
 
-/// The conditions of [`local_parts`].
+/// The conditions of [`local_parts`]. What waits for the log gets its number under the locks of the other rows, so that a
+/// commit that builds on another one has a larger number.
 macro_rules! local_conditions {
     () => {
         "NOT ($12 AND (SELECT paused FROM signing WHERE id = 1))
             AND NOT EXISTS (SELECT 1 FROM waiting_mints WHERE reference = ANY($13::bytea[]))
-            AND (SELECT count(*) FROM log_head) = $14::int4 AND (SELECT count(*) FROM pending) = $15::int4
+            AND (SELECT count(*) FROM log_head) = $14::int4
             AND (SELECT accounts FROM before) = cardinality($1)
-            AND (SELECT count(*) FROM mint_key) = cardinality($6)"
+            AND (SELECT count(*) FROM mint_key) = cardinality($6)
+            AND (SELECT count(*) FROM pending) = $15::int4"
     };
 }
 

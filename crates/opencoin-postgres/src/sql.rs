@@ -20,7 +20,6 @@ const fn dialect(is_distributed: bool) -> Dialect {
         for_update: "FOR UPDATE",
         greatest: "greatest",
         byte_length: "octet_length",
-        overriding: "OVERRIDING SYSTEM VALUE",
         by_bytes: "COLLATE \"C\"",
         is_distributed,
         issued: "(SELECT coalesce(sum(issued), 0)::int8 FROM mint_key_counts WHERE mint_key_no = no)",

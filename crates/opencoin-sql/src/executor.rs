@@ -42,8 +42,6 @@ pub struct Dialect {
     pub greatest: &'static str,
     /// Name of the function that returns the length of a byte string.
     pub byte_length: &'static str,
-    /// Clause of an `INSERT` that gives a row of `log_pending` its number, which the database chooses otherwise.
-    pub overriding: &'static str,
     /// Clause after a text column that orders and compares it by bytes.
     pub by_bytes: &'static str,
     /// Whether `spent`, `transactions` and `blinds` are distributed over servers, so that a statement that reads or

@@ -339,7 +339,7 @@ async fn seal_batch(
     }
     // The keys first: what was accepted before a key was retired is then among what waits.
     let keys = keys(sql).await?;
-    let (numbers, waiting) = take_pending(sql).await?;
+    let (numbers, waiting) = numbered_pending(sql).await?;
     let key_accounts = key_accounts::before(sql, &waiting).await?;
     let edge = edge(sql, head.size).await?;
     let size = head.size;
@@ -358,11 +358,8 @@ async fn seal_batch(
     let stopped = |error| LedgerError::Unavailable(format!("the batch was not made: {error}"));
     match sealed.map_err(stopped)? {
         Ok(Some(sealed)) => {
-            // They keep their numbers, so that the order of the commits stays.
-            let left = numbers.iter().rev().zip(sealed.left.iter().rev());
-            for (number, row) in left {
-                insert_pending(sql, Some(*number), row).await?;
-            }
+            let count = numbers.len() - sealed.left.len();
+            remove_pending(sql, &numbers[..count]).await?;
             save(sql, size, &sealed).await.map(SealOutcome::Sealed)
         }
         Ok(None) => Ok(SealOutcome::Nothing),
@@ -374,14 +371,24 @@ async fn seal_batch(
     }
 }
 
-/// Takes all rows that wait, in ascending order of their numbers, which are given too. What commits later stays for the next batch.
-/// A commit that builds on another one has a larger number.
-async fn take_pending(sql: &mut dyn Executor) -> Result<(Vec<i64>, Vec<WaitingRow>), SqlError> {
-    let query = format!("DELETE FROM log_pending RETURNING id, at, {PENDING}");
+/// All rows that wait, in ascending order of their numbers, which are given too. A commit that builds on another one has a
+/// larger number.
+async fn numbered_pending(sql: &mut dyn Executor) -> Result<(Vec<i64>, Vec<WaitingRow>), SqlError> {
+    let query = format!("SELECT id, at, {PENDING} FROM log_pending ORDER BY id");
     let numbered = |row: &mut Row| Ok((row.take::<i64>()?, waiting_row(row)?));
-    let mut rows = sql.all(&query, &[], numbered).await?;
-    rows.sort_unstable_by_key(|(number, _)| *number);
+    let rows = sql.all(&query, &[], numbered).await?;
     Ok(rows.into_iter().unzip())
+}
+
+/// Removes rows that were sealed. What has committed since they were read may have a smaller number, and stays.
+async fn remove_pending(sql: &mut dyn Executor, sealed: &[i64]) -> Result<(), SqlError> {
+    for numbers in pieces(sealed, ROWS_PER_STATEMENT_MAX) {
+        let places: Vec<String> = (1..=numbers.len()).map(|place| format!("${place}")).collect();
+        let query = format!("DELETE FROM log_pending WHERE id IN ({})", places.join(", "));
+        let values: Vec<Value<'_>> = numbers.iter().map(|number| Value::from(*number)).collect();
+        sql.execute(&query, &values).await?;
+    }
+    Ok(())
 }
 
 fn waiting_row(row: &mut Row) -> Result<WaitingRow, SqlError> {
@@ -410,19 +417,9 @@ async fn halt(sql: &mut dyn Executor, open: LogBatchNo, broken: &SealingError) -
     Ok(())
 }
 
-/// Inserts a row that was taken, with its number or a new one.
-async fn insert_pending(
-    sql: &mut dyn Executor,
-    number: Option<i64>,
-    (at, waiting): &WaitingRow,
-) -> Result<(), SqlError> {
-    let (column, place, clause) = match number {
-        Some(_) => (", id", ", $10", sql.dialect().overriding),
-        None => ("", "", ""),
-    };
-    let query = format!(
-        "INSERT INTO log_pending (at, {PENDING}{column}) {clause} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9{place})"
-    );
+async fn insert_pending(sql: &mut dyn Executor, (at, waiting): &WaitingRow) -> Result<(), SqlError> {
+    let query =
+        format!("INSERT INTO log_pending (at, {PENDING}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
     let mut values = vec![
         at.unix_micros().into(),
         waiting.coins[..].into(),
@@ -430,7 +427,6 @@ async fn insert_pending(
         waiting.statements[..].into(),
     ];
     values.extend(waiting.totals.columns().map(Value::from));
-    values.extend(number.map(Value::from));
     sql.execute(&query, &values).await?;
     Ok(())
 }

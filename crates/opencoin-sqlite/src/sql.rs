@@ -14,7 +14,6 @@ pub(crate) static DIALECT: Dialect = Dialect {
     for_update: "",
     greatest: "max",
     byte_length: "length",
-    overriding: "",
     by_bytes: "COLLATE BINARY",
     is_distributed: false,
     issued: "issued",

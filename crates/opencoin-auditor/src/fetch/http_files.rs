@@ -24,13 +24,13 @@ pub(crate) struct HttpFiles {
     public: Client,
 }
 
-/// Gets files from servers that the description of a currency names. The issuer has written it, so nothing is asked of
-/// servers that are not on the public Internet, except of those that the operator of this auditor has named too. A
-/// currency that itself is in the operator's network may have everything there.
+/// Gets files from the issuer of a currency and from servers that its description names. The issuer says where these are,
+/// so nothing is asked of servers that are not on the public Internet, except of peers that the operator of this auditor
+/// has named. A currency that itself is in the operator's network may have everything there.
 #[derive(Debug, Clone)]
 pub(crate) struct CurrencyFiles {
     files: HttpFiles,
-    /// The servers that the operator has named.
+    /// The peers.
     named: Vec<Origin>,
     is_local: bool,
 }
@@ -42,18 +42,20 @@ impl HttpFiles {
         let built = |builder: ClientBuilder| builder.build().map_err(|error| said(&error));
         Ok(Self {
             any: built(client())?,
-            public: built(client().dns_resolver(PublicResolver))?,
+            // A proxy would resolve the names.
+            public: built(client().dns_resolver(PublicResolver).no_proxy())?,
         })
     }
 
-    /// For what the description of a currency names. The operator has named the URL of the currency and those of peers.
+    /// For what the URL of a currency and its description name. The operator has named the peers. Whose name is in the URL
+    /// decides where it leads.
     pub(crate) fn of_currency(&self, url: &str, peers: &[String]) -> CurrencyFiles {
         let own = Url::parse(url).ok();
         let peers = peers.iter().filter_map(|peer| Url::parse(peer).ok());
         CurrencyFiles {
             files: self.clone(),
             is_local: own.as_ref().is_some_and(is_local),
-            named: own.into_iter().chain(peers).map(|url| url.origin()).collect(),
+            named: peers.map(|url| url.origin()).collect(),
         }
     }
 

@@ -16,6 +16,7 @@ use super::{Answered, Issuer};
 use crate::accounts::given_up;
 use crate::admission;
 use crate::committer::{Committed, Unconfirmed};
+use crate::log::IssuerLog;
 use crate::recoup::{self, RevokedMintKey};
 use crate::refusal::{Reason, Refusal, coins_expired, unavailable};
 use crate::signing::{Signed, Wanted, sign_accepted, sign_again};
@@ -299,7 +300,8 @@ impl Issuer {
     }
 
     async fn committed(&self, command: Command) -> Result<Committed, Refusal> {
-        if self.is_set_back() {
+        let is_stuck = self.log.as_ref().is_some_and(IssuerLog::is_stuck);
+        if self.is_set_back() || is_stuck {
             return Err(Refusal::unavailable());
         }
         let committed = self.committer.commit(command).instrument(spans::ledger()).await;

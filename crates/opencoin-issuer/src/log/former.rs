@@ -3,7 +3,8 @@
 //! A witness cosigns whatever continues what it has cosigned last, for anybody, with the present time. A witness that gets
 //! no more checkpoints would cosign an old one today. Evidence may be judged by any description that the master key has
 //! signed, so a quorum of such witnesses would show leaves as missing that the log has had for long. So they get each
-//! published checkpoint too. Nobody waits for their answers, and they count for nothing.
+//! checkpoint too, also while the present witnesses do not answer. Nobody waits for their answers, and they count for
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,10 +18,9 @@ use opencoin_log::policy::PolicyWitness;
 use opencoin_logging::LogThrottle;
 
 use super::IssuerLog;
-use super::publisher::corrupt;
 use super::witnesses::asked;
 
-/// The pause between two looks at what is published.
+/// The pause between two looks at the end of the log.
 const TURN_PAUSE: Duration = Duration::from_secs(1);
 /// How long a witness that does not cosign is left alone. It may be gone for ever.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ struct Sent {
 }
 
 impl IssuerLog {
-    /// Sends what is published to former witnesses, until it is dropped.
+    /// Sends each checkpoint to former witnesses, until it is dropped.
     pub(super) async fn inform_former(
         &self,
         is_served: impl Fn() -> bool,
@@ -68,7 +68,7 @@ impl IssuerLog {
         }
     }
 
-    /// Sends the published checkpoint to those of these witnesses that do not have it.
+    /// Sends the end of the log to those of these witnesses that do not have it.
     pub(super) async fn inform_turn(
         &self,
         informed: &mut Informed,
@@ -77,18 +77,22 @@ impl IssuerLog {
         if witnesses.is_empty() {
             return Ok(());
         }
-        let Some(published) = self.store.published().await? else {
+        // As for the others: books that may be old, and a tree that lacks what is late, get no new date.
+        if !self.confirmed.load(Ordering::Relaxed) || self.is_late().await? {
+            return Ok(());
+        }
+        let Some(signed) = self.sign().await? else {
             return Ok(());
         };
+        let size = signed.checkpoint().size();
         let lacking: Vec<PolicyWitness> = witnesses
             .iter()
-            .filter(|witness| informed.lacks(witness, published.size))
+            .filter(|witness| informed.lacks(witness, size))
             .cloned()
             .collect();
         if lacking.is_empty() {
             return Ok(());
         }
-        let signed = published.note.parse().map_err(corrupt)?;
         let answers = self
             .witnesses
             .inform(&lacking, self.log_key.verifier(), &signed)
@@ -99,7 +103,7 @@ impl IssuerLog {
                 tracing::debug!(witness = witness.name, %refused, "a former witness does not cosign the log");
             }
             let sent = Sent {
-                size: published.size,
+                size,
                 at: Instant::now(),
                 is_cosigned: answer.is_some_and(|answer| answer.result.is_ok()),
             };

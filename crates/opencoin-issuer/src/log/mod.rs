@@ -106,6 +106,8 @@ pub struct IssuerLog {
     seals: AtomicBool,
     /// Whether a quorum of witnesses has seen nothing newer than the books, since this process started.
     confirmed: AtomicBool,
+    /// Whether nothing can be promised, because something waits for too long.
+    is_stuck: AtomicBool,
     /// Whether batches of a lost time were recovered before this process started.
     has_recovered: AtomicBool,
     /// Why nothing is accepted any more.
@@ -164,6 +166,7 @@ impl IssuerLog {
             counts: Mutex::default(),
             seals: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
+            is_stuck: AtomicBool::new(false),
             has_recovered: AtomicBool::new(false),
             closed: OnceLock::new(),
             recorder: Recorder::default(),

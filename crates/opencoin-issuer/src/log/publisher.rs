@@ -93,7 +93,7 @@ impl IssuerLog {
     }
 
     /// Signs the end of the log; `None` while it is empty.
-    async fn sign(&self) -> Result<Option<SignedCheckpoint>, LedgerError> {
+    pub(super) async fn sign(&self) -> Result<Option<SignedCheckpoint>, LedgerError> {
         let Some(head) = self.store.head().await?.filter(|head| head.size > 0) else {
             return Ok(None);
         };
@@ -170,6 +170,6 @@ fn complain(reasons: &str) {
     }
 }
 
-pub(super) fn corrupt(error: impl ToString) -> LedgerError {
+fn corrupt(error: impl ToString) -> LedgerError {
     LedgerError::corrupt("log", error)
 }

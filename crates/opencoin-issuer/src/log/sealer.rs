@@ -28,6 +28,9 @@ const LEASE_TURN: Duration = Duration::from_millis(1500);
 /// After so long the same checkpoint is cosigned again, for a fresh time.
 const REPUBLISH_AFTER: Duration = Duration::from_secs(10 * 60);
 
+/// After so long without a quorum the lease is left to another process.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
+
 /// The pause between two attempts to reach the quorum.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -51,6 +54,12 @@ pub(crate) struct Sealer {
     attempt: Option<Attempt>,
     /// When the witnesses were asked last what they have seen.
     compared: Option<Instant>,
+    /// When this process looked last how long something waits.
+    backlog_seen: Option<Instant>,
+    /// Since when this process reaches no quorum.
+    without_quorum: Option<Instant>,
+    /// When it has left the lease to other processes because of that.
+    left_lease: Option<Instant>,
 }
 
 /// A look at what waits while a batch is open.
@@ -126,6 +135,7 @@ impl IssuerLog {
     /// When the books or the file of the last signed checkpoint cannot be read or written.
     pub(crate) async fn begin(&self, ledger: &dyn Ledger, block: &LogBlock) -> Result<(), LedgerError> {
         let head = self.store.head().await?;
+        self.look_for_backlog(&mut Sealer::default()).await?;
         let has_recovered = head.as_ref().is_some_and(|head| head.recovered_to.is_some());
         self.has_recovered.store(has_recovered, Ordering::Relaxed);
         if head.is_some_and(|head| head.previous.is_none() && head.halted.is_none()) {
@@ -155,7 +165,7 @@ impl IssuerLog {
 
     /// Whether leaves wait for longer than they may, or for ever. A tree without them gets no new date, which would look as
     /// if they had been left out.
-    async fn is_late(&self) -> Result<bool, LedgerError> {
+    pub(super) async fn is_late(&self) -> Result<bool, LedgerError> {
         let is_halted = self.store.head().await?.is_some_and(|head| head.halted.is_some());
         Ok(is_halted || self.is_overdue(&self.store.pending().await?))
     }
@@ -176,17 +186,19 @@ impl IssuerLog {
         ledger: &dyn Ledger,
         block: &LogBlock,
     ) -> Result<(), LedgerError> {
-        if !self.holds_lease(sealer).await? {
-            return Ok(());
-        }
+        self.look_for_backlog(sealer).await?;
         let Some(head) = self.store.head().await? else {
             return Ok(());
         };
-        if let Some(reason) = &head.halted {
-            self.recorder.incident(self.clock.now(), reason.clone());
+        // A process that may not seal leaves the lease to another one.
+        if head.previous.is_some() && !self.is_confirmed(sealer, block).await? {
             return Ok(());
         }
-        if head.previous.is_some() && !self.is_confirmed(sealer, block).await? {
+        if !self.holds_lease(sealer).await? {
+            return Ok(());
+        }
+        if let Some(reason) = &head.halted {
+            self.recorder.incident(self.clock.now(), reason.clone());
             return Ok(());
         }
         if self.is_due(sealer, &head).await? && !self.is_behind_mark(&head)? {
@@ -197,6 +209,36 @@ impl IssuerLog {
             sealer.keys_wait = self.release_keys(ledger, block).await?;
         }
         Ok(())
+    }
+
+    /// Learns whether something waits for longer than any promise allows. Then nothing can be promised, so nothing is
+    /// accepted that must be: what waits may need several batches of the past, and the leaves of the next request would be in
+    /// a later batch than its promise says.
+    async fn look_for_backlog(&self, sealer: &mut Sealer) -> Result<(), LedgerError> {
+        if sealer
+            .backlog_seen
+            .is_some_and(|at| at.elapsed() < TURN_PAUSE_MAX)
+        {
+            return Ok(());
+        }
+        sealer.backlog_seen = Some(Instant::now());
+        let within = Duration::from_secs(self.terms.within_s.into());
+        let is_stuck = self.has_waited(&self.store.pending().await?, within);
+        if self.is_stuck.swap(is_stuck, Ordering::Relaxed) != is_stuck {
+            if is_stuck {
+                tracing::error!(
+                    "what waits for the public log is too old to be promised more; nothing is accepted until it is sealed"
+                );
+            } else {
+                tracing::info!("the public log has what waited; requests are accepted again");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing can be promised, because something waits for the log for longer than promises allow.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.is_stuck.load(Ordering::Relaxed)
     }
 
     /// Whether this machine has signed a larger tree than the books have. Then they were set back, and nothing is sealed,
@@ -214,6 +256,19 @@ impl IssuerLog {
             .filter(|lease| lease.asked.elapsed() < LEASE_TURN)
         {
             return Ok(lease.is_held);
+        }
+        if sealer
+            .without_quorum
+            .is_some_and(|since| since.elapsed() >= GIVE_UP_AFTER)
+        {
+            // Another process may reach the witnesses. It has the time of a lease to take this one.
+            self.release_lease().await;
+            self.seals.store(false, Ordering::Relaxed);
+            sealer.without_quorum = None;
+            sealer.left_lease = Some(Instant::now());
+        }
+        if sealer.left_lease.is_some_and(|at| at.elapsed() < LEASE_DURATION) {
+            return Ok(false);
         }
         let now = self.clock.now();
         let until = now + LEASE_DURATION;
@@ -260,10 +315,14 @@ impl IssuerLog {
 
     /// Whether something waits for longer than it may.
     fn is_overdue(&self, pending: &PendingSummary) -> bool {
+        self.has_waited(pending, self.rhythm.latest)
+    }
+
+    fn has_waited(&self, pending: &PendingSummary, limit: Duration) -> bool {
         let now = ledger_time(self.clock.now()).unix_micros();
         let waited = |oldest: LedgerTime| {
             let micros = u64::try_from(now - oldest.unix_micros()).unwrap_or_default();
-            Duration::from_micros(micros) >= self.rhythm.latest
+            Duration::from_micros(micros) >= limit
         };
         pending.oldest.is_some_and(waited)
     }
@@ -317,6 +376,11 @@ impl IssuerLog {
             has_quorum,
         });
         sealer.keys_wait |= has_quorum;
+        if has_quorum {
+            sealer.without_quorum = None;
+        } else {
+            sealer.without_quorum.get_or_insert_with(Instant::now);
+        }
         Ok(())
     }
 

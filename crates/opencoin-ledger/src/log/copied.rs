@@ -4,7 +4,7 @@
 //! keys), whose leaves then wait as those of any command, and sealing exactly the leaves of the copy. So the books and the
 //! log agree after every step, and an interruption loses nothing.
 //!
-//! What waited when the backup was made is in the first or the second batch of the copy, or was never sealed. A row with
+//! What waited when the backup was made is in one of the first batches of the copy, or was never sealed. A row with
 //! leaves shows by them where it belongs. Rows that only move money count as one sum.
 
 use std::collections::HashMap;

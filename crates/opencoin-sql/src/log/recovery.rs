@@ -8,7 +8,8 @@ use opencoin_ledger::view::MintKeyNo;
 use opencoin_ledger::{IssuedDigest, LedgerError, LedgerTime, LogBatchNo, LogTerms, SealOutcome};
 
 use super::{
-    PENDING, batch_no, edge, head, insert_pending, key_accounts, keys, save, take_pending, waiting_row,
+    PENDING, batch_no, edge, head, insert_pending, key_accounts, keys, numbered_pending, remove_pending,
+    save, waiting_row,
 };
 use crate::{Executor, Row, SqlError};
 
@@ -35,7 +36,7 @@ pub(super) async fn seal_batch(
     }
     let size = head.size;
     let (keys, edge) = (keys(sql).await?, edge(sql, size).await?);
-    let (_, waiting) = take_pending(sql).await?;
+    let (numbers, waiting) = numbered_pending(sql).await?;
     let input = SealInput {
         head,
         keys,
@@ -54,8 +55,9 @@ pub(super) async fn seal_batch(
             return Err(failed.into());
         }
     };
+    remove_pending(sql, &numbers).await?;
     for row in &sealed.left {
-        insert_pending(sql, None, row).await?;
+        insert_pending(sql, row).await?;
     }
     save(sql, size, &sealed).await.map(SealOutcome::Sealed)
 }

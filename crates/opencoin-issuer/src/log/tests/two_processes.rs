@@ -339,3 +339,36 @@ async fn a_process_that_starts_while_its_witness_is_away_seals_when_it_comes_bac
     }
     assert_eq!(log.closed(), None);
 }
+
+/// A process that cannot ask the witnesses leaves the work to others, and promises nothing that it cannot keep.
+#[tokio::test]
+async fn without_witnesses_nobody_seals_and_after_the_time_of_promises_nothing_is_promised() {
+    let (world, witness) = witnessed().await;
+    world.credit("a").await;
+    drop(world.process().await);
+    world.credit("b").await;
+    witness.is_unreachable();
+    let log = world.process().await;
+    let mut sealer = Sealer::default();
+    log.turn(&mut sealer, &world.ledger, &world.block).await;
+    assert!(
+        !log.seals.load(Ordering::Relaxed),
+        "another process may take the lease"
+    );
+    assert!(!log.is_stuck());
+
+    world.pass(TimeDelta::seconds(i64::from(world.block.within_s()) + 1));
+    let log = world.process().await;
+    assert!(log.is_stuck());
+    witness.is_honest();
+    let mut sealer = Sealer::default();
+    let mut turns = 0;
+    while log.is_stuck() {
+        log.turn(&mut sealer, &world.ledger, &world.block).await;
+        turns += 1;
+        assert!(turns < TURNS_MAX, "what waits is sealed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(log.seals.load(Ordering::Relaxed));
+    assert_eq!(log.store.pending().await.unwrap(), PendingSummary::default());
+}
