@@ -66,6 +66,7 @@ async fn witnesses_of_an_earlier_description_get_each_checkpoint() {
     log.inform_turn(&mut informed, &former).await.unwrap();
     assert_eq!(asked.try_recv().ok(), None::<SignedCheckpoint>);
     log.inform_turn(&mut Informed::default(), &former).await.unwrap();
-    assert_eq!(asked.try_recv().unwrap().to_string(), newest.note);
+    let newest: SignedCheckpoint = newest.note.parse().unwrap();
+    assert_eq!(asked.try_recv().unwrap().checkpoint(), newest.checkpoint());
     assert_eq!(log.closed(), None);
 }

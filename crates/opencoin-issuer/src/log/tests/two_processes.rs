@@ -357,7 +357,7 @@ async fn without_witnesses_nobody_seals_and_after_the_time_of_promises_nothing_i
     );
     assert!(!log.is_stuck());
 
-    world.pass(TimeDelta::seconds(i64::from(world.block.within_s()) + 1));
+    world.pass(TimeDelta::hours(2));
     let log = world.process().await;
     assert!(log.is_stuck());
     witness.is_honest();
