@@ -35,6 +35,7 @@ CREATE TABLE bank_statement_lines (
     line           bytea CHECK (octet_length(line) = 16),
     ignored        int2 CHECK (ignored BETWEEN 0 AND 4),
     amount         int8 CHECK (amount > 0),
+    is_gathered    bool NOT NULL,
     is_return      bool NOT NULL,
     codes          text NOT NULL,
     bank_account   text NOT NULL,
@@ -60,6 +61,8 @@ COMMENT ON COLUMN bank_statement_lines.line IS
 COMMENT ON COLUMN bank_statement_lines.ignored IS
     'Why there is nothing to book: 0 money went out, 1 not booked by the bank, 2 another account, 3 another currency, 4 the amount.';
 COMMENT ON COLUMN bank_statement_lines.amount IS 'In the smallest unit.';
+COMMENT ON COLUMN bank_statement_lines.is_gathered IS
+    'Several transactions that the file does not tell apart.';
 COMMENT ON COLUMN bank_statement_lines.codes IS
     'The names of accounts whose payment codes are in the text, separated by spaces.';
 COMMENT ON COLUMN bank_statement_lines.remittance IS

@@ -37,6 +37,8 @@ CREATE TABLE bank_statement_lines (
     ignored        INTEGER CHECK (ignored BETWEEN 0 AND 4),
     -- In the smallest unit.
     amount         INTEGER CHECK (amount > 0),
+    -- Several transactions that the file does not tell apart.
+    is_gathered    INTEGER NOT NULL CHECK (is_gathered IN (0, 1)),
     is_return      INTEGER NOT NULL CHECK (is_return IN (0, 1)),
     -- The names of accounts whose payment codes are in the text, separated by spaces.
     codes          TEXT NOT NULL,

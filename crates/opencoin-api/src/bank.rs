@@ -146,6 +146,8 @@ pub enum Unmatched {
     SeveralCodes,
     /// The bank takes back or returns an earlier movement.
     Return,
+    /// It is several transactions that the file does not tell apart.
+    Gathered,
     /// No account has the name in its payment code.
     UnknownAccount,
     /// The account is closed.

@@ -35,6 +35,8 @@ pub struct Incoming {
     pub units: u64,
     /// The names of the accounts whose payment codes are in the text, in alphabetical order.
     pub codes: Vec<String>,
+    /// Whether it is several transactions that the file does not tell apart. A person must look at such a line.
+    pub is_gathered: bool,
     /// Whether the bank takes back an earlier movement, or returns one. A person must look at such a line.
     pub is_return: bool,
 }

@@ -124,7 +124,7 @@ fn a_movement_has_one_identity_in_both_versions() {
 }
 
 #[test]
-fn a_gathering_entry_without_all_amounts_is_one_line_with_all_codes() {
+fn a_gathering_entry_without_all_amounts_is_one_line_for_people() {
     for wrong in [
         VERSION_02.replace(
             "<AmtDtls><TxAmt><Amt Ccy=\"EUR\">20.00</Amt></TxAmt></AmtDtls>",
@@ -133,13 +133,69 @@ fn a_gathering_entry_without_all_amounts_is_one_line_with_all_codes() {
         VERSION_02.replace("<Amt Ccy=\"EUR\">20.00</Amt>", "<Amt Ccy=\"EUR\">20.01</Amt>"),
         VERSION_02.replace("<Amt Ccy=\"EUR\">20.00</Amt>", "<Amt Ccy=\"USD\">20.00</Amt>"),
     ] {
+        let lines = camt(&wrong).unwrap();
+        assert_eq!(incoming(&lines[3]).codes, ["carol"], "one text of two has a code");
+        assert!(
+            incoming(&lines[3]).is_gathered,
+            "and the money is not all of that account"
+        );
         let wrong = wrong.replace(">nothing<", ">OC-ALICE-OA<");
         let lines = camt(&wrong).unwrap();
         assert_eq!(lines.len(), 6);
         assert_eq!(incoming(&lines[3]).units, 6000);
         assert_eq!(incoming(&lines[3]).codes, ["alice", "carol"]);
         assert_eq!(lines[3].content.text, "oc-carol-r5 OC-ALICE-OA");
+        assert!(incoming(&lines[3]).is_gathered);
     }
+}
+
+#[test]
+fn an_entry_that_announces_more_transactions_than_it_shows_is_for_people() {
+    let announced = |number: &str| {
+        let batch = format!("<NtryDtls><Btch><NbOfTxs>{number}</NbOfTxs></Btch>");
+        camt(&VERSION_02.replace("<NtryDtls>", &batch)).unwrap()
+    };
+    let lines = announced("1");
+    assert!(!incoming(&lines[0]).is_gathered);
+    for number in ["2", "3"] {
+        let lines = announced(number);
+        assert!(incoming(&lines[0]).is_gathered, "one of {number} is shown");
+        assert_eq!(incoming(&lines[0]).codes, ["alice"]);
+    }
+    let lines = announced("3");
+    assert_eq!(lines.len(), 6, "two of three are not told apart");
+    assert!(incoming(&lines[3]).is_gathered);
+}
+
+#[test]
+fn small_files_do_not_become_large_in_memory() {
+    let long = VERSION_02.replace("for my account", &"x".repeat(10_001));
+    assert!(matches!(camt(&long), Err(StatementError::TextTooLong { .. })));
+    let longest = VERSION_02.replace("for my account", &"x".repeat(10_000));
+    assert!(camt(&longest).is_ok());
+    let pieces = VERSION_02.replace("for my account", &"&amp;".repeat(10_001));
+    assert!(matches!(camt(&pieces), Err(StatementError::TextTooLong { .. })));
+    let details = |count: usize| {
+        let many = format!("<NtryDtls>{}", "\n        <TxDtls/>".repeat(count));
+        camt(&VERSION_02.replacen("<NtryDtls>", &many, 1))
+    };
+    assert!(details(9_000).is_ok(), "spaces between elements are not a text");
+    assert_eq!(details(10_001), Err(StatementError::TooManyLines));
+    let elements = VERSION_02.replacen("<NtryDtls>", &format!("<NtryDtls>{}", "<Cd/>".repeat(400_000)), 1);
+    assert!(matches!(
+        camt(&elements),
+        Err(StatementError::TooManyElements { .. })
+    ));
+    let mut reading = reading();
+    let read = |file: &str, reading: &StatementReading| read(file.as_bytes(), StatementFormat::Csv, reading);
+    for row in [";".repeat(1_000), "x".repeat(10_001)] {
+        assert!(matches!(
+            read(&row, &reading),
+            Err(StatementError::Row { row: 1, .. })
+        ));
+    }
+    reading.columns.as_mut().unwrap().texts = vec!["x".to_owned(); 21];
+    assert_eq!(read("", &reading), Err(StatementError::TooManyColumns(20)));
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use opencoin_bank::statement::{ColumnMap, Encoding, StatementFormat, StatementReading, read};
 use opencoin_bank::{BankCurrency, BankLineId};
 use opencoin_ledger::bank::{
-    BankLineNo, BankLineState, BankLineStateKind, ClaimOutcome, ExportFormat, ExportOutcome, LineAccount,
-    LineOutcome, NewExport, NewStatement, Preview, StatementClaim, StatementDigest, StatementNo, Unmatched,
-    Verdict,
+    BankLineNo, BankLineState, BankLineStateKind, ClaimOutcome, ExportFormat, ExportNo, ExportOutcome,
+    LineAccount, LineMeaning, LineOutcome, NewExport, NewStatement, Preview, StatementClaim, StatementDigest,
+    StatementNo, Unmatched, Verdict,
 };
 use opencoin_ledger::{AccountStatus, ActionFilter, ActionKind, Amount, PayoutNo, Reference};
 
@@ -112,6 +112,13 @@ pub async fn a_statement_is_stored_once_and_previewed(ledgers: &Pair) {
     );
     assert_eq!(kinds(&*ledgers[0]).await, ["upload-statement"]);
     let preview = preview(&*ledgers[1], no).await;
+    let mut gathered = statement("gathered", &[(alice_code.as_str(), "60.00")]);
+    for line in &mut gathered.lines {
+        if let LineMeaning::Incoming(incoming) = &mut line.meaning {
+            incoming.is_gathered = true;
+        }
+    }
+    let gathered = upload(&*ledgers[0], gathered).await;
     let lines: Vec<_> = preview.lines.iter().map(|line| line.line.clone()).collect();
     assert_eq!(lines, new.lines, "what was read comes back");
     let unmatched = |why| Verdict::Unmatched { why, is_kept: false };
@@ -127,8 +134,14 @@ pub async fn a_statement_is_stored_once_and_previewed(ledgers: &Pair) {
         "nothing is kept before it is booked"
     );
     let statements = ledgers[0].bank().statements(None, 10).await.unwrap();
-    assert_eq!(statements, [preview.statement]);
-    assert_eq!((statements[0].lines, &statements[0].booked), (5, &None));
+    assert_eq!(statements[1..], [preview.statement]);
+    assert_eq!((statements[1].lines, &statements[1].booked), (5, &None));
+    let preview = ledgers[1].bank().preview(gathered).await.unwrap().unwrap();
+    assert_eq!(
+        preview.lines[0].verdict,
+        unmatched(Unmatched::Gathered),
+        "one text of several has a code, and the money is not all of that account"
+    );
     let unknown = ledgers[0].bank().preview(StatementNo::new(7)).await.unwrap();
     assert_eq!(unknown, None);
 }
@@ -155,7 +168,14 @@ pub async fn a_statement_is_claimed_as_it_was_previewed(ledgers: &Pair) {
     assert_eq!(figures, Some((2, amount(1200))));
     assert_eq!(
         claim(&*ledgers[0], no, &seen).await,
-        StatementClaim::Repeated(booked)
+        StatementClaim::Repeated(booked.clone())
+    );
+    let nothing = preview(&*ledgers[0], no).await;
+    assert_ne!(nothing.digest(), seen.digest());
+    assert_eq!(
+        claim(&*ledgers[0], no, &nothing).await,
+        StatementClaim::Repeated(booked),
+        "a booking of nothing leaves the record of the real one"
     );
     let claimed = ledgers[0]
         .bank()
@@ -404,7 +424,7 @@ pub async fn a_payout_is_exported_once(ledgers: &Pair) {
     );
     let file = bank.export_file(first.no).await.unwrap();
     assert_eq!(file, Some((first, b"a".to_vec())));
-    let exported = bank.exported(PayoutNo::new(2), PayoutNo::new(4)).await.unwrap();
+    let exported = bank.exported((2..=4).map(PayoutNo::new).collect()).await.unwrap();
     let numbers: Vec<_> = exported
         .iter()
         .map(|(payout, export)| (payout.get(), export.get()))
@@ -412,7 +432,12 @@ pub async fn a_payout_is_exported_once(ledgers: &Pair) {
     assert_eq!(numbers, [(3, 1), (4, 2)]);
     assert_eq!(kinds(&*ledgers[0]).await, ["export-payouts", "export-payouts"]);
     // What is in a file can be settled in either way.
-    world.apply(&[paid(1, "y"), failed(3, "z")]).await;
+    world.apply(&[paid(1, "y")]).await;
+    assert_eq!(bank.failed_of_export(ExportNo::new(1)).await.unwrap(), None);
+    world.apply(&[failed(3, "z")]).await;
+    let failed = bank.failed_of_export(ExportNo::new(1)).await.unwrap();
+    assert_eq!(failed, Some(PayoutNo::new(3)));
+    assert_eq!(bank.failed_of_export(ExportNo::new(2)).await.unwrap(), None);
 }
 
 /// Several operators export the same payouts at once, and each payout is in one file.
@@ -445,7 +470,7 @@ pub async fn payouts_exported_at_once_are_in_one_file(ledgers: &Pair) {
     assert_eq!(added, 1, "the same request is carried out once");
     let exported = ledgers[0]
         .bank()
-        .exported(PayoutNo::new(1), PayoutNo::new(6))
+        .exported((1..=6).map(PayoutNo::new).collect())
         .await;
     assert_eq!(exported.unwrap().len(), 4);
 }

@@ -21,7 +21,7 @@ use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
     ClaimedLine, KeptLine, LineAccount, LineOutcome, NewStatement, Preview, PreviewDigest, StatementClaim,
-    StatementDigest, StatementLine, StatementNo, credit_reference,
+    StatementDigest, StatementLine, StatementNo, Verdict, credit_reference,
 };
 use opencoin_ledger::{
     AccountName, AccountStatus, Action, ActionDetail, ActionKind, ActionSubject, Command, LedgerTime,
@@ -191,6 +191,16 @@ impl BankDesk {
         }
     }
 
+    /// The lines of a statement that are claimed and not known to be credited.
+    async fn waiting(&self, no: StatementNo) -> Result<Vec<BankLineId>, BankDeskError> {
+        let preview = self.preview(no).await?;
+        let waiting = preview.lines.iter().filter_map(|line| match line.verdict {
+            Verdict::Decided(BankLineState::Claimed(_)) => line.line.id(),
+            _ => None,
+        });
+        Ok(waiting.collect())
+    }
+
     /// Credits claimed lines in one transaction. Those that are refused only for now are left out: they stay claimed.
     async fn credit(
         &self,
@@ -241,8 +251,8 @@ impl ActingBankDesk<'_> {
     /// Books a statement exactly as this preview shows it, and credits what an interrupted booking has left. Idempotent.
     ///
     /// # Errors
-    /// When booking would do something else now, there is no such statement, or the ledger fails. After a failure of the
-    /// ledger the statement may be booked in part; the same call books the rest.
+    /// When booking would do something else now, there is no such statement, lines of it cannot be credited yet, or the
+    /// ledger fails. After a failure of the ledger the statement may be booked in part; the same call books the rest.
     pub async fn book(&self, no: StatementNo, preview: PreviewDigest) -> Result<Booking, BankDeskError> {
         let action = self.action(ActionKind::BookStatement, &no.get().to_string());
         let claim = self.desk.store().claim_statement(no, preview, action).await?;
@@ -253,6 +263,10 @@ impl ActingBankDesk<'_> {
             StatementClaim::Unknown => return Err(BankDeskError::UnknownStatement(no)),
         };
         let refused = self.desk.finish().await?;
+        let waiting = self.desk.waiting(no).await?;
+        if !waiting.is_empty() {
+            return Err(BankDeskError::Waiting(waiting));
+        }
         let booked = statement.booked.clone();
         Ok(Booking {
             booked: booked.expect("a claimed statement says what was claimed"),

@@ -6,6 +6,8 @@
 
 mod error;
 mod file;
+#[cfg(test)]
+mod tests;
 
 pub use error::PayoutDeskError;
 
@@ -24,6 +26,8 @@ use crate::store::Books;
 
 /// The most payouts of one file.
 pub const EXPORT_PAYOUTS_MAX: usize = 1_000;
+/// How many days ahead a bank may be asked to pay.
+const EXECUTION_DAYS_MAX: i64 = 366;
 /// The longest id of a message for a bank has 35 characters: two letters and 32 digits.
 const MESSAGE_ID_BYTES: usize = 16;
 
@@ -101,13 +105,16 @@ impl PayoutDesk {
         Ok(self.books.bank.exports(before, limit).await?)
     }
 
-    /// A file that was made before.
+    /// A file that was made before. It is not given out when one of its payouts has failed: the holder has that money back.
     ///
     /// # Errors
-    /// When there is no such file, or the ledger fails.
+    /// When there is no such file, one of its payouts has failed, or the ledger fails.
     pub async fn file(&self, no: ExportNo) -> Result<ExportedFile, PayoutDeskError> {
         let found = self.books.bank.export_file(no).await?;
         let (export, file) = found.ok_or(PayoutDeskError::UnknownExport(no))?;
+        if let Some(payout) = self.books.bank.failed_of_export(no).await? {
+            return Err(PayoutDeskError::Failed(payout, no));
+        }
         Ok(ExportedFile {
             export,
             file,
@@ -115,15 +122,13 @@ impl PayoutDesk {
         })
     }
 
-    /// The files in which these payouts are. They are in ascending order, as lists of payouts are.
+    /// The files in which these payouts are. They are in ascending order.
     ///
     /// # Errors
     /// When the ledger fails.
     pub async fn exported(&self, payouts: &[Payout]) -> Result<Vec<(PayoutNo, ExportNo)>, PayoutDeskError> {
-        match (payouts.first(), payouts.last()) {
-            (Some(first), Some(last)) => Ok(self.books.bank.exported(first.no, last.no).await?),
-            _ => Ok(Vec::new()),
-        }
+        let numbers = payouts.iter().map(|payout| payout.no).collect();
+        Ok(self.books.bank.exported(numbers).await?)
     }
 }
 
@@ -132,7 +137,8 @@ impl ActingPayoutDesk<'_> {
     ///
     /// # Errors
     /// When a payout is unknown, settled, in another file, or its destination is no account at a bank; when the settings
-    /// lack the operator's account; when the key was used for another request; when the ledger fails.
+    /// lack the operator's account; when the day of execution is past or far ahead; when the key was used for another
+    /// request; when the file was made before and one of its payouts has failed; when the ledger fails.
     pub async fn export(&self, mut request: ExportRequest) -> Result<ExportedFile, PayoutDeskError> {
         request.payouts.sort_unstable();
         request.payouts.dedup();
@@ -143,8 +149,13 @@ impl ActingPayoutDesk<'_> {
         if let Some(before) = self.desk.books.bank.export_of(&request.key).await? {
             return self.repeated(before, digest).await;
         }
-        let payouts = self.payouts(&request.payouts).await?;
         let (now, no) = (self.desk.clock.now(), &request.payouts);
+        let today = now.date_naive();
+        let is_near = |day: &NaiveDate| (0..=EXECUTION_DAYS_MAX).contains(&(*day - today).num_days());
+        if !request.execution.as_ref().is_none_or(is_near) {
+            return Err(PayoutDeskError::Execution(today));
+        }
+        let payouts = self.payouts(no).await?;
         let amount = payouts
             .iter()
             .try_fold(Amount::ZERO, |sum, payout| sum.checked_add(payout.amount));

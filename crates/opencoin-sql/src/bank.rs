@@ -178,16 +178,17 @@ impl<R: Runner> BankStore for SqlBank<R> {
         read.await
     }
 
-    async fn exported(
-        &self,
-        first: PayoutNo,
-        last: PayoutNo,
-    ) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError> {
-        let read = self
-            .0
-            .read("exported payouts", (first, last), |sql, (first, last)| {
-                Box::pin(exports::exported(sql, *first, *last))
-            });
+    async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError> {
+        let read = self.0.read("failed payout of an export", no, |sql, no| {
+            Box::pin(exports::failed(sql, *no))
+        });
+        read.await
+    }
+
+    async fn exported(&self, payouts: Vec<PayoutNo>) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError> {
+        let read = self.0.read("exported payouts", payouts, |sql, payouts| {
+            Box::pin(exports::exported(sql, payouts))
+        });
         read.await
     }
 }

@@ -2,16 +2,16 @@
 //!
 //! The versions differ little in what is read here: a status is a text or a code in an element, and a party stands in
 //! an element of its own or not. An entry that gathers several transactions becomes one line for each of them, if their
-//! amounts are there and their sum is that of the entry; otherwise it is one line.
+//! amounts are there and their sum is that of the entry; otherwise it is one line, which is for people to look at.
 
 use chrono::NaiveDate;
 use quick_xml::events::BytesStart;
 
-use super::StatementReading;
 use super::encoding;
 use super::error::StatementError;
-use super::lines::{Lines, Movement};
+use super::lines::{LineFault, Lines, Movement};
 use super::xml::{Element, Piece, Xml, attribute};
+use super::{LINES_MAX, StatementReading};
 use crate::content::{BankLineContent, Direction};
 use crate::line::BankLine;
 use crate::line_id::IdentityKind;
@@ -20,13 +20,14 @@ const NAMESPACES: &str = "urn:iso:std:iso:20022:tech:xsd:";
 const MESSAGE: &str = "camt.053.001.";
 
 /// The elements of an entry that are read.
-const NAMES: [&str; 39] = [
+const NAMES: [&str; 41] = [
     "AcctSvcrRef",
     "AddtlNtryInf",
     "AddtlTxInf",
     "Amt",
     "AmtDtls",
     "BookgDt",
+    "Btch",
     "Cd",
     "CdtDbtInd",
     "Cdtr",
@@ -39,6 +40,7 @@ const NAMES: [&str; 39] = [
     "EndToEndId",
     "IBAN",
     "Id",
+    "NbOfTxs",
     "Nm",
     "NtryDtls",
     "NtryRef",
@@ -145,9 +147,7 @@ fn read_statement(
                     let entry = *entries;
                     let element = Element::read(xml, "Ntry", &start, &NAMES)?;
                     let at = |reason| StatementError::Entry { entry, reason };
-                    for movement in movements(&element, &account).map_err(at)? {
-                        lines.add(movement).map_err(|fault| fault.of_file(at))?;
-                    }
+                    add_movements(lines, &element, &account).map_err(|fault| fault.of_file(at))?;
                 }
                 _ => xml.skip()?,
             },
@@ -157,33 +157,56 @@ fn read_statement(
     }
 }
 
-/// The movements of one entry.
-fn movements(entry: &Element, account: &str) -> Result<Vec<Movement>, String> {
-    let whole = Entry {
-        account,
-        entry,
-        amount: entry.at(&["Amt"]).ok_or("it has no amount")?,
-        day: day_of(entry)?,
-        direction: direction_of(entry)?.ok_or("it does not say whether it is a credit or a debit")?,
-        is_booked: entry
-            .text_at(&["Sts", "Cd"])
-            .or(entry.text_at(&["Sts"]))
-            .is_none_or(|status| status == "BOOK"),
-        is_reversal: entry
-            .text_at(&["RvslInd"])
-            .is_some_and(|text| matches!(text, "true" | "1")),
-    };
+/// Adds the movements of one entry, one by one: all of them together could be much larger than the file.
+fn add_movements(lines: &mut Lines<'_>, entry: &Element, account: &str) -> Result<(), LineFault> {
+    let whole = Entry::new(entry, account).map_err(LineFault::Reason)?;
     let details: Vec<&Element> = entry
         .all("NtryDtls")
         .flat_map(|part| part.all("TxDtls"))
+        .take(LINES_MAX + 1)
         .collect();
-    if details.len() > 1 && whole.is_sum_of(&details)? {
-        return details
-            .into_iter()
-            .map(|detail| whole.movement(&[detail], amount_of(detail)))
-            .collect();
+    if details.len() > LINES_MAX {
+        return Err(LineFault::TooMany);
     }
-    Ok(vec![whole.movement(&details, None)?])
+    let is_complete = !entry.all("NtryDtls").any(announces_more);
+    if is_complete && details.len() > 1 && whole.is_sum_of(&details).map_err(LineFault::Reason)? {
+        for detail in details {
+            let movement = whole.movement(&[detail], amount_of(detail));
+            lines.add(movement.map_err(LineFault::Reason)?)?;
+        }
+        return Ok(());
+    }
+    let movement = whole.movement(&details, None).map_err(LineFault::Reason)?;
+    lines.add(Movement {
+        is_gathered: !is_complete || details.len() > 1,
+        ..movement
+    })
+}
+
+/// Whether a part of an entry stands for more transactions than it shows.
+fn announces_more(part: &Element) -> bool {
+    let shown = part.all("TxDtls").count().max(1);
+    let announced = part.text_at(&["Btch", "NbOfTxs"]);
+    announced.is_some_and(|number| number.parse::<usize>().is_ok_and(|number| number > shown))
+}
+
+impl<'a> Entry<'a> {
+    fn new(entry: &'a Element, account: &'a str) -> Result<Self, String> {
+        Ok(Self {
+            account,
+            entry,
+            amount: entry.at(&["Amt"]).ok_or("it has no amount")?,
+            day: day_of(entry)?,
+            direction: direction_of(entry)?.ok_or("it does not say whether it is a credit or a debit")?,
+            is_booked: entry
+                .text_at(&["Sts", "Cd"])
+                .or(entry.text_at(&["Sts"]))
+                .is_none_or(|status| status == "BOOK"),
+            is_reversal: entry
+                .text_at(&["RvslInd"])
+                .is_some_and(|text| matches!(text, "true" | "1")),
+        })
+    }
 }
 
 /// What an entry says for all of its transactions.
@@ -276,6 +299,7 @@ impl Entry<'_> {
             },
             other_texts: texts,
             is_booked: self.is_booked,
+            is_gathered: false,
             is_return: self.is_reversal || details.iter().any(|detail| detail.at(&["RtrInf"]).is_some()),
         })
     }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{FILE_BYTES_MAX, LINES_MAX};
+use super::{FILE_BYTES_MAX, LINES_MAX, TEXT_BYTES_MAX};
 
 /// Why a file is refused. Nothing of it is booked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,6 +47,21 @@ pub enum StatementError {
         /// The line of the file.
         line: usize,
     },
+    /// A text is longer than banks write.
+    #[error("line {line} of the file has a text of more than {TEXT_BYTES_MAX} bytes")]
+    TextTooLong {
+        /// The line of the file.
+        line: usize,
+    },
+    /// An entry has too many elements.
+    #[error("line {line} of the file is in an entry with more elements than any statement")]
+    TooManyElements {
+        /// The line of the file.
+        line: usize,
+    },
+    /// Too many columns make up the text of a line.
+    #[error("the text of a line is made of {0} columns at most")]
+    TooManyColumns(usize),
     /// The XML is another document.
     #[error("the file is not an account statement: it is {0}; export camt.053")]
     OtherDocument(String),

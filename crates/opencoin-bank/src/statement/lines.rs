@@ -22,6 +22,8 @@ pub(super) struct Movement {
     /// What else may have a payment code besides the text.
     pub(super) other_texts: Vec<String>,
     pub(super) is_booked: bool,
+    /// Whether it is several transactions that the file does not tell apart.
+    pub(super) is_gathered: bool,
     pub(super) is_return: bool,
 }
 
@@ -112,6 +114,7 @@ impl<'a> Lines<'a> {
             identity,
             units,
             codes,
+            is_gathered: movement.is_gathered,
             is_return: movement.is_return,
         }))
     }

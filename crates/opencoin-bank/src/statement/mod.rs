@@ -22,6 +22,8 @@ use crate::line::BankLine;
 pub const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The most lines of a file.
 pub const LINES_MAX: usize = 10_000;
+/// The longest text of an element or a cell, in bytes. The texts of banks have a few hundred characters.
+pub const TEXT_BYTES_MAX: usize = 10_000;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,22 +4,29 @@
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
-use super::StatementReading;
 use super::columns::ColumnMap;
 use super::encoding;
 use super::error::StatementError;
 use super::lines::{Lines, Movement};
+use super::{StatementReading, TEXT_BYTES_MAX};
 use crate::content::{BankLineContent, Direction};
 use crate::line::BankLine;
 use crate::line_id::IdentityKind;
 
 /// In how many of the first rows the header is looked for.
 const HEADER_ROWS_MAX: u64 = 50;
+/// The most cells of a row.
+const CELLS_MAX: usize = 1_000;
+/// The most columns that make up the text of a line.
+const TEXT_COLUMNS_MAX: usize = 20;
 const CREDITS: [&str; 8] = ["CRDT", "CREDIT", "CR", "C", "H", "HABEN", "GUTSCHRIFT", "+"];
 const DEBITS: [&str; 8] = ["DBIT", "DEBIT", "DR", "D", "S", "SOLL", "LASTSCHRIFT", "-"];
 
 pub(super) fn read(file: &[u8], reading: &StatementReading) -> Result<Vec<BankLine>, StatementError> {
     let columns = reading.columns.as_ref().ok_or(StatementError::NoColumns)?;
+    if columns.texts.len() > TEXT_COLUMNS_MAX {
+        return Err(StatementError::TooManyColumns(TEXT_COLUMNS_MAX));
+    }
     let text = encoding::decode(file, columns.encoding)?;
     let mut rows = ReaderBuilder::new()
         .delimiter(columns.delimiter)
@@ -37,6 +44,12 @@ pub(super) fn read(file: &[u8], reading: &StatementReading) -> Result<Vec<BankLi
             .map_err(|error| at(error.to_string()))?;
         if !more {
             break;
+        }
+        if record.len() > CELLS_MAX {
+            return Err(at(format!("it has more than {CELLS_MAX} cells")));
+        }
+        if record.iter().any(|cell| cell.len() > TEXT_BYTES_MAX) {
+            return Err(at(format!("a cell has more than {TEXT_BYTES_MAX} bytes")));
         }
         match &header {
             None => header = Places::find(columns, &record),
@@ -175,6 +188,7 @@ impl Places {
             },
             other_texts: Vec::new(),
             is_booked: true,
+            is_gathered: false,
             is_return: false,
         })
     }

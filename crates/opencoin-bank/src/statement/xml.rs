@@ -9,9 +9,12 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use super::error::StatementError;
+use super::{LINES_MAX, TEXT_BYTES_MAX};
 
 /// The deepest nesting of elements. Statements need less than 15.
 const DEPTH_MAX: usize = 32;
+/// The most elements that are kept of one element of a statement. A transaction has about 20.
+const ELEMENTS_MAX: usize = 40 * LINES_MAX;
 
 /// A document, read piece by piece.
 pub(super) struct Xml<'a> {
@@ -130,23 +133,49 @@ impl Element {
         start: &BytesStart<'_>,
         names: &[&'static str],
     ) -> Result<Self, StatementError> {
+        let mut left = ELEMENTS_MAX;
+        Self::read_within(xml, name, start, names, &mut left)
+    }
+
+    /// Reads an element as [`Element::read`] does, if it has no more elements than are `left`.
+    fn read_within(
+        xml: &mut Xml<'_>,
+        name: &'static str,
+        start: &BytesStart<'_>,
+        names: &[&'static str],
+        left: &mut usize,
+    ) -> Result<Self, StatementError> {
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| StatementError::TooManyElements { line: xml.line() })?;
         let mut element = Self {
             name,
             text: String::new(),
             currency: attribute(xml, start, "Ccy")?,
             children: Vec::new(),
         };
+        if element.currency.len() > TEXT_BYTES_MAX {
+            return Err(StatementError::TextTooLong { line: xml.line() });
+        }
         loop {
             match xml.next()? {
                 Piece::Open(start) => {
                     let local = start.local_name().into_inner();
                     match names.iter().find(|name| **name == local) {
-                        Some(name) => element.children.push(Self::read(xml, name, &start, names)?),
+                        Some(name) => {
+                            let child = Self::read_within(xml, name, &start, names, left)?;
+                            element.children.push(child);
+                        }
                         None => xml.skip()?,
                     }
                 }
+                // Spaces between elements are no text of the element around them.
+                Piece::Text(text) if element.text.is_empty() => element.text.push_str(text.trim_start()),
                 Piece::Text(text) => element.text.push_str(&text),
                 Piece::Close | Piece::End => break,
+            }
+            if element.text.len() > TEXT_BYTES_MAX {
+                return Err(StatementError::TextTooLong { line: xml.line() });
             }
         }
         element.text = element.text.trim().to_owned();

@@ -126,6 +126,7 @@ fn unmatched(why: bank::Unmatched) -> Unmatched {
         bank::Unmatched::NoCode => Unmatched::NoCode,
         bank::Unmatched::SeveralCodes => Unmatched::SeveralCodes,
         bank::Unmatched::Return => Unmatched::Return,
+        bank::Unmatched::Gathered => Unmatched::Gathered,
         bank::Unmatched::UnknownAccount => Unmatched::UnknownAccount,
         bank::Unmatched::ClosedAccount => Unmatched::ClosedAccount,
     }
@@ -155,7 +156,7 @@ impl From<BankDeskError> for Problem {
             | BankDeskError::UnknownAccount(_) => Refusal::new(Reason::NotFound, text),
             BankDeskError::PreviewChanged => Refusal::new(Reason::PreviewChanged, text),
             BankDeskError::Decided(_) => Refusal::new(Reason::Decided, text),
-            BankDeskError::NotYet(_) => Refusal::new(Reason::Unavailable, text),
+            BankDeskError::NotYet(_) | BankDeskError::Waiting(_) => Refusal::new(Reason::Unavailable, text),
         };
         refusal.into()
     }

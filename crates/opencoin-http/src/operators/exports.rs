@@ -92,13 +92,13 @@ pub(crate) async fn list(
     document(StatusCode::OK, &PayoutExports { exports, before })
 }
 
-/// A file that was made before, byte for byte.
+/// A file that was made before, byte for byte; 409 if one of its payouts has failed meanwhile.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/admin/payouts/exports/{id}", tag = "admin",
     params(("id" = inline(shapes::ExportId), Path, description = "The export.")),
     responses((status = 200, description = "The file.", content(
             (inline(shapes::FileContent) = "application/xml"), (inline(shapes::FileContent) = "text/csv"))),
-        Unauthorized, Forbidden, NotFound, Unavailable)
+        Unauthorized, Forbidden, NotFound, Decided, Unavailable)
 ))]
 pub(crate) async fn show(
     State(admin): State<Admin>,
@@ -159,11 +159,12 @@ impl From<PayoutDeskError> for Problem {
             PayoutDeskError::NoAccount
             | PayoutDeskError::Setting { .. }
             | PayoutDeskError::Number
+            | PayoutDeskError::Execution(_)
             | PayoutDeskError::Sum
             | PayoutDeskError::Destination { .. }
             | PayoutDeskError::Amount { .. }
             | PayoutDeskError::Transfers(_) => Refusal::new(Reason::Invalid, text),
-            PayoutDeskError::NotOpen(_) | PayoutDeskError::Exported(..) => {
+            PayoutDeskError::NotOpen(_) | PayoutDeskError::Exported(..) | PayoutDeskError::Failed(..) => {
                 Refusal::new(Reason::Decided, text)
             }
             PayoutDeskError::OtherRequest => Refusal::new(Reason::ReferenceConflict, text),

@@ -43,6 +43,13 @@ pub enum BankDeskError {
         "the account {0} could not be credited yet; the line is reserved for it, and the next booking tries again"
     )]
     NotYet(AccountName),
+    /// Accounts cannot be credited at the moment. The lines stay claimed for them.
+    #[error(
+        "the statement is booked, but {} of its lines are not credited yet, the first of them {}; a server tries again \
+        every minute, and so does the same call",
+        .0.len(), .0.first().map(ToString::to_string).unwrap_or_default()
+    )]
+    Waiting(Vec<BankLineId>),
     /// Booking would do something else than the preview that the operator has seen.
     #[error("booking would do something else now; look at the preview again. Nothing was booked")]
     PreviewChanged,

@@ -166,6 +166,43 @@ async fn a_line_whose_account_closes_before_its_credit_is_unmatched_again() {
 }
 
 #[tokio::test]
+async fn a_booking_whose_credits_must_wait_does_not_report_success() {
+    let world = World::new().await;
+    let profile = world.desk.books.accounts.profile(&"bob".parse().unwrap()).await;
+    let bob = profile.unwrap().unwrap().account.id;
+    let full = Command::Credit {
+        account: bob,
+        amount: opencoin_ledger::Amount::MAX,
+        reference: Reference::new("all there is").unwrap(),
+        at: AT,
+    };
+    world.apply(full).await;
+    let no = world.upload(&[&payment_code::of_account("bob")]).await;
+    let digest = world.desk.preview(no).await.unwrap().digest();
+    for _ in 0..2 {
+        let Err(BankDeskError::Waiting(waiting)) = world.acting().book(no, digest).await else {
+            panic!("nothing was credited");
+        };
+        assert_eq!(
+            waiting,
+            [world.lines(BankLineStateKind::Claimed).await[0]
+                .line
+                .id()
+                .unwrap()]
+        );
+    }
+    let debit = Command::Debit {
+        account: bob,
+        amount: opencoin_ledger::Amount::new(1000).unwrap(),
+        reference: Reference::new("room").unwrap(),
+        at: AT,
+    };
+    world.apply(debit).await;
+    let booking = world.acting().book(no, digest).await.unwrap();
+    assert_eq!((booking.booked.lines, booking.repeated), (1, true));
+}
+
+#[tokio::test]
 async fn without_an_account_nothing_is_read() {
     let ledger = Arc::new(MemoryLedger::new());
     let desk = BankDesk::new(ledger, Arc::new(Noon), BankSettings::default(), 100);

@@ -1,5 +1,6 @@
 //! Why there is no file of payouts.
 
+use chrono::NaiveDate;
 use opencoin_bank::pain::TransfersError;
 use opencoin_bank::{BankAmountError, DestinationError};
 use opencoin_ledger::bank::ExportNo;
@@ -39,6 +40,16 @@ pub enum PayoutDeskError {
     /// A payout is in another file.
     #[error("payout {} is in export {} already", .0.get(), .1.get())]
     Exported(PayoutNo, ExportNo),
+    /// A payout of a file that was made before has failed.
+    #[error(
+        "payout {} of export {} has failed and its money was returned; do not give this file to the bank. Pay the others \
+        by hand",
+        .0.get(), .1.get()
+    )]
+    Failed(PayoutNo, ExportNo),
+    /// The day of execution is past or far ahead.
+    #[error("the day of execution must be from {0} to a year ahead")]
+    Execution(NaiveDate),
     /// The destination of a payout is no account at a bank.
     #[error("payout {}: {reason}", .no.get())]
     Destination {

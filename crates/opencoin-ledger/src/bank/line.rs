@@ -36,6 +36,8 @@ pub struct IncomingLine {
     pub amount: Amount,
     /// The first accounts whose payment codes are in the text, in alphabetical order.
     pub codes: Vec<String>,
+    /// Whether it is several transactions that the file does not tell apart.
+    pub is_gathered: bool,
     /// Whether the bank takes back an earlier movement, or returns one.
     pub is_return: bool,
 }
@@ -87,6 +89,7 @@ impl From<BankLine> for StatementLine {
                     id: incoming.id,
                     amount,
                     codes: incoming.codes.into_iter().take(CODES_KEPT_MAX).collect(),
+                    is_gathered: incoming.is_gathered,
                     is_return: incoming.is_return,
                 }),
                 Ok(_) | Err(_) => LineMeaning::Ignored(IgnoredLine::Amount),

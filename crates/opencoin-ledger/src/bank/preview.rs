@@ -113,6 +113,8 @@ pub enum Unmatched {
     SeveralCodes,
     /// The bank takes back or returns an earlier movement.
     Return,
+    /// It is several transactions that the file does not tell apart.
+    Gathered,
     /// No account has the name in its payment code.
     UnknownAccount,
     /// The account is closed for good.
@@ -184,6 +186,14 @@ impl Preview {
         })
     }
 
+    /// Whether the statement was booked, and booking it again would do nothing. The record of the booking stays then.
+    #[must_use]
+    pub fn is_booked_already(&self) -> bool {
+        self.statement.booked.is_some()
+            && self.new_lines().next().is_none()
+            && self.lines_to_keep().next().is_none()
+    }
+
     /// The sum of the lines that are credited, or the largest amount if it is larger.
     #[must_use]
     pub fn new_amount(&self) -> Amount {
@@ -248,6 +258,7 @@ pub fn verdict(line: &StatementLine, on: VerdictOn) -> Verdict {
     };
     let why = match (incoming.codes.len(), on.payee) {
         _ if incoming.is_return => Unmatched::Return,
+        _ if incoming.is_gathered => Unmatched::Gathered,
         (0, _) => Unmatched::NoCode,
         (1, Some((account, AccountStatus::Open | AccountStatus::Frozen))) => return Verdict::New(account),
         (1, Some((_, AccountStatus::Closed))) => Unmatched::ClosedAccount,

@@ -93,12 +93,11 @@ pub trait BankStore: Send + Sync {
     /// A file with its bytes.
     async fn export_file(&self, no: ExportNo) -> Result<Option<(PayoutExport, Vec<u8>)>, LedgerError>;
 
-    /// The payouts from `first` to `last` that are in a file, ascending, each with the file.
-    async fn exported(
-        &self,
-        first: PayoutNo,
-        last: PayoutNo,
-    ) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError>;
+    /// The first payout of a file that has failed.
+    async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError>;
+
+    /// Which of these payouts are in a file, ascending, each with the file.
+    async fn exported(&self, payouts: Vec<PayoutNo>) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError>;
 }
 
 /// What became of [`BankStore::claim_statement`].
@@ -106,7 +105,7 @@ pub trait BankStore: Send + Sync {
 pub enum StatementClaim {
     /// The lines are claimed.
     Claimed(BankStatement),
-    /// They were claimed before, with this digest.
+    /// They were claimed before, with this digest, or there is nothing left to do.
     Repeated(BankStatement),
     /// Booking would do something else now. Nothing was changed.
     Changed,

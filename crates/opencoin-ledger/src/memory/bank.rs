@@ -14,6 +14,7 @@ use crate::bank::{
 };
 use crate::{
     AccountStatus, Action, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo, Reference,
+    Settlement,
 };
 
 /// Statements and kept lines.
@@ -199,6 +200,9 @@ impl BankStore for MemoryLedger {
         if preview.digest() != digest {
             return Ok(StatementClaim::Changed);
         }
+        if preview.is_booked_already() {
+            return Ok(StatementClaim::Repeated(preview.statement));
+        }
         for (line, account) in preview.new_lines() {
             let claimed = BankLineState::Claimed(account.clone());
             state.bank.put(line, claimed, (no, &action));
@@ -348,15 +352,23 @@ impl BankStore for MemoryLedger {
         Ok(found.map(|stored| (stored.export.clone(), stored.file.clone())))
     }
 
-    async fn exported(
-        &self,
-        first: PayoutNo,
-        last: PayoutNo,
-    ) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError> {
+    async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError> {
+        let state = self.state();
+        let has_failed = |no: &PayoutNo| {
+            let mut payouts = state.view.payouts();
+            payouts
+                .any(|payout| payout.no == *no && matches!(payout.settled, Some((Settlement::Failed(_), _))))
+        };
+        let mut exported = state.bank.exported.iter();
+        let found = exported.find(|(payout, export)| **export == no && has_failed(payout));
+        Ok(found.map(|(payout, _)| *payout))
+    }
+
+    async fn exported(&self, payouts: Vec<PayoutNo>) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError> {
         let state = self.state();
         let exported = state.bank.exported.iter();
         Ok(exported
-            .filter(|(payout, _)| (first..=last).contains(payout))
+            .filter(|(payout, _)| payouts.contains(payout))
             .map(|(payout, export)| (*payout, *export))
             .collect())
     }

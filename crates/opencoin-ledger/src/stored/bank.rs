@@ -39,6 +39,8 @@ pub struct StoredStatementLine {
     pub ignored: Option<i16>,
     /// `amount`
     pub amount: Option<i64>,
+    /// `is_gathered`
+    pub is_gathered: bool,
     /// `is_return`
     pub is_return: bool,
     /// `codes`
@@ -176,6 +178,7 @@ pub fn statement_line(row: StoredStatementLine) -> Result<StatementLine, LedgerE
             id: line_id(&place, &id)?,
             amount: Amount::try_from(amount).map_err(|error| corrupt(&error))?,
             codes: row.codes.split_whitespace().map(str::to_owned).collect(),
+            is_gathered: row.is_gathered,
             is_return: row.is_return,
         }),
         (None, Some(reason), None) => {

@@ -47,6 +47,9 @@ pub(super) async fn statement(
     if preview.digest() != digest {
         return Ok(StatementClaim::Changed);
     }
+    if preview.is_booked_already() {
+        return Ok(StatementClaim::Repeated(preview.statement));
+    }
     claim(sql, &preview, action).await?;
     let query = "UPDATE bank_statements
         SET booked = $2, booked_lines = $3, booked_amount = $4, booked_at = $5 WHERE no = $1";

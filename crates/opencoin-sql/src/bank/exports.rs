@@ -11,6 +11,8 @@ use crate::{Executor, Row, SqlError, Value, pieces};
 const COLUMNS: &str = "no, request, format, message_id, payouts, amount, operator, at";
 /// The most payouts that one statement of SQL inserts.
 const INSERTED_AT_A_TIME_MAX: usize = 256;
+/// The most payouts that are looked up at a time.
+const READ_AT_A_TIME_MAX: usize = 256;
 
 fn export(row: &mut Row) -> Result<PayoutExport, SqlError> {
     Ok(stored::payout_export(StoredExport {
@@ -115,11 +117,26 @@ pub(super) async fn file(
 
 pub(super) async fn exported(
     sql: &mut dyn Executor,
-    first: PayoutNo,
-    last: PayoutNo,
+    payouts: &[PayoutNo],
 ) -> Result<Vec<(PayoutNo, ExportNo)>, SqlError> {
-    let query = "SELECT payout, export FROM exported_payouts WHERE payout BETWEEN $1 AND $2 ORDER BY payout";
     let exported = |row: &mut Row| Ok((PayoutNo::new(row.take()?), ExportNo::new(row.take()?)));
-    sql.all(query, &[first.get().into(), last.get().into()], exported)
-        .await
+    let mut found = Vec::new();
+    for piece in pieces(payouts, READ_AT_A_TIME_MAX) {
+        let numbers: Vec<String> = (1..=piece.len()).map(|number| format!("${number}")).collect();
+        let query = format!(
+            "SELECT payout, export FROM exported_payouts WHERE payout IN ({})",
+            numbers.join(", ")
+        );
+        let values: Vec<Value<'_>> = piece.iter().map(|no| no.get().into()).collect();
+        found.extend(sql.all(&query, &values, exported).await?);
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+pub(super) async fn failed(sql: &mut dyn Executor, no: ExportNo) -> Result<Option<PayoutNo>, SqlError> {
+    let query = "SELECT p.no FROM exported_payouts e JOIN payouts p ON p.no = e.payout
+        WHERE e.export = $1 AND p.paid IS FALSE ORDER BY p.no LIMIT 1";
+    let number = |row: &mut Row| Ok(PayoutNo::new(row.take()?));
+    sql.optional(query, &[no.get().into()], number).await
 }

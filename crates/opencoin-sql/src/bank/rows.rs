@@ -7,7 +7,7 @@ use opencoin_ledger::stored::{self, StoredKeptLine, StoredStatementLine};
 use crate::{Executor, Row, SqlError};
 
 /// The columns of a line, of the table `s`.
-pub(super) const LINE_COLUMNS: &str = "s.place, s.line, s.ignored, s.amount, s.is_return, s.codes, s.bank_account, s.day,
+pub(super) const LINE_COLUMNS: &str = "s.place, s.line, s.ignored, s.amount, s.is_gathered, s.is_return, s.codes, s.bank_account, s.day,
     s.is_credit, s.currency, s.bank_amount, s.party, s.party_account, s.remittance, s.bank_reference, s.end_to_end_id";
 
 pub(super) fn line(row: &mut Row) -> Result<StatementLine, SqlError> {
@@ -16,6 +16,7 @@ pub(super) fn line(row: &mut Row) -> Result<StatementLine, SqlError> {
         line: row.take()?,
         ignored: row.take()?,
         amount: row.take()?,
+        is_gathered: row.take()?,
         is_return: row.take()?,
         codes: row.take()?,
         bank_account: row.take()?,

@@ -18,7 +18,7 @@ const COLUMNS: &str = "no, name, at, operator, line_count, booked, booked_lines,
 /// The most lines that one statement of SQL inserts.
 const INSERTED_AT_A_TIME_MAX: usize = 64;
 /// The columns of `bank_statement_lines`.
-const LINE_COLUMNS_INSERTED: usize = 17;
+const LINE_COLUMNS_INSERTED: usize = 18;
 
 fn statement(row: &mut Row) -> Result<BankStatement, SqlError> {
     Ok(stored::statement(StoredStatement {
@@ -65,7 +65,7 @@ pub(super) async fn add(
 
 async fn insert(sql: &mut dyn Executor, no: StatementNo, lines: &[StatementLine]) -> Result<(), SqlError> {
     let mut query =
-        "INSERT INTO bank_statement_lines (statement, place, line, ignored, amount, is_return, codes,
+        "INSERT INTO bank_statement_lines (statement, place, line, ignored, amount, is_gathered, is_return, codes,
         bank_account, day, is_credit, currency, bank_amount, party, party_account, remittance, bank_reference,
         end_to_end_id) VALUES "
             .to_owned();
@@ -77,14 +77,15 @@ async fn insert(sql: &mut dyn Executor, no: StatementNo, lines: &[StatementLine]
     let mut values: Vec<Value<'_>> = Vec::with_capacity(lines.len() * LINE_COLUMNS_INSERTED);
     for (line, [codes, day]) in lines.iter().zip(&texts) {
         let content = &line.content;
-        let (id, ignored, amount, is_return) = match &line.meaning {
+        let (id, ignored, amount, is_gathered, is_return) = match &line.meaning {
             LineMeaning::Incoming(incoming) => (
                 Some(&incoming.id.as_bytes()[..]),
                 None,
                 Some(incoming.amount.as_i64()),
+                incoming.is_gathered,
                 incoming.is_return,
             ),
-            LineMeaning::Ignored(reason) => (None, Some(IgnoredLine::code(*reason)), None, false),
+            LineMeaning::Ignored(reason) => (None, Some(IgnoredLine::code(*reason)), None, false, false),
         };
         let row: [Value<'_>; LINE_COLUMNS_INSERTED] = [
             no.get().into(),
@@ -92,6 +93,7 @@ async fn insert(sql: &mut dyn Executor, no: StatementNo, lines: &[StatementLine]
             Value::Bytes(id),
             ignored.map(i64::from).into(),
             amount.into(),
+            is_gathered.into(),
             is_return.into(),
             codes.as_str().into(),
             content.account.as_str().into(),

@@ -279,6 +279,7 @@ fn previewed(PreviewLine { line, verdict }: &PreviewLine, unit: &CurrencyUnit) -
             Unmatched::NoCode => "unmatched: no payment code".to_owned(),
             Unmatched::SeveralCodes => "unmatched: several payment codes".to_owned(),
             Unmatched::Return => "unmatched: a return".to_owned(),
+            Unmatched::Gathered => "unmatched: several transactions in one".to_owned(),
             Unmatched::UnknownAccount => "unmatched: no such account".to_owned(),
             Unmatched::ClosedAccount => "unmatched: the account is closed".to_owned(),
         },

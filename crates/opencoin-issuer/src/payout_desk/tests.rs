@@ -1,0 +1,117 @@
+//! Files that are handed out again, and days of execution.
+
+use opencoin_ledger::{Command, Ledger, LedgerTime, MemoryLedger, Reference, Settlement};
+
+use super::*;
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> DateTime<Utc> {
+        "2026-05-04T12:00:00Z".parse().unwrap()
+    }
+}
+
+const AT: LedgerTime = LedgerTime::from_unix_micros(1);
+
+async fn apply(ledger: &MemoryLedger, command: Command) {
+    ledger.apply(&[command]).await.unwrap()[0].as_ref().unwrap();
+}
+
+/// A desk with two payouts of alice.
+async fn desk() -> (Arc<MemoryLedger>, PayoutDesk) {
+    let ledger = Arc::new(MemoryLedger::new());
+    let account = BankConfig {
+        iban: Some("DE89370400440532013000".to_owned()),
+        name: Some("Issuer".to_owned()),
+        ..BankConfig::default()
+    };
+    let desk = PayoutDesk::new(
+        Arc::clone(&ledger),
+        Arc::new(Noon),
+        account,
+        ("Test".to_owned(), 100),
+    );
+    let open = Command::OpenAccount {
+        name: "alice".parse().unwrap(),
+        token_hash: None,
+        password: None,
+        at: AT,
+    };
+    apply(&ledger, open).await;
+    let alice = desk.books.accounts.profile(&"alice".parse().unwrap()).await;
+    let account = alice.unwrap().unwrap().account.id;
+    let amount = Amount::new(100).unwrap();
+    for key in ["a", "b"] {
+        let reference = Reference::new(key).unwrap();
+        let credit = Command::Credit {
+            account,
+            amount,
+            reference,
+            at: AT,
+        };
+        apply(&ledger, credit).await;
+        let request = Command::RequestPayout {
+            account,
+            amount,
+            destination: Reference::new("GB29NWBK60161331926819").unwrap(),
+            key: IdempotencyKey::new(key).unwrap(),
+            at: AT,
+        };
+        apply(&ledger, request).await;
+    }
+    (ledger, desk)
+}
+
+fn request(execution: Option<&str>) -> ExportRequest {
+    ExportRequest {
+        key: IdempotencyKey::new("one").unwrap(),
+        payouts: vec![PayoutNo::new(1), PayoutNo::new(2)],
+        format: ExportFormat::Csv,
+        execution: execution.map(|day| day.parse().unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn a_file_with_a_failed_payout_is_not_handed_out_again() {
+    let (ledger, desk) = desk().await;
+    let operator = OperatorName::command_line();
+    let first = desk.acting(&operator).export(request(None)).await.unwrap();
+    let settled = |no, settlement| Command::SettlePayout {
+        payout: PayoutNo::new(no),
+        settlement,
+        at: AT,
+    };
+    apply(
+        &ledger,
+        settled(1, Settlement::Paid(Reference::new("x").unwrap())),
+    )
+    .await;
+    let again = desk.file(first.export.no).await.unwrap();
+    assert_eq!(again.file, first.file);
+    apply(
+        &ledger,
+        settled(2, Settlement::Failed(Reference::new("x").unwrap())),
+    )
+    .await;
+    let shown = desk.file(first.export.no).await;
+    let repeated = desk.acting(&operator).export(request(None)).await;
+    for refused in [shown, repeated] {
+        let Err(PayoutDeskError::Failed(payout, export)) = refused else {
+            panic!("the holder has the money back, and the bank would pay it");
+        };
+        assert_eq!((payout, export), (PayoutNo::new(2), first.export.no));
+    }
+}
+
+#[tokio::test]
+async fn the_bank_is_asked_to_pay_from_today_to_a_year_ahead() {
+    let (_, desk) = desk().await;
+    let operator = OperatorName::command_line();
+    for day in ["2026-05-03", "2027-05-06"] {
+        let refused = desk.acting(&operator).export(request(Some(day))).await;
+        assert!(matches!(refused, Err(PayoutDeskError::Execution(_))), "{day}");
+    }
+    let made = desk.acting(&operator).export(request(Some("2027-05-05"))).await;
+    assert!(!made.unwrap().repeated);
+}
