@@ -6,7 +6,9 @@
 
 mod account;
 mod admin;
+mod admin_audit;
 mod admin_keys;
+mod admin_overview;
 mod bank;
 mod coin_indices;
 mod entry;
@@ -26,7 +28,9 @@ pub use admin::{
     AdminAccount, AdminAccounts, AdminAction, AdminActions, ChangeStatus, CreateAccount, CreatedAccount,
     IssuedStartCode, Payment, PaymentReceipt, SetPassword,
 };
+pub use admin_audit::{AdminAudit, AuditCheck, AuditOutcome, EndedAudit, RunningAudit};
 pub use admin_keys::{AdminKey, AdminKeyState, AdminKeys, AdminRotation, PauseSigning, Signing, StopKey};
+pub use admin_overview::{AdminOverview, AuditSummary, KeysOverview, LogOverview, Waiting};
 pub use bank::{
     AssignBankLine, BankLine, BankLineState, BankStatement, BankStatements, BookStatement, BookedStatement,
     DecidedBankLine, Ignored, IgnoredBankLine, KeptBankLine, KeptBankLines, NewBankLine, SetBankLineAside,

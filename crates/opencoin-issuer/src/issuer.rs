@@ -5,15 +5,18 @@
 //! process crashes between the two steps, or the answer is lost, the same request or a `request resume` gets the same
 //! signatures.
 
+mod audits;
 mod key_accounts;
 mod key_overview;
 mod mint_keys;
+mod overview;
 mod requests;
 mod supply;
 
 pub use self::key_accounts::{Authorization, KeyAccountList};
 pub use self::key_overview::{MintKeyOverview, MintKeysOverview};
 pub use self::mint_keys::LiveMintKey;
+pub use self::overview::{LogOverview, Overview, UNMATCHED_COUNTED_MAX, Waiting};
 
 use std::sync::Arc;
 
@@ -28,6 +31,7 @@ use opencoin_schema::{BigInt, Cddc};
 use rand::rngs::OsRng;
 
 use crate::accounts::{AccountService, Random};
+use crate::audits::Audits;
 use crate::bank_desk::{BankDesk, BankSettings};
 use crate::cashier::Cashier;
 use crate::committer::Committer;
@@ -78,6 +82,7 @@ pub struct Issuer {
     daily_supply: DailySupply,
     bank: BankSettings,
     rotation: RotationPolicy,
+    audits: Option<Audits>,
 }
 
 /// The answer to an accepted request, with the promise that the public log will have it.
@@ -148,6 +153,7 @@ impl Issuer {
             daily_supply: DailySupply::default(),
             bank: BankSettings::default(),
             rotation: RotationPolicy::default(),
+            audits: None,
         })
     }
 

@@ -9,6 +9,7 @@ pub mod accounts;
 mod admin_scopes;
 mod admin_tokens;
 pub mod admission;
+pub mod audits;
 mod backup;
 mod bank_desk;
 mod cashier;
@@ -38,8 +39,8 @@ pub use cashier::{ActingCashier, Cashier, CashierError};
 pub use guard::{Examined, Guard, GuardError, accept_state, examine};
 pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
 pub use issuer::{
-    Answered, Authorization, Issuer, IssuerOptions, KeyAccountList, LiveMintKey, MintKeyOverview,
-    MintKeysOverview,
+    Answered, Authorization, Issuer, IssuerOptions, KeyAccountList, LiveMintKey, LogOverview,
+    MintKeyOverview, MintKeysOverview, Overview, UNMATCHED_COUNTED_MAX, Waiting,
 };
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};
 pub use opencoin_keys::KeyState;
@@ -52,6 +53,7 @@ pub use refusal::{Reason, Refusal, unavailable};
 pub use restore::{RestoreError, RestoreOptions, Restored, restore};
 pub use signing::Signed;
 pub use store::{
-    Books, Layout, MigratedBooks, OpenedBooks, StoreMode, books_file, books_layout, database_protection,
-    distribute_books, migrate_books, open_audit_source, open_books, open_ledger, schema_state,
+    Books, Layout, MigratedBooks, OpenedBooks, StoreMode, audit_opener, books_file, books_layout,
+    database_protection, distribute_books, migrate_books, open_audit_source, open_books, open_ledger,
+    schema_state,
 };

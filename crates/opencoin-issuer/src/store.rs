@@ -15,6 +15,8 @@ use opencoin_postgres::{PostgresLedger, Protection};
 pub use opencoin_sqlite::Migrated as MigratedBooks;
 use opencoin_sqlite::SqliteLedger;
 
+use crate::audits::OpenedSource;
+
 /// How to open books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreMode {
@@ -125,6 +127,18 @@ pub async fn open_audit_source(database: &str, root: &Path) -> Result<Arc<dyn Au
     match Address::of(database, root)? {
         Address::Sqlite(path) => Ok(Arc::new(SqliteLedger::open_to_read(&path).await?)),
         Address::Postgres(url) => Ok(Arc::new(PostgresLedger::connect_to_read(url).await?)),
+    }
+}
+
+/// Opens the books for each audit that [`Issuer::with_audits`](crate::Issuer::with_audits) makes.
+pub fn audit_opener(
+    database: &str,
+    root: &Path,
+) -> impl Fn() -> OpenedSource + Send + Sync + use<> + 'static {
+    let (database, root) = (database.to_owned(), root.to_owned());
+    move || {
+        let (database, root) = (database.clone(), root.clone());
+        Box::pin(async move { open_audit_source(&database, &root).await })
     }
 }
 

@@ -135,6 +135,14 @@ action_kinds! {
     PauseSigning = "pause-signing",
     /// Resumed signing.
     ResumeSigning = "resume-signing",
+    /// Started an audit.
+    RunAudit = "run-audit",
+    /// The audit that the operator had started found that every invariant holds.
+    AuditHolds = "audit-holds",
+    /// The audit that the operator had started found a broken invariant.
+    AuditBroken = "audit-broken",
+    /// The audit that the operator had started has no result.
+    AuditFailed = "audit-failed",
     /// Created a token of an operator.
     CreateAdminToken = "create-admin-token",
     /// Removed a token of an operator.

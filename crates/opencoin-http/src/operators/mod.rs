@@ -2,11 +2,13 @@
 
 pub(super) mod accounts;
 pub(super) mod actions;
+pub(super) mod audit;
 pub(super) mod bank_convert;
 pub(super) mod bank_lines;
 pub(super) mod exports;
 pub(super) mod keys;
 mod operator;
+pub(super) mod overview;
 pub(super) mod payouts;
 pub(super) mod statements;
 
@@ -52,6 +54,8 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/bank-lines", get(bank_lines::list))
         .route("/v1/admin/bank-lines/{id}/assign", post(bank_lines::assign))
         .route("/v1/admin/bank-lines/{id}/set-aside", post(bank_lines::set_aside))
+        .route("/v1/admin/overview", get(overview::show))
+        .route("/v1/admin/audit", get(audit::show).post(audit::start))
         .route("/v1/admin/keys", get(keys::list))
         .route("/v1/admin/keys/{id}/stop", post(keys::stop))
         .route("/v1/admin/signing", post(keys::set_signing))

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod accounts;
+mod audited;
 mod browsers;
 mod fixture;
 mod issuer;

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::audited::AuditDoor;
 use crate::fixture::{Blinded, TestClock, TestCurrency, body, mint_request, redeem_request, resume_request};
 
 /// Background work pauses for a second after each turn, so this lets each task have one.
@@ -106,6 +107,7 @@ pub(crate) struct World {
     public: Router,
     admin: Router,
     pub(crate) operator: String,
+    pub(crate) door: Arc<AuditDoor>,
     folder: TempDir,
     rng: StdRng,
 }
@@ -146,6 +148,8 @@ impl World {
             issuers.push(issuer.with_accounts(config.clone(), rng));
         }
         let (issuer, mut served) = (issuers.pop().unwrap(), issuers.pop().unwrap());
+        let door = AuditDoor::new(Arc::clone(&ledger));
+        served = served.with_audits(door.opener());
         if let Some(guard) = guard {
             served = served.guarded_by(guard);
         }
@@ -175,6 +179,7 @@ impl World {
             public,
             admin,
             operator,
+            door,
             folder,
             rng,
         }

@@ -59,7 +59,7 @@ impl IssuerLog {
         } else {
             complain(&missing);
         }
-        self.recorder.published(has_quorum);
+        self.recorder.published(has_quorum, self.clock.now());
         Ok(has_quorum)
     }
 

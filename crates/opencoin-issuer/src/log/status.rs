@@ -21,6 +21,8 @@ pub struct LogStatus {
     pub failures: u64,
     /// Whether the last checkpoint that was published here has the quorum; `None` before the first one.
     pub has_quorum: Option<bool>,
+    /// When the first checkpoint after the last one with the quorum had none; `None` if the last one has it.
+    pub without_quorum_since: Option<DateTime<Utc>>,
     /// What went wrong, oldest first.
     pub incidents: Vec<Incident>,
 }
@@ -63,8 +65,11 @@ impl Recorder {
         self.lock().failures += 1;
     }
 
-    pub(super) fn published(&self, has_quorum: bool) {
-        self.lock().has_quorum = Some(has_quorum);
+    pub(super) fn published(&self, has_quorum: bool, at: DateTime<Utc>) {
+        let mut status = self.lock();
+        status.has_quorum = Some(has_quorum);
+        let before = status.without_quorum_since;
+        status.without_quorum_since = (!has_quorum).then(|| before.unwrap_or(at));
     }
 
     pub(super) fn cosigned(&self, witness: &str, size: u64) {

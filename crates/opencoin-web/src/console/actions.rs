@@ -145,6 +145,10 @@ fn what(action: &RecordedAction, t: Messages) -> Message {
         ActionKind::ExportPayouts => t.console_act_export_payouts().into(),
         ActionKind::PauseSigning => t.console_act_pause_signing().into(),
         ActionKind::ResumeSigning => t.console_act_resume_signing().into(),
+        ActionKind::RunAudit => t.console_act_run_audit().into(),
+        ActionKind::AuditHolds => t.console_act_audit_holds().into(),
+        ActionKind::AuditBroken => t.console_act_audit_broken().into(),
+        ActionKind::AuditFailed => t.console_act_audit_failed().into(),
         ActionKind::CreateAdminToken => t.console_act_create_token(subject),
         ActionKind::RemoveAdminToken => t.console_act_remove_token(subject),
     }

@@ -7,7 +7,9 @@ use clap::{Args, value_parser};
 use opencoin_config::Config;
 use opencoin_crypto::Signer;
 use opencoin_http::{Listener, Server, ServerOptions, serve, serve_admin};
-use opencoin_issuer::{AdminTokens, Guard, HighWaterMark, Issuer, IssuerOptions, OpenedBooks, StoreMode};
+use opencoin_issuer::{
+    AdminTokens, Guard, HighWaterMark, Issuer, IssuerOptions, OpenedBooks, StoreMode, audit_opener,
+};
 use opencoin_keys::{Currency, Directory, SystemClock};
 use opencoin_ledger::{BATCH_COMMANDS_MAX, MintKeyStatus};
 use opencoin_terminal::output::OutputArgs;
@@ -79,6 +81,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         .with_accounts(config.accounts.clone(), Box::new(OsRng))
         .with_bank(super::bank_settings(&config))
         .with_rotation(config.rotation.clone())
+        .with_audits(audit_opener(&config.database, directory.root()))
         .guarded_by(guard);
     let issuer = match public_log {
         Some(log) => {

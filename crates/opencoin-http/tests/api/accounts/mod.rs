@@ -1,6 +1,7 @@
 //! The API for accounts, with the in-memory ledger.
 
 mod admin;
+mod audits;
 mod described;
 mod edges;
 mod entries;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use opencoin_audit::{AuditFacts, Audited, Extent, MintKeyFacts};
+use opencoin_audit::{AuditFacts, Audited, Check, Extent, MintKeyFacts};
+use opencoin_issuer::audits::certificates_check;
 use opencoin_keys::{Currency, DirectoryError};
 use serde::Serialize;
 
@@ -93,13 +94,8 @@ impl Report {
         audited: &Audited,
     ) -> Self {
         let facts = &audited.facts;
-        let mut checks = vec![certificates(currency, facts)];
-        let told = audited.report.checks.iter();
-        checks.extend(told.map(|check| Finding {
-            name: check.name,
-            holds: check.holds,
-            detail: check.detail.clone(),
-        }));
+        let mut checks = vec![finding(&certificates_check(currency, facts))];
+        checks.extend(audited.report.checks.iter().map(finding));
         Self {
             format: "opencoin-audit",
             version: VERSION,
@@ -188,47 +184,12 @@ fn extent_name(extent: Extent) -> &'static str {
     }
 }
 
-/// Checks that all certificates verify, and that every mint key of the books has a certificate with the same terms.
-fn certificates(currency: Result<&Currency, &DirectoryError>, facts: &AuditFacts) -> Finding {
-    let finding = |holds, detail| Finding {
-        name: "certificates verify",
-        holds,
-        detail,
-    };
-    let currency = match currency {
-        Ok(currency) => currency,
-        Err(error) => return finding(false, error.to_string()),
-    };
-    let is_certified = |known: &&MintKeyFacts| {
-        currency
-            .mint_keys()
-            .any(|key| key.ledger_id == known.id && Some(key.terms) == known.terms)
-    };
-    if let Some(known) = facts.mint_keys.iter().find(|known| !is_certified(known)) {
-        return finding(
-            false,
-            format!(
-                "mint key {} of the books has no certificate with the same terms",
-                known.id
-            ),
-        );
+fn finding(check: &Check) -> Finding {
+    Finding {
+        name: check.name,
+        holds: check.holds,
+        detail: check.detail.clone(),
     }
-    let certified = currency.mint_keys().count();
-    let in_books = |id| facts.mint_keys.iter().any(|known| known.id == id);
-    let waiting = currency
-        .mint_keys()
-        .filter(|key| !in_books(key.ledger_id))
-        .count();
-    // That is no fault: a server adds a key to the books before it signs with it.
-    let waiting = if waiting > 0 {
-        format!(", {waiting} of them not yet in the books")
-    } else {
-        String::new()
-    };
-    finding(
-        true,
-        format!("{certified} mint keys and the CDDC verify{waiting}"),
-    )
 }
 
 fn totals(facts: &AuditFacts) -> Totals {

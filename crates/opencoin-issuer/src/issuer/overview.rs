@@ -1,0 +1,102 @@
+//! What needs a person, as numbers with times.
+
+use chrono::{DateTime, Utc};
+use opencoin_ledger::LedgerTime;
+use opencoin_ledger::bank::{BankLineNo, BankLineStateKind};
+
+use super::Issuer;
+use super::key_overview::MintKeysOverview;
+use crate::audits::AuditState;
+use crate::refusal::{Refusal, unavailable};
+
+/// The most unmatched lines of the bank that are counted.
+pub const UNMATCHED_COUNTED_MAX: u32 = 100;
+
+/// What needs a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    /// The issuer's time.
+    pub at: DateTime<Utc>,
+    /// The payouts that wait for the operator.
+    pub payouts: Waiting,
+    /// The mints that wait for money.
+    pub waiting_mints: u64,
+    /// The lines of the bank that belong to no account, at most [`UNMATCHED_COUNTED_MAX`].
+    pub unmatched: Waiting,
+    /// The mint keys, the next description, and whether signing is paused.
+    pub keys: MintKeysOverview,
+    /// The audits.
+    pub audit: AuditState,
+    /// The public log; `None` if the currency has none.
+    pub log: Option<LogOverview>,
+}
+
+/// Something that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// How many.
+    pub count: u64,
+    /// Since when the first of them waits.
+    pub oldest: Option<LedgerTime>,
+}
+
+/// The state of the public log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogOverview {
+    /// Why nothing is sealed or accepted any more.
+    pub halted: Option<String>,
+    /// Since when the oldest of what is accepted and not sealed waits.
+    pub unsealed_since: Option<LedgerTime>,
+    /// When a checkpoint with the quorum was published last.
+    pub published: Option<LedgerTime>,
+    /// Since when this process gets no quorum of the witnesses.
+    pub without_quorum_since: Option<DateTime<Utc>>,
+    /// What this process says that auditors and holders should know.
+    pub incidents: u64,
+}
+
+impl Issuer {
+    /// What needs a person.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn overview(&self) -> Result<Overview, Refusal> {
+        let backlog = self.books.accounts.backlog().await.map_err(unavailable)?;
+        let unmatched = self.books.bank.lines(
+            Some(BankLineStateKind::Unmatched),
+            BankLineNo::BEFORE_ALL,
+            UNMATCHED_COUNTED_MAX,
+        );
+        let unmatched = unmatched.await.map_err(unavailable)?;
+        Ok(Overview {
+            at: self.clock.now(),
+            payouts: Waiting {
+                count: backlog.payouts_requested,
+                oldest: backlog.oldest_payout,
+            },
+            waiting_mints: backlog.waiting_mints,
+            unmatched: Waiting {
+                count: unmatched.len().try_into().unwrap_or(u64::MAX),
+                oldest: unmatched.first().map(|line| line.at),
+            },
+            keys: self.mint_key_overview().await?,
+            audit: self.audit_state().await?,
+            log: self.log_overview().await?,
+        })
+    }
+
+    async fn log_overview(&self) -> Result<Option<LogOverview>, Refusal> {
+        let Some(log) = &self.log else { return Ok(None) };
+        let (store, status) = (&self.books.log, log.status());
+        let head = store.head().await.map_err(unavailable)?;
+        let pending = store.pending().await.map_err(unavailable)?;
+        let published = store.published().await.map_err(unavailable)?;
+        Ok(Some(LogOverview {
+            halted: head.and_then(|head| head.halted),
+            unsealed_since: pending.oldest,
+            published: published.map(|published| published.at),
+            without_quorum_since: status.without_quorum_since,
+            incidents: status.incidents.len().try_into().unwrap_or(u64::MAX),
+        }))
+    }
+}
