@@ -4,6 +4,7 @@
 CREATE TABLE bank_statements (
     no            int8 PRIMARY KEY CHECK (no >= 1),
     digest        bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
+    reading       bytea NOT NULL CHECK (octet_length(reading) = 32),
     name          text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     at            int8 NOT NULL,
     operator      text NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
@@ -22,6 +23,8 @@ COMMENT ON TABLE bank_statements IS 'Statements of the operator''s bank, as they
 COMMENT ON COLUMN bank_statements.no IS 'Without a gap.';
 COMMENT ON COLUMN bank_statements.digest IS
     'Of the file and of how it was read, so that the same file is stored once.';
+COMMENT ON COLUMN bank_statements.reading IS
+    'Of the form of the file and the columns of a table: lines that were read in other ways may be the same movement.';
 COMMENT ON COLUMN bank_statements.name IS 'The name of the file, for people.';
 COMMENT ON COLUMN bank_statements.operator IS 'Who uploaded it.';
 COMMENT ON COLUMN bank_statements.booked IS
@@ -33,7 +36,7 @@ CREATE TABLE bank_statement_lines (
     statement      int8 NOT NULL,
     place          int8 NOT NULL CHECK (place >= 1),
     line           bytea CHECK (octet_length(line) = 16),
-    ignored        int2 CHECK (ignored BETWEEN 0 AND 4),
+    ignored        int2 CHECK (ignored BETWEEN 0 AND 5),
     amount         int8 CHECK (amount > 0),
     is_gathered    bool NOT NULL,
     is_return      bool NOT NULL,
@@ -54,12 +57,13 @@ CREATE TABLE bank_statement_lines (
         (line IS NULL) = (ignored IS NOT NULL) AND (line IS NULL) = (amount IS NULL)
     )
 );
+CREATE INDEX bank_statement_lines_by_day ON bank_statement_lines (day, amount);
 COMMENT ON TABLE bank_statement_lines IS 'The lines of each statement, as the file has them. Never changed.';
 COMMENT ON COLUMN bank_statement_lines.place IS 'From 1.';
 COMMENT ON COLUMN bank_statement_lines.line IS
     'The identity of incoming money, the same in whatever file it comes.';
 COMMENT ON COLUMN bank_statement_lines.ignored IS
-    'Why there is nothing to book: 0 money went out, 1 not booked by the bank, 2 another account, 3 another currency, 4 the amount.';
+    'Why there is nothing to book: 0 money went out, 1 not booked by the bank, 2 another account, 3 another currency, 4 the amount, 5 taken back by the bank.';
 COMMENT ON COLUMN bank_statement_lines.amount IS 'In the smallest unit.';
 COMMENT ON COLUMN bank_statement_lines.is_gathered IS
     'Several transactions that the file does not tell apart.';

@@ -6,6 +6,8 @@ CREATE TABLE bank_statements (
     no            INTEGER PRIMARY KEY CHECK (no >= 1),
     -- Of the file and of how it was read, so that the same file is stored once.
     digest        BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+    -- Of the form of the file and the columns of a table: lines that were read in other ways may be the same movement.
+    reading       BLOB NOT NULL CHECK (length(reading) = 32),
     -- The name of the file, for people.
     name          TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     at            INTEGER NOT NULL,
@@ -33,8 +35,8 @@ CREATE TABLE bank_statement_lines (
     -- The identity of incoming money, the same in whatever file it comes.
     line           BLOB CHECK (length(line) = 16),
     -- Why there is nothing to book: 0 money went out, 1 not booked by the bank, 2 another account, 3 another currency,
-    -- 4 the amount.
-    ignored        INTEGER CHECK (ignored BETWEEN 0 AND 4),
+    -- 4 the amount, 5 taken back by the bank.
+    ignored        INTEGER CHECK (ignored BETWEEN 0 AND 5),
     -- In the smallest unit.
     amount         INTEGER CHECK (amount > 0),
     -- Several transactions that the file does not tell apart.
@@ -59,6 +61,7 @@ CREATE TABLE bank_statement_lines (
         (line IS NULL) = (ignored IS NOT NULL) AND (line IS NULL) = (amount IS NULL)
     )
 ) STRICT;
+CREATE INDEX bank_statement_lines_by_day ON bank_statement_lines (day, amount);
 
 -- What became of the lines of booked statements: one row for each movement at the bank.
 CREATE TABLE bank_lines (

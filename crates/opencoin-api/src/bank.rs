@@ -95,6 +95,8 @@ pub struct StatementPreview {
     pub decided: Vec<DecidedBankLine>,
     /// Lines that match no account. They are kept.
     pub unmatched: Vec<UnmatchedBankLine>,
+    /// Money that the bank took back. Nothing is booked: a person must look whose it was.
+    pub taken_back: Vec<BankLine>,
     /// Lines with nothing to book.
     pub ignored: Vec<IgnoredBankLine>,
 }
@@ -152,6 +154,10 @@ pub enum Unmatched {
     UnknownAccount,
     /// The account is closed.
     ClosedAccount,
+    /// A line with the same identity, or with the same reference of the bank, says something else.
+    OtherContent,
+    /// A line that is kept has the same day and amount, and was read in another way. It may be the same movement.
+    MayBeBooked,
 }
 
 /// A line with nothing to book.

@@ -46,6 +46,8 @@ pub struct Incoming {
 pub enum Ignored {
     /// Money went out.
     Outgoing,
+    /// The bank took money back that it had booked before. A person must look whose it was.
+    TakenBack,
     /// The bank has not booked it yet; a later statement has it again.
     NotBooked,
     /// It is of another account of the same bank.

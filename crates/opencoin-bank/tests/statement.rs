@@ -118,6 +118,19 @@ fn version_08_is_read() {
 }
 
 #[test]
+fn money_that_the_bank_takes_back_is_told_apart() {
+    let taken = VERSION_02.replacen(
+        "<CdtDbtInd>CRDT</CdtDbtInd>",
+        "<CdtDbtInd>DBIT</CdtDbtInd><RvslInd>true</RvslInd>",
+        1,
+    );
+    assert_eq!(
+        camt(&taken).unwrap()[0].kind,
+        LineKind::Ignored(Ignored::TakenBack)
+    );
+}
+
+#[test]
 fn a_movement_has_one_identity_in_both_versions() {
     let (older, newer) = (camt(VERSION_02).unwrap(), camt(VERSION_08).unwrap());
     assert_eq!(ids(&older)[0], ids(&newer)[0]);

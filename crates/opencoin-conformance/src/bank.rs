@@ -46,6 +46,7 @@ fn statement(name: &str, lines: &[(&str, &str)]) -> NewStatement {
     digest[..name.len()].copy_from_slice(name.as_bytes());
     NewStatement {
         digest: StatementDigest::new(digest),
+        reading: [1; 32],
         name: Reference::new(name).unwrap(),
         lines: lines.into_iter().map(Into::into).collect(),
     }
@@ -309,6 +310,59 @@ pub async fn an_unmatched_line_is_decided_once(ledgers: &Pair) {
             .count(),
         1
     );
+}
+
+/// A movement that is read in another way, or comes with other content, is not credited again.
+pub async fn a_movement_is_not_credited_again_by_another_reading(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    let (to_alice, to_bob) = (code("alice"), code("bob"));
+    let first = statement("first", &[(to_alice.as_str(), "5.00"), (to_bob.as_str(), "6.00")]);
+    let no = upload(&*ledgers[0], first.clone()).await;
+    claim(&*ledgers[0], no, &preview(&*ledgers[0], no).await).await;
+    let why = async |new: NewStatement| {
+        let no = upload(&*ledgers[1], new).await;
+        let seen = preview(&*ledgers[1], no).await;
+        let verdicts: Vec<_> = seen.lines.iter().map(|line| line.verdict.clone()).collect();
+        verdicts
+    };
+    let unmatched = |why, is_kept| Verdict::Unmatched { why, is_kept };
+
+    // Other columns show more of the text, so the identity is another one.
+    let longer = format!("more {to_alice}");
+    let lines = [
+        (longer.as_str(), "5.00"),
+        (longer.as_str(), "7.00"),
+        (to_bob.as_str(), "6.00"),
+    ];
+    let other = NewStatement {
+        reading: [2; 32],
+        ..statement("other", &lines)
+    };
+    let verdicts = why(other).await;
+    assert_eq!(verdicts[0], unmatched(Unmatched::MayBeBooked, false));
+    assert_eq!(verdicts[1], Verdict::New(named("alice")), "the amount is another");
+    assert!(matches!(verdicts[2], Verdict::Decided(_)));
+    let same = statement("same", &[(longer.as_str(), "5.00")]);
+    assert_eq!(
+        why(same).await,
+        [Verdict::New(named("alice"))],
+        "the reading tells them apart"
+    );
+
+    // Two movements share a reference, and a later file has a new one before the one that is known.
+    let mut shifted = statement("shifted", &[(to_bob.as_str(), "5.00"), (longer.as_str(), "5.00")]);
+    let known = first.lines[0].id().unwrap();
+    for line in &mut shifted.lines {
+        line.content.bank_reference = "2026050400017".into();
+    }
+    if let LineMeaning::Incoming(incoming) = &mut shifted.lines[0].meaning {
+        incoming.id = known;
+    }
+    let expected = [
+        unmatched(Unmatched::OtherContent, true),
+        unmatched(Unmatched::OtherContent, false),
+    ];
+    assert_eq!(why(shifted).await, expected);
 }
 
 /// Several operators book overlapping statements at once, and every line is claimed once.

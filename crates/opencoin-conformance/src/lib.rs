@@ -219,6 +219,7 @@ macro_rules! conformance_tests {
             a_statement_is_stored_once_and_previewed
             a_statement_is_claimed_as_it_was_previewed
             an_unmatched_line_is_decided_once
+            a_movement_is_not_credited_again_by_another_reading
             statements_booked_at_once_claim_each_line_once
             a_line_for_a_closed_account_is_kept
             a_payout_is_exported_once

@@ -238,9 +238,10 @@ impl ActingBankDesk<'_> {
         let reading = self.desk.reading(&file.columns)?;
         let name = file.name.clone();
         let read = tokio::task::spawn_blocking(move || read(&file, &reading));
-        let (digest, lines) = read.await.expect("reading a statement does not panic")?;
+        let (digest, reading, lines) = read.await.expect("reading a statement does not panic")?;
         let new = NewStatement {
             digest,
+            reading,
             name: name.clone(),
             lines,
         };
@@ -386,7 +387,7 @@ fn is_for_good(refusal: &Refusal) -> bool {
 fn read(
     file: &StatementFile,
     reading: &StatementReading,
-) -> Result<(StatementDigest, Vec<StatementLine>), BankDeskError> {
+) -> Result<(StatementDigest, [u8; 32], Vec<StatementLine>), BankDeskError> {
     let format = file
         .format
         .unwrap_or_else(|| StatementFormat::detect(&file.content));
@@ -402,5 +403,17 @@ fn read(
     hash.update(how);
     hash.update(&file.content);
     let digest = StatementDigest::new(hash.finalize().into());
-    Ok((digest, lines.into_iter().map(Into::into).collect()))
+    let columns = match format {
+        StatementFormat::Camt053 => String::new(),
+        StatementFormat::Csv => format!("{:?}", reading.columns),
+    };
+    let reading = Sha256::new()
+        .chain_update(b"opencoin bank statement reading")
+        .chain_update(columns)
+        .finalize();
+    Ok((
+        digest,
+        reading.into(),
+        lines.into_iter().map(Into::into).collect(),
+    ))
 }

@@ -21,6 +21,6 @@ pub use line::{
 };
 pub use preview::{
     BankStatement, BookedStatement, NewStatement, Preview, PreviewDigest, PreviewDigestError, PreviewLine,
-    StatementDigest, Unmatched, Verdict, VerdictOn, verdict,
+    StatementDigest, Unmatched, Verdict, VerdictOn, is_other_content, verdict, verdicts,
 };
 pub use store::{BankStore, ClaimOutcome, LineOutcome, StatementClaim};

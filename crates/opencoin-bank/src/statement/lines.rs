@@ -93,6 +93,9 @@ impl<'a> Lines<'a> {
         if !movement.is_booked {
             return Ok(LineKind::Ignored(Ignored::NotBooked));
         }
+        if content.direction == Direction::Debit && movement.is_return {
+            return Ok(LineKind::Ignored(Ignored::TakenBack));
+        }
         if content.direction == Direction::Debit {
             return Ok(LineKind::Ignored(Ignored::Outgoing));
         }

@@ -41,6 +41,7 @@ pub fn statement_preview(preview: Preview) -> StatementPreview {
         new: Vec::new(),
         decided: Vec::new(),
         unmatched: Vec::new(),
+        taken_back: Vec::new(),
         ignored: Vec::new(),
     };
     for bank::PreviewLine { line, verdict } in preview.lines {
@@ -63,10 +64,10 @@ pub fn statement_preview(preview: Preview) -> StatementPreview {
                 let why = unmatched(why);
                 shown.unmatched.push(UnmatchedBankLine { line, why });
             }
-            Verdict::Ignored(why) => {
-                let why = ignored(why);
-                shown.ignored.push(IgnoredBankLine { line, why });
-            }
+            Verdict::Ignored(why) => match ignored(why) {
+                Some(why) => shown.ignored.push(IgnoredBankLine { line, why }),
+                None => shown.taken_back.push(line),
+            },
         }
     }
     shown
@@ -129,17 +130,21 @@ fn unmatched(why: bank::Unmatched) -> Unmatched {
         bank::Unmatched::Gathered => Unmatched::Gathered,
         bank::Unmatched::UnknownAccount => Unmatched::UnknownAccount,
         bank::Unmatched::ClosedAccount => Unmatched::ClosedAccount,
+        bank::Unmatched::OtherContent => Unmatched::OtherContent,
+        bank::Unmatched::MayBeBooked => Unmatched::MayBeBooked,
     }
 }
 
-fn ignored(why: IgnoredLine) -> Ignored {
-    match why {
+/// Why a line is of no interest; `None` for money that was taken back, which a person must see.
+fn ignored(why: IgnoredLine) -> Option<Ignored> {
+    Some(match why {
+        IgnoredLine::TakenBack => return None,
         IgnoredLine::Outgoing => Ignored::Outgoing,
         IgnoredLine::NotBooked => Ignored::NotBooked,
         IgnoredLine::OtherAccount => Ignored::OtherAccount,
         IgnoredLine::OtherCurrency => Ignored::OtherCurrency,
         IgnoredLine::Amount => Ignored::Amount,
-    }
+    })
 }
 
 impl From<BankDeskError> for Problem {

@@ -56,15 +56,18 @@ pub enum IgnoredLine {
     OtherCurrency = 3,
     /// The amount is zero, too large, or finer than the smallest unit.
     Amount = 4,
+    /// The bank took money back. A person must look whose it was.
+    TakenBack = 5,
 }
 
 impl IgnoredLine {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Outgoing,
         Self::NotBooked,
         Self::OtherAccount,
         Self::OtherCurrency,
         Self::Amount,
+        Self::TakenBack,
     ];
 
     /// The stored number.
@@ -96,6 +99,7 @@ impl From<BankLine> for StatementLine {
             },
             LineKind::Ignored(reason) => LineMeaning::Ignored(match reason {
                 Ignored::Outgoing => IgnoredLine::Outgoing,
+                Ignored::TakenBack => IgnoredLine::TakenBack,
                 Ignored::NotBooked => IgnoredLine::NotBooked,
                 Ignored::OtherAccount => IgnoredLine::OtherAccount,
                 Ignored::OtherCurrency => IgnoredLine::OtherCurrency,

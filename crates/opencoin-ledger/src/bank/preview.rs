@@ -1,5 +1,6 @@
 //! What booking a statement would do.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -34,6 +35,9 @@ pub struct NewStatement {
     pub digest: StatementDigest,
     /// The name of the file, for people.
     pub name: Reference,
+    /// A digest of how the file was read: its form, and the columns of a table. Another reading may give the same movement
+    /// another identity.
+    pub reading: [u8; 32],
     /// Its lines, in the order of the file. No identity is there twice.
     pub lines: Vec<StatementLine>,
 }
@@ -119,6 +123,10 @@ pub enum Unmatched {
     UnknownAccount,
     /// The account is closed for good.
     ClosedAccount,
+    /// A line with the same identity, or with the same reference of the bank, says something else.
+    OtherContent,
+    /// A kept line has the same day and amount, and was read in another way. It may be the same movement.
+    MayBeBooked,
 }
 
 /// The digest of what booking a statement would do. It does not change while lines that were decided before go on.
@@ -240,8 +248,61 @@ fn amount_of(line: &StatementLine) -> Option<Amount> {
 pub struct VerdictOn {
     /// The state of the line, if it was kept before.
     pub kept: Option<BankLineState>,
+    /// Whether the kept line says something else.
+    pub is_other_content: bool,
+    /// Whether a line of the statement with the same reference, day and amount says something else than the kept one.
+    pub shares_reference: bool,
+    /// Whether a kept line that is not in the statement may be the same movement, read in another way.
+    pub may_be_booked: bool,
     /// The account with the name in the line's one payment code, and its status; `None` if there is none.
     pub payee: Option<(LineAccount, AccountStatus)>,
+}
+
+/// Whether a line says something else than the kept line with its identity. Another reading may show another part of the
+/// text, but the payment codes must be the same.
+#[must_use]
+pub fn is_other_content(line: &StatementLine, kept: (&str, &str), is_same_reading: bool) -> bool {
+    let (codes, text) = kept;
+    let LineMeaning::Incoming(incoming) = &line.meaning else {
+        return false;
+    };
+    incoming.codes.join(" ") != codes || is_same_reading && bare(&line.content.text) != bare(text)
+}
+
+/// What booking would do with the lines of a statement.
+#[must_use]
+pub fn verdicts(lines: Vec<(StatementLine, VerdictOn)>) -> Vec<PreviewLine> {
+    // Several movements may share a reference, and are told apart by their order. If one of them is not what it was, the
+    // order has changed, and none of them is known.
+    let shared: HashSet<_> = lines
+        .iter()
+        .filter(|(_, on)| on.is_other_content)
+        .filter_map(|(line, _)| reference_of(line))
+        .collect();
+    let verdict_of = |(line, on): (StatementLine, VerdictOn)| {
+        let shares_reference = reference_of(&line).is_some_and(|reference| shared.contains(&reference));
+        let verdict = verdict(
+            &line,
+            VerdictOn {
+                shares_reference,
+                ..on
+            },
+        );
+        PreviewLine { line, verdict }
+    };
+    lines.into_iter().map(verdict_of).collect()
+}
+
+/// The reference of the bank with what else is in an identity that is made of it.
+fn reference_of(line: &StatementLine) -> Option<(String, Amount, String)> {
+    let reference = bare(&line.content.bank_reference);
+    let amount = amount_of(line)?;
+    (!reference.is_empty()).then_some((line.content.day.to_string(), amount, reference))
+}
+
+/// The text without what banks and programs change: spaces and case.
+fn bare(text: &str) -> String {
+    text.split_whitespace().collect::<String>().to_uppercase()
 }
 
 /// What booking would do with a line.
@@ -253,13 +314,21 @@ pub fn verdict(line: &StatementLine, on: VerdictOn) -> Verdict {
     };
     let is_kept = match on.kept {
         None => false,
+        Some(_) if on.is_other_content => {
+            let why = Unmatched::OtherContent;
+            return Verdict::Unmatched { why, is_kept: true };
+        }
         Some(BankLineState::Unmatched) => true,
         Some(decided) => return Verdict::Decided(decided),
     };
     let why = match (incoming.codes.len(), on.payee) {
         _ if incoming.is_return => Unmatched::Return,
         _ if incoming.is_gathered => Unmatched::Gathered,
+        _ if on.shares_reference => Unmatched::OtherContent,
         (0, _) => Unmatched::NoCode,
+        (1, Some((_, AccountStatus::Open | AccountStatus::Frozen))) if on.may_be_booked => {
+            Unmatched::MayBeBooked
+        }
         (1, Some((account, AccountStatus::Open | AccountStatus::Frozen))) => return Verdict::New(account),
         (1, Some((_, AccountStatus::Closed))) => Unmatched::ClosedAccount,
         (1, None) => Unmatched::UnknownAccount,

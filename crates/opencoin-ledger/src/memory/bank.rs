@@ -9,8 +9,8 @@ use super::{MemoryLedger, State, number};
 use crate::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
     ClaimedLine, ExportNo, ExportOutcome, KeptLine, LineAccount, LineMeaning, LineOutcome, NewExport,
-    NewStatement, PayoutExport, Preview, PreviewDigest, PreviewLine, StatementClaim, StatementDigest,
-    StatementLine, StatementNo, VerdictOn, verdict,
+    NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim, StatementDigest, StatementLine,
+    StatementNo, VerdictOn, is_other_content, verdicts,
 };
 use crate::{
     AccountStatus, Action, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo, Reference,
@@ -38,6 +38,7 @@ struct Exported {
 #[derive(Debug)]
 struct Uploaded {
     digest: StatementDigest,
+    reading: [u8; 32],
     statement: BankStatement,
     lines: Vec<StatementLine>,
 }
@@ -86,19 +87,43 @@ impl KeptLine {
 impl State {
     fn preview(&self, no: StatementNo) -> Option<Preview> {
         let uploaded = self.bank.uploaded(no)?;
-        let lines = uploaded.lines.iter().map(|line| PreviewLine {
-            verdict: verdict(line, self.verdict_on(line)),
-            line: line.clone(),
-        });
+        let lines = uploaded.lines.iter();
+        let lines = lines.map(|line| (line.clone(), self.verdict_on(line, uploaded)));
         Some(Preview {
-            lines: lines.collect(),
+            lines: verdicts(lines.collect()),
             statement: uploaded.statement.clone(),
         })
     }
 
-    fn verdict_on(&self, line: &StatementLine) -> VerdictOn {
+    fn verdict_on(&self, line: &StatementLine, uploaded: &Uploaded) -> VerdictOn {
         let kept = line.id().and_then(|id| self.bank.line(id));
+        let is_same_reading = |kept: &KeptLine| {
+            let statement = self.bank.uploaded(kept.statement);
+            statement.is_some_and(|statement| statement.reading == uploaded.reading)
+        };
+        let is_other = |kept: &KeptLine| {
+            let LineMeaning::Incoming(incoming) = &kept.line.meaning else {
+                return false;
+            };
+            let codes = incoming.codes.join(" ");
+            is_other_content(line, (&codes, &kept.line.content.text), is_same_reading(kept))
+        };
+        let amount = |line: &StatementLine| match &line.meaning {
+            LineMeaning::Incoming(incoming) => Some(incoming.amount),
+            LineMeaning::Ignored(_) => None,
+        };
+        let content = &line.content;
+        let may_be = |kept: &KeptLine| {
+            kept.line.content.account == content.account
+                && kept.line.content.day == content.day
+                && amount(&kept.line) == amount(line)
+                && !is_same_reading(kept)
+                && !uploaded.lines.iter().any(|other| other.id() == kept.line.id())
+        };
         VerdictOn {
+            is_other_content: kept.is_some_and(is_other),
+            shares_reference: false,
+            may_be_booked: self.bank.lines.iter().any(may_be),
             kept: kept.map(|kept| kept.state.clone()),
             payee: self.payee(line),
         }
@@ -158,6 +183,7 @@ impl BankStore for MemoryLedger {
         };
         state.bank.statements.push(Uploaded {
             digest: statement.digest,
+            reading: statement.reading,
             statement: uploaded.clone(),
             lines: statement.lines,
         });

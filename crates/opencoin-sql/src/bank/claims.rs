@@ -27,6 +27,8 @@ pub(super) async fn statement(
     action: &Action,
 ) -> Result<StatementClaim, SqlError> {
     let for_update = sql.dialect().for_update;
+    // The first statement's row stands for all of them: what a booking keeps may change the preview of any other.
+    by_no(sql, StatementNo::new(1), for_update).await?;
     let Some(found) = by_no(sql, no, for_update).await? else {
         return Ok(StatementClaim::Unknown);
     };

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use opencoin_bank::Direction;
 use opencoin_ledger::bank::{
-    BankStatement, IgnoredLine, LineAccount, LineMeaning, NewStatement, Preview, PreviewLine, StatementLine,
-    StatementNo, VerdictOn, verdict,
+    BankStatement, IgnoredLine, LineAccount, LineMeaning, NewStatement, Preview, StatementLine, StatementNo,
+    VerdictOn, is_other_content, verdicts,
 };
 use opencoin_ledger::stored::{self, StoredStatement};
 use opencoin_ledger::{AccountId, AccountStatus, Action, LedgerError};
@@ -15,6 +15,15 @@ use crate::operators::record;
 use crate::{Executor, Row, SqlError, Value, pieces};
 
 const COLUMNS: &str = "no, name, at, operator, line_count, booked, booked_lines, booked_amount, booked_at";
+/// The days and amounts of a statement with kept lines that were read in another way and are not in it.
+const ALIKE: &str = "SELECT l.day, l.amount, l.bank_account, min(o.no) AS no
+    FROM (SELECT DISTINCT day, amount FROM bank_statement_lines WHERE statement = $1 AND line IS NOT NULL) d
+        JOIN bank_statement_lines l ON l.day = d.day AND l.amount = d.amount
+        JOIN bank_lines o ON o.line = l.line AND o.statement = l.statement
+        JOIN bank_statements os ON os.no = l.statement
+    WHERE os.reading <> (SELECT reading FROM bank_statements WHERE no = $1)
+        AND NOT EXISTS (SELECT 1 FROM bank_statement_lines x WHERE x.statement = $1 AND x.line = o.line)
+    GROUP BY l.day, l.amount, l.bank_account";
 /// The most lines that one statement of SQL inserts.
 const INSERTED_AT_A_TIME_MAX: usize = 64;
 /// The columns of `bank_statement_lines`.
@@ -44,12 +53,13 @@ pub(super) async fn add(
         return Ok((same, false));
     }
     let query = format!(
-        "INSERT INTO bank_statements (no, digest, name, at, operator, line_count)
-        SELECT coalesce(max(no), 0) + 1, $1, $2, $3, $4, $5 FROM bank_statements RETURNING {COLUMNS}"
+        "INSERT INTO bank_statements (no, digest, reading, name, at, operator, line_count)
+        SELECT coalesce(max(no), 0) + 1, $1, $2, $3, $4, $5, $6 FROM bank_statements RETURNING {COLUMNS}"
     );
     let count = i64::try_from(new.lines.len()).expect("a statement has few lines");
     let values = [
         new.digest.as_bytes().into(),
+        (&new.reading).into(),
         new.name.as_str().into(),
         action.at.unix_micros().into(),
         action.operator.as_str().into(),
@@ -166,9 +176,16 @@ pub(super) async fn preview_of(
     statement: BankStatement,
 ) -> Result<Preview, SqlError> {
     let query = format!(
-        "SELECT {LINE_COLUMNS}, k.state, k.account, b.name, k.reason, a.id, a.name, a.status
+        "SELECT {LINE_COLUMNS}, k.state, k.account, b.name, k.reason, a.id, a.name, a.status,
+            c.codes, c.remittance, ks.reading, st.reading,
+            alike.no
         FROM bank_statement_lines s
+            JOIN bank_statements st ON st.no = s.statement
             LEFT JOIN bank_lines k ON k.line = s.line
+            LEFT JOIN bank_statement_lines c ON c.statement = k.statement AND c.place = k.place
+            LEFT JOIN bank_statements ks ON ks.no = k.statement
+            LEFT JOIN ({ALIKE}) alike
+                ON alike.day = s.day AND alike.amount = s.amount AND alike.bank_account = s.bank_account
             LEFT JOIN accounts b ON b.id = k.account
             LEFT JOIN accounts a ON a.name = s.codes
         WHERE s.statement = $1 ORDER BY s.place"
@@ -176,10 +193,11 @@ pub(super) async fn preview_of(
     let lines = sql
         .all(&query, &[statement.no.get().into()], preview_line)
         .await?;
+    let lines = verdicts(lines);
     Ok(Preview { statement, lines })
 }
 
-fn preview_line(row: &mut Row) -> Result<PreviewLine, SqlError> {
+fn preview_line(row: &mut Row) -> Result<(StatementLine, VerdictOn), SqlError> {
     let line = line(row)?;
     let (state, account, name, reason): (Option<i16>, _, _, _) =
         (row.take()?, row.take()?, row.take()?, row.take()?);
@@ -188,8 +206,23 @@ fn preview_line(row: &mut Row) -> Result<PreviewLine, SqlError> {
         None => None,
     };
     let payee = payee(row.take()?, row.take()?, row.take()?)?;
-    let verdict = verdict(&line, VerdictOn { kept, payee });
-    Ok(PreviewLine { line, verdict })
+    let (codes, text): (Option<String>, Option<String>) = (row.take()?, row.take()?);
+    let (kept_reading, reading): (Option<Vec<u8>>, Vec<u8>) = (row.take()?, row.take()?);
+    let alike: Option<i64> = row.take()?;
+    let is_other_content = match (codes, text) {
+        (Some(codes), Some(text)) => {
+            is_other_content(&line, (&codes, &text), kept_reading.as_ref() == Some(&reading))
+        }
+        _ => false,
+    };
+    let on = VerdictOn {
+        kept,
+        is_other_content,
+        shares_reference: false,
+        may_be_booked: alike.is_some(),
+        payee,
+    };
+    Ok((line, on))
 }
 
 fn payee(

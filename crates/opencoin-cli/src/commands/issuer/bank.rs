@@ -11,8 +11,8 @@ use opencoin_http::shown;
 use opencoin_issuer::{BankDesk, StatementFile};
 use opencoin_keys::SystemClock;
 use opencoin_ledger::bank::{
-    BankLineNo, BankLineState, BankLineStateKind, BankStatement, KeptLine, Preview, PreviewDigest,
-    PreviewLine, StatementLine, StatementNo, Unmatched, Verdict,
+    BankLineNo, BankLineState, BankLineStateKind, BankStatement, IgnoredLine, KeptLine, Preview,
+    PreviewDigest, PreviewLine, StatementLine, StatementNo, Unmatched, Verdict,
 };
 use opencoin_ledger::{AccountName, Reference};
 use opencoin_terminal::output::OutputArgs;
@@ -282,7 +282,12 @@ fn previewed(PreviewLine { line, verdict }: &PreviewLine, unit: &CurrencyUnit) -
             Unmatched::Gathered => "unmatched: several transactions in one".to_owned(),
             Unmatched::UnknownAccount => "unmatched: no such account".to_owned(),
             Unmatched::ClosedAccount => "unmatched: the account is closed".to_owned(),
+            Unmatched::OtherContent => "unmatched: other content under a known id".to_owned(),
+            Unmatched::MayBeBooked => {
+                "unmatched: it may be booked already, from another kind of file".to_owned()
+            }
         },
+        Verdict::Ignored(IgnoredLine::TakenBack) => "taken back by the bank: look whose it was".to_owned(),
         Verdict::Ignored(_) => "ignored".to_owned(),
     };
     format!("{}: {what}", described(line, unit))
