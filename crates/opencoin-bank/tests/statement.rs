@@ -119,15 +119,11 @@ fn version_08_is_read() {
 
 #[test]
 fn money_that_the_bank_takes_back_is_told_apart() {
-    let taken = VERSION_02.replacen(
-        "<CdtDbtInd>CRDT</CdtDbtInd>",
-        "<CdtDbtInd>DBIT</CdtDbtInd><RvslInd>true</RvslInd>",
-        1,
-    );
-    assert_eq!(
-        camt(&taken).unwrap()[0].kind,
-        LineKind::Ignored(Ignored::TakenBack)
-    );
+    let credit = "12.50</Amt>\n        <CdtDbtInd>CRDT</CdtDbtInd>";
+    let debit = "12.50</Amt>\n        <CdtDbtInd>DBIT</CdtDbtInd><RvslInd>true</RvslInd>";
+    let lines = camt(&VERSION_02.replace(credit, debit)).unwrap();
+    assert_eq!(lines[0].kind, LineKind::Ignored(Ignored::TakenBack));
+    assert_eq!(lines[5].kind, LineKind::Ignored(Ignored::Outgoing));
 }
 
 #[test]
