@@ -644,7 +644,7 @@ async fn keys_to_release(sql: &mut dyn Executor, size: u64) -> Result<Vec<MintKe
     let query = "SELECT mint_keys.id FROM mint_keys
             JOIN log_keys ON log_keys.key_no = mint_keys.no
             JOIN log_batches ON log_batches.no = log_keys.batch
-        WHERE mint_keys.awaits_log AND log_batches.first + log_batches.count <= $1
+        WHERE mint_keys.awaits_log AND mint_keys.stopped_reason IS NULL AND log_batches.first + log_batches.count <= $1
         ORDER BY mint_keys.no";
     let id = |row: &mut Row| {
         let id: Vec<u8> = row.take()?;

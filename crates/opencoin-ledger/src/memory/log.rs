@@ -405,7 +405,7 @@ impl LogStore for MemoryLedger {
         let is_in = |key: &&MintKeyState| {
             let batch = log.keys.get(&key.no.key_no()).and_then(|key| key.batch);
             let batch = batch.and_then(|no| log.batches.iter().find(|batch| batch.no.get() == no));
-            key.awaits_log && batch.is_some_and(|batch| batch.end() <= size)
+            key.awaits_log && key.stopped.is_none() && batch.is_some_and(|batch| batch.end() <= size)
         };
         Ok(state
             .mint_keys()
