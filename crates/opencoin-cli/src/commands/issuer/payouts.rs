@@ -28,7 +28,7 @@ pub(crate) enum PayoutsCommand {
         #[arg(long, value_name = "N", default_value_t = 0)]
         after: u32,
     },
-    /// Make a file of payouts for the bank, in the account of [bank] in issuer.toml. Each payout is in one file at most.
+    /// Make a file of payouts for the bank, in the account of `[bank]` in `issuer.toml`. Each payout is in one file at most.
     Export(Box<exports::Arguments>),
     /// Show the files that were made, the newest first.
     Exports {
