@@ -29,7 +29,7 @@ const PAGE: u32 = 500;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BankCommand {
-    /// Upload a statement of the bank: CAMT.053, or a table whose columns [bank_csv] in issuer.toml names. Nothing is booked.
+    /// Upload a statement of the bank: CAMT.053, or a table whose columns `[bank_csv]` in `issuer.toml` names. Nothing is booked.
     Upload {
         /// The file.
         file: PathBuf,
