@@ -207,12 +207,6 @@ fn payouts_are_exported_once() {
             .map(|payout| &payout["export"])
             .collect();
         assert_eq!(exports, [&json!(1), &json!(1), &json!(2), &Value::Null]);
-        let _ = currency.issuer(&["payouts", "paid", "1", "--reference", "bank 1"]);
-        let _ = currency.issuer(&["payouts", "failed", "2", "--reason", "closed"]);
-        let paid: Value = serde_json::from_str(&get("/payouts?state=paid")).unwrap();
-        assert_eq!(paid["payouts"][0]["id"], 1);
-        assert_eq!(refused(export("third", &[1], "csv")), (409, "decided".to_owned()));
-
         let out = currency.scratch("again.xml");
         let again = [
             "payouts",
@@ -227,6 +221,16 @@ fn payouts_are_exported_once() {
         ];
         assert_eq!(currency.issuer(&again).json()["id"], 1);
         assert_eq!(std::fs::read_to_string(&out).unwrap(), files[0].1);
+        let _ = currency.issuer(&["payouts", "paid", "1", "--reference", "bank 1"]);
+        let _ = currency.issuer(&["payouts", "failed", "2", "--reason", "closed"]);
+        let paid: Value = serde_json::from_str(&get("/payouts?state=paid")).unwrap();
+        assert_eq!(paid["payouts"][0]["id"], 1);
+        assert_eq!(refused(export("third", &[1], "csv")), (409, "decided".to_owned()));
+        // One of its payouts has come back, so nobody gets the file for the bank any more.
+        assert_eq!(
+            refused(export("first", &[2, 1], "pain001")),
+            (409, "decided".to_owned())
+        );
         assert_eq!(
             currency
                 .issuer(&["payouts", "exports", "--json"])
