@@ -102,6 +102,7 @@ pub struct ExportPayouts {
     pub format: ExportForm,
     /// The day on which the bank shall pay; by default the day of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::Day>))]
     pub execution: Option<NaiveDate>,
 }
 

@@ -20,6 +20,8 @@ use crate::{
 const NUMBER_MAX: i64 = i64::MAX;
 /// The most hex digits of the id of a mint key, a SHA-1.
 const MINT_KEY_ID_CHARS_MAX: usize = 40;
+/// The characters of a day.
+const DAY_CHARS: usize = 10;
 /// Excludes control characters and characters that change the direction of text.
 const PRINTED: &str =
     "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufff9-\\ufffb]*$";
@@ -80,6 +82,12 @@ shape! {
     text(1, TEXT_CHARS_MAX).pattern(Some(PRINTED))
 }
 shape! {
+    /// A day.
+    Day, "A day: 2026-11-30.",
+    text(DAY_CHARS, DAY_CHARS).pattern(Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))
+        .examples(["2026-11-30"])
+}
+shape! {
     /// A text that may be empty.
     Label, "A short text without control characters and without characters that change its direction. May be empty.",
     text(0, TEXT_CHARS_MAX).pattern(Some(PRINTED))
@@ -118,6 +126,7 @@ shape! {
     /// The key that a service has made for itself.
     NewServiceKey, "`ock_` and 64 random hex digits.",
     text(SERVICE_KEY_CHARS, SERVICE_KEY_CHARS).pattern(Some("^ock_[0-9a-f]{64}$"))
+        .examples([format!("ock_{}", "0123456789abcdef".repeat(4))])
 }
 shape! {
     /// An amount to pay.

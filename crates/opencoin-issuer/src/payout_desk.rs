@@ -140,11 +140,11 @@ impl ActingPayoutDesk<'_> {
     /// lack the operator's account; when the day of execution is past or far ahead; when the key was used for another
     /// request; when the file was made before and one of its payouts has failed; when the ledger fails.
     pub async fn export(&self, mut request: ExportRequest) -> Result<ExportedFile, PayoutDeskError> {
-        request.payouts.sort_unstable();
-        request.payouts.dedup();
         if request.payouts.is_empty() || request.payouts.len() > EXPORT_PAYOUTS_MAX {
             return Err(PayoutDeskError::Number);
         }
+        request.payouts.sort_unstable();
+        request.payouts.dedup();
         let digest = digest(&request);
         if let Some(before) = self.desk.books.bank.export_of(&request.key).await? {
             return self.repeated(before, digest).await;

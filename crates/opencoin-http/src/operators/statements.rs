@@ -39,30 +39,43 @@ pub(crate) struct HowToRead {
     #[cfg_attr(feature = "openapi", param(inline))]
     format: Option<Form>,
     /// The character between the cells of a table.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     delimiter: Option<String>,
     /// `utf-8` or `windows-1252`.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     encoding: Option<String>,
     /// The character before the decimals of an amount.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     decimal: Option<String>,
     /// How days are written: `DD.MM.YYYY`.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     date_format: Option<String>,
     /// The column with the day of the booking.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     day: Option<String>,
     /// The column with the amount.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     amount: Option<String>,
     /// The columns with the text, separated by commas.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     text: Option<String>,
     /// The column with the currency.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     currency: Option<String>,
     /// The column that says whether money came or went.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     direction: Option<String>,
     /// The column with the name of the other side.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     party: Option<String>,
     /// The column with the account of the other side.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     party_account: Option<String>,
     /// The column with the operator's own account.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     account: Option<String>,
     /// The column with the bank's own reference.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     bank_reference: Option<String>,
 }
 
@@ -76,6 +89,32 @@ enum Form {
 }
 
 impl HowToRead {
+    /// # Errors
+    /// A value is too long, or has characters that people do not see.
+    fn check(&self) -> Result<(), Refusal> {
+        for (name, given) in [
+            ("delimiter", &self.delimiter),
+            ("encoding", &self.encoding),
+            ("decimal", &self.decimal),
+            ("date_format", &self.date_format),
+            ("day", &self.day),
+            ("amount", &self.amount),
+            ("text", &self.text),
+            ("currency", &self.currency),
+            ("direction", &self.direction),
+            ("party", &self.party),
+            ("party_account", &self.party_account),
+            ("account", &self.account),
+            ("bank_reference", &self.bank_reference),
+        ] {
+            // A tab is a usual delimiter.
+            if let Some(given) = given.as_deref().filter(|given| *given != "\t") {
+                text(name, given)?;
+            }
+        }
+        Ok(())
+    }
+
     fn columns(self, mut columns: BankCsvConfig) -> BankCsvConfig {
         let set = |column: &mut String, given: Option<String>| *column = given.unwrap_or_default();
         for (column, given) in [
@@ -137,6 +176,7 @@ pub(crate) async fn upload(
     Parameters(how): Parameters<HowToRead>,
     File(content): File,
 ) -> HandlerResult {
+    how.check()?;
     let desk = admin.bank_desk();
     let name = text("name", how.name.as_deref().unwrap_or(NAME_DEFAULT))?;
     let format = how.format.map(|form| match form {

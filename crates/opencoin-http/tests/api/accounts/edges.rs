@@ -150,6 +150,7 @@ fn example(document: &Value, schema: &Value) -> Value {
                 .into()
         }
         "array" => json!([example(document, &schema["items"])]),
+        "string" if schema.get("examples").is_some() => schema["examples"][0].clone(),
         "string" => json!("1".repeat(schema["minLength"].as_u64().unwrap_or(1).max(1) as usize)),
         "integer" => schema
             .get("minimum")
@@ -222,7 +223,10 @@ async fn a_parameter_or_field_that_is_too_long_is_refused() {
                 refuses(&world, described(method, path, token, &written(&body)), name).await;
                 fields += 1;
             }
-            if path.starts_with("/v1/") && path != "/v1/recoup" {
+            let takes_files = operation
+                .pointer("/requestBody/content/application~1octet-stream")
+                .is_some();
+            if path.starts_with("/v1/") && path != "/v1/recoup" && !takes_files {
                 let body = format!("{{\"x\":\"{}\"}}", "y".repeat(opencoin_api::BODY_BYTES_MAX));
                 world.send(described(method, path, token, &body)).await.fails(413);
             }
