@@ -10,6 +10,7 @@ mod event_stream;
 mod outbox;
 mod pairing;
 mod pay;
+mod private_json;
 mod stored_session;
 mod watch;
 

@@ -13,6 +13,7 @@ use opencoin_api::{RequestPayout, Transfer};
 use opencoin_private_files as private_files;
 use serde::{Deserialize, Serialize};
 
+use super::private_json;
 use super::stored_session::without_slash;
 use crate::file_error::FileError;
 use crate::storage::lock;
@@ -101,11 +102,7 @@ impl Outbox {
     /// # Errors
     /// The file cannot be read.
     pub fn unanswered(folder: &Path) -> Result<Vec<Unanswered>, FileError> {
-        let path = folder.join(PAYMENTS_FILE);
-        let Some(bytes) = private_files::read_if_there(&path)? else {
-            return Ok(Vec::new());
-        };
-        serde_json::from_slice(&bytes).map_err(FileError::damaged(&path))
+        Ok(private_json::read(&folder.join(PAYMENTS_FILE))?.unwrap_or_default())
     }
 
     /// Begins a payment: its key is on the disk when this returns. `new_key` makes a key unless the same
@@ -150,9 +147,7 @@ impl Outbox {
     }
 
     fn write(&self) -> Result<(), FileError> {
-        let bytes =
-            serde_json::to_vec(&self.payments).expect("payments have string keys and no failing values");
-        Ok(private_files::write(&self.path, &bytes)?)
+        private_json::write(&self.path, &self.payments)
     }
 }
 

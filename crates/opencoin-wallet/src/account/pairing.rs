@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use opencoin_api::{PairingLink, ReplaceServiceKey, ServiceLogin};
 use opencoin_private_files as private_files;
-use opencoin_text::IssuerUrl;
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::client::AccountClient;
 use super::error::AccountError;
-use super::stored_session::{SessionCurrency, StoredSession};
+use super::private_json;
+use super::stored_session::{SessionCurrency, StoredSession, is_same_issuer};
 use crate::file_error::FileError;
 use crate::holder::Holder;
 use crate::secret::Secret;
@@ -76,7 +76,9 @@ impl Pairing {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Self, PairingError> {
         let mut stored = Stored::read(folder)?;
-        let begun = stored.pending.take().filter(|pending| pending.service == link.id);
+        // Another issuer must not get a key that this one may have taken.
+        let is_of_link = |pending: &Self| pending.service == link.id && pending.is_with(&link.url);
+        let begun = stored.pending.take().filter(is_of_link);
         let pairing = begun.unwrap_or_else(|| Self {
             url: link.url.clone(),
             service: link.id.clone(),
@@ -124,18 +126,13 @@ impl Pairing {
     /// Whether the account is with the issuer at this URL.
     #[must_use]
     pub fn is_with(&self, url: &str) -> bool {
-        let parsed = self.url.parse::<IssuerUrl>();
-        parsed.is_ok_and(|own| url.parse::<IssuerUrl>().is_ok_and(|url| own == url))
+        is_same_issuer(&self.url, url)
     }
 }
 
 impl Stored {
     fn read(folder: &Path) -> Result<Self, FileError> {
-        let path = path(folder);
-        let Some(bytes) = private_files::read_if_there(&path)?.map(Zeroizing::new) else {
-            return Ok(Self::default());
-        };
-        serde_json::from_slice(&bytes).map_err(FileError::damaged(&path))
+        Ok(private_json::read(&path(folder))?.unwrap_or_default())
     }
 
     fn write(&self, folder: &Path) -> Result<(), FileError> {

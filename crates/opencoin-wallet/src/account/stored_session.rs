@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use opencoin_private_files as private_files;
 use opencoin_text::IssuerUrl;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
+use super::private_json;
 use crate::file_error::FileError;
 use crate::holder::Holder;
 use crate::secret::Secret;
@@ -45,13 +45,7 @@ impl StoredSession {
     /// # Errors
     /// The file cannot be read.
     pub fn read(folder: &Path) -> Result<Option<Self>, FileError> {
-        let path = path(folder);
-        let Some(bytes) = private_files::read_if_there(&path)?.map(Zeroizing::new) else {
-            return Ok(None);
-        };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(FileError::damaged(&path))
+        private_json::read(&path(folder))
     }
 
     /// Stores the session in this folder, which is made if need be, in place of an earlier session.
@@ -60,10 +54,7 @@ impl StoredSession {
     /// The file cannot be written; then the earlier session is still there.
     pub fn write(&self, folder: &Path) -> Result<(), FileError> {
         private_files::make_private_folders(folder)?;
-        let bytes = Zeroizing::new(
-            serde_json::to_vec(self).expect("a session has string keys and no failing values"),
-        );
-        Ok(private_files::write(&path(folder), &bytes)?)
+        private_json::write(&path(folder), self)
     }
 
     /// Removes the session in this folder. Returns whether there was one.
@@ -83,9 +74,14 @@ impl StoredSession {
     /// Whether the session belongs to the issuer at this URL.
     #[must_use]
     pub fn is_with(&self, url: &str) -> bool {
-        let parsed = self.url.parse::<IssuerUrl>();
-        parsed.is_ok_and(|own| url.parse::<IssuerUrl>().is_ok_and(|url| own == url))
+        is_same_issuer(&self.url, url)
     }
+}
+
+/// Whether two URLs are of the same issuer. What is no URL is of none.
+pub(super) fn is_same_issuer(one: &str, other: &str) -> bool {
+    let parsed = one.parse::<IssuerUrl>();
+    parsed.is_ok_and(|one| other.parse::<IssuerUrl>().is_ok_and(|other| one == other))
 }
 
 /// Returns a URL in the form that sessions and payments store.

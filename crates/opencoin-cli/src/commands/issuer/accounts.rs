@@ -17,11 +17,9 @@ use rand::rngs::OsRng;
 use serde_json::json;
 
 use super::Purpose;
+use super::pages::{PAGE, all_pages};
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
-
-/// Accounts per page.
-const PAGE: u32 = 500;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
@@ -294,16 +292,9 @@ async fn show(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()
 
 async fn list(dir: DirArgs, output: OutputArgs) -> Result<()> {
     let (cashier, directory) = open(dir, Purpose::Look).await?;
-    let mut accounts: Vec<Profile> = Vec::new();
-    loop {
-        let after = accounts.last().map(|last| last.account.name.clone());
-        let page = cashier.accounts(after.as_ref(), PAGE).await?;
-        let is_last = page.len() < PAGE as usize;
-        accounts.extend(page);
-        if is_last {
-            break;
-        }
-    }
+    let page =
+        async |last: Option<&Profile>| cashier.accounts(last.map(|last| &last.account.name), PAGE).await;
+    let accounts = all_pages(page).await?;
     let unit = super::unit(&directory)?;
     let value = accounts.iter().map(|Profile { account, listed, .. }| {
         let status = holders::word(account.status);

@@ -1,5 +1,7 @@
 //! `opencoin issuer bank`: uploads, previews and books statements of the bank directly in the books.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,12 +22,10 @@ use opencoin_text::printable;
 use serde_json::json;
 
 use super::Purpose;
+use super::pages::{PAGE, all_pages};
 use crate::currency_unit::CurrencyUnit;
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
-
-/// Statements or lines per page.
-const PAGE: u32 = 500;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BankCommand {
@@ -176,15 +176,13 @@ async fn upload(
     dir: &DirArgs,
     output: OutputArgs,
 ) -> Result<()> {
-    let length = std::fs::metadata(path)
-        .with_context(|| format!("cannot read {}", path.display()))?
-        .len();
+    let cannot_read = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(cannot_read)?;
+    let mut content = Vec::new();
     // One byte more, so that the desk refuses it as too large.
-    let content = if length > FILE_BYTES_MAX as u64 {
-        vec![0; FILE_BYTES_MAX + 1]
-    } else {
-        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
-    };
+    file.take(FILE_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut content)
+        .with_context(cannot_read)?;
     let (desk, _) = open(dir, Purpose::Change).await?;
     let file = StatementFile {
         name: file_name(path)?,
@@ -219,16 +217,8 @@ fn file_name(path: &Path) -> Result<Reference> {
 
 async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
     let (desk, unit) = open(dir, Purpose::Look).await?;
-    let mut statements: Vec<BankStatement> = Vec::new();
-    loop {
-        let before = statements.last().map(|last| last.no);
-        let page = desk.statements(before, PAGE).await?;
-        let is_last = page.len() < PAGE as usize;
-        statements.extend(page);
-        if is_last {
-            break;
-        }
-    }
+    let page = async |last: Option<&BankStatement>| desk.statements(last.map(|last| last.no), PAGE).await;
+    let statements = all_pages(page).await?;
     let said: Vec<String> = statements
         .iter()
         .map(|statement| {
@@ -356,16 +346,11 @@ async fn lines(state: State, dir: &DirArgs, output: OutputArgs) -> Result<()> {
         State::Booked => BankLineStateKind::Booked,
         State::SetAside => BankLineStateKind::SetAside,
     };
-    let mut lines: Vec<KeptLine> = Vec::new();
-    loop {
-        let after = lines.last().map_or(BankLineNo::BEFORE_ALL, |last| last.no);
-        let page = desk.lines(Some(kind), after, PAGE).await?;
-        let is_last = page.len() < PAGE as usize;
-        lines.extend(page);
-        if is_last {
-            break;
-        }
-    }
+    let page = async |last: Option<&KeptLine>| {
+        let after = last.map_or(BankLineNo::BEFORE_ALL, |last| last.no);
+        desk.lines(Some(kind), after, PAGE).await
+    };
+    let lines = all_pages(page).await?;
     let said: Vec<String> = lines.iter().map(|line| kept_line(line, &unit)).collect();
     let lines = lines.into_iter().map(shown::kept_bank_line);
     output.show(serde_json::to_value(lines.collect::<Vec<_>>())?, said)

@@ -13,6 +13,7 @@ mod init;
 mod keys;
 pub(crate) mod log;
 mod migrate;
+mod pages;
 mod payouts;
 mod prune;
 mod restored_state;

@@ -8,12 +8,10 @@ use opencoin_ledger::{OperatorName, Payout, PayoutFilter, PayoutNo, Reference, S
 use opencoin_terminal::output::OutputArgs;
 use opencoin_text::printable;
 
+use super::pages::{PAGE, all_pages};
 use super::{Purpose, accounts};
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
-
-/// Payouts per page.
-const PAGE: u32 = 500;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PayoutsCommand {
@@ -85,15 +83,13 @@ pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<(
     }
 }
 
-async fn list(dir: DirArgs, filter: PayoutFilter, mut after: PayoutNo, output: OutputArgs) -> Result<()> {
+async fn list(dir: DirArgs, filter: PayoutFilter, after: PayoutNo, output: OutputArgs) -> Result<()> {
     let (cashier, directory) = accounts::open(dir, Purpose::Look).await?;
-    let mut payouts = Vec::new();
-    loop {
-        let page = cashier.payouts(filter, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.no;
-        payouts.extend(page);
-    }
+    let page = async |last: Option<&Payout>| {
+        let after = last.map_or(after, |last| last.no);
+        cashier.payouts(filter, after, PAGE).await
+    };
+    let payouts = all_pages(page).await?;
     let unit = super::unit(&directory)?;
     let line = |payout: &Payout| {
         let (state, note) = state(payout);

@@ -43,7 +43,7 @@ impl Session {
             .await
             .map_err(explained)?;
         let session = pairing.log_in(&client, currency_of(&client).await).await?;
-        session.write(&self.dir)?;
+        self.store_session(&session)?;
         let is_known = self
             .wallet
             .currency_urls()

@@ -61,7 +61,16 @@ impl Session {
         }
     }
 
-    /// A new session of a wallet that is connected with an account, at the issuer with this URL or any. It is stored.
+    /// Stores the session of a connected wallet, unless another session is there that has not ended.
+    pub(super) fn store_session(&self, session: &StoredSession) -> Result<()> {
+        let is_kept = |kept: StoredSession| !kept.is_over(SystemClock.now()) && kept.holder != session.holder;
+        if !StoredSession::read(&self.dir)?.is_some_and(is_kept) {
+            session.write(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    /// A new session of a wallet that is connected with an account, at the issuer with this URL or any.
     async fn paired_session(&self, url: Option<&str>) -> Result<Option<StoredSession>> {
         let Some(pairing) = Pairing::read(&self.dir)? else {
             return Ok(None);
@@ -88,7 +97,7 @@ impl Session {
                 error
             }
         })?;
-        session.write(&self.dir)?;
+        self.store_session(&session)?;
         Ok(Some(session))
     }
 

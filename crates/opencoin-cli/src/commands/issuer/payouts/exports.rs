@@ -14,12 +14,10 @@ use opencoin_ledger::{IdempotencyKey, PayoutNo};
 use opencoin_terminal::output::OutputArgs;
 
 use super::super::Purpose;
+use super::super::pages::{PAGE, all_pages};
 use crate::currency_unit::CurrencyUnit;
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
-
-/// Files per page.
-const PAGE: u32 = 500;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -92,16 +90,8 @@ pub(super) async fn export(arguments: Arguments, output: OutputArgs) -> Result<(
 
 pub(super) async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
     let (desk, unit) = open(dir, Purpose::Look).await?;
-    let mut exports: Vec<PayoutExport> = Vec::new();
-    loop {
-        let before = exports.last().map(|last| last.no);
-        let page = desk.exports(before, PAGE).await?;
-        let is_last = page.len() < PAGE as usize;
-        exports.extend(page);
-        if is_last {
-            break;
-        }
-    }
+    let page = async |last: Option<&PayoutExport>| desk.exports(last.map(|last| last.no), PAGE).await;
+    let exports = all_pages(page).await?;
     let said: Vec<String> = exports.iter().map(|export| described(export, &unit)).collect();
     let exports = exports.into_iter().map(shown::payout_export);
     output.show(serde_json::to_value(exports.collect::<Vec<_>>())?, said)
