@@ -193,6 +193,11 @@ impl BankDesk {
 
     /// The lines of a statement that are claimed and not known to be credited.
     async fn waiting(&self, no: StatementNo) -> Result<Vec<BankLineId>, BankDeskError> {
+        // Usually nothing waits, and the preview of a large statement takes long.
+        let claims = self.store().claimed(BankLineNo::BEFORE_ALL, 1).await?;
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
         let preview = self.preview(no).await?;
         let waiting = preview.lines.iter().filter_map(|line| match line.verdict {
             Verdict::Decided(BankLineState::Claimed(_)) => line.line.id(),
@@ -310,7 +315,8 @@ impl ActingBankDesk<'_> {
         match &line.state {
             BankLineState::Booked(booked) if *booked == payee => Ok((line, repeated)),
             BankLineState::Claimed(claimed) if *claimed == payee => Err(BankDeskError::NotYet(name.clone())),
-            _ => Err(BankDeskError::ClosedAccount(name.clone())),
+            BankLineState::Unmatched => Err(BankDeskError::Refused(name.clone())),
+            decided => Err(BankDeskError::Decided(decided.clone())),
         }
     }
 

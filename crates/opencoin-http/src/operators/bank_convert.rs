@@ -155,7 +155,8 @@ impl From<BankDeskError> for Problem {
             BankDeskError::Statement(_)
             | BankDeskError::NoAccount
             | BankDeskError::Setting { .. }
-            | BankDeskError::ClosedAccount(_) => Refusal::new(Reason::Invalid, text),
+            | BankDeskError::ClosedAccount(_)
+            | BankDeskError::Refused(_) => Refusal::new(Reason::Invalid, text),
             BankDeskError::UnknownStatement(_)
             | BankDeskError::UnknownLine(_)
             | BankDeskError::UnknownAccount(_) => Refusal::new(Reason::NotFound, text),

@@ -38,6 +38,11 @@ pub enum BankDeskError {
     /// The account is closed.
     #[error("the account {0} is closed for good")]
     ClosedAccount(AccountName),
+    /// The books refuse the credit for good. The line is unmatched.
+    #[error(
+        "the account {0} cannot be credited with this line: it was closed meanwhile, or its reference is in the books already for something else"
+    )]
+    Refused(AccountName),
     /// The account cannot be credited at the moment. The line stays claimed for it.
     #[error(
         "the account {0} could not be credited yet; the line is reserved for it, and the next booking tries again"

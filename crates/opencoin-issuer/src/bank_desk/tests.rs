@@ -216,3 +216,27 @@ async fn without_an_account_nothing_is_read() {
     let uploaded = desk.acting(&operator).upload(file).await;
     assert!(matches!(uploaded, Err(BankDeskError::NoAccount)));
 }
+
+/// A repeated booking does not say that it has booked what the books refuse.
+#[tokio::test]
+async fn a_booking_whose_credit_is_refused_says_so_each_time() {
+    let world = World::new().await;
+    let no = world.upload(&[&payment_code::of_account("bob")]).await;
+    let preview = world.desk.preview(no).await.unwrap();
+    let id = preview.lines[0].line.id().unwrap();
+    let alice = world.desk.books.accounts.profile(&"alice".parse().unwrap()).await;
+    let by_hand = Command::Credit {
+        account: alice.unwrap().unwrap().account.id,
+        amount: opencoin_ledger::Amount::new(7).unwrap(),
+        reference: credit_reference(id),
+        at: AT,
+    };
+    world.apply(by_hand).await;
+    for _ in 0..2 {
+        let booking = world.acting().book(no, preview.digest()).await.unwrap();
+        assert_eq!((booking.refused.len(), booking.repeated), (1, false));
+    }
+    let refused = world.acting().assign(id, &"bob".parse().unwrap()).await;
+    assert!(matches!(refused, Err(BankDeskError::Refused(_))), "{refused:?}");
+    assert_eq!([world.balance("alice").await, world.balance("bob").await], [7, 0]);
+}

@@ -1,6 +1,7 @@
 //! What needs a person, as numbers with times.
 
 use chrono::{DateTime, Utc};
+use opencoin_keys::ledger_time;
 use opencoin_ledger::LedgerTime;
 use opencoin_ledger::bank::{BankLineNo, BankLineStateKind};
 
@@ -91,11 +92,17 @@ impl Issuer {
         let head = store.head().await.map_err(unavailable)?;
         let pending = store.pending().await.map_err(unavailable)?;
         let published = store.published().await.map_err(unavailable)?;
+        // Another process may have got the quorum since then.
+        let is_true = |since: &DateTime<Utc>| {
+            published
+                .as_ref()
+                .is_none_or(|newest| newest.at < ledger_time(*since))
+        };
         Ok(Some(LogOverview {
             halted: head.and_then(|head| head.halted),
             unsealed_since: pending.oldest,
-            published: published.map(|published| published.at),
-            without_quorum_since: status.without_quorum_since,
+            published: published.as_ref().map(|published| published.at),
+            without_quorum_since: status.without_quorum_since.filter(is_true),
             incidents: status.incidents.len().try_into().unwrap_or(u64::MAX),
         }))
     }

@@ -77,6 +77,12 @@ impl IssuerLog {
         if witnesses.is_empty() {
             return Ok(());
         }
+        let Some(head) = self.store.head().await? else {
+            return Ok(());
+        };
+        if !witnesses.iter().any(|witness| informed.lacks(witness, head.size)) {
+            return Ok(());
+        }
         // As for the others: books that may be old, and a tree that lacks what is late, get no new date.
         if !self.confirmed.load(Ordering::Relaxed) || self.is_late().await? {
             return Ok(());

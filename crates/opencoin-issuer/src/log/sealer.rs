@@ -187,6 +187,11 @@ impl IssuerLog {
         block: &LogBlock,
     ) -> Result<(), LedgerError> {
         self.look_for_backlog(sealer).await?;
+        // Another process seals.
+        let is_idle = |lease: &Lease| !lease.is_held && lease.asked.elapsed() < LEASE_TURN;
+        if sealer.lease.as_ref().is_some_and(is_idle) {
+            return Ok(());
+        }
         let Some(head) = self.store.head().await? else {
             return Ok(());
         };
@@ -266,6 +271,7 @@ impl IssuerLog {
             self.seals.store(false, Ordering::Relaxed);
             sealer.without_quorum = None;
             sealer.left_lease = Some(Instant::now());
+            sealer.lease = None;
         }
         if sealer.left_lease.is_some_and(|at| at.elapsed() < LEASE_DURATION) {
             return Ok(false);

@@ -220,11 +220,13 @@ impl BankStore for MemoryLedger {
             return Ok(StatementClaim::Unknown);
         };
         let booked = preview.statement.booked.as_ref();
-        if booked.is_some_and(|booked| booked.preview == digest) {
-            return Ok(StatementClaim::Repeated(preview.statement));
-        }
+        let is_repeated = booked.is_some_and(|booked| booked.preview == digest);
         if preview.digest() != digest {
-            return Ok(StatementClaim::Changed);
+            return Ok(if is_repeated {
+                StatementClaim::Repeated(preview.statement)
+            } else {
+                StatementClaim::Changed
+            });
         }
         if preview.is_booked_already() {
             return Ok(StatementClaim::Repeated(preview.statement));

@@ -32,13 +32,8 @@ pub(super) async fn statement(
     let Some(found) = by_no(sql, no, for_update).await? else {
         return Ok(StatementClaim::Unknown);
     };
-    if found
-        .booked
-        .as_ref()
-        .is_some_and(|booked| booked.preview == digest)
-    {
-        return Ok(StatementClaim::Repeated(found));
-    }
+    let booked = found.booked.as_ref();
+    let is_repeated = booked.is_some_and(|booked| booked.preview == digest);
     let query = format!(
         "SELECT no FROM bank_lines
         WHERE line IN (SELECT line FROM bank_statement_lines WHERE statement = $1 AND line IS NOT NULL)
@@ -46,8 +41,13 @@ pub(super) async fn statement(
     );
     let _locked: Vec<i64> = sql.all(&query, &[no.get().into()], Row::take).await?;
     let preview = preview_of(sql, found).await?;
+    // A booking whose credits were refused for good shows the same again, and is tried again.
     if preview.digest() != digest {
-        return Ok(StatementClaim::Changed);
+        return Ok(if is_repeated {
+            StatementClaim::Repeated(preview.statement)
+        } else {
+            StatementClaim::Changed
+        });
     }
     if preview.is_booked_already() {
         return Ok(StatementClaim::Repeated(preview.statement));
