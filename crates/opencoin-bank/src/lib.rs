@@ -27,4 +27,4 @@ pub use currency::{BankAmountError, BankCurrency, CurrencyCode, CurrencyCodeErro
 pub use destination::{Destination, DestinationError};
 pub use iban::{Bic, BicError, Iban, IbanError};
 pub use line::{BankLine, Ignored, Incoming, LineKind};
-pub use line_id::{BankLineId, BankLineIdError, IdentityKind};
+pub use line_id::{BankLineId, BankLineIdError, IdentityKind, bare};

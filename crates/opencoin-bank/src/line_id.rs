@@ -123,8 +123,9 @@ impl Identities {
     }
 }
 
-/// The text without what banks and programs change: spaces and case.
-fn bare(text: &str) -> String {
+/// The text without what banks and programs change: spaces and case. Texts that are the same so are the same movement's.
+#[must_use]
+pub fn bare(text: &str) -> String {
     text.chars()
         .filter(|character| !character.is_whitespace())
         .flat_map(char::to_uppercase)

@@ -11,7 +11,7 @@ use super::lines::{Lines, Movement};
 use super::{StatementReading, TEXT_BYTES_MAX};
 use crate::content::{BankLineContent, Direction};
 use crate::line::BankLine;
-use crate::line_id::IdentityKind;
+use crate::line_id::{IdentityKind, bare};
 
 /// In how many of the first rows the header is looked for.
 const HEADER_ROWS_MAX: u64 = 50;
@@ -192,11 +192,6 @@ impl Places {
             is_return: false,
         })
     }
-}
-
-/// A number of an account without spaces.
-fn bare(text: &str) -> String {
-    text.split_whitespace().collect::<String>().to_uppercase()
 }
 
 /// The digits of an amount with a point, and whether it is negative: `-1.234,50` is `1234.50`.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
+use opencoin_bank::bare;
 use sha2::{Digest, Sha256};
 
 use crate::{AccountStatus, Amount, LedgerTime, OperatorName, Reference};
@@ -298,11 +299,6 @@ fn reference_of(line: &StatementLine) -> Option<(String, Amount, String)> {
     let reference = bare(&line.content.bank_reference);
     let amount = amount_of(line)?;
     (!reference.is_empty()).then_some((line.content.day.to_string(), amount, reference))
-}
-
-/// The text without what banks and programs change: spaces and case.
-fn bare(text: &str) -> String {
-    text.split_whitespace().collect::<String>().to_uppercase()
 }
 
 /// What booking would do with a line.
