@@ -28,6 +28,11 @@ pub(super) async fn arrived(server: &Server, body: Body, bytes_max: usize) -> Re
 }
 
 impl Server {
+    /// The length of the longest body of any request, in bytes.
+    pub fn body_bytes_max(&self) -> usize {
+        self.bodies().bytes_max()
+    }
+
     /// Reads the body of a form of at most `bytes_max` bytes, within the limits on memory and time.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! lines are marked. Whatever dies or is sent twice in between: a server, or the next booking of any statement, makes the
 //! missing credits, and the ledger recognises those that were made.
 
+mod crediting;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -19,20 +20,17 @@ use opencoin_bank::statement::{self, StatementFormat, StatementReading};
 use opencoin_config::{BankConfig, BankCsvConfig};
 use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::bank::{
-    BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
-    ClaimedLine, KeptLine, LineAccount, LineOutcome, NewStatement, Preview, PreviewDigest, StatementClaim,
-    StatementDigest, StatementLine, StatementNo, Verdict, credit_reference,
+    BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimedLine,
+    KeptLine, LineAccount, LineOutcome, NewStatement, Preview, PreviewDigest, StatementClaim,
+    StatementDigest, StatementLine, StatementNo,
 };
 use opencoin_ledger::{
-    AccountName, AccountStatus, Action, ActionDetail, ActionKind, ActionSubject, Command, LedgerTime,
-    OperatorCommand, OperatorName, Reference, Refusal,
+    AccountName, AccountStatus, Action, ActionDetail, ActionKind, ActionSubject, LedgerTime, OperatorName,
+    Reference,
 };
 use sha2::{Digest, Sha256};
 
 use crate::store::Books;
-
-/// How many lines one transaction credits. A larger one would keep other payments waiting.
-const CREDITED_AT_A_TIME_MAX: u32 = 500;
 
 /// The operator's account at a bank, and how statements are read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -171,66 +169,6 @@ impl BankDesk {
             .map_err(|(key, reason)| BankDeskError::Setting { key, reason })?
             .ok_or(BankDeskError::NoAccount)
     }
-
-    /// Credits what is claimed and not known to be credited, in the order of the numbers, and marks it. Returns the claims
-    /// that were refused for good; their lines are unmatched again.
-    async fn finish(&self) -> Result<Vec<ClaimedLine>, BankDeskError> {
-        let (mut after, mut refused) = (BankLineNo::BEFORE_ALL, Vec::new());
-        loop {
-            let claims = self.store().claimed(after, CREDITED_AT_A_TIME_MAX).await?;
-            let Some(last) = claims.last() else {
-                return Ok(refused);
-            };
-            after = last.no;
-            let ended = self.credit(claims).await?;
-            let lost = ended
-                .iter()
-                .filter(|(_, outcome)| *outcome == ClaimOutcome::Refused);
-            refused.extend(lost.map(|(claim, _)| claim.clone()));
-            self.store().end_claims(ended, self.now()).await?;
-        }
-    }
-
-    /// The lines of a statement that are claimed and not known to be credited.
-    async fn waiting(&self, no: StatementNo) -> Result<Vec<BankLineId>, BankDeskError> {
-        // Usually nothing waits, and the preview of a large statement takes long.
-        let claims = self.store().claimed(BankLineNo::BEFORE_ALL, 1).await?;
-        if claims.is_empty() {
-            return Ok(Vec::new());
-        }
-        let preview = self.preview(no).await?;
-        let waiting = preview.lines.iter().filter_map(|line| match line.verdict {
-            Verdict::Decided(BankLineState::Claimed(_)) => line.line.id(),
-            _ => None,
-        });
-        Ok(waiting.collect())
-    }
-
-    /// Credits claimed lines in one transaction. Those that are refused only for now are left out: they stay claimed.
-    async fn credit(
-        &self,
-        claims: Vec<ClaimedLine>,
-    ) -> Result<Vec<(ClaimedLine, ClaimOutcome)>, BankDeskError> {
-        let at = self.now();
-        let commands: Vec<_> = claims.iter().map(|claim| credit(claim, at)).collect();
-        let outcomes = self.books.ledger.apply_for_operator(&commands).await?;
-        let mut ended = Vec::with_capacity(claims.len());
-        for (claim, outcome) in claims.into_iter().zip(outcomes) {
-            match outcome {
-                Ok(_) => ended.push((claim, ClaimOutcome::Credited)),
-                Err(refusal) if is_for_good(&refusal) => {
-                    tracing::error!(line = %claim.id, account = %claim.account.name, %refusal,
-                        "a line of a bank statement was not credited; it is unmatched again");
-                    ended.push((claim, ClaimOutcome::Refused));
-                }
-                Err(refusal) => {
-                    tracing::error!(line = %claim.id, account = %claim.account.name, %refusal,
-                        "a line of a bank statement was not credited yet; the next booking tries again");
-                }
-            }
-        }
-        Ok(ended)
-    }
 }
 
 impl ActingBankDesk<'_> {
@@ -360,34 +298,6 @@ fn is_repeated(id: BankLineId, outcome: LineOutcome) -> Result<bool, BankDeskErr
         LineOutcome::Decided(state) => Err(BankDeskError::Decided(state)),
         LineOutcome::Unknown => Err(BankDeskError::UnknownLine(id)),
     }
-}
-
-/// The credit of a claimed line, by whoever claimed it.
-fn credit(claim: &ClaimedLine, at: LedgerTime) -> OperatorCommand {
-    let reference = credit_reference(claim.id);
-    let action = Action {
-        operator: claim.operator.clone(),
-        kind: ActionKind::Credit,
-        subject: ActionSubject::new(claim.account.name.as_str()),
-        amount: Some(claim.amount),
-        detail: Some(ActionDetail::new(reference.as_str())),
-        at,
-    };
-    let command = Command::Credit {
-        account: claim.account.id,
-        amount: claim.amount,
-        reference,
-        at,
-    };
-    OperatorCommand { command, action }
-}
-
-/// Whether the same credit will be refused for ever.
-fn is_for_good(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::AccountClosed | Refusal::ReferenceConflict | Refusal::UnknownAccount
-    )
 }
 
 fn read(

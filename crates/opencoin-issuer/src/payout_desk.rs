@@ -204,12 +204,12 @@ impl ActingPayoutDesk<'_> {
     }
 
     async fn payouts(&self, numbers: &[PayoutNo]) -> Result<Vec<Payout>, PayoutDeskError> {
-        let mut payouts = Vec::with_capacity(numbers.len());
-        for no in numbers {
-            let payout = self.desk.books.accounts.payout(*no).await?;
-            payouts.push(payout.ok_or(PayoutDeskError::NotOpen(*no))?);
+        let payouts = self.desk.books.accounts.payouts_with(numbers.to_vec()).await?;
+        let is_found = |no: &PayoutNo| payouts.binary_search_by_key(no, |payout| payout.no).is_ok();
+        match numbers.iter().find(|no| !is_found(no)) {
+            Some(missing) => Err(PayoutDeskError::NotOpen(*missing)),
+            None => Ok(payouts),
         }
-        Ok(payouts)
     }
 }
 

@@ -189,6 +189,9 @@ pub trait Accounts: Send + Sync {
     /// The payout with this number.
     async fn payout(&self, no: PayoutNo) -> Result<Option<Payout>, LedgerError>;
 
+    /// The payouts with these numbers, ascending. Numbers of no payout are left out.
+    async fn payouts_with(&self, numbers: Vec<PayoutNo>) -> Result<Vec<Payout>, LedgerError>;
+
     /// The payout that a holder requested with this idempotency key.
     async fn payout_of(
         &self,

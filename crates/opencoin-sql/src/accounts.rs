@@ -323,6 +323,13 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         read.await
     }
 
+    async fn payouts_with(&self, numbers: Vec<PayoutNo>) -> Result<Vec<Payout>, LedgerError> {
+        let read = self.0.read("payouts with numbers", numbers, |sql, numbers| {
+            Box::pin(entries::payouts_with(sql, numbers))
+        });
+        read.await
+    }
+
     async fn payout_of(
         &self,
         account: AccountId,

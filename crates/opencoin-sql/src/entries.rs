@@ -4,8 +4,12 @@ use opencoin_ledger::journal::ReferenceKey;
 use opencoin_ledger::stored::{self, StoredEntry};
 use opencoin_ledger::{AccountEntry, AccountId, EntryPage, IdempotencyKey, Payout, PayoutFilter, PayoutNo};
 
+use crate::places::list;
 use crate::rows::{self, PAYOUT_COLUMNS};
-use crate::{Executor, Row, SqlError, Value};
+use crate::{Executor, Row, SqlError, Value, pieces};
+
+/// The most payouts that are looked up at a time.
+const PAYOUTS_AT_A_TIME_MAX: usize = 256;
 
 const COLUMNS: &str = "id, kind, reference, debit_account, credit_account, amount, applied_at, label";
 
@@ -145,6 +149,21 @@ fn wanted_payouts(filter: PayoutFilter) -> (&'static str, i64) {
 pub(crate) async fn payout(sql: &mut dyn Executor, no: PayoutNo) -> Result<Option<Payout>, SqlError> {
     sql.optional(&select_payouts("no = $1"), &[no.get().into()], payout_row)
         .await
+}
+
+pub(crate) async fn payouts_with(
+    sql: &mut dyn Executor,
+    wanted: &[PayoutNo],
+) -> Result<Vec<Payout>, SqlError> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for piece in pieces(wanted, PAYOUTS_AT_A_TIME_MAX) {
+        let query = select_payouts(&format!("no IN ({})", list(piece.len())));
+        let values: Vec<_> = piece.iter().map(|no| no.get().into()).collect();
+        found.extend(sql.all(&query, &values, payout_row).await?);
+    }
+    found.sort_unstable_by_key(|payout| payout.no);
+    found.dedup_by_key(|payout| payout.no);
+    Ok(found)
 }
 
 pub(crate) async fn payout_by_key(

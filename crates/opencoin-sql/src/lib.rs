@@ -19,6 +19,7 @@ mod lock;
 mod log;
 mod operators;
 mod pieces;
+mod places;
 mod profiles;
 pub mod read;
 pub mod rows;

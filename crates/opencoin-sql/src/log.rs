@@ -30,6 +30,7 @@ use opencoin_log::key_no::KeyNo;
 use opencoin_log::tile::{TileId, right_edge};
 
 use crate::pieces::pieces;
+use crate::places::{list, places};
 use crate::rows::{mint_key, mint_key_columns};
 use crate::{Executor, Row, Runner, SqlError, Value};
 
@@ -383,8 +384,7 @@ async fn numbered_pending(sql: &mut dyn Executor) -> Result<(Vec<i64>, Vec<Waiti
 /// Removes rows that were sealed. What has committed since they were read may have a smaller number, and stays.
 async fn remove_pending(sql: &mut dyn Executor, sealed: &[i64]) -> Result<(), SqlError> {
     for numbers in pieces(sealed, ROWS_PER_STATEMENT_MAX) {
-        let places: Vec<String> = (1..=numbers.len()).map(|place| format!("${place}")).collect();
-        let query = format!("DELETE FROM log_pending WHERE id IN ({})", places.join(", "));
+        let query = format!("DELETE FROM log_pending WHERE id IN ({})", list(numbers.len()));
         let values: Vec<Value<'_>> = numbers.iter().map(|number| Value::from(*number)).collect();
         sql.execute(&query, &values).await?;
     }
@@ -535,17 +535,6 @@ async fn save(sql: &mut dyn Executor, size: u64, sealed: &Sealed) -> Result<LogB
     } else {
         Err(LedgerError::corrupt("row of log_head", "it changed while it was locked").into())
     }
-}
-
-/// `($1, $2), ($3, $4), ...`
-fn places(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let places: Vec<_> = (1..=columns)
-            .map(|place| format!("${}", row * columns + place))
-            .collect();
-        format!("({})", places.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 async fn insert_bundles(sql: &mut dyn Executor, bundles: &[NewBundle]) -> Result<(), SqlError> {
@@ -711,6 +700,5 @@ mod tests {
             .map(<[_]>::len)
             .collect();
         assert_eq!(sizes, [64, 64, 16, 4, 1, 1]);
-        assert_eq!(places(2, 3), "($1, $2, $3), ($4, $5, $6)");
     }
 }

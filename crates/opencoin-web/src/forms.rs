@@ -32,6 +32,11 @@ impl Fields {
         Ok(Self(Zeroizing::new(fields)))
     }
 
+    /// The fields of a form with a file, which were read already.
+    pub(crate) fn of(fields: Vec<(String, String)>) -> Self {
+        Self(Zeroizing::new(fields))
+    }
+
     /// The value of a field; empty if it is missing.
     pub(crate) fn text(&self, name: &str) -> &str {
         let field = self.0.iter().find(|(field, _)| field == name);

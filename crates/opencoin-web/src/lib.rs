@@ -46,6 +46,7 @@ mod refusals;
 mod sessions;
 mod site;
 mod steps;
+mod uploads;
 mod visit;
 mod words;
 

@@ -37,6 +37,23 @@ pub(crate) enum Note {
     Paid(i64),
     /// The payout with this number has failed.
     Failed(i64),
+    /// A statement was uploaded, or was there before.
+    StatementUploaded { no: i64, is_new: bool },
+    /// A statement was booked.
+    StatementBooked {
+        lines: u32,
+        units: u64,
+        /// Whether it had been booked before, with the same preview.
+        repeated: bool,
+        /// How many lines their accounts have refused since.
+        refused: usize,
+    },
+    /// A line of a statement was credited to this account.
+    LineAssigned(String),
+    /// A line of a statement is reserved for this account, and is not credited yet.
+    LineReserved(String),
+    /// A line of a statement was set aside.
+    LineSetAside,
 }
 
 impl Note {
@@ -64,6 +81,18 @@ impl Note {
             Self::ProgramRemoved(name) => t.console_done_program_removed(name),
             Self::Paid(no) => t.console_done_paid(no),
             Self::Failed(no) => t.console_done_failed(no),
+            Self::StatementUploaded { is_new: true, .. } => t.bank_done_uploaded().into(),
+            Self::StatementUploaded { is_new: false, .. } => t.bank_done_uploaded_before().into(),
+            Self::StatementBooked { refused, .. } if refused > 0 => {
+                t.bank_done_booked_in_part(refused as u64)
+            }
+            Self::StatementBooked { repeated: true, .. } => t.bank_done_booked_before().into(),
+            Self::StatementBooked { lines, units, .. } => {
+                t.bank_done_booked(u64::from(lines), money.amount(units))
+            }
+            Self::LineAssigned(name) => t.bank_done_assigned(name),
+            Self::LineReserved(name) => t.bank_done_reserved(name),
+            Self::LineSetAside => t.bank_done_set_aside().into(),
         };
         Some(said)
     }

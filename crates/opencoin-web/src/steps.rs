@@ -93,7 +93,11 @@ impl Draft {
         }
     }
 
-    fn of(fields: &Fields, names: &[&'static str]) -> Result<(Self, SentKey), Refusal> {
+    /// What was sent.
+    ///
+    /// # Errors
+    /// The form has no idempotency key.
+    pub(crate) fn of(fields: &Fields, names: &[&'static str]) -> Result<(Self, SentKey), Refusal> {
         let key = sent_key(fields)?;
         let value = |name: &&'static str| (*name, fields.trimmed(name).to_owned());
         let values: Vec<_> = names.iter().map(value).collect();
@@ -116,6 +120,11 @@ impl Draft {
     pub(crate) fn fault(&self, name: &str) -> Option<&Message> {
         let fault = self.faults.iter().find(|(field, _)| *field == name);
         fault.map(|(_, fault)| fault)
+    }
+
+    /// Fills in a field that nobody has typed into yet.
+    pub(crate) fn fill(&mut self, name: &'static str, value: impl Into<String>) {
+        self.values.push((name, value.into()));
     }
 
     /// Notes what is wrong with a field.

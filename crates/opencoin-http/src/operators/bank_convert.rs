@@ -5,10 +5,9 @@ use opencoin_api::{
     NewBankLine, StatementPreview, Unmatched, UnmatchedBankLine,
 };
 use opencoin_bank::Direction;
-use opencoin_issuer::{BankDeskError, Reason, Refusal, unavailable};
-use opencoin_ledger::bank::{
-    self, BankLineState, IgnoredLine, KeptLine, LineMeaning, Preview, StatementLine, Verdict,
-};
+use opencoin_issuer::{BankDeskError, Refusal};
+use opencoin_ledger::Amount;
+use opencoin_ledger::bank::{self, BankLineState, IgnoredLine, KeptLine, Preview, StatementLine, Verdict};
 
 use crate::accounts::convert::moment;
 use crate::json::Problem;
@@ -90,10 +89,8 @@ pub fn kept_bank_line(kept: KeptLine) -> KeptBankLine {
 }
 
 fn bank_line(line: StatementLine) -> BankLine {
-    let (id, amount) = match &line.meaning {
-        LineMeaning::Incoming(incoming) => (Some(incoming.id.to_string()), Some(incoming.amount.units())),
-        LineMeaning::Ignored(_) => (None, None),
-    };
+    let id = line.id().map(|id| id.to_string());
+    let amount = line.amount().map(Amount::units);
     let content = line.content;
     BankLine {
         place: line.place,
@@ -149,21 +146,6 @@ fn ignored(why: IgnoredLine) -> Option<Ignored> {
 
 impl From<BankDeskError> for Problem {
     fn from(error: BankDeskError) -> Self {
-        let text = error.to_string();
-        let refusal = match error {
-            BankDeskError::Ledger(error) => unavailable(error),
-            BankDeskError::Statement(_)
-            | BankDeskError::NoAccount
-            | BankDeskError::Setting { .. }
-            | BankDeskError::ClosedAccount(_)
-            | BankDeskError::Refused(_) => Refusal::new(Reason::Invalid, text),
-            BankDeskError::UnknownStatement(_)
-            | BankDeskError::UnknownLine(_)
-            | BankDeskError::UnknownAccount(_) => Refusal::new(Reason::NotFound, text),
-            BankDeskError::PreviewChanged => Refusal::new(Reason::PreviewChanged, text),
-            BankDeskError::Decided(_) => Refusal::new(Reason::Decided, text),
-            BankDeskError::NotYet(_) | BankDeskError::Waiting(_) => Refusal::new(Reason::Unavailable, text),
-        };
-        refusal.into()
+        Refusal::from(error).into()
     }
 }

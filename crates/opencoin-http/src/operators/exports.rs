@@ -8,7 +8,7 @@ use axum::http::{Response, StatusCode};
 use opencoin_api::shapes;
 use opencoin_api::{ExportForm, ExportPayouts, PayoutExport, PayoutExports};
 use opencoin_issuer::accounts::{Page, page_length};
-use opencoin_issuer::{ExportRequest, ExportedFile, PayoutDeskError, Reason, Refusal, unavailable};
+use opencoin_issuer::{ExportRequest, ExportedFile, PayoutDeskError, Reason, Refusal};
 use opencoin_ledger::PayoutNo;
 use opencoin_ledger::bank::{self, ExportFormat, ExportNo};
 use serde::Deserialize;
@@ -153,23 +153,6 @@ pub fn payout_export(export: bank::PayoutExport) -> PayoutExport {
 
 impl From<PayoutDeskError> for Problem {
     fn from(error: PayoutDeskError) -> Self {
-        let text = error.to_string();
-        let refusal = match error {
-            PayoutDeskError::Ledger(error) => unavailable(error),
-            PayoutDeskError::NoAccount
-            | PayoutDeskError::Setting { .. }
-            | PayoutDeskError::Number
-            | PayoutDeskError::Execution(_)
-            | PayoutDeskError::Sum
-            | PayoutDeskError::Destination { .. }
-            | PayoutDeskError::Amount { .. }
-            | PayoutDeskError::Transfers(_) => Refusal::new(Reason::Invalid, text),
-            PayoutDeskError::NotOpen(_) | PayoutDeskError::Exported(..) | PayoutDeskError::Failed(..) => {
-                Refusal::new(Reason::Decided, text)
-            }
-            PayoutDeskError::OtherRequest => Refusal::new(Reason::ReferenceConflict, text),
-            PayoutDeskError::UnknownExport(_) => Refusal::new(Reason::NotFound, text),
-        };
-        refusal.into()
+        Refusal::from(error).into()
     }
 }

@@ -6,6 +6,8 @@ use opencoin_ledger::bank::{BankLineState, StatementNo};
 use opencoin_ledger::{AccountName, LedgerError};
 use thiserror::Error;
 
+use crate::refusal::{Reason, Refusal, unavailable};
+
 /// Why the work with a statement failed.
 #[derive(Debug, Error)]
 pub enum BankDeskError {
@@ -69,5 +71,26 @@ fn decided(state: &BankLineState) -> String {
         BankLineState::Claimed(account) => format!("it is being booked to {}", account.name),
         BankLineState::Booked(account) => format!("it is booked to {}", account.name),
         BankLineState::SetAside(reason) => format!("it is set aside ({reason})"),
+    }
+}
+
+impl From<BankDeskError> for Refusal {
+    fn from(error: BankDeskError) -> Self {
+        let text = error.to_string();
+        let reason = match error {
+            BankDeskError::Ledger(error) => return unavailable(error),
+            BankDeskError::Statement(_)
+            | BankDeskError::NoAccount
+            | BankDeskError::Setting { .. }
+            | BankDeskError::ClosedAccount(_)
+            | BankDeskError::Refused(_) => Reason::Invalid,
+            BankDeskError::UnknownStatement(_)
+            | BankDeskError::UnknownLine(_)
+            | BankDeskError::UnknownAccount(_) => Reason::NotFound,
+            BankDeskError::PreviewChanged => Reason::PreviewChanged,
+            BankDeskError::Decided(_) => Reason::Decided,
+            BankDeskError::NotYet(_) | BankDeskError::Waiting(_) => Reason::Unavailable,
+        };
+        Self::new(reason, text)
     }
 }

@@ -1,8 +1,13 @@
 //! Bookings that died, and accounts that close in between.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use opencoin_bank::payment_code;
-use opencoin_ledger::{Ledger, MemoryLedger};
+use opencoin_ledger::bank::credit_reference;
+use opencoin_ledger::{
+    AccountId, Command, KeptSignatures, Ledger, LedgerError, MemoryLedger, MintKeyId, MintKeyStatus,
+    OperatorCommand, Outcome, Transaction, TransactionNo, TransactionReference, UnsignedPage,
+};
 
 use super::*;
 
@@ -239,4 +244,84 @@ async fn a_booking_whose_credit_is_refused_says_so_each_time() {
     let refused = world.acting().assign(id, &"bob".parse().unwrap()).await;
     assert!(matches!(refused, Err(BankDeskError::Refused(_))), "{refused:?}");
     assert_eq!([world.balance("alice").await, world.balance("bob").await], [7, 0]);
+}
+
+/// A ledger that fails at every batch with a credit of one account.
+struct Choking {
+    ledger: Arc<MemoryLedger>,
+    account: AccountId,
+}
+
+#[async_trait]
+impl Ledger for Choking {
+    async fn apply(&self, batch: &[Command]) -> Result<Vec<Outcome>, LedgerError> {
+        self.ledger.apply(batch).await
+    }
+
+    async fn apply_for_operator(&self, batch: &[OperatorCommand]) -> Result<Vec<Outcome>, LedgerError> {
+        let is_bad = |command: &OperatorCommand| matches!(command.command, Command::Credit { account, .. } if account == self.account);
+        if batch.iter().any(is_bad) {
+            return Err(LedgerError::Database("no".to_owned()));
+        }
+        self.ledger.apply_for_operator(batch).await
+    }
+
+    async fn transaction(&self, _: &TransactionReference) -> Result<Option<Transaction>, LedgerError> {
+        unreachable!("the desk only applies")
+    }
+
+    async fn unsigned(
+        &self,
+        _: &MintKeyStatus,
+        _: TransactionNo,
+        _: usize,
+    ) -> Result<UnsignedPage, LedgerError> {
+        unreachable!("the desk only applies")
+    }
+
+    async fn keep_signatures(&self, _: &[KeptSignatures]) -> Result<Vec<bool>, LedgerError> {
+        unreachable!("the desk only applies")
+    }
+
+    async fn check_coins(&self, _: MintKeyId) -> Result<(), LedgerError> {
+        unreachable!("the desk only applies")
+    }
+
+    async fn forget_rows(&self, _: MintKeyId, _: u32) -> Result<u64, LedgerError> {
+        unreachable!("the desk only applies")
+    }
+
+    async fn mint_keys(&self) -> Result<Vec<MintKeyStatus>, LedgerError> {
+        unreachable!("the desk only applies")
+    }
+
+    async fn signing_paused(&self) -> Result<bool, LedgerError> {
+        unreachable!("the desk only applies")
+    }
+
+    async fn ready(&self) -> Result<(), LedgerError> {
+        unreachable!("the desk only applies")
+    }
+}
+
+#[tokio::test]
+async fn a_line_at_which_the_ledger_fails_holds_up_no_other() {
+    let mut world = World::new().await;
+    let profile = world.desk.books.accounts.profile(&"bob".parse().unwrap()).await;
+    world.desk.books.ledger = Arc::new(Choking {
+        ledger: Arc::clone(&world.ledger),
+        account: profile.unwrap().unwrap().account.id,
+    });
+    let (alice, bob) = (payment_code::of_account("alice"), payment_code::of_account("bob"));
+    let no = world.upload(&[&bob, &alice, &alice]).await;
+    let digest = world.desk.preview(no).await.unwrap().digest();
+    let booked = world.acting().book(no, digest).await;
+    assert!(matches!(booked, Err(BankDeskError::Waiting(waiting)) if waiting.len() == 1));
+    assert_eq!(
+        (world.balance("alice").await, world.balance("bob").await),
+        (200, 0)
+    );
+    world.desk.books.ledger = Arc::<MemoryLedger>::clone(&world.ledger);
+    world.desk.finish_interrupted().await;
+    assert_eq!(world.balance("bob").await, 100);
 }

@@ -8,6 +8,7 @@ use opencoin_ledger::{LedgerError, PayoutNo};
 use thiserror::Error;
 
 use super::EXPORT_PAYOUTS_MAX;
+use crate::refusal::{Reason, Refusal, unavailable};
 
 /// Why there is no file of payouts.
 #[derive(Debug, Error)]
@@ -50,14 +51,9 @@ pub enum PayoutDeskError {
     /// The day of execution is past or far ahead.
     #[error("the day of execution must be from {0} to a year ahead")]
     Execution(NaiveDate),
-    /// The destination of a payout is no account at a bank.
-    #[error("payout {}: {reason}", .no.get())]
-    Destination {
-        /// The payout.
-        no: PayoutNo,
-        /// The reason.
-        reason: DestinationError,
-    },
+    /// The destinations of these payouts are no accounts at a bank.
+    #[error("{}", destinations(.0))]
+    Destinations(Vec<(PayoutNo, DestinationError)>),
     /// The amount of a payout cannot be written in the bank's currency.
     #[error("payout {}: {reason}", .no.get())]
     Amount {
@@ -75,4 +71,40 @@ pub enum PayoutDeskError {
     /// No file has this number.
     #[error("there is no export {}", .0.get())]
     UnknownExport(ExportNo),
+}
+
+/// How many wrong destinations a description names.
+const DESTINATIONS_NAMED_MAX: usize = 20;
+
+fn destinations(wrong: &[(PayoutNo, DestinationError)]) -> String {
+    let named = wrong.iter().take(DESTINATIONS_NAMED_MAX);
+    let named = named.map(|(no, reason)| format!("payout {}: {reason}", no.get()));
+    let text = named.collect::<Vec<_>>().join("; ");
+    match wrong.len().checked_sub(DESTINATIONS_NAMED_MAX) {
+        None | Some(0) => text,
+        Some(more) => format!("{text}; and {more} more"),
+    }
+}
+
+impl From<PayoutDeskError> for Refusal {
+    fn from(error: PayoutDeskError) -> Self {
+        let text = error.to_string();
+        let reason = match error {
+            PayoutDeskError::Ledger(error) => return unavailable(error),
+            PayoutDeskError::NoAccount
+            | PayoutDeskError::Setting { .. }
+            | PayoutDeskError::Number
+            | PayoutDeskError::Execution(_)
+            | PayoutDeskError::Sum
+            | PayoutDeskError::Destinations(_)
+            | PayoutDeskError::Amount { .. }
+            | PayoutDeskError::Transfers(_) => Reason::Invalid,
+            PayoutDeskError::NotOpen(_) | PayoutDeskError::Exported(..) | PayoutDeskError::Failed(..) => {
+                Reason::Decided
+            }
+            PayoutDeskError::OtherRequest => Reason::ReferenceConflict,
+            PayoutDeskError::UnknownExport(_) => Reason::NotFound,
+        };
+        Self::new(reason, text)
+    }
 }

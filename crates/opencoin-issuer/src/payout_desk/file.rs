@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use opencoin_bank::cells::{CsvCell, write_row};
 use opencoin_bank::pain::{Payer, Transfer, Transfers};
-use opencoin_bank::{BankCurrency, Destination};
+use opencoin_bank::{BankCurrency, Destination, DestinationError};
 use opencoin_ledger::Payout;
 use opencoin_ledger::bank::ExportFormat;
 
@@ -34,10 +34,16 @@ impl PayoutDesk {
         let payer = self.account.payer().map_err(setting)?;
         let payer = payer.ok_or(PayoutDeskError::NoAccount)?;
         let currency = self.account.currency(self.divisor).map_err(setting)?;
-        let transfers: Vec<Transfer> = payouts
-            .iter()
-            .map(|payout| self.transfer(payout))
-            .collect::<Result<_, _>>()?;
+        let (mut transfers, mut wrong) = (Vec::with_capacity(payouts.len()), Vec::new());
+        for payout in payouts {
+            match self.transfer(payout) {
+                Ok(transfer) => transfers.push(transfer),
+                Err(reason) => wrong.push((payout.no, reason)),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(PayoutDeskError::Destinations(wrong));
+        }
         Ok(match request.format {
             ExportFormat::Pain001 => pain(request, transfers, (payer, currency), (message_id, now))?,
             ExportFormat::Csv => table(payouts, &transfers, &currency)?,
@@ -46,10 +52,9 @@ impl PayoutDesk {
     }
 
     /// A payee who gives no name is called like the account.
-    fn transfer(&self, payout: &Payout) -> Result<Transfer, PayoutDeskError> {
+    fn transfer(&self, payout: &Payout) -> Result<Transfer, DestinationError> {
         let no = payout.no;
-        let destination = Destination::read(payout.destination.as_str())
-            .map_err(|reason| PayoutDeskError::Destination { no, reason })?;
+        let destination = Destination::read(payout.destination.as_str())?;
         let name = destination
             .name
             .filter(|name| name.chars().any(|character| character.is_ascii_alphanumeric()));

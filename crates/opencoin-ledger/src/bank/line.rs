@@ -123,6 +123,15 @@ impl StatementLine {
             LineMeaning::Ignored(_) => None,
         }
     }
+
+    /// The amount, if money came in.
+    #[must_use]
+    pub fn amount(&self) -> Option<Amount> {
+        match &self.meaning {
+            LineMeaning::Incoming(incoming) => Some(incoming.amount),
+            LineMeaning::Ignored(_) => None,
+        }
+    }
 }
 
 /// The reference under which a line is credited. It depends on the line alone, so the ledger credits each line once.
@@ -261,10 +270,7 @@ impl KeptLine {
     /// The amount. Only incoming money is kept, so there is one.
     #[must_use]
     pub fn amount(&self) -> Option<Amount> {
-        match &self.line.meaning {
-            LineMeaning::Incoming(incoming) => Some(incoming.amount),
-            LineMeaning::Ignored(_) => None,
-        }
+        self.line.amount()
     }
 
     /// The claim, if the line is claimed.

@@ -207,7 +207,7 @@ impl Preview {
     #[must_use]
     pub fn new_amount(&self) -> Amount {
         self.new_lines()
-            .filter_map(|(line, _)| amount_of(line))
+            .filter_map(|(line, _)| line.amount())
             .fold(Amount::ZERO, |sum, amount| {
                 sum.checked_add(amount).unwrap_or(Amount::MAX)
             })
@@ -234,13 +234,6 @@ impl Preview {
             add(b"keep", line, 0);
         }
         PreviewDigest(hash.finalize().into())
-    }
-}
-
-fn amount_of(line: &StatementLine) -> Option<Amount> {
-    match &line.meaning {
-        LineMeaning::Incoming(incoming) => Some(incoming.amount),
-        LineMeaning::Ignored(_) => None,
     }
 }
 
@@ -297,7 +290,7 @@ pub fn verdicts(lines: Vec<(StatementLine, VerdictOn)>) -> Vec<PreviewLine> {
 /// The reference of the bank with what else is in an identity that is made of it.
 fn reference_of(line: &StatementLine) -> Option<(String, Amount, String)> {
     let reference = bare(&line.content.bank_reference);
-    let amount = amount_of(line)?;
+    let amount = line.amount()?;
     (!reference.is_empty()).then_some((line.content.day.to_string(), amount, reference))
 }
 

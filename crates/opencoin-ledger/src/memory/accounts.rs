@@ -649,6 +649,14 @@ impl Accounts for MemoryLedger {
         Ok(state.view.payout(no).map(|payout| state.payout(payout)))
     }
 
+    async fn payouts_with(&self, mut numbers: Vec<PayoutNo>) -> Result<Vec<Payout>, LedgerError> {
+        numbers.sort_unstable();
+        numbers.dedup();
+        let state = self.state();
+        let found = numbers.into_iter().filter_map(|no| state.view.payout(no));
+        Ok(found.map(|payout| state.payout(payout)).collect())
+    }
+
     async fn payout_of(
         &self,
         account: AccountId,

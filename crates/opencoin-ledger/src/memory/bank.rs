@@ -108,15 +108,11 @@ impl State {
             let codes = incoming.codes.join(" ");
             is_other_content(line, (&codes, &kept.line.content.text), is_same_reading(kept))
         };
-        let amount = |line: &StatementLine| match &line.meaning {
-            LineMeaning::Incoming(incoming) => Some(incoming.amount),
-            LineMeaning::Ignored(_) => None,
-        };
         let content = &line.content;
         let may_be = |kept: &KeptLine| {
             kept.line.content.account == content.account
                 && kept.line.content.day == content.day
-                && amount(&kept.line) == amount(line)
+                && kept.amount() == line.amount()
                 && !is_same_reading(kept)
                 && !uploaded.lines.iter().any(|other| other.id() == kept.line.id())
         };

@@ -9,8 +9,9 @@ use opencoin_ledger::stored;
 use opencoin_ledger::{Action, LedgerError, LedgerTime};
 
 use super::rows::kept;
-use super::statements::{by_no, preview_of, write_rows};
+use super::statements::{by_no, preview_of};
 use crate::operators::record;
+use crate::places::places;
 use crate::{Executor, Row, SqlError, Value, pieces};
 
 /// The most lines that one statement of SQL inserts.
@@ -151,10 +152,10 @@ async fn insert(
     lines: &[Decided<'_>],
     action: &Action,
 ) -> Result<(), SqlError> {
-    let mut query =
-        "INSERT INTO bank_lines (line, no, statement, place, amount, state, account, operator, at) VALUES "
-            .to_owned();
-    write_rows(&mut query, lines.len(), COLUMNS_INSERTED);
+    let query = format!(
+        "INSERT INTO bank_lines (line, no, statement, place, amount, state, account, operator, at) VALUES {}",
+        places(lines.len(), COLUMNS_INSERTED)
+    );
     let mut values: Vec<Value<'_>> = Vec::with_capacity(lines.len() * COLUMNS_INSERTED);
     for ((line, account), no) in lines.iter().zip(last + 1..) {
         let LineMeaning::Incoming(incoming) = &line.meaning else {

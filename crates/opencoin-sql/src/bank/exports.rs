@@ -4,8 +4,8 @@ use opencoin_ledger::bank::{ExportNo, ExportOutcome, NewExport, PayoutExport};
 use opencoin_ledger::stored::{self, StoredExport};
 use opencoin_ledger::{Action, IdempotencyKey, PayoutNo};
 
-use super::statements::write_rows;
 use crate::operators::record;
+use crate::places::{list, places};
 use crate::{Executor, Row, SqlError, Value, pieces};
 
 const COLUMNS: &str = "no, request, format, message_id, payouts, amount, operator, at";
@@ -37,12 +37,10 @@ pub(super) async fn add(
     if let Some(same) = of_key(sql, &new.key).await? {
         return Ok(ExportOutcome::Repeated(same));
     }
-    for no in &new.payouts {
-        if let Some(outcome) = hindrance(sql, *no).await? {
-            // The same request may have been carried out while this one waited for the lock.
-            let same = of_key(sql, &new.key).await?;
-            return Ok(same.map_or(outcome, ExportOutcome::Repeated));
-        }
+    if let Some(outcome) = hindrance(sql, &new.payouts).await? {
+        // The same request may have been carried out while this one waited for the locks.
+        let same = of_key(sql, &new.key).await?;
+        return Ok(same.map_or(outcome, ExportOutcome::Repeated));
     }
     let query = format!(
         "INSERT INTO payout_exports (no, key, request, format, message_id, payouts, amount, operator, at, file)
@@ -62,8 +60,10 @@ pub(super) async fn add(
     ];
     let added = sql.one(&query, &values, export).await?;
     for piece in pieces(&new.payouts, INSERTED_AT_A_TIME_MAX) {
-        let mut query = "INSERT INTO exported_payouts (payout, export) VALUES ".to_owned();
-        write_rows(&mut query, piece.len(), 2);
+        let query = format!(
+            "INSERT INTO exported_payouts (payout, export) VALUES {}",
+            places(piece.len(), 2)
+        );
         let values: Vec<Value<'_>> = piece
             .iter()
             .flat_map(|no| [no.get().into(), added.no.get().into()])
@@ -74,17 +74,31 @@ pub(super) async fn add(
     Ok(ExportOutcome::Added(added))
 }
 
-/// Locks a payout and says why it cannot be in a file.
-async fn hindrance(sql: &mut dyn Executor, no: PayoutNo) -> Result<Option<ExportOutcome>, SqlError> {
+/// Locks payouts, which are in ascending order, and says why the first of them that cannot be in a file cannot be.
+async fn hindrance(sql: &mut dyn Executor, payouts: &[PayoutNo]) -> Result<Option<ExportOutcome>, SqlError> {
     let for_update = sql.dialect().for_update;
-    let query = format!("SELECT no FROM payouts WHERE no = $1 AND paid IS NULL {for_update}");
-    let open: Option<i64> = sql.optional(&query, &[no.get().into()], Row::take).await?;
-    if open.is_none() {
-        return Ok(Some(ExportOutcome::NotOpen(no)));
+    let mut open = Vec::with_capacity(payouts.len());
+    for piece in pieces(payouts, READ_AT_A_TIME_MAX) {
+        let query = format!(
+            "SELECT no FROM payouts WHERE no IN ({}) AND paid IS NULL ORDER BY no {for_update}",
+            list(piece.len())
+        );
+        let number = |row: &mut Row| Ok(PayoutNo::new(row.take()?));
+        open.extend(sql.all(&query, &numbers(piece), number).await?);
     }
-    let query = "SELECT export FROM exported_payouts WHERE payout = $1";
-    let export: Option<i64> = sql.optional(query, &[no.get().into()], Row::take).await?;
-    Ok(export.map(|export| ExportOutcome::Exported(no, ExportNo::new(export))))
+    let settled = payouts.iter().find(|no| open.binary_search(no).is_err());
+    let in_file = exported(sql, payouts).await?.first().copied();
+    Ok(match (settled, in_file) {
+        (Some(no), Some((exported, _))) if *no <= exported => Some(ExportOutcome::NotOpen(*no)),
+        (_, Some((no, export))) => Some(ExportOutcome::Exported(no, export)),
+        (Some(no), None) => Some(ExportOutcome::NotOpen(*no)),
+        (None, None) => None,
+    })
+}
+
+/// The numbers as parameters.
+fn numbers(payouts: &[PayoutNo]) -> Vec<Value<'static>> {
+    payouts.iter().map(|no| no.get().into()).collect()
 }
 
 pub(super) async fn of_key(
@@ -122,13 +136,11 @@ pub(super) async fn exported(
     let exported = |row: &mut Row| Ok((PayoutNo::new(row.take()?), ExportNo::new(row.take()?)));
     let mut found = Vec::new();
     for piece in pieces(payouts, READ_AT_A_TIME_MAX) {
-        let numbers: Vec<String> = (1..=piece.len()).map(|number| format!("${number}")).collect();
         let query = format!(
             "SELECT payout, export FROM exported_payouts WHERE payout IN ({})",
-            numbers.join(", ")
+            list(piece.len())
         );
-        let values: Vec<Value<'_>> = piece.iter().map(|no| no.get().into()).collect();
-        found.extend(sql.all(&query, &values, exported).await?);
+        found.extend(sql.all(&query, &numbers(piece), exported).await?);
     }
     found.sort_unstable();
     Ok(found)

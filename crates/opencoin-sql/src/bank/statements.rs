@@ -1,7 +1,5 @@
 //! Statements as they were uploaded, and what booking them would do.
 
-use std::fmt::Write;
-
 use opencoin_bank::Direction;
 use opencoin_ledger::bank::{
     BankStatement, IgnoredLine, LineAccount, LineMeaning, NewStatement, Preview, StatementLine, StatementNo,
@@ -12,6 +10,7 @@ use opencoin_ledger::{AccountId, AccountStatus, Action, LedgerError};
 
 use super::rows::{LINE_COLUMNS, line};
 use crate::operators::record;
+use crate::places::places;
 use crate::{Executor, Row, SqlError, Value, pieces};
 
 const COLUMNS: &str = "no, name, at, operator, line_count, booked, booked_lines, booked_amount, booked_at";
@@ -74,12 +73,12 @@ pub(super) async fn add(
 }
 
 async fn insert(sql: &mut dyn Executor, no: StatementNo, lines: &[StatementLine]) -> Result<(), SqlError> {
-    let mut query =
+    let query = format!(
         "INSERT INTO bank_statement_lines (statement, place, line, ignored, amount, is_gathered, is_return, codes,
         bank_account, day, is_credit, currency, bank_amount, party, party_account, remittance, bank_reference,
-        end_to_end_id) VALUES "
-            .to_owned();
-    write_rows(&mut query, lines.len(), LINE_COLUMNS_INSERTED);
+        end_to_end_id) VALUES {}",
+        places(lines.len(), LINE_COLUMNS_INSERTED)
+    );
     let texts: Vec<[String; 2]> = lines
         .iter()
         .map(|line| [codes(line), line.content.day.to_string()])
@@ -127,18 +126,6 @@ fn codes(line: &StatementLine) -> String {
     match &line.meaning {
         LineMeaning::Incoming(incoming) => incoming.codes.join(" "),
         LineMeaning::Ignored(_) => String::new(),
-    }
-}
-
-/// Writes `($1, $2), ($3, $4)`, and so on.
-pub(super) fn write_rows(query: &mut String, rows: usize, columns: usize) {
-    for row in 0..rows {
-        query.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            let separator = if column == 0 { "" } else { ", " };
-            write!(query, "{separator}${}", row * columns + column + 1).expect("a String takes any text");
-        }
-        query.push(')');
     }
 }
 

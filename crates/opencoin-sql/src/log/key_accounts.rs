@@ -8,8 +8,9 @@ use opencoin_ledger::{LedgerError, LogBatchNo, LoggedKeyAccounts, stored};
 use opencoin_log::key_account::AccountKey;
 use opencoin_log::key_ledger::{KeyAccount, KeyLedger};
 
-use super::{ROWS_PER_STATEMENT_MAX, batch_no, column, places};
+use super::{ROWS_PER_STATEMENT_MAX, batch_no, column};
 use crate::pieces::pieces;
+use crate::places::places;
 use crate::{Executor, Row, SqlError};
 
 type Account = (AccountKey, KeyAccount);

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
-use axum::http::{Response, StatusCode};
+use axum::http::{HeaderMap, Response, StatusCode};
 use opencoin_http::{Server, authenticated_operator};
 use opencoin_issuer::{AdminRight, AuthenticatedOperator, Refusal};
 use opencoin_ledger::TokenHash;
@@ -24,6 +24,7 @@ use crate::notes::Note;
 use crate::sessions::Session;
 use crate::site::Site;
 use crate::steps::SentKey;
+use crate::uploads::Upload;
 use crate::visit::{Failure, Frame, Visit, page, see_other};
 
 const COOKIE_NAME: &str = "__Host-opencoin-operator";
@@ -102,6 +103,21 @@ impl Desk {
         Ok(fields)
     }
 
+    /// Reads a form with a file of the session.
+    ///
+    /// # Errors
+    /// It does not arrive, or belongs to another session.
+    pub(super) async fn upload(
+        &self,
+        server: &Arc<Server>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Upload, Refusal> {
+        let upload = Upload::read(server, headers, body).await?;
+        upload.fields.check_token(&self.secret)?;
+        Ok(upload)
+    }
+
     /// Does what a form says once.
     ///
     /// # Errors
@@ -164,6 +180,7 @@ pub(super) enum Place {
     Today,
     Accounts,
     Payouts,
+    Bank,
     Actions,
 }
 

@@ -6,6 +6,7 @@
 mod account;
 mod accounts;
 mod actions;
+mod bank;
 mod booking;
 mod codes;
 mod desk;
@@ -65,5 +66,6 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/console/payouts/{id}", get(settling::show))
         .route("/console/payouts/{id}/{verdict}", post(settling::check))
         .route("/console/payouts/{id}/{verdict}/confirm", post(settling::confirm))
+        .merge(bank::router())
         .route("/console/actions", get(actions::show))
 }

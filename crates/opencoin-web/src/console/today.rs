@@ -11,6 +11,7 @@ use opencoin_issuer::{AdminRight, Refusal};
 use opencoin_ledger::{ActionFilter, PayoutFilter, PayoutNo};
 
 use super::actions::{ActionLine, line};
+use super::bank;
 use super::desk::{Bar, Desk, Place};
 use crate::format::Moment;
 use crate::messages::{Message, Messages};
@@ -50,6 +51,7 @@ pub(super) async fn show(State(server): State<Arc<Server>>, desk: Desk) -> PageR
     let mut waiting = alarms(&server, &desk).await?;
     if desk.may(AdminRight::ReadAccounts) {
         waiting.extend(payouts(&server, &desk).await?);
+        waiting.extend(unmatched(&server, &desk).await?);
         waiting.extend(frozen(&server, &desk).await?);
     }
     let cashier = server.issuer().cashier();
@@ -121,6 +123,19 @@ async fn payouts(server: &Server, desk: &Desk) -> Result<Option<Item>, Refusal> 
         detail: Some(t.console_oldest_payout(money.amount(oldest.amount), oldest.account)),
         since: Some(Moment::minute(desk.visit.language, oldest.requested_at)),
         link: Some(("/console/payouts", t.console_to_payouts())),
+    }))
+}
+
+/// The lines of statements that match no account.
+async fn unmatched(server: &Server, desk: &Desk) -> Result<Option<Item>, Refusal> {
+    let lines = bank::unmatched(server, desk).await?;
+    let t = desk.visit.messages();
+    Ok(lines.map(|text| Item {
+        class: "warn",
+        text,
+        detail: None,
+        since: None,
+        link: Some(("/console/bank/lines", t.bank_to_lines())),
     }))
 }
 

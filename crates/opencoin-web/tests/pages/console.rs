@@ -13,7 +13,7 @@ const SCRIPT: &str = "<script>alert(1)</script>";
 const ALL: &[AdminScope] = &AdminScope::ALL;
 
 /// The forms of the console, with the page that has each.
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 14] = [
     "/console/logout",
     "/console/open-account",
     "/console/open-account/confirm",
@@ -26,6 +26,8 @@ const FORMS: [&str; 12] = [
     "/console/accounts/alice/status/frozen/confirm",
     "/console/accounts/alice/programs/remove",
     "/console/payouts/1/paid/confirm",
+    "/console/bank/statements/1/book",
+    "/console/bank/lines/1/assign/confirm",
 ];
 
 impl World {

@@ -7,10 +7,10 @@ use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_config::{AccountsConfig, Config, WebConfig};
+use opencoin_config::{AccountsConfig, BankConfig, BankCsvConfig, Config, WebConfig};
 use opencoin_crypto::{CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, ServerOptions, admin_router, router};
-use opencoin_issuer::{AdminScope, AdminTokens, Issuer, IssuerOptions, NewPassword, Token};
+use opencoin_issuer::{AdminScope, AdminTokens, BankSettings, Issuer, IssuerOptions, NewPassword, Token};
 use opencoin_keys::{Clock, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{AccountName, Amount, MemoryLedger, Reference};
 use opencoin_web::SiteOptions;
@@ -26,6 +26,11 @@ const SEED: u64 = 11;
 pub(crate) const HOST: &str = "cents.test";
 /// The host of every request to the operator's listener.
 const OPERATORS_HOST: &str = "127.0.0.1:9464";
+
+/// The operator's account at a bank.
+pub(crate) const IBAN: &str = "DE89370400440532013000";
+/// Between the parts of a form with a file.
+const BOUNDARY: &str = "----pages";
 
 /// A clock that only a test moves.
 pub(crate) struct TestClock(AtomicI64);
@@ -162,6 +167,14 @@ impl World {
             AccountsConfig::default(),
             Box::new(StdRng::seed_from_u64(SEED + 2)),
         );
+        let issuer = issuer.with_bank(BankSettings {
+            account: BankConfig {
+                name: Some("The Mint".to_owned()),
+                iban: Some(IBAN.to_owned()),
+                ..BankConfig::default()
+            },
+            columns: BankCsvConfig::default(),
+        });
         let folder = tempfile::tempdir().unwrap();
         let tokens = AdminTokens::in_folder(folder.path());
         let pages = opencoin_web::pages(SiteOptions {
@@ -362,6 +375,42 @@ impl Browser<'_> {
             .collect();
         all.extend(fields);
         self.post(action, &all).await
+    }
+
+    /// Sends a form with a file: the hidden fields of the form of a page that is sent to `action`, these fields, and this
+    /// file under this name.
+    pub(crate) async fn send_file(
+        &self,
+        page: &Answer,
+        action: &str,
+        fields: &[(&str, &str)],
+        (name, content): (&str, &[u8]),
+    ) -> Answer {
+        let hidden = hidden_fields(&page.text, action);
+        let mut body = Vec::new();
+        let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in hidden.chain(fields.iter().copied()) {
+            let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            body.extend_from_slice(format!("{head}{value}\r\n").as_bytes());
+        }
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let request = Request::post(action)
+            .header("accept", "text/html")
+            .header(
+                "content-type",
+                format!("multipart/form-data; boundary={BOUNDARY}"),
+            )
+            .header("sec-fetch-site", "same-origin")
+            .header("cookie", &self.cookie);
+        self.world
+            .send_to(self.side, request.body(Body::from(body)).unwrap())
+            .await
     }
 
     pub(crate) async fn balance(&self) -> String {

@@ -1,0 +1,278 @@
+//! One line that matches no account: whose money it is, or why it is nobody's.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use opencoin_bank::BankLineId;
+use opencoin_http::Server;
+use opencoin_issuer::accounts::{account_name, text};
+use opencoin_issuer::{AdminRight, BankDeskError, Reason, Refusal};
+use opencoin_ledger::bank::{BankLineNo, BankLineState, KeptLine};
+use opencoin_ledger::{AccountName, AccountStatus, Reference};
+use opencoin_text::printable;
+
+use crate::console::desk::{Bar, Desk, Place};
+use crate::format::Money;
+use crate::messages::{Message, Messages};
+use crate::notes::Note;
+use crate::steps::{self, Draft, Question, SentKey, TwoSteps};
+use crate::visit::{Failure, Frame, PageResult, page};
+
+use super::said::{self, LineSaid};
+
+#[derive(Template)]
+#[template(path = "console/bank/line.html")]
+struct LinePage {
+    frame: Frame,
+    t: Messages,
+    bar: Bar,
+    no: i64,
+    amount: String,
+    line: LineSaid,
+    /// The whole text, and the account of the other side.
+    text: String,
+    party_account: String,
+    bank_reference: String,
+    state: Message,
+    may_decide: bool,
+    assign: Draft,
+    aside: Draft,
+}
+
+/// What is decided about a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Assign,
+    SetAside,
+}
+
+/// The order that was typed.
+enum Order {
+    Assign(AccountName),
+    SetAside(Reference),
+}
+
+/// The forms for one line.
+struct Deciding<'a> {
+    server: &'a Server,
+    desk: &'a Desk,
+    t: Messages,
+    money: Money,
+    line: KeptLine,
+    id: BankLineId,
+    verdict: Verdict,
+}
+
+impl<'a> Deciding<'a> {
+    async fn of(server: &'a Server, desk: &'a Desk, no: &str, verdict: Verdict) -> Result<Self, Failure> {
+        let unknown = || Refusal::new(Reason::NotFound, "there is no such line");
+        let no: i64 = no.parse().map_err(|_| unknown())?;
+        let before = no.checked_sub(1).map(BankLineNo::new).ok_or_else(unknown)?;
+        let found = server.issuer().bank_desk().lines(None, before, 1).await;
+        let found = found.map_err(Refusal::from)?.into_iter().next();
+        let line = found.filter(|line| line.no.get() == no).ok_or_else(unknown)?;
+        Ok(Self {
+            server,
+            desk,
+            t: desk.visit.messages(),
+            money: desk.money(server),
+            id: line.line.id().ok_or_else(unknown)?,
+            line,
+            verdict,
+        })
+    }
+
+    fn path(&self) -> String {
+        format!("/console/bank/lines/{}", self.line.no.get())
+    }
+
+    fn units(&self) -> u64 {
+        self.line.amount().map_or(0, opencoin_ledger::Amount::units)
+    }
+
+    fn title(&self) -> String {
+        self.t.bank_line_number(self.line.no.get()).plain()
+    }
+}
+
+impl TwoSteps for Deciding<'_> {
+    const FIELDS: &'static [&'static str] = &["account", "reason"];
+    type Order = Order;
+
+    fn read(&self, draft: &mut Draft) -> Option<Order> {
+        match self.verdict {
+            Verdict::Assign => {
+                let name = account_name(&draft.value("account").to_lowercase()).ok();
+                if name.is_none() {
+                    draft.blame("account", self.t.bank_no_such_account());
+                }
+                name.map(Order::Assign)
+            }
+            Verdict::SetAside => {
+                let reason = text("reason", draft.value("reason")).ok();
+                if reason.is_none() {
+                    draft.blame("reason", self.t.common_wrong_text());
+                }
+                reason.map(Order::SetAside)
+            }
+        }
+    }
+
+    async fn check(&self, order: &Order) -> Result<(), Refusal> {
+        if self.line.state != BankLineState::Unmatched {
+            return Err(BankDeskError::Decided(self.line.state.clone()).into());
+        }
+        if let Order::Assign(name) = order {
+            let profile = self.server.issuer().cashier().account(name).await?;
+            if profile.account.status == AccountStatus::Closed {
+                return Err(BankDeskError::ClosedAccount(name.clone()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn question(&self, order: &Order) -> Question {
+        let (t, amount) = (self.t, self.money.amount(self.units()));
+        let party = printable(&self.line.line.content.party);
+        let (text, explained, button, word) = match order {
+            Order::Assign(name) => (
+                t.bank_assign_question(amount, party, name),
+                t.bank_assign_explained(),
+                t.bank_assign_now(),
+                "assign",
+            ),
+            Order::SetAside(reason) => (
+                t.bank_aside_question(amount, party, printable(reason.as_str())),
+                t.bank_aside_explained(),
+                t.bank_aside_now(),
+                "set-aside",
+            ),
+        };
+        let bar = self.desk.bar(self.server, Some(Place::Bank));
+        Question {
+            frame: self.desk.visit.frame(self.title()),
+            t,
+            bar: bar.html(),
+            form_token: bar.form_token,
+            text,
+            explained: explained.into(),
+            button,
+            action: format!("{}/{word}/confirm", self.path()),
+            back: self.path(),
+        }
+    }
+
+    async fn carry_out(&self, sent: &SentKey, order: &Order) -> Result<String, Refusal> {
+        let bank = self.server.issuer().bank_desk();
+        let acting = bank.acting(&self.desk.operator.name);
+        let work = async {
+            Ok(match order {
+                Order::Assign(name) => match acting.assign(self.id, name).await {
+                    Ok(_) => Note::LineAssigned(name.to_string()),
+                    Err(BankDeskError::NotYet(name)) => Note::LineReserved(name.to_string()),
+                    Err(error) => return Err(error.into()),
+                },
+                Order::SetAside(reason) => {
+                    acting.set_aside(self.id, reason.clone()).await?;
+                    Note::LineSetAside
+                }
+            })
+        };
+        self.desk.once(sent, work).await?;
+        Ok(format!("/console/bank/lines?done={}", sent.key.as_str()))
+    }
+
+    fn blame(&self, draft: &mut Draft, order: &Order, refusal: &Refusal) -> Option<StatusCode> {
+        let field = match order {
+            Order::Assign(_) => "account",
+            Order::SetAside(_) => "reason",
+        };
+        let (fault, status) = match refusal.reason {
+            Reason::NotFound => (self.t.bank_no_such_account(), StatusCode::NOT_FOUND),
+            Reason::Invalid => (self.t.bank_account_refuses(), StatusCode::UNPROCESSABLE_ENTITY),
+            Reason::Decided => (self.t.bank_line_decided(), StatusCode::CONFLICT),
+            _ => return None,
+        };
+        draft.blame(field, fault);
+        Some(status)
+    }
+
+    async fn form(&self, draft: Draft, status: StatusCode) -> PageResult {
+        let (t, language) = (self.t, self.desk.visit.language);
+        let fresh = || Draft::fresh(self.desk.new_key());
+        let (assign, aside) = match self.verdict {
+            Verdict::Assign => (draft, fresh()),
+            Verdict::SetAside => (fresh(), draft),
+        };
+        let (line, content) = (&self.line.line, &self.line.line.content);
+        let state = match &self.line.state {
+            BankLineState::Unmatched => said::kept(&self.line, t),
+            decided => said::state(decided, t),
+        };
+        let form = LinePage {
+            frame: self.desk.visit.frame(self.title()),
+            t,
+            bar: self.desk.bar(self.server, Some(Place::Bank)),
+            no: self.line.no.get(),
+            amount: self.money.large(self.units()),
+            text: printable(&content.text),
+            party_account: printable(&content.party_account),
+            bank_reference: printable(&content.bank_reference),
+            line: said::line(line, None, &self.money, language),
+            state,
+            may_decide: self.line.state == BankLineState::Unmatched
+                && self.desk.may(AdminRight::ChangeAccounts),
+            assign,
+            aside,
+        };
+        Ok(page(status, language, &form))
+    }
+}
+
+fn verdict(word: &str) -> Result<Verdict, Refusal> {
+    match word {
+        "assign" => Ok(Verdict::Assign),
+        "set-aside" => Ok(Verdict::SetAside),
+        _ => Err(Refusal::new(Reason::NotFound, "there is no such page")),
+    }
+}
+
+/// `GET /console/bank/lines/{no}`.
+pub(super) async fn show(
+    State(server): State<Arc<Server>>,
+    desk: Desk,
+    Path(no): Path<String>,
+) -> PageResult {
+    desk.needs(&server, AdminRight::ReadAccounts)?;
+    let form = Deciding::of(&server, &desk, &no, Verdict::Assign).await?;
+    form.form(Draft::fresh(desk.new_key()), StatusCode::OK).await
+}
+
+/// `POST /console/bank/lines/{no}/{verdict}`: asks whether it is right.
+pub(super) async fn check(
+    State(server): State<Arc<Server>>,
+    desk: Desk,
+    Path((no, word)): Path<(String, String)>,
+    body: Body,
+) -> PageResult {
+    desk.needs(&server, AdminRight::ChangeAccounts)?;
+    let fields = desk.form(&server, body).await?;
+    let form = Deciding::of(&server, &desk, &no, verdict(&word)?).await?;
+    steps::check(&form, &fields).await
+}
+
+/// `POST /console/bank/lines/{no}/{verdict}/confirm`: decides it.
+pub(super) async fn confirm(
+    State(server): State<Arc<Server>>,
+    desk: Desk,
+    Path((no, word)): Path<(String, String)>,
+    body: Body,
+) -> PageResult {
+    desk.needs(&server, AdminRight::ChangeAccounts)?;
+    let fields = desk.form(&server, body).await?;
+    let form = Deciding::of(&server, &desk, &no, verdict(&word)?).await?;
+    steps::confirm(&form, &fields).await
+}

@@ -1,0 +1,141 @@
+//! The place of the bank: what waits there, the form for a statement, and the statements that were uploaded.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use opencoin_api::PAGE_LENGTH_MAX;
+use opencoin_bank::statement::LINES_MAX;
+use opencoin_http::{Server, shown};
+use opencoin_issuer::{AdminRight, Refusal};
+use opencoin_ledger::bank::{BankLineNo, BankLineStateKind, BankStatement, StatementNo};
+use serde::Deserialize;
+
+use crate::console::desk::{After, Bar, Desk, Place};
+use crate::format::{Moment, Money};
+use crate::messages::{Message, Messages};
+use crate::steps::Draft;
+use crate::visit::{Frame, PageResult, page};
+
+use super::columns::{self, Choices};
+
+/// The most statements on a page.
+const STATEMENTS_PER_PAGE: u32 = 20;
+
+#[derive(Template)]
+#[template(path = "console/bank/statements.html")]
+struct BankPage {
+    frame: Frame,
+    t: Messages,
+    bar: Bar,
+    done: Option<Message>,
+    /// How many lines match no account.
+    unmatched: Option<Message>,
+    /// Whether the settings have the operator's account at a bank.
+    has_account: bool,
+    may_change: bool,
+    /// How large a file may be.
+    limits: Message,
+    /// What is wrong with the file, and the same for support.
+    fault: Option<(Message, String)>,
+    draft: Draft,
+    choices: Choices,
+    statements: Vec<Line>,
+    /// The address of the page with earlier statements.
+    earlier: Option<String>,
+}
+
+struct Line {
+    no: u64,
+    name: String,
+    at: Moment,
+    operator: String,
+    lines: String,
+    /// What was booked.
+    booked: Option<Message>,
+}
+
+/// Which statements are shown.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    /// Statements below this one.
+    before: Option<i64>,
+}
+
+/// `GET /console/bank`.
+pub(super) async fn show(
+    State(server): State<Arc<Server>>,
+    desk: Desk,
+    Query(asked): Query<Asked>,
+    Query(after): Query<After>,
+) -> PageResult {
+    desk.needs(&server, AdminRight::ReadAccounts)?;
+    let done = desk.said(&after, &desk.money(&server)).await;
+    let before = asked.before.map(StatementNo::new);
+    let draft = columns::fresh(&server, &desk);
+    shown(&server, &desk, before, (draft, None, done, StatusCode::OK)).await
+}
+
+/// The page with a form, what is wrong with its file, what was done, and the status.
+pub(super) async fn shown(
+    server: &Server,
+    desk: &Desk,
+    before: Option<StatementNo>,
+    (draft, fault, done, status): (Draft, Option<(Message, String)>, Option<Message>, StatusCode),
+) -> PageResult {
+    let (language, t) = (desk.visit.language, desk.visit.messages());
+    let (bank, money) = (server.issuer().bank_desk(), desk.money(server));
+    let found = bank.statements(before, STATEMENTS_PER_PAGE).await;
+    let found = found.map_err(Refusal::from)?;
+    let is_full = found.len() >= STATEMENTS_PER_PAGE as usize;
+    let last = found.last().filter(|_| is_full);
+    let shown = BankPage {
+        frame: desk.visit.frame(t.bank_bank()),
+        t,
+        bar: desk.bar(server, Some(Place::Bank)),
+        done,
+        unmatched: unmatched(server, desk).await?,
+        has_account: bank.settings().account.iban.is_some(),
+        may_change: desk.may(AdminRight::ChangeAccounts),
+        limits: t.bank_file_limits(columns::mib_max(server), language.number(LINES_MAX as u64)),
+        fault,
+        choices: Choices::of(&draft, t),
+        draft,
+        earlier: last.map(|last| format!("/console/bank?before={}", last.no.get())),
+        statements: found
+            .into_iter()
+            .map(|statement| line(statement, &money, desk))
+            .collect(),
+    };
+    Ok(page(status, language, &shown))
+}
+
+fn line(statement: BankStatement, money: &Money, desk: &Desk) -> Line {
+    let (language, t) = (desk.visit.language, desk.visit.messages());
+    let statement = shown::bank_statement(statement);
+    Line {
+        no: statement.id,
+        name: opencoin_text::printable(&statement.name),
+        at: Moment::minute(language, statement.uploaded_at),
+        operator: statement.operator,
+        lines: language.number(u64::from(statement.lines)),
+        booked: statement
+            .booked
+            .map(|booked| t.bank_is_booked(u64::from(booked.lines), money.amount(booked.amount))),
+    }
+}
+
+/// How many lines match no account, in words; `None` if there are none.
+pub(in crate::console) async fn unmatched(server: &Server, desk: &Desk) -> Result<Option<Message>, Refusal> {
+    let t = desk.visit.messages();
+    let bank = server.issuer().bank_desk();
+    let first = BankLineNo::BEFORE_ALL;
+    let lines = bank.lines(Some(BankLineStateKind::Unmatched), first, PAGE_LENGTH_MAX);
+    let count = lines.await?.len() as u64;
+    Ok(match count {
+        0 => None,
+        _ if count < u64::from(PAGE_LENGTH_MAX) => Some(t.bank_lines_wait(count)),
+        _ => Some(t.bank_lines_wait_more(desk.visit.language.number(count))),
+    })
+}

@@ -1,0 +1,397 @@
+//! Statements of the bank in the console: upload, preview, booking, and lines that match no account.
+
+use opencoin_bank::payment_code;
+use opencoin_issuer::AdminScope;
+
+use crate::world::{Answer, Browser, World};
+
+const ALL: &[AdminScope] = &AdminScope::ALL;
+const BANK: &str = "/console/bank";
+/// The columns of the tables of these tests.
+const COLUMNS: [(&str, &str); 8] = [
+    ("day", "Day"),
+    ("amount", "Amount"),
+    ("text", "Text"),
+    ("party", "Name"),
+    ("delimiter", ";"),
+    ("encoding", "utf-8"),
+    ("decimal", ","),
+    ("date_format", "DD.MM.YYYY"),
+];
+
+/// A table with these payers, texts and amounts.
+fn table(lines: &[(&str, &str, &str)]) -> Vec<u8> {
+    let lines = lines
+        .iter()
+        .map(|(name, text, amount)| format!("04.05.2026;{name};{text};{amount}\n"));
+    let head = "Day;Name;Text;Amount\n".to_owned();
+    std::iter::once(head)
+        .chain(lines)
+        .collect::<String>()
+        .into_bytes()
+}
+
+fn code(name: &str) -> String {
+    payment_code::of_account(name)
+}
+
+impl Browser<'_> {
+    /// Uploads a table that is good, and opens its page.
+    async fn upload(&self, name: &str, content: &[u8]) -> Answer {
+        let form = self.get(BANK).await.with(200);
+        let stored = self
+            .send_file(&form, BANK, &COLUMNS, (name, content))
+            .await
+            .with(303);
+        self.get(stored.header("location")).await.with(200)
+    }
+
+    async fn book(&self, page: &Answer, no: u32) -> Answer {
+        let path = format!("/console/bank/statements/{no}/book");
+        self.submit(page, &path, &[]).await
+    }
+
+    async fn balance_of(&self, name: &str) -> String {
+        let page = self.get(&format!("/console/accounts/{name}")).await.with(200);
+        let large = page.text.split("<p class=\"large\"><bdi>").nth(1).unwrap();
+        large.split(' ').next().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_statement_is_uploaded_previewed_and_booked_once() {
+    let world = World::new().await;
+    for name in ["alice", "bob"] {
+        world.open(name, 0).await;
+    }
+    let desk = world.operator("desk", ALL).await;
+    desk.get(BANK).await.with(200).has("No statements yet.");
+    let file = table(&[
+        ("Alice A.", &code("alice"), "1.000,00"),
+        ("Bob B.", &format!("rent {}", code("bob")), "240,00"),
+        ("Eve E.", "no code", "5,00"),
+        ("Shop", "books", "-9,90"),
+    ]);
+    let page = desk.upload("C:\\statements\\may.csv", &file).await;
+    page.has("The statement is stored. Nothing is booked yet.");
+    page.has("Statement <bdi>may.csv</bdi>");
+    page.has("New: will be credited: 2 (<bdi>1,240.00\u{a0}Open&#60;b&#62;Cent</bdi>)");
+    page.has("Not matched: 1");
+    page.has("Its text has no code of an account");
+    page.has("Money that went out");
+    page.has("Book 2 lines");
+    assert_eq!(desk.balance_of("alice").await, "0.00");
+    for _ in 0..2 {
+        let booked = desk.book(&page, 1).await.with(303);
+        let done = desk.get(booked.header("location")).await.with(200);
+        done.has(
+            "Booked: <bdi>2</bdi> credits, <bdi>1,240.00\u{a0}Open&#60;b&#62;Cent</bdi>. Nothing twice.",
+        );
+        done.has("Booked to <bdi>alice</bdi>");
+        done.lacks("Book 2 lines");
+    }
+    assert_eq!(desk.balance_of("alice").await, "1,000.00");
+    desk.get("/console")
+        .await
+        .has("One line of a statement matches no account.");
+    desk.get(BANK).await.has("Booked: <bdi>2</bdi> credits");
+
+    let again = desk.upload("again.csv", &file).await;
+    again.has("This file was uploaded before. Nothing was stored twice.");
+    again.has("There is nothing to book");
+    again.lacks("/book\"");
+    let more = table(&[
+        ("Alice A.", &code("alice"), "1.000,00"),
+        ("Bob B.", &code("bob"), "1,00"),
+    ]);
+    let other = desk.upload("june.csv", &more).await;
+    other.has("Book one line");
+    desk.book(&other, 2).await.with(303);
+    assert_eq!(desk.balance_of("alice").await, "1,000.00");
+    assert_eq!(desk.balance_of("bob").await, "241.00");
+}
+
+#[tokio::test]
+async fn what_is_booked_is_what_was_shown() {
+    let world = World::new().await;
+    let desk = world.operator("desk", ALL).await;
+    let file = table(&[("Carol", &code("carol"), "7,00")]);
+    let page = desk.upload("may.csv", &file).await;
+    page.has("There is no account <bdi>carol</bdi>");
+    page.has("Keep one line for later");
+    world.open("carol", 0).await;
+    let changed = desk.book(&page, 1).await.with(409);
+    changed.has("nothing was booked. This is what would be booked now.");
+    changed.has("Credited to <bdi>carol</bdi>");
+    assert_eq!(desk.balance_of("carol").await, "0.00");
+    desk.book(&changed, 1).await.with(303);
+    assert_eq!(desk.balance_of("carol").await, "7.00");
+    let forged = desk
+        .submit(&changed, "/console/bank/statements/1/book", &[("preview", "00")])
+        .await;
+    assert_eq!(forged.status, 303, "the first value of a field counts");
+    desk.get("/console/bank/statements/2").await.with(404);
+    desk.get("/console/bank/statements/x").await.with(404);
+    desk.get("/console/bank/statements/1/odd").await.with(404);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_read_is_refused_in_words_and_the_columns_are_kept() {
+    let world = World::new().await;
+    let desk = world.operator("desk", ALL).await;
+    let form = desk.get(BANK).await.with(200);
+    let good = table(&[("Eve", "no code", "5,00")]);
+    let columns = |changed: &'static [(&'static str, &'static str)]| {
+        let rest = COLUMNS.iter().copied();
+        let rest = rest.filter(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+        changed.iter().copied().chain(rest).collect::<Vec<_>>()
+    };
+    for (fields, content, said) in [
+        (columns(&[]), &b""[..], "No file was chosen, or it is empty."),
+        (columns(&[]), b"PK\x03\x04 zip", "The file is an archive."),
+        (
+            columns(&[]),
+            b"<html></html>",
+            "The file is not an account statement that can be read.",
+        ),
+        (
+            columns(&[]),
+            b"Day;Name;Text;Amount\nx;;;1\n",
+            "Row <bdi>2</bdi> of the file is not understood",
+        ),
+        (
+            columns(&[]),
+            b"Day;Name;Text;Amount\n\xff",
+            "encoded in another way",
+        ),
+        (
+            columns(&[("day", "")]),
+            &good,
+            "it is not known which column says what",
+        ),
+        (
+            columns(&[("day", "Tag<script>")]),
+            &good,
+            "No row of the file has the names of all these columns: <bdi>Tag&#60;script&#62;, Amount",
+        ),
+        (
+            columns(&[("day", "Day\u{202e}")]),
+            &good,
+            "Something about the columns is not right.",
+        ),
+        (
+            columns(&[("decimal", "x")]),
+            &good,
+            "Something about the columns is not right.",
+        ),
+    ] {
+        let refused = desk
+            .send_file(&form, BANK, &fields, ("f.csv", content))
+            .await
+            .with(422);
+        refused.has(said);
+        refused.has("Choose the file again; everything else is kept.");
+        refused.has("id=\"amount\" name=\"amount\" value=\"Amount\"");
+        refused.lacks("<script>");
+    }
+    form.has("At most <bdi>4</bdi> MiB and <bdi>10,000</bdi> lines.");
+    let too_large = vec![b' '; world.server.body_bytes_max() + 1];
+    let refused = desk
+        .send_file(&form, BANK, &COLUMNS, ("f.csv", &too_large))
+        .await
+        .with(413);
+    refused.has("This is too long");
+    desk.get(BANK).await.with(200).has("No statements yet.");
+    // The form whose file was refused is good for another file.
+    desk.send_file(&form, BANK, &COLUMNS, ("f.csv", &good))
+        .await
+        .with(303);
+}
+
+#[tokio::test]
+async fn a_file_without_the_token_of_the_session_is_not_stored() {
+    let world = World::new().await;
+    let (desk, night) = (
+        world.operator("desk", ALL).await,
+        world.operator("night", ALL).await,
+    );
+    let form = desk.get(BANK).await.with(200);
+    let good = table(&[("Eve", "no code", "5,00")]);
+    night
+        .send_file(&form, BANK, &COLUMNS, ("f.csv", &good))
+        .await
+        .with(403);
+    desk.post(BANK, &[("key", "x")]).await.with(400);
+    desk.post_from("cross-site", BANK, &[]).await.with(403);
+    let reader = world.operator("reader", &[AdminScope::Read]).await;
+    reader
+        .send_file(&form, BANK, &COLUMNS, ("f.csv", &good))
+        .await
+        .with(403);
+    let page = reader.get(BANK).await.with(200);
+    page.lacks("type=\"file\"");
+    page.has("No statements yet.");
+    desk.upload("f.csv", &good).await;
+    let statement = reader.get("/console/bank/statements/1").await.with(200);
+    statement.lacks("/book\"");
+    let keys = world.operator("key-keeper", &[AdminScope::Keys]).await;
+    for path in ["", "/statements/1", "/statements/1/new", "/lines", "/lines/1"] {
+        keys.get(&format!("{BANK}{path}")).await.with(403);
+    }
+}
+
+#[tokio::test]
+async fn what_strangers_write_is_shown_as_text() {
+    let world = World::new().await;
+    let desk = world.operator("desk", ALL).await;
+    let evil = "<script>alert(1)</script>";
+    let file = table(&[(evil, "=1+1", "5,00"), ("gpj\u{202e}exe", evil, "6,00")]);
+    let page = desk.upload("<script>.csv", &file).await;
+    page.lacks("<script>alert");
+    page.lacks("\u{202e}");
+    page.has("&#60;script&#62;alert(1)");
+    page.has("=1+1");
+    page.has("Statement <bdi>&#60;script&#62;.csv</bdi>");
+    desk.book(&page, 1).await.with(303);
+    for path in [
+        "/console/bank",
+        "/console/bank/lines",
+        "/console/bank/lines/1",
+        "/console/bank/lines/2",
+        "/console/bank/statements/1/unmatched",
+        "/console/actions",
+    ] {
+        let page = desk.get(path).await.with(200);
+        page.lacks("<script>alert");
+        page.lacks("<script>.csv");
+        page.lacks("\u{202e}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_statement_is_shown_in_pages() {
+    let world = World::new().await;
+    world.open("alice", 0).await;
+    let desk = world.operator("desk", ALL).await;
+    let (text, long) = (code("alice"), "x".repeat(900));
+    let mut lines = Vec::new();
+    for _ in 0..500 {
+        lines.push(("Alice A.", text.as_str(), "1,00"));
+        lines.push(("Eve E.", long.as_str(), "2,00"));
+    }
+    let page = desk.upload("large.csv", &table(&lines)).await;
+    assert!(page.text.len() < 100_000, "{}", page.text.len());
+    page.has("Book 500 lines");
+    page.has("All <bdi>500</bdi> lines");
+    let list = desk.get("/console/bank/statements/1/new").await.with(200);
+    assert!(list.text.len() < 100_000, "{}", list.text.len());
+    list.has("Lines <bdi>1</bdi> to <bdi>100</bdi> of <bdi>500</bdi>.");
+    list.has("/console/bank/statements/1/new?from=100");
+    let last = desk
+        .get("/console/bank/statements/1/new?from=400")
+        .await
+        .with(200);
+    last.has("Lines <bdi>401</bdi> to <bdi>500</bdi>");
+    last.lacks("Next lines");
+    let beyond = desk
+        .get("/console/bank/statements/1/new?from=9999")
+        .await
+        .with(200);
+    beyond.has("No lines.");
+}
+
+#[tokio::test]
+async fn an_unmatched_line_is_decided_once() {
+    let world = World::new().await;
+    world.open("alice", 0).await;
+    let desk = world.operator("desk", ALL).await;
+    let page = desk
+        .upload(
+            "may.csv",
+            &table(&[
+                ("Eve", "for alice", "5,00"),
+                ("Mallory", "?", "6,00"),
+                ("Trent", "!", "7,00"),
+            ]),
+        )
+        .await;
+    desk.book(&page, 1).await.with(303);
+    desk.get("/console/bank/lines")
+        .await
+        .with(200)
+        .has("Decide <bdi>1</bdi>");
+
+    let assign = "/console/bank/lines/1/assign";
+    let form = desk.get("/console/bank/lines/1").await.with(200);
+    for (name, status) in [("nobody", 404), ("", 422), ("<b>", 422)] {
+        let refused = desk
+            .submit(&form, assign, &[("account", name)])
+            .await
+            .with(status);
+        refused.has("There is no account of this name.");
+        refused.has("aria-invalid=\"true\"");
+    }
+    let asked = desk
+        .submit(&form, assign, &[("account", "Alice")])
+        .await
+        .with(200);
+    asked.has("Credit <bdi>5.00\u{a0}Open&#60;b&#62;Cent</bdi> from <bdi>Eve</bdi> to <bdi>alice</bdi>?");
+    for _ in 0..2 {
+        let done = desk
+            .submit(&asked, &format!("{assign}/confirm"), &[])
+            .await
+            .with(303);
+        let page = desk.get(done.header("location")).await.with(200);
+        page.has("The line is credited to <bdi>alice</bdi>.");
+    }
+    assert_eq!(desk.balance_of("alice").await, "5.00");
+    let decided = desk.get("/console/bank/lines/1").await.with(200);
+    decided.has("Booked to <bdi>alice</bdi>");
+    decided.lacks("/assign\"");
+    let late = desk
+        .submit(&form, assign, &[("account", "alice")])
+        .await
+        .with(409);
+    late.has("Somebody has decided this line already.");
+
+    let aside = "/console/bank/lines/2/set-aside";
+    let form = desk.get("/console/bank/lines/2").await.with(200);
+    desk.submit(&form, aside, &[("reason", "")]).await.with(422);
+    let asked = desk
+        .submit(&form, aside, &[("reason", "returned")])
+        .await
+        .with(200);
+    for _ in 0..2 {
+        let done = desk
+            .submit(&asked, &format!("{aside}/confirm"), &[])
+            .await
+            .with(303);
+        desk.get(done.header("location"))
+            .await
+            .has("The line is set aside.");
+    }
+    let list = desk.get("/console/bank/lines?state=set-aside").await.with(200);
+    list.has("Set aside: <bdi>returned</bdi>");
+
+    let closed = desk.get("/console/bank/lines/3").await.with(200);
+    world.open("bob", 0).await;
+    let closing = "/console/accounts/bob/status/closed";
+    let question = desk.get(closing).await.with(200);
+    let asked = desk
+        .submit(&question, closing, &[("reason", "left")])
+        .await
+        .with(200);
+    desk.submit(&asked, &format!("{closing}/confirm"), &[])
+        .await
+        .with(303);
+    let refused = desk
+        .submit(&closed, "/console/bank/lines/3/assign", &[("account", "bob")])
+        .await
+        .with(422);
+    refused.has("it is closed for good");
+    for (path, status) in [("9", 404), ("x", 404), ("0", 404), ("1", 200)] {
+        desk.get(&format!("/console/bank/lines/{path}"))
+            .await
+            .with(status);
+    }
+}
