@@ -32,6 +32,10 @@ fn the_demo_serves_pages_until_it_is_stopped() {
     let payouts: Value = serde_json::from_str(&payouts.text().unwrap()).unwrap();
     assert_eq!(payouts["payouts"].as_array().unwrap().len(), 3, "{payouts}");
 
+    let url = format!("{}/v1/admin/audit", site.operator);
+    let audit = client.post(url).bearer_auth(&site.token).send().unwrap();
+    assert_eq!(audit.status(), 202, "the demo audits its books");
+
     assert_eq!(folder.path().read_dir().unwrap().count(), 1);
     site.stop();
     assert_eq!(

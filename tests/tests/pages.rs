@@ -19,7 +19,7 @@ const SEND: &str = "main form button[type=submit]";
 const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
 
 /// The pages of the console, in the order in which they are looked at.
-const CONSOLE_PAGES: [&str; 10] = [
+const CONSOLE_PAGES: [&str; 12] = [
     "",
     "/accounts",
     "/open-account",
@@ -29,6 +29,8 @@ const CONSOLE_PAGES: [&str; 10] = [
     "/payouts",
     "/payouts?state=paid",
     "/payouts/2",
+    "/keys",
+    "/audit",
     "/actions",
 ];
 
@@ -292,6 +294,63 @@ fn an_operator_works_without_scripts() {
         "statement 2, line 1",
     ]);
     check(&browser, "the console without scripts");
+    site.stop();
+}
+
+#[test]
+fn an_operator_checks_the_books_and_looks_after_the_keys() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.use_screen(Screen::WIDE);
+    browser.open(&format!("{}/?lang=en", site.operator));
+    let console = enter_console(&browser, &site);
+    let says = |words: &[&str], name: &str| {
+        let text = browser.text();
+        for word in words {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+        assert_eq!(browser.barriers(), [""; 0], "{name}: axe finds barriers");
+        fs::write(screenshot_file(name), browser.picture()).unwrap();
+    };
+
+    browser.open(&format!("{console}/audit"));
+    browser.leave_by(SEND);
+    says(&["The check has begun."], "console-audit-begun");
+    opencoin_e2e::wait_until("the check ends", || {
+        browser.open(&format!("{console}/audit"));
+        browser.text().contains("The books agree.")
+    });
+    says(&["The books agree.", "Checks before"], "console-audit-agrees");
+
+    browser.open(&format!("{console}/keys"));
+    browser.leave_by("form[action$='/signing/paused'] button");
+    says(&["Pause signing, for all coins?"], "console-signing-question");
+    browser.leave_by(SEND);
+    says(&["Signing is paused.", "Go on signing"], "console-signing-paused");
+    browser.leave_by("form[action$='/signing/on'] button");
+    browser.leave_by(SEND);
+    says(&["Signing goes on."], "console-signing-on");
+
+    browser.leave_by("td a[href*='/keys/stop/']");
+    let hint = browser.run("return document.querySelector('label[for=value]').innerText");
+    let value = hint.as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+    browser.fill("#value", "0.77");
+    browser.fill("#reason", "a lost notebook");
+    browser.leave_by(SEND);
+    says(&["This is not the value of its coins."], "console-stop-refused");
+    browser.run("document.getElementById('value').value = ''");
+    browser.fill("#value", &value);
+    browser.leave_by(SEND);
+    says(&["for good (a lost notebook)?"], "console-stop-question");
+    browser.leave_by(SEND);
+    says(&["is stopped.", "Why: a lost notebook"], "console-key-stopped");
+    browser.open(&console);
+    says(&[&format!("Nobody gets coins of {value}")], "console-key-lacking");
+    let _ = browser.complaints();
+    check(&browser, "keys and audits");
     site.stop();
 }
 

@@ -25,7 +25,7 @@ pub const AUDITS_AT_ONCE_MAX: usize = 1;
 /// How long an audit may take. Larger books need `opencoin issuer audit`.
 pub const AUDIT_DURATION_MAX: Duration = Duration::from_secs(60 * 60);
 /// What actions of audits change, in the record of what operators do.
-const SUBJECT: &str = "audit";
+pub const AUDIT_SUBJECT: &str = "audit";
 /// How many actions are read to find the last result: audits that were started and have no result are among them.
 const ACTIONS_READ: u32 = 20;
 
@@ -126,7 +126,7 @@ impl Audits {
 
     /// What runs, and how the last audit ended.
     pub(crate) async fn state(&self) -> Result<AuditState, LedgerError> {
-        let filter = ActionFilter::Of(ActionSubject::new(SUBJECT));
+        let filter = ActionFilter::Of(ActionSubject::new(AUDIT_SUBJECT));
         let actions = self.0.operators.actions(filter, None, ACTIONS_READ).await?;
         let recorded = actions.into_iter().find_map(EndedAudit::of_action);
         let mut state = self.0.state().clone();
@@ -174,7 +174,7 @@ impl Inner {
         let action = Action {
             operator: operator.clone(),
             kind,
-            subject: ActionSubject::new(SUBJECT),
+            subject: ActionSubject::new(AUDIT_SUBJECT),
             amount: None,
             detail: detail.map(ActionDetail::new),
             at,

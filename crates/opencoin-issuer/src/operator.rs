@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use opencoin_keys::{Clock, ledger_time};
+use opencoin_keys::{CertifiedMintKey, Clock, Currency, ledger_time, register_command};
 use opencoin_ledger::{
     Action, ActionDetail, ActionKind, ActionSubject, Amount, Applied, Command, Effect, Ledger, LedgerError,
     MintKeyId, MintKeyStatus, OperatorCommand, OperatorName, Operators, Refusal, StopReason,
@@ -120,6 +120,27 @@ impl Operator {
             .apply(Command::SetSigningPaused { paused, at }, action)
             .await?;
         Ok(!applied.repeated)
+    }
+
+    /// Enters a mint key in books that do not have it yet, so that it can be stopped: a server would enter it in a while, and
+    /// it could sign from then on. Returns whether the books get it; they never get one that came too late for the public log.
+    ///
+    /// Books without any key stay so, because the log of a currency begins with all of its first keys.
+    ///
+    /// # Errors
+    /// When the ledger fails, or has a key with this id and other terms.
+    pub async fn enter(&self, currency: &Currency, key: &CertifiedMintKey) -> Result<bool, OperatorError> {
+        let (known, now) = (self.ledger.mint_keys().await?, self.clock.now());
+        if currency.is_left_out(key, &known, now) {
+            return Ok(false);
+        }
+        if !known.is_empty() && known.iter().all(|status| status.id != key.ledger_id) {
+            let register = register_command(key, ledger_time(now));
+            for outcome in self.ledger.apply(&[register]).await? {
+                outcome?;
+            }
+        }
+        Ok(true)
     }
 
     /// Stops a mint key permanently, for every process at this ledger: it signs nothing more and its coins are

@@ -5,6 +5,7 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use opencoin_http::Server;
+use opencoin_ledger::LedgerTime;
 use opencoin_text::{AmountDisplay, AmountError, AmountText};
 
 use crate::language::Language;
@@ -141,6 +142,11 @@ pub(crate) enum AmountFault {
     Grouped,
     /// It has more decimals than the currency.
     TooFine,
+}
+
+/// A moment of the books.
+pub(crate) fn utc(time: LedgerTime) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.unix_micros()).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// A moment as an element that a script changes to the visitor's time zone. Without scripts it is in UTC.

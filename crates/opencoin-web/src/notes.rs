@@ -54,6 +54,16 @@ pub(crate) enum Note {
     LineReserved(String),
     /// A line of a statement was set aside.
     LineSetAside,
+    /// A check of the books has begun, or runs already.
+    AuditStarted,
+    /// Signing is paused, or goes on.
+    Signing { is_paused: bool },
+    /// The key for coins of this value is stopped.
+    KeyStopped {
+        denomination: u64,
+        /// Whether it had been stopped before.
+        before: bool,
+    },
 }
 
 impl Note {
@@ -93,6 +103,14 @@ impl Note {
             Self::LineAssigned(name) => t.bank_done_assigned(name),
             Self::LineReserved(name) => t.bank_done_reserved(name),
             Self::LineSetAside => t.bank_done_set_aside().into(),
+            Self::AuditStarted => t.audit_started().into(),
+            Self::Signing { is_paused: true } => t.keys_paused().into(),
+            Self::Signing { is_paused: false } => t.keys_resumed().into(),
+            Self::KeyStopped {
+                denomination,
+                before: false,
+            } => t.keys_stopped(money.amount(denomination)),
+            Self::KeyStopped { denomination, .. } => t.keys_stopped_before(money.amount(denomination)),
         };
         Some(said)
     }

@@ -17,6 +17,12 @@ impl Issuer {
         self
     }
 
+    /// Whether operators can start audits here.
+    #[must_use]
+    pub const fn makes_audits(&self) -> bool {
+        self.audits.is_some()
+    }
+
     /// The audit that runs in this process, and the last one of the books.
     ///
     /// # Errors

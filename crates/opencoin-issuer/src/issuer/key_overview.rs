@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use opencoin_config::RotationPolicy;
-use opencoin_keys::{Due, KeyState, ledger_time, plan, policy_in_force, register_command, state_in};
+use opencoin_keys::{Due, KeyState, plan, policy_in_force, state_in};
 use opencoin_ledger::{OperatorName, StopReason};
 use opencoin_schema::BigInt;
 
 use super::Issuer;
 use crate::operator::Operator;
-use crate::refusal::{Reason, Refusal, unavailable};
+use crate::refusal::{Reason, Refusal};
 
 /// The mint keys at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,17 +150,10 @@ impl Issuer {
         let unknown = || Refusal::new(Reason::NotFound, format!("there is no mint key {id}"));
         let currency = self.currency_with_keys([id].into_iter()).await;
         let key = currency.mint_key(id).ok_or_else(unknown)?;
-        let (statuses, now) = (self.mint_key_statuses().await?, self.clock.now());
-        let is_known = statuses.iter().any(|status| status.id == key.ledger_id);
-        // It would be registered in a while, and could sign from then on.
-        if !is_known && !currency.is_left_out(key, &statuses, now) {
-            let register = register_command(key, ledger_time(now));
-            let outcomes = self.books.ledger.apply(&[register]).await;
-            for outcome in outcomes.map_err(unavailable)? {
-                outcome?;
-            }
-        }
-        self.operator(operator).revoke(key.ledger_id, reason).await?;
+        let operator = self.operator(operator);
+        // Of a key that came too late, the books say that they do not know it.
+        operator.enter(&currency, key).await?;
+        operator.revoke(key.ledger_id, reason).await?;
         // From now on this process does not publish the key as current. Other processes look every second.
         self.documents.set_statuses(&self.mint_key_statuses().await?);
         let overview = self.mint_key_overview().await?;

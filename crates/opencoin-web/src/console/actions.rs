@@ -5,7 +5,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
 use opencoin_http::Server;
 use opencoin_issuer::accounts::text;
 use opencoin_issuer::{AdminRight, Refusal};
@@ -14,7 +13,7 @@ use opencoin_text::printable;
 use serde::Deserialize;
 
 use super::desk::{Bar, Desk, Place};
-use crate::format::{Moment, Money};
+use crate::format::{Moment, Money, utc};
 use crate::language::Language;
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, encoded, page};
@@ -98,10 +97,9 @@ pub(super) async fn show(
 }
 
 pub(super) fn line(action: &RecordedAction, money: &Money, t: Messages, language: Language) -> ActionLine {
-    let at = DateTime::from_timestamp_micros(action.at.unix_micros()).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let detail = action.detail.as_ref();
     ActionLine {
-        at: Moment::minute(language, at),
+        at: Moment::minute(language, utc(action.at)),
         operator: action.operator.as_str().to_owned(),
         what: what(action, t),
         amount: action.amount.map(|amount| money.number(amount.units())),

@@ -162,6 +162,7 @@ impl Desk {
             form_token: form_token(&self.secret),
             operator: self.operator.name.as_str().to_owned(),
             sees_accounts: self.may(AdminRight::ReadAccounts),
+            sees_keys: self.may(AdminRight::ReadKeys),
             place,
         }
     }
@@ -181,6 +182,8 @@ pub(super) enum Place {
     Accounts,
     Payouts,
     Bank,
+    Keys,
+    Audit,
     Actions,
 }
 
@@ -193,6 +196,7 @@ pub(super) struct Bar {
     pub(super) form_token: String,
     operator: String,
     sees_accounts: bool,
+    sees_keys: bool,
     place: Option<Place>,
 }
 

@@ -1,4 +1,4 @@
-//! The console of operators: what waits for a person, accounts, payouts, and who did what.
+//! The console of operators: what waits for a person, accounts, payouts, keys, audits of the books, and who did what.
 //!
 //! Each page needs the same scope of the operator's token as the call of the API that does the same. A token that may only
 //! read sees no forms.
@@ -6,17 +6,22 @@
 mod account;
 mod accounts;
 mod actions;
+mod audit;
 mod bank;
 mod booking;
 mod codes;
 mod desk;
+mod keys;
 mod login;
 mod opening;
 mod payouts;
 mod programs;
 mod settling;
+mod signing;
 mod status;
+mod stopping;
 mod today;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -67,5 +72,14 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/console/payouts/{id}/{verdict}", post(settling::check))
         .route("/console/payouts/{id}/{verdict}/confirm", post(settling::confirm))
         .merge(bank::router())
+        .route("/console/keys", get(keys::show))
+        .route("/console/keys/signing/{state}", post(signing::check))
+        .route("/console/keys/signing/{state}/confirm", post(signing::confirm))
+        .route(
+            "/console/keys/stop/{id}",
+            get(stopping::show).post(stopping::check),
+        )
+        .route("/console/keys/stop/{id}/confirm", post(stopping::confirm))
+        .route("/console/audit", get(audit::show).post(audit::start))
         .route("/console/actions", get(actions::show))
 }

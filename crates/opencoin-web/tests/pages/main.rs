@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod account;
+mod audit;
 mod bank;
 mod common;
 mod console;
+mod keys;
 mod public;
 mod world;

@@ -1,7 +1,7 @@
 //! An issuer with pages, and a browser that asks for them.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_config::{AccountsConfig, BankConfig, BankCsvConfig, Config, WebConfig};
 use opencoin_crypto::{CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, ServerOptions, admin_router, router};
+use opencoin_issuer::audits::OpenedSource;
 use opencoin_issuer::{AdminScope, AdminTokens, BankSettings, Issuer, IssuerOptions, NewPassword, Token};
 use opencoin_keys::{Clock, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{AccountName, Amount, MemoryLedger, Reference};
@@ -17,6 +18,7 @@ use opencoin_web::SiteOptions;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 /// When the keys are made. Every clock starts here.
@@ -94,11 +96,34 @@ impl TestCurrency {
     }
 }
 
+/// The books that audits read.
+pub(crate) struct Audited {
+    /// Those of the issuer, unless a test puts others in their place.
+    pub(crate) books: Mutex<Arc<MemoryLedger>>,
+    /// An audit waits while a test holds its permit.
+    pub(crate) door: Semaphore,
+}
+
+impl Audited {
+    fn opener(self: &Arc<Self>) -> impl Fn() -> OpenedSource + Send + Sync + 'static {
+        let audited = Arc::clone(self);
+        move || {
+            let audited = Arc::clone(&audited);
+            Box::pin(async move {
+                let _entered = audited.door.acquire().await.expect("it is never closed");
+                let books = audited.books.lock().unwrap();
+                Ok(Arc::clone(&books) as _)
+            })
+        }
+    }
+}
+
 /// A server with pages.
 pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) server: Arc<Server>,
     pub(crate) tokens: AdminTokens,
+    pub(crate) audited: Arc<Audited>,
     public: Router,
     operators: Router,
     _folder: TempDir,
@@ -151,9 +176,14 @@ impl World {
 
     pub(crate) async fn with(web: WebConfig) -> Self {
         let (clock, currency) = (TestClock::at_start(), TestCurrency::get());
+        let books = Arc::<MemoryLedger>::default();
+        let audited = Arc::new(Audited {
+            books: Mutex::new(Arc::clone(&books)),
+            door: Semaphore::new(1),
+        });
         let issuer = Issuer::open(
             currency.directory.currency().unwrap(),
-            Arc::<MemoryLedger>::default(),
+            books,
             Arc::clone(&currency.signer),
             Arc::<TestClock>::clone(&clock),
             IssuerOptions::default(),
@@ -163,18 +193,20 @@ impl World {
             ..ServerOptions::default()
         };
         let issuer = issuer.await.unwrap();
-        let issuer = issuer.with_accounts(
-            AccountsConfig::default(),
-            Box::new(StdRng::seed_from_u64(SEED + 2)),
-        );
-        let issuer = issuer.with_bank(BankSettings {
-            account: BankConfig {
-                name: Some("The Mint".to_owned()),
-                iban: Some(IBAN.to_owned()),
-                ..BankConfig::default()
-            },
-            columns: BankCsvConfig::default(),
-        });
+        let issuer = issuer
+            .with_accounts(
+                AccountsConfig::default(),
+                Box::new(StdRng::seed_from_u64(SEED + 2)),
+            )
+            .with_audits(audited.opener())
+            .with_bank(BankSettings {
+                account: BankConfig {
+                    name: Some("The Mint".to_owned()),
+                    iban: Some(IBAN.to_owned()),
+                    ..BankConfig::default()
+                },
+                columns: BankCsvConfig::default(),
+            });
         let folder = tempfile::tempdir().unwrap();
         let tokens = AdminTokens::in_folder(folder.path());
         let pages = opencoin_web::pages(SiteOptions {
@@ -189,6 +221,7 @@ impl World {
             clock,
             server,
             tokens,
+            audited,
             public,
             operators,
             _folder: folder,

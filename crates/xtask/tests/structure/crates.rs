@@ -142,7 +142,8 @@ const MAY_USE: [(&str, &[&str]); 42] = [
     (
         "opencoin-web",
         &[
-            "api", "bank", "config", "http", "issuer", "keys", "ledger", "log", "pictures", "schema", "text",
+            "api", "audit", "bank", "config", "http", "issuer", "keys", "ledger", "log", "pictures",
+            "schema", "text",
         ],
     ),
     ("opencoin-terminal", &["keys", "private-files", "text"]),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use opencoin_config::RelayConfig;
+use opencoin_config::{DATABASE_DEFAULT, RelayConfig};
 use opencoin_crypto::KeyStore;
 use opencoin_http::{Server, ServerOptions, TaskEnded, serve, serve_admin};
-use opencoin_issuer::{AdminTokens, Books, Issuer, IssuerOptions};
+use opencoin_issuer::{AdminTokens, Books, Issuer, IssuerOptions, audit_opener};
 use opencoin_keys::{Directory, KeyFiles, Passphrase, SystemClock};
 use opencoin_ledger::HistoryId;
 use opencoin_web::SiteOptions;
@@ -43,6 +43,7 @@ pub(super) async fn start_issuer(
     )
     .await?
     .in_folder(directory.clone())
+    .with_audits(audit_opener(DATABASE_DEFAULT, directory.root()))
     .with_log(log);
     issuer.begin_log().await?;
     let (stop, stopped) = oneshot::channel();

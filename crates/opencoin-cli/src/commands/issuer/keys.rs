@@ -11,7 +11,7 @@ use opencoin_config::KeyConfig;
 use opencoin_issuer::{Books, Operator};
 use opencoin_keys::{
     Change, Clock, Directory, Due, KeyEntry, KeyManager, KeyState, LogKeys, OpenVault, Passphrase, Step,
-    SystemClock, Vault, change_passphrase, ledger_time,
+    SystemClock, Vault, change_passphrase,
 };
 use opencoin_ledger::{ActionKind, StopReason};
 use opencoin_schema::BigInt;
@@ -427,20 +427,12 @@ async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     })?;
     let (id, denomination) = (key.ledger_id, key.verified.mint_key().denomination);
     let books = super::books(&directory, Purpose::Change).await?;
-    let (known, now) = (books.ledger.mint_keys().await?, SystemClock.now());
+    let operator = Operator::new(books, Arc::new(SystemClock), arguments.by.name());
     ensure!(
-        !currency.is_left_out(key, &known, now),
+        operator.enter(&currency, key).await?,
         "mint key {id} came too late for the public log, so it is not in the books and is never used: there is nothing to \
          revoke"
     );
-    // A server would register it in a while, and it could sign from then on.
-    if !known.is_empty() && known.iter().all(|status| status.id != id) {
-        let register = opencoin_keys::register_command(key, ledger_time(now));
-        for outcome in books.ledger.apply(&[register]).await? {
-            outcome?;
-        }
-    }
-    let operator = Operator::new(books, Arc::new(SystemClock), arguments.by.name());
     let changed = operator.revoke(id, arguments.reason).await?;
     let coin = CurrencyUnit::of(currency.current().cdd()).show(denomination);
     let lines = if changed {

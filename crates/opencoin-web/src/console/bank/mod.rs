@@ -9,8 +9,6 @@ mod statement;
 mod statements;
 mod upload;
 
-pub(super) use statements::unmatched;
-
 use std::sync::Arc;
 
 use axum::Router;

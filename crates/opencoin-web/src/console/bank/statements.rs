@@ -127,7 +127,7 @@ fn line(statement: BankStatement, money: &Money, desk: &Desk) -> Line {
 }
 
 /// How many lines match no account, in words; `None` if there are none.
-pub(in crate::console) async fn unmatched(server: &Server, desk: &Desk) -> Result<Option<Message>, Refusal> {
+async fn unmatched(server: &Server, desk: &Desk) -> Result<Option<Message>, Refusal> {
     let t = desk.visit.messages();
     let bank = server.issuer().bank_desk();
     let first = BankLineNo::BEFORE_ALL;
