@@ -42,6 +42,7 @@ mod nodes;
 mod openapi;
 mod overload;
 mod pages;
+mod pages_in_use;
 mod paired_wallet;
 mod payouts;
 mod pictures;

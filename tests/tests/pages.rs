@@ -21,6 +21,8 @@ const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs
 /// The pages of the console, in the order in which they are looked at.
 const CONSOLE_PAGES: [&str; 12] = [
     "",
+    "/figures",
+    "/figures?period=day",
     "/accounts",
     "/open-account",
     "/accounts/alice",

@@ -9,6 +9,7 @@ mod admin;
 mod admin_audit;
 mod admin_keys;
 mod admin_overview;
+mod admin_samples;
 mod bank;
 mod coin_indices;
 mod entry;
@@ -31,6 +32,7 @@ pub use admin::{
 pub use admin_audit::{AdminAudit, AuditCheck, AuditOutcome, EndedAudit, RunningAudit};
 pub use admin_keys::{AdminKey, AdminKeyState, AdminKeys, AdminRotation, PauseSigning, Signing, StopKey};
 pub use admin_overview::{AdminOverview, AuditSummary, KeysOverview, LogOverview, Waiting};
+pub use admin_samples::{AdminSample, AdminSamples};
 pub use bank::{
     AssignBankLine, BankLine, BankLineState, BankStatement, BankStatements, BookStatement, BookedStatement,
     DecidedBankLine, Ignored, IgnoredBankLine, KeptBankLine, KeptBankLines, NewBankLine, SetBankLineAside,

@@ -215,6 +215,16 @@ shape! {
     number(1, PAGE_LENGTH_MAX.into())
 }
 shape! {
+    /// The minutes up to now of which there are samples.
+    SampleMinutes, "The minutes up to now; 60 by default.",
+    number(1, 1_440)
+}
+shape! {
+    /// The seconds that a sample covers.
+    SampleStep, "The seconds that a sample covers; 10 by default.",
+    number(10, 3_600)
+}
+shape! {
     /// The value of the header `Idempotency-Key`.
     IdempotencyKey, "Visible ASCII characters, chosen by the client and unique within its account. Transfers and payouts share the keys.",
     text(1, IDEMPOTENCY_KEY_CHARS_MAX).pattern(Some("^[!-~]+$"))

@@ -87,13 +87,24 @@ async fn watched<Answer: Future<Output = Response<Body>>>(
         tracing::info!(kind = &*kind, %method, path, status, outcome, latency_us, "request");
     }
     spans::answered(trace, &kind, outcome, status);
-    server.issuer().metrics().answered(kind, outcome, duration);
+    let metrics = server.issuer().metrics();
+    if !is_preflight && is_of_visitor(path) {
+        metrics.answered_visitor(!matches!(outcome, OK | DELAY));
+    }
+    metrics.answered(kind, outcome, duration);
     response
 }
 
 /// Requests that monitoring sends every few seconds. Their log lines would hide the others.
 fn is_routine(path: &str) -> bool {
     matches!(path, "/metrics" | "/health/live" | "/health/ready")
+}
+
+/// Whether a request does something for a wallet, a program or a visitor. Those of operators and of monitoring would hide
+/// the others in a chart, and so would the parts of pages.
+fn is_of_visitor(path: &str) -> bool {
+    let others = ["/v1/admin/", "/console", "/static/"];
+    !is_routine(path) && !others.iter().any(|other| path.starts_with(other))
 }
 
 /// The kind of a request: a word for a message, otherwise the template of the path.

@@ -92,7 +92,7 @@ struct Background {
 impl Background {
     fn start(server: &Arc<Server>) -> Self {
         let mut background = Self::default();
-        let [commit, watch, follow, mints, tidy, log] = [(); 6].map(|()| Arc::clone(server));
+        let [commit, watch, follow, mints, tidy, log, samples] = [(); 7].map(|()| Arc::clone(server));
         background.spawn("the committer", async move {
             commit.issuer().committer_ended().await;
         });
@@ -106,6 +106,9 @@ impl Background {
             mints.issuer().decide_waiting_mints().await;
         });
         background.spawn("tidying", async move { tidy.issuer().tidy().await });
+        background.spawn("taking samples", async move {
+            samples.issuer().take_samples().await;
+        });
         background.spawn("the public log", async move { log.issuer().run_log().await });
         background
     }

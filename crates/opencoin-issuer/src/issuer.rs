@@ -11,6 +11,7 @@ mod key_overview;
 mod mint_keys;
 mod overview;
 mod requests;
+mod samples;
 mod supply;
 
 pub use self::key_accounts::{Authorization, KeyAccountList};
@@ -42,6 +43,7 @@ use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
 use crate::payout_desk::PayoutDesk;
 use crate::refusal::{Reason, Refusal, unavailable};
+use crate::samples::Samples;
 use crate::store::Books;
 use crate::supply::DailySupply;
 
@@ -83,6 +85,7 @@ pub struct Issuer {
     bank: BankSettings,
     rotation: RotationPolicy,
     audits: Option<Audits>,
+    samples: Samples,
 }
 
 /// The answer to an accepted request, with the promise that the public log will have it.
@@ -154,6 +157,7 @@ impl Issuer {
             bank: BankSettings::default(),
             rotation: RotationPolicy::default(),
             audits: None,
+            samples: Samples::default(),
         })
     }
 

@@ -25,6 +25,7 @@ mod payout_desk;
 mod recoup;
 mod refusal;
 mod restore;
+mod samples;
 mod signing;
 mod store;
 mod supply;
@@ -51,6 +52,7 @@ pub use payout_desk::{
 pub use recoup::{RECOUP_TRANSACTIONS_MAX, RevokedMintKey};
 pub use refusal::{Reason, Refusal, unavailable};
 pub use restore::{RestoreError, RestoreOptions, Restored, restore};
+pub use samples::{SAMPLE_INTERVAL_S, SAMPLES_AGE_MAX, Sample};
 pub use signing::Signed;
 pub use store::{
     Books, Layout, MigratedBooks, OpenedBooks, StoreMode, audit_opener, books_file, books_layout,

@@ -24,6 +24,8 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use signer::MeteredSigner;
 
+use crate::samples::{Sums, SumsRead};
+
 /// The media type of the metrics: OpenMetrics 1.0.
 pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -57,6 +59,7 @@ pub struct Metrics {
     connections: Gauge,
     rate_limited: Counter,
     logins: Family<OutcomeLabel, Counter>,
+    sums: Sums,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -106,6 +109,7 @@ impl Metrics {
             connections: Gauge::default(),
             rate_limited: Counter::default(),
             logins: Family::default(),
+            sums: Sums::default(),
         };
         metrics.register(started);
         metrics
@@ -200,6 +204,16 @@ impl Metrics {
             .inc();
     }
 
+    /// Counts an answered request of a wallet, program or visitor for the samples.
+    pub fn answered_visitor(&self, is_refused: bool) {
+        self.sums.answered(is_refused);
+    }
+
+    /// The sums for a sample.
+    pub(crate) fn sums(&self) -> SumsRead {
+        self.sums.read()
+    }
+
     /// Counts an open connection until the result is dropped.
     pub fn connected(&self) -> Present {
         present(&self.connections)
@@ -222,6 +236,7 @@ impl Metrics {
     /// Counts a request whose blinds were signed.
     pub(crate) fn signed(&self, duration: Duration) {
         self.sign_durations.observe(duration.as_secs_f64());
+        self.sums.signed(duration);
     }
 
     /// Counts a failure of the signer.

@@ -43,6 +43,15 @@ pub(crate) struct Session {
     codes: Mutex<VecDeque<WaitingCode>>,
 }
 
+/// Who uses a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Somebody who has followed a link or sent a form.
+    ByPerson,
+    /// A script that keeps a page up to date.
+    ByScript,
+}
+
 /// What a form has done. The lock is held while it does it.
 type Form = tokio::sync::Mutex<Option<Done>>;
 
@@ -91,7 +100,7 @@ impl Sessions {
     }
 
     /// The session with this secret, which is used now.
-    pub(crate) fn find(&self, secret: &str) -> Option<Arc<Session>> {
+    pub(crate) fn find(&self, secret: &str, by: Use) -> Option<Arc<Session>> {
         let now = self.clock.now();
         let mut open = locked(&self.open);
         let key = hash(secret);
@@ -100,7 +109,9 @@ impl Sessions {
             open.remove(&key);
             return None;
         }
-        *locked(&session.last_used) = now;
+        if by == Use::ByPerson {
+            *locked(&session.last_used) = now;
+        }
         Some(session)
     }
 
@@ -235,21 +246,27 @@ mod tests {
         let wait = |span: TimeDelta| clock.0.fetch_add(span.num_seconds(), Ordering::Relaxed);
         open(&sessions, "idle", "desk");
         wait(SESSION_IDLE_MAX - TimeDelta::seconds(1));
-        assert!(sessions.find("idle").is_some());
+        assert!(sessions.find("idle", Use::ByPerson).is_some());
         wait(SESSION_IDLE_MAX);
-        assert!(sessions.find("idle").is_none());
+        assert!(sessions.find("idle", Use::ByPerson).is_none());
 
         open(&sessions, "old", "desk");
         for _ in 0..SESSION_AGE_MAX.num_minutes() / 20 - 1 {
             wait(TimeDelta::minutes(20));
-            assert!(sessions.find("old").is_some());
+            assert!(sessions.find("old", Use::ByPerson).is_some());
         }
         wait(TimeDelta::minutes(20));
-        assert!(sessions.find("old").is_none());
+        assert!(sessions.find("old", Use::ByPerson).is_none());
+
+        open(&sessions, "unwatched", "desk");
+        wait(SESSION_IDLE_MAX - TimeDelta::seconds(1));
+        assert!(sessions.find("unwatched", Use::ByScript).is_some());
+        wait(TimeDelta::seconds(1));
+        assert!(sessions.find("unwatched", Use::ByScript).is_none());
 
         open(&sessions, "left", "desk");
         sessions.end("left");
-        assert!(sessions.find("left").is_none());
+        assert!(sessions.find("left", Use::ByPerson).is_none());
     }
 
     #[test]
@@ -260,11 +277,11 @@ mod tests {
             open(&sessions, &number.to_string(), "desk");
             clock.0.fetch_add(1, Ordering::Relaxed);
         }
-        assert!(sessions.find("0").is_some(), "it is used again");
+        assert!(sessions.find("0", Use::ByPerson).is_some(), "it is used again");
         open(&sessions, "new", "desk");
-        assert!(sessions.find("1").is_none());
+        assert!(sessions.find("1", Use::ByPerson).is_none());
         for kept in ["0", "2", "new", "other"] {
-            assert!(sessions.find(kept).is_some(), "{kept}");
+            assert!(sessions.find(kept, Use::ByPerson).is_some(), "{kept}");
         }
     }
 
@@ -272,7 +289,7 @@ mod tests {
     async fn a_form_does_one_thing_once() {
         let (_, sessions) = sessions();
         open(&sessions, "a", "desk");
-        let session = sessions.find("a").unwrap();
+        let session = sessions.find("a", Use::ByPerson).unwrap();
         let key = IdempotencyKey::new("form-1").unwrap();
         let times = AtomicI64::new(0);
         let work = async |refused: bool| {

@@ -2,6 +2,7 @@
 //!
 //! Scripts of a test run beside the policy of a page, which stays in force for everything that the page itself does.
 
+mod hands;
 mod screen;
 
 use std::fs;
@@ -13,8 +14,10 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use opencoin_testkit::browser::{self, DRIVER};
 use opencoin_testkit::wait::wait_until;
+use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
+pub use hands::{ENTER, TAB};
 pub use screen::{Colours, Screen};
 
 /// How long the driver may take for an answer.
@@ -124,9 +127,14 @@ impl Browser {
 
     /// Clicks on the element of this selector, and waits for the page that this opens.
     pub fn leave_by(&self, selector: &str) {
-        self.run("document.documentElement.dataset.left = ''");
         let element = self.element(selector);
-        self.post(&format!("/element/{element}/click"), &json!({}));
+        self.leave(|| {
+            self.post(&format!("/element/{element}/click"), &json!({}));
+        });
+    }
+
+    /// Waits for the next page.
+    fn arrive(&self) {
         let arrived =
             "return document.readyState === 'complete' && !('left' in document.documentElement.dataset)";
         let arrived = json!({ "script": arrived, "args": [] });
@@ -202,6 +210,12 @@ impl Browser {
     fn post(&self, path: &str, body: &Value) -> Value {
         let answer = self.ask(path, body);
         answer.unwrap_or_else(|error| panic!("the driver answers {path} with {error}"))
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let answer = self.client.get(format!("{}{path}", self.session)).send();
+        let text = answer.and_then(Response::text).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["value"].take()
     }
 
     fn ask(&self, path: &str, body: &Value) -> Result<Value, String> {

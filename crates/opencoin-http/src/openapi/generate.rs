@@ -60,6 +60,7 @@ struct Accounts;
     operators::audit::show,
     operators::audit::start,
     operators::overview::show,
+    operators::samples::list,
     operators::keys::list,
     operators::keys::stop,
     operators::keys::set_signing,

@@ -10,6 +10,7 @@ pub(super) mod keys;
 mod operator;
 pub(super) mod overview;
 pub(super) mod payouts;
+pub(super) mod samples;
 pub(super) mod statements;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/bank-lines/{id}/assign", post(bank_lines::assign))
         .route("/v1/admin/bank-lines/{id}/set-aside", post(bank_lines::set_aside))
         .route("/v1/admin/overview", get(overview::show))
+        .route("/v1/admin/samples", get(samples::list))
         .route("/v1/admin/audit", get(audit::show).post(audit::start))
         .route("/v1/admin/keys", get(keys::list))
         .route("/v1/admin/keys/{id}/stop", post(keys::stop))

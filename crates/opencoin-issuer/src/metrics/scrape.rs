@@ -108,6 +108,17 @@ impl LedgerFacts {
     }
 }
 
+impl LedgerFacts {
+    /// The value of the coins that were signed and did not come back, expired ones too.
+    pub(crate) fn outstanding(&self) -> u64 {
+        let value = |key: &MintKeyStatus| {
+            let count = key.issued.saturating_sub(key.returned);
+            count.saturating_mul(key.terms.denomination().units())
+        };
+        self.mint_keys.iter().map(value).fold(0, u64::saturating_add)
+    }
+}
+
 /// The input of a scrape besides the counters.
 pub(crate) struct Scrape<'issuer> {
     pub(crate) now: DateTime<Utc>,

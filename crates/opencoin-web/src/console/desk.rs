@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use opencoin_http::{Server, authenticated_operator};
 use opencoin_issuer::{AdminRight, AuthenticatedOperator, Refusal};
 use opencoin_ledger::TokenHash;
@@ -21,12 +21,14 @@ use crate::forms::{Fields, form_token};
 use crate::language::Language;
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
-use crate::sessions::Session;
+use crate::sessions::{Session, Use};
 use crate::site::Site;
 use crate::steps::SentKey;
 use crate::uploads::Upload;
 use crate::visit::{Failure, Frame, Visit, page, see_other};
 
+/// What a browser does with the answer.
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const COOKIE_NAME: &str = "__Host-opencoin-operator";
 /// Where somebody without a session is sent.
 pub(super) const LOGIN: &str = "/console/login";
@@ -49,7 +51,10 @@ impl FromRequestParts<Arc<Server>> for Desk {
         let Ok(visit) = Visit::from_request_parts(parts, server).await;
         let site = site(parts);
         let secret = secret(parts).ok_or_else(|| see_other(LOGIN))?;
-        let session = site.sessions.find(&secret).ok_or_else(ended)?;
+        let session = site
+            .sessions
+            .find(&secret, use_of(&parts.headers))
+            .ok_or_else(ended)?;
         let Some(operator) = authenticated_operator(&site.operators, session.token).await? else {
             site.sessions.end(&secret);
             return Err(ended().into());
@@ -179,6 +184,7 @@ pub(super) struct After {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Today,
+    Figures,
     Accounts,
     Payouts,
     Bank,
@@ -274,6 +280,14 @@ impl FromRequestParts<Arc<Server>> for Visitor {
 fn site(parts: &Parts) -> Arc<Site> {
     let site = parts.extensions.get::<Arc<Site>>();
     Arc::clone(site.expect("every page has the layer of the site"))
+}
+
+/// A page that a script asks for again keeps no session open: nobody may be there.
+fn use_of(headers: &HeaderMap) -> Use {
+    match headers.get(FETCH_DEST) {
+        Some(destination) if destination == "empty" => Use::ByScript,
+        _ => Use::ByPerson,
+    }
 }
 
 fn secret(parts: &Parts) -> Option<Zeroizing<String>> {

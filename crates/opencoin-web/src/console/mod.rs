@@ -11,6 +11,7 @@ mod bank;
 mod booking;
 mod codes;
 mod desk;
+mod figures;
 mod keys;
 mod login;
 mod opening;
@@ -36,6 +37,7 @@ pub(crate) fn router() -> Router<Arc<Server>> {
     Router::new()
         .route("/", get(async || see_other("/console")))
         .route("/console", get(today::show))
+        .route("/console/figures", get(figures::show))
         .route("/console/login", get(login::show).post(login::log_in))
         .route("/console/logout", post(login::log_out))
         .route("/console/accounts", get(accounts::show))

@@ -166,6 +166,7 @@ async fn a_token_that_may_only_read_sees_no_forms_and_is_told_what_it_lacks() {
     let reader = world.operator("reader", &[AdminScope::Read]).await;
     for path in [
         "",
+        "/figures",
         "/accounts",
         "/accounts/alice",
         "/payouts",
@@ -461,6 +462,7 @@ async fn every_page_is_there_in_both_languages() {
     let desk = world.operator("desk", ALL).await;
     for path in [
         "",
+        "/figures",
         "/accounts",
         "/open-account",
         "/accounts/alice",

@@ -7,6 +7,7 @@ mod audit;
 mod bank;
 mod common;
 mod console;
+mod figures;
 mod keys;
 mod public;
 mod world;

@@ -168,3 +168,42 @@ async fn the_overview_says_what_waits_and_since_when() {
     assert_eq!(keys["next_rotation_at"], busy["at"]);
     assert_eq!(busy["signing_paused"], true);
 }
+
+#[tokio::test]
+async fn samples_have_what_happened_in_each_step_and_need_any_scope() {
+    let world = World::new().await;
+    let cashier = world.operator_with("cashier", &[AdminScope::Cashier]);
+    let none = world.get("/v1/admin/samples", &cashier).await.with(200);
+    assert_eq!(none, json!({ "step_s": 10, "samples": [] }));
+    let alice = world.open("alice", 50).await;
+    world.get("/v1/account", &alice).await.with(200);
+    world.request_payout(&alice, "1", 500).await.with(402);
+    for _ in 0..2 {
+        world.clock.forward(chrono::TimeDelta::seconds(10));
+        world.server.issuer().take_sample().await;
+    }
+    let samples = world.get("/v1/admin/samples", &cashier).await.with(200);
+    let [first, second] = [0, 1].map(|place| samples["samples"][place].clone());
+    assert_eq!([&first["requests"], &first["refusals"]], [2, 1]);
+    assert_eq!([&second["requests"], &second["refusals"]], [0, 0]);
+    assert_eq!([&first["signings"], &first["outstanding"]], [0, 0]);
+    assert!(first.get("signing_us").is_none());
+    let merged = world
+        .get("/v1/admin/samples?minutes=1440&step_s=3600", &cashier)
+        .await
+        .with(200);
+    let steps = merged["samples"].as_array().unwrap();
+    let requests: u64 = steps.iter().map(|step| step["requests"].as_u64().unwrap()).sum();
+    assert_eq!((steps.len(), requests), (1, 2));
+    world.clock.forward(chrono::TimeDelta::minutes(2));
+    let past = world.get("/v1/admin/samples?minutes=1", &cashier).await.with(200);
+    assert_eq!(past["samples"], json!([]));
+    for wrong in ["minutes=0", "minutes=1441", "step_s=9", "step_s=3601"] {
+        let refused = world.get(&format!("/v1/admin/samples?{wrong}"), &cashier).await;
+        assert_eq!(refused.status, 422, "{wrong}");
+    }
+    for wrong in ["minutes=x", "step=10"] {
+        let refused = world.get(&format!("/v1/admin/samples?{wrong}"), &cashier).await;
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
+}
