@@ -19,7 +19,7 @@ const SEND: &str = "main form button[type=submit]";
 const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
 
 /// The pages of the console, in the order in which they are looked at.
-const CONSOLE_PAGES: [&str; 12] = [
+const CONSOLE_PAGES: [&str; 14] = [
     "",
     "/figures",
     "/figures?period=day",
