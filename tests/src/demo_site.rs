@@ -18,6 +18,8 @@ pub struct DemoSite {
     pub operator: String,
     /// The operator's token.
     pub token: String,
+    /// The passphrase of the master key.
+    pub passphrase: String,
     /// The passwords of the accounts.
     pub passwords: BTreeMap<String, String>,
 }
@@ -51,6 +53,7 @@ impl DemoSite {
             public: address("everybody"),
             operator: address("operators").trim_end_matches("/console").to_owned(),
             token: after("token"),
+            passphrase: after("passphrase"),
             passwords: passwords.collect(),
             process,
         }

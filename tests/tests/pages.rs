@@ -19,7 +19,7 @@ const SEND: &str = "main form button[type=submit]";
 const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
 
 /// The pages of the console, in the order in which they are looked at.
-const CONSOLE_PAGES: [&str; 14] = [
+const CONSOLE_PAGES: [&str; 15] = [
     "",
     "/figures",
     "/figures?period=day",
@@ -32,6 +32,7 @@ const CONSOLE_PAGES: [&str; 14] = [
     "/payouts?state=paid",
     "/payouts/2",
     "/keys",
+    "/keys/request",
     "/audit",
     "/actions",
 ];
@@ -351,6 +352,23 @@ fn an_operator_checks_the_books_and_looks_after_the_keys() {
     says(&["is stopped.", "Why: a lost notebook"], "console-key-stopped");
     browser.open(&console);
     says(&[&format!("Nobody gets coins of {value}")], "console-key-lacking");
+    browser.leave_by("a[href='/console/keys']");
+    says(&["New keys are due"], "console-keys-due");
+    browser.leave_by("main a[href='/console/keys/new']");
+    browser.fill("#passphrase", "wrong");
+    browser.leave_by(SEND);
+    says(
+        &["This passphrase does not open the master key."],
+        "console-new-keys-refused",
+    );
+    browser.fill("#passphrase", &site.passphrase);
+    browser.leave_by(SEND);
+    says(
+        &["One new key is in force.", "No new key is due."],
+        "console-new-keys",
+    );
+    browser.open(&format!("{console}/keys/request"));
+    says(&["Nothing waits for the master key."], "console-key-request");
     let _ = browser.complaints();
     check(&browser, "keys and audits");
     site.stop();

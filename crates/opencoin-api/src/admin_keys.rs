@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::Secret;
+
 /// `GET /v1/admin/keys`: the mint keys, and when new ones are due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -87,6 +89,84 @@ pub struct StopKey {
     /// Why. Everybody can read it in `GET /v1/revocations`.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
     pub reason: String,
+}
+
+/// `POST /v1/admin/keys/rotate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RotateKeys {
+    /// Opens the master key, if it is in the folder of the currency. It is kept nowhere.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::Password>))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_passphrase: Option<Secret>,
+}
+
+/// The answer to [`RotateKeys`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RotatedKeys {
+    /// What was done.
+    pub result: RotationResult,
+    /// The new keys, also those that wait for their certificates.
+    pub keys: Vec<NewMintKey>,
+    /// How many keys came too late for the public log and were left out.
+    pub late: u64,
+}
+
+/// What a rotation has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum RotationResult {
+    /// Nothing was due.
+    Nothing,
+    /// Keys were made, and `GET /v1/admin/keys/pending` has the request for their certificates.
+    Waits,
+    /// The keys are in force.
+    Done,
+}
+
+/// A new mint key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewMintKey {
+    /// The value of each of its coins, in the smallest unit.
+    pub denomination: u64,
+    /// The begin of signing.
+    pub signs_from: DateTime<Utc>,
+}
+
+/// `GET /v1/admin/keys/pending`: the request that waits for the master key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PendingKeys {
+    /// What whoever has the master key compares before they sign.
+    pub fingerprint: String,
+    /// Until when the certificates must be here; absent without a public log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_by: Option<DateTime<Utc>>,
+    /// The keys that wait.
+    pub keys: Vec<NewMintKey>,
+    /// Whether the request also has a new description of the currency.
+    pub changes_description: bool,
+    /// The file for `opencoin master sign`, as text.
+    pub request: String,
+}
+
+/// The answer to `POST /v1/admin/keys/certificates`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ImportedCertificates {
+    /// Whether this call took them; otherwise an earlier one had.
+    pub imported: bool,
+    /// The new keys.
+    pub keys: Vec<NewMintKey>,
+    /// The serial of the new description, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description_serial: Option<u64>,
+    /// How many keys came too late for the public log and were left out. Destroy their certificates.
+    pub late: u64,
 }
 
 /// `POST /v1/admin/signing`.

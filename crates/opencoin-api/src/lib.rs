@@ -30,7 +30,10 @@ pub use admin::{
     IssuedStartCode, Payment, PaymentReceipt, SetPassword,
 };
 pub use admin_audit::{AdminAudit, AuditCheck, AuditOutcome, EndedAudit, RunningAudit};
-pub use admin_keys::{AdminKey, AdminKeyState, AdminKeys, AdminRotation, PauseSigning, Signing, StopKey};
+pub use admin_keys::{
+    AdminKey, AdminKeyState, AdminKeys, AdminRotation, ImportedCertificates, NewMintKey, PauseSigning,
+    PendingKeys, RotateKeys, RotatedKeys, RotationResult, Signing, StopKey,
+};
 pub use admin_overview::{AdminOverview, AuditSummary, KeysOverview, LogOverview, Waiting};
 pub use admin_samples::{AdminSample, AdminSamples};
 pub use bank::{

@@ -16,6 +16,7 @@ use super::server::{RefusedVisit, Server};
 
 /// A request that is answered with a page, also if it is refused.
 pub(super) struct Visitor {
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
     show_refusal: fn(&RefusedVisit) -> Response<Body>,
@@ -34,6 +35,7 @@ impl Visitor {
             return None;
         }
         Some(Self {
+            method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
             show_refusal: pages.show_refusal,
@@ -48,6 +50,7 @@ impl Visitor {
         let (head, body) = response.into_parts();
         let id = head.headers.get(REQUEST_ID_HEADER);
         let refused = RefusedVisit {
+            method: self.method,
             uri: self.uri,
             headers: self.headers,
             status: head.status,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Response, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use opencoin_config::{LimitsConfig, SupplyFigures, WebConfig};
 use opencoin_issuer::accounts::AccountService;
 use opencoin_issuer::{Issuer, Reason};
@@ -52,6 +52,8 @@ pub struct Pages {
 
 /// A request for a page that was refused.
 pub struct RefusedVisit {
+    /// How it was asked for.
+    pub method: Method,
     /// What was asked for.
     pub uri: Uri,
     /// The headers of the request.

@@ -7,6 +7,7 @@
 
 mod audits;
 mod key_accounts;
+mod key_making;
 mod key_overview;
 mod mint_keys;
 mod overview;
@@ -15,6 +16,9 @@ mod samples;
 mod supply;
 
 pub use self::key_accounts::{Authorization, KeyAccountList};
+pub use self::key_making::{
+    CERTIFICATES_BYTES_MAX, ImportedKeys, KeyMakingState, KeyPlace, MadeKeys, PendingRequest,
+};
 pub use self::key_overview::{MintKeyOverview, MintKeysOverview};
 pub use self::mint_keys::LiveMintKey;
 pub use self::overview::{LogOverview, Overview, UNMATCHED_COUNTED_MAX, Waiting};
@@ -31,6 +35,7 @@ use opencoin_log::promise::Promise;
 use opencoin_schema::{BigInt, Cddc};
 use rand::rngs::OsRng;
 
+use self::key_making::KeyMaking;
 use crate::accounts::{AccountService, Random};
 use crate::audits::Audits;
 use crate::bank_desk::{BankDesk, BankSettings};
@@ -86,6 +91,7 @@ pub struct Issuer {
     rotation: RotationPolicy,
     audits: Option<Audits>,
     samples: Samples,
+    key_making: Option<KeyMaking>,
 }
 
 /// The answer to an accepted request, with the promise that the public log will have it.
@@ -158,6 +164,7 @@ impl Issuer {
             rotation: RotationPolicy::default(),
             audits: None,
             samples: Samples::default(),
+            key_making: None,
         })
     }
 
@@ -275,17 +282,17 @@ impl Issuer {
     pub async fn follow_documents(&self) {
         loop {
             if !self.is_set_back() {
-                self.documents
-                    .follow(
-                        self.books.ledger.as_ref(),
-                        &self.signer,
-                        self.clock.as_ref(),
-                        self.seals_soon(),
-                    )
-                    .await;
+                self.follow_documents_now().await;
             }
             tokio::time::sleep(FOLLOW_INTERVAL).await;
         }
+    }
+
+    async fn follow_documents_now(&self) {
+        let (ledger, clock) = (self.books.ledger.as_ref(), self.clock.as_ref());
+        self.documents
+            .follow(ledger, &self.signer, clock, self.seals_soon())
+            .await;
     }
 
     /// Carries out or gives up mints that wait for money, until it is dropped.

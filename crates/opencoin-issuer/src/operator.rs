@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use opencoin_keys::{CertifiedMintKey, Clock, Currency, ledger_time, register_command};
+use opencoin_keys::{CertifiedMintKey, Change, Clock, Currency, ledger_time, register_command};
 use opencoin_ledger::{
     Action, ActionDetail, ActionKind, ActionSubject, Amount, Applied, Command, Effect, Ledger, LedgerError,
     MintKeyId, MintKeyStatus, OperatorCommand, OperatorName, Operators, Refusal, StopReason,
@@ -88,6 +88,19 @@ impl Operator {
             ..self.action(kind, subject)
         };
         Ok(self.operators.record(&action).await?)
+    }
+
+    /// Records that keys or a description were made, or wait for the master key. Nothing is recorded if nothing was due.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn record_change(&self, kind: ActionKind, change: &Change) -> Result<(), OperatorError> {
+        let detail = match change {
+            Change::Nothing => return Ok(()),
+            Change::Waits(request) => format!("request {} for the master key", request.fingerprint()),
+            Change::Done(imported) => format!("{} new keys", imported.certificates.mkcs.len()),
+        };
+        self.record(kind, "mint keys", Some(&detail)).await
     }
 
     fn action(&self, kind: ActionKind, subject: &str) -> Action {

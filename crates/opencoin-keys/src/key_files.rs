@@ -229,13 +229,23 @@ impl Loaded {
 
 /// Reads one encrypted private key.
 pub(crate) fn read_key(path: &Path, passphrase: &Passphrase) -> Result<PrivateKey, KeyStoreError> {
-    check_exposure(path)?;
-    let pem = Zeroizing::new(
-        fs::read_to_string(path)
-            .map_err(FileError::of(path))
-            .map_err(unusable)?,
-    );
+    let pem = read_pem(path)?;
     PrivateKey::from_encrypted_pkcs8_pem(&pem, passphrase.expose()).map_err(|error| of_file(path, &error))
+}
+
+/// Whether a passphrase opens the key in this file.
+pub(crate) fn opens_key(path: &Path, passphrase: &Passphrase) -> Result<bool, KeyStoreError> {
+    match PrivateKey::from_encrypted_pkcs8_pem(&read_pem(path)?, passphrase.expose()) {
+        Ok(_) => Ok(true),
+        Err(KeyError::Passphrase) => Ok(false),
+        Err(error) => Err(of_file(path, &error)),
+    }
+}
+
+fn read_pem(path: &Path) -> Result<Zeroizing<String>, KeyStoreError> {
+    check_exposure(path)?;
+    let text = fs::read_to_string(path).map_err(FileError::of(path));
+    Ok(Zeroizing::new(text.map_err(unusable)?))
 }
 
 fn of_file(path: &Path, error: &KeyError) -> KeyStoreError {

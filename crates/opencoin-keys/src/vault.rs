@@ -24,7 +24,7 @@ use opencoin_private_files::{self as private_files, FileError};
 use opencoin_schema::{Cddc, DecodeError, Mkc, from_json, text};
 use thiserror::Error;
 
-use crate::key_files::read_key;
+use crate::key_files::{opens_key, read_key};
 use crate::log_deadline::import_deadline;
 use crate::passphrase::Passphrase;
 use crate::randomness::Randomness;
@@ -109,6 +109,17 @@ impl Vault {
     #[must_use]
     pub fn key_file(&self) -> PathBuf {
         self.folder.join(MASTER_KEY_FILE)
+    }
+
+    /// Whether this passphrase opens the master key.
+    ///
+    /// # Errors
+    /// When there is no key, or it cannot be read.
+    pub fn opens_with(&self, passphrase: &Passphrase) -> Result<bool, VaultError> {
+        if !self.has_key() {
+            return Err(VaultError::Missing(self.key_file()));
+        }
+        Ok(opens_key(&self.key_file(), passphrase)?)
     }
 
     /// Makes a master key of `bits`, but at least 3072 bits.

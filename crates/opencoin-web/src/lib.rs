@@ -21,7 +21,8 @@
 //!    refuses forms of other sites, and gets the headers of `headers.rs`. The path must be below `/account` on the
 //!    listener for wallets and below `/console` on the operator's, so that `opencoin-http` knows it as a page.
 //! 5. **A form** is sent with POST, carries the token of its session and an idempotency key, and is answered with
-//!    `see_other`, so that a reload repeats nothing.
+//!    `see_other`, so that a reload repeats nothing. If there is no page at its path, `visit.rs` says which page has it:
+//!    the switch between languages leads there.
 //! 6. **A script** may only make a page more comfortable. It goes into `static/`, finds its elements by attributes `data-...`,
 //!    and writes text (`textContent`), never markup.
 //! 7. **Tests.** Add the page to the tests in `tests/pages`, which send requests to the routers.

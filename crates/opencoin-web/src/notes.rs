@@ -58,6 +58,18 @@ pub(crate) enum Note {
     AuditStarted,
     /// Signing is paused, or goes on.
     Signing { is_paused: bool },
+    /// Nothing was due.
+    NothingDue,
+    /// New keys wait for the master key.
+    KeysRequested,
+    /// So many new keys were taken.
+    KeysMade {
+        count: u64,
+        /// How many came too late and were left out.
+        late: u64,
+        /// Whether they were not there before.
+        is_new: bool,
+    },
     /// The key for coins of this value is stopped.
     KeyStopped {
         denomination: u64,
@@ -106,6 +118,11 @@ impl Note {
             Self::AuditStarted => t.audit_started().into(),
             Self::Signing { is_paused: true } => t.keys_paused().into(),
             Self::Signing { is_paused: false } => t.keys_resumed().into(),
+            Self::NothingDue => t.keys_nothing_due().into(),
+            Self::KeysRequested => t.keys_requested().into(),
+            Self::KeysMade { is_new: false, .. } => t.keys_made_before().into(),
+            Self::KeysMade { count, late: 0, .. } => t.keys_made(count),
+            Self::KeysMade { count, late, .. } => t.keys_made_late(count, late),
             Self::KeyStopped {
                 denomination,
                 before: false,

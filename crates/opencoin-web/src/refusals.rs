@@ -23,7 +23,7 @@ struct RefusalPage<'refused> {
 
 /// The page of a refusal.
 pub(crate) fn show(refused: &RefusedVisit) -> Response<Body> {
-    let visit = Visit::new(&refused.uri, &refused.headers);
+    let visit = Visit::new(&refused.method, &refused.uri, &refused.headers);
     let t = visit.messages();
     let (heading, advice) = words(t, refused.status, refused.reason);
     let template = RefusalPage {

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Response, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse;
 use opencoin_issuer::Refusal;
 
@@ -17,6 +17,25 @@ use crate::messages::Messages;
 
 /// The parameter of the switch between languages.
 pub(crate) const LANGUAGE_PARAMETER: &str = "lang";
+
+/// What follows the path of a page in the paths of its forms, and below which path. A form whose page has the same path,
+/// but for the `/confirm` of a second step, is not here.
+const FORM_ENDS: [(&str, &str); 14] = [
+    ("/console/accounts/", "/programs/remove"),
+    ("/console/accounts/", "/handed-over"),
+    ("/console/payouts/", "/paid"),
+    ("/console/payouts/", "/failed"),
+    ("/console/bank/statements/", "/book"),
+    ("/console/bank/lines/", "/assign"),
+    ("/console/bank/lines/", "/set-aside"),
+    ("/console/keys/", "/signing/paused"),
+    ("/console/keys/", "/signing/on"),
+    ("/account/programs/", "/pair"),
+    ("/account/programs/", "/remove"),
+    ("/account/settings/", "/directory"),
+    ("/account/settings/", "/password"),
+    ("/", "/logout"),
+];
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// What the language depends on.
@@ -50,21 +69,24 @@ impl IntoResponse for Failure {
 pub(crate) struct Visit {
     pub(crate) language: Language,
     uri: Uri,
+    /// Whether a form was sent, so that there need not be a page at this path.
+    sends_form: bool,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self::new(&parts.uri, &parts.headers))
+        Ok(Self::new(&parts.method, &parts.uri, &parts.headers))
     }
 }
 
 impl Visit {
-    pub(crate) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         Self {
             language: Language::of_request(headers),
             uri: uri.clone(),
+            sends_form: !matches!(*method, Method::GET | Method::HEAD),
         }
     }
 
@@ -80,19 +102,37 @@ impl Visit {
 
     /// What the layout of a page needs.
     pub(crate) fn frame(&self, title: impl Display) -> Frame {
+        let (page, query) = if self.sends_form {
+            (page_with_form(self.path()), None)
+        } else {
+            (self.path(), self.uri.query())
+        };
         Frame {
             title: title.to_string(),
             language: self.language,
-            uri: self.uri.clone(),
+            page: page.to_owned(),
+            parameters: without_language(query),
         }
     }
+}
+
+/// The page with the form that is sent to this path.
+fn page_with_form(path: &str) -> &str {
+    let form = path.strip_suffix("/confirm").unwrap_or(path);
+    let page = |(below, end): &(&str, &str)| {
+        let page = form.strip_suffix(end)?;
+        form.starts_with(below).then_some(page)
+    };
+    FORM_ENDS.iter().find_map(page).unwrap_or(form)
 }
 
 /// What the layout of every page needs. Each template has it as `frame`, and the texts as `t`.
 pub(crate) struct Frame {
     pub(crate) title: String,
     pub(crate) language: Language,
-    uri: Uri,
+    /// The path of the page, or of the page with the form that this answers.
+    page: String,
+    parameters: Vec<(String, String)>,
 }
 
 /// A link to the same page in a language.
@@ -112,11 +152,11 @@ impl Frame {
     /// The same page in each language.
     pub(crate) fn languages(&self) -> Vec<LanguageLink> {
         let link = |language: Language| {
-            let mut parameters = without_language(self.uri.query());
+            let mut parameters = self.parameters.clone();
             parameters.push((LANGUAGE_PARAMETER.to_owned(), language.tag().to_owned()));
             LanguageLink {
                 language,
-                href: format!("{}?{}", self.uri.path(), encoded(&parameters)),
+                href: format!("{}?{}", self.page, encoded(&parameters)),
                 is_current: language == self.language,
             }
         };

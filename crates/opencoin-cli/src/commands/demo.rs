@@ -176,7 +176,7 @@ fn make_currency(
     suite: CipherSuite,
     passphrase: &Passphrase,
     log: Cosigners,
-) -> Result<(Currency, KeyFiles)> {
+) -> Result<(Currency, Arc<KeyFiles>)> {
     let new = NewCurrency {
         name: NAME.to_owned(),
         divisor: DIVISOR,
@@ -206,7 +206,8 @@ fn make_currency(
         "operator",
         &format!("creates {NAME} with coins of {coins}, {suite}"),
     )?;
-    Ok(made)
+    let (currency, keys) = made;
+    Ok((currency, Arc::new(keys)))
 }
 
 /// Alice has kept a copy of the stack. Her second wallet tries to spend it.

@@ -36,6 +36,25 @@ pub trait KeyStore: Send + Sync {
     fn signer(&self) -> Result<Arc<dyn Signer>, KeyStoreError>;
 }
 
+/// A store that several parts of a program use.
+impl<S: KeyStore + ?Sized> KeyStore for Arc<S> {
+    fn ids(&self) -> Result<BTreeSet<BigInt>, KeyStoreError> {
+        (**self).ids()
+    }
+
+    fn generate(&self, bits: usize, primes: KeyPrimes) -> Result<PublicKey, KeyStoreError> {
+        (**self).generate(bits, primes)
+    }
+
+    fn destroy(&self, id: &BigInt) -> Result<bool, KeyStoreError> {
+        (**self).destroy(id)
+    }
+
+    fn signer(&self) -> Result<Arc<dyn Signer>, KeyStoreError> {
+        (**self).signer()
+    }
+}
+
 /// A store of keys cannot be used. The texts hold no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyStoreError {

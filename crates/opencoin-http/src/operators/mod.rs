@@ -6,6 +6,7 @@ pub(super) mod audit;
 pub(super) mod bank_convert;
 pub(super) mod bank_lines;
 pub(super) mod exports;
+pub(super) mod key_making;
 pub(super) mod keys;
 mod operator;
 pub(super) mod overview;
@@ -59,6 +60,9 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/samples", get(samples::list))
         .route("/v1/admin/audit", get(audit::show).post(audit::start))
         .route("/v1/admin/keys", get(keys::list))
+        .route("/v1/admin/keys/rotate", post(key_making::rotate))
+        .route("/v1/admin/keys/pending", get(key_making::pending))
+        .route("/v1/admin/keys/certificates", post(key_making::import))
         .route("/v1/admin/keys/{id}/stop", post(keys::stop))
         .route("/v1/admin/signing", post(keys::set_signing))
         .route("/v1/admin/payouts", get(payouts::list))

@@ -7,10 +7,11 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use opencoin_http::Server;
-use opencoin_issuer::{AdminRight, KeyState, MintKeyOverview, MintKeysOverview};
+use opencoin_issuer::{AdminRight, KeyPlace, KeyState, MintKeyOverview, MintKeysOverview};
 use opencoin_text::printable;
 
 use super::desk::{After, Bar, Desk, Place};
+use super::making::{self, NewKeys};
 use super::{signing, stopping};
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
@@ -27,6 +28,8 @@ struct KeysPage {
     description: Message,
     values: Vec<Value>,
     may_change: bool,
+    /// `None` if this server makes no keys.
+    new_keys: Option<NewKeys>,
     /// The idempotency key of the form that pauses signing or goes on.
     key: String,
     /// Where that form is sent.
@@ -82,6 +85,7 @@ pub(super) async fn show(
             .map(|(no, (value, own))| of_value(no, *value, own, &keys, &desk, &money))
             .collect(),
         may_change: desk.may(AdminRight::ChangeKeys),
+        new_keys: making::new_keys(&server, &keys).await?,
         key: desk.new_key(),
         switch: signing::path(!keys.is_signing_paused),
     };

@@ -14,6 +14,7 @@ mod desk;
 mod figures;
 mod keys;
 mod login;
+mod making;
 mod opening;
 mod payouts;
 mod programs;
@@ -75,6 +76,12 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/console/payouts/{id}/{verdict}/confirm", post(settling::confirm))
         .merge(bank::router())
         .route("/console/keys", get(keys::show))
+        .route("/console/keys/new", get(making::show).post(making::make))
+        .route(
+            "/console/keys/request",
+            get(making::show_request).post(making::bring),
+        )
+        .route("/console/keys/pending.json", get(making::download))
         .route("/console/keys/signing/{state}", post(signing::check))
         .route("/console/keys/signing/{state}/confirm", post(signing::confirm))
         .route(

@@ -20,7 +20,7 @@ const COLUMNS: [(&str, &str); 8] = [
 ];
 
 /// A table with these payers, texts and amounts.
-fn table(lines: &[(&str, &str, &str)]) -> Vec<u8> {
+pub(crate) fn table(lines: &[(&str, &str, &str)]) -> Vec<u8> {
     let lines = lines
         .iter()
         .map(|(name, text, amount)| format!("04.05.2026;{name};{text};{amount}\n"));
@@ -37,7 +37,7 @@ fn code(name: &str) -> String {
 
 impl Browser<'_> {
     /// Uploads a table that is good, and opens its page.
-    async fn upload(&self, name: &str, content: &[u8]) -> Answer {
+    pub(crate) async fn upload(&self, name: &str, content: &[u8]) -> Answer {
         let form = self.get(BANK).await.with(200);
         let stored = self
             .send_file(&form, BANK, &COLUMNS, (name, content))
@@ -46,7 +46,7 @@ impl Browser<'_> {
         self.get(stored.header("location")).await.with(200)
     }
 
-    async fn book(&self, page: &Answer, no: u32) -> Answer {
+    pub(crate) async fn book(&self, page: &Answer, no: u32) -> Answer {
         let path = format!("/console/bank/statements/{no}/book");
         self.submit(page, &path, &[]).await
     }

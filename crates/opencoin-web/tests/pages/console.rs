@@ -32,7 +32,7 @@ const FORMS: [&str; 14] = [
 
 impl World {
     /// Lets the holder of an account ask for a payout.
-    async fn ask_for_payout(&self, name: &str, units: u64, destination: &str) {
+    pub(crate) async fn ask_for_payout(&self, name: &str, units: u64, destination: &str) {
         let accounts = self.server.issuer().accounts();
         let token = accounts.log_in(name, PASSWORD).await.unwrap().token;
         let right = opencoin_issuer::accounts::Right::Own;

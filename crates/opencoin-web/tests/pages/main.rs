@@ -9,5 +9,7 @@ mod common;
 mod console;
 mod figures;
 mod keys;
+mod languages;
+mod new_keys;
 mod public;
 mod world;

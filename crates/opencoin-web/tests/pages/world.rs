@@ -1,5 +1,7 @@
 //! An issuer with pages, and a browser that asks for them.
 
+use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -12,8 +14,9 @@ use opencoin_crypto::{CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, ServerOptions, admin_router, router};
 use opencoin_issuer::audits::OpenedSource;
 use opencoin_issuer::{AdminScope, AdminTokens, BankSettings, Issuer, IssuerOptions, NewPassword, Token};
-use opencoin_keys::{Clock, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files};
+use opencoin_keys::{Clock, Directory, KeyFiles, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{AccountName, Amount, MemoryLedger, Reference};
+use opencoin_private_files as private_files;
 use opencoin_web::SiteOptions;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -33,6 +36,38 @@ const OPERATORS_HOST: &str = "127.0.0.1:9464";
 pub(crate) const IBAN: &str = "DE89370400440532013000";
 /// Between the parts of a form with a file.
 const BOUNDARY: &str = "----pages";
+
+/// The passphrase of all keys.
+pub(crate) const KEYS_PASSPHRASE: &str = "p";
+
+fn passphrase() -> Passphrase {
+    Passphrase::new(KEYS_PASSPHRASE.to_owned().into()).unwrap()
+}
+
+/// How a server makes keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyMaking {
+    /// The master key is in the folder of the currency.
+    WithMasterKey,
+    /// The master key is in the folder `vault` beside that of the currency.
+    MasterElsewhere,
+    /// The server has no private keys.
+    AtSigner,
+}
+
+/// A folder with everything that is in another one.
+fn copy(from: &Path, to: &Path) {
+    private_files::make_private_folder(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copied = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else {
+            fs::copy(&path, &copied).unwrap();
+        }
+    }
+}
 
 /// A clock that only a test moves.
 pub(crate) struct TestClock(AtomicI64);
@@ -80,7 +115,7 @@ impl TestCurrency {
             let made = create_with_key_files(
                 &new,
                 &directory,
-                &Passphrase::new("p".to_owned().into()).unwrap(),
+                &passphrase(),
                 &*TestClock::at_start(),
                 &mut StdRng::seed_from_u64(SEED),
                 || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>,
@@ -124,6 +159,7 @@ pub(crate) struct World {
     pub(crate) server: Arc<Server>,
     pub(crate) tokens: AdminTokens,
     pub(crate) audited: Arc<Audited>,
+    directory: Directory,
     public: Router,
     operators: Router,
     _folder: TempDir,
@@ -175,7 +211,22 @@ impl World {
     }
 
     pub(crate) async fn with(web: WebConfig) -> Self {
+        Self::build(web, None).await
+    }
+
+    /// With a folder of its own, in which operators make keys.
+    pub(crate) async fn making_keys(making: KeyMaking) -> Self {
+        Self::build(WebConfig::default(), Some(making)).await
+    }
+
+    /// The folder of the currency.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    async fn build(web: WebConfig, making: Option<KeyMaking>) -> Self {
         let (clock, currency) = (TestClock::at_start(), TestCurrency::get());
+        let folder = tempfile::tempdir().unwrap();
         let books = Arc::<MemoryLedger>::default();
         let audited = Arc::new(Audited {
             books: Mutex::new(Arc::clone(&books)),
@@ -207,7 +258,24 @@ impl World {
                 },
                 columns: BankCsvConfig::default(),
             });
-        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path().join("currency"));
+        let issuer = match making {
+            None => issuer,
+            Some(making) => {
+                copy(currency.directory.root(), directory.root());
+                if making == KeyMaking::MasterElsewhere {
+                    let vault = directory.root().with_file_name("vault");
+                    fs::rename(directory.master_folder(), vault).unwrap();
+                }
+                let config = directory.config().unwrap();
+                let rng = || Box::new(StdRng::seed_from_u64(SEED + 4));
+                let keys = KeyFiles::open(directory.root(), &config.keys, Some(passphrase()), rng()).unwrap();
+                let store = (making != KeyMaking::AtSigner).then(|| Arc::new(keys) as Arc<dyn KeyStore>);
+                issuer
+                    .in_folder(directory.clone())
+                    .with_key_making(config, store, rng())
+            }
+        };
         let tokens = AdminTokens::in_folder(folder.path());
         let pages = opencoin_web::pages(SiteOptions {
             rng: Box::new(StdRng::seed_from_u64(SEED + 3)),
@@ -222,6 +290,7 @@ impl World {
             server,
             tokens,
             audited,
+            directory,
             public,
             operators,
             _folder: folder,

@@ -28,7 +28,7 @@ pub(super) struct RunningIssuer {
 /// Starts the issuer on a listener.
 pub(super) async fn start_issuer(
     directory: &Directory,
-    (keys, passphrase): (&KeyFiles, &Passphrase),
+    (keys, passphrase): (&Arc<KeyFiles>, &Passphrase),
     (books, history): (Books, HistoryId),
     listener: TcpListener,
 ) -> Result<RunningIssuer> {
@@ -44,6 +44,11 @@ pub(super) async fn start_issuer(
     .await?
     .in_folder(directory.clone())
     .with_audits(audit_opener(DATABASE_DEFAULT, directory.root()))
+    .with_key_making(
+        directory.config()?,
+        Some(Arc::<KeyFiles>::clone(keys)),
+        Box::new(OsRng),
+    )
     .with_log(log);
     issuer.begin_log().await?;
     let (stop, stopped) = oneshot::channel();

@@ -53,6 +53,7 @@ struct Site {
     operators_url: String,
     holders: Vec<Holder>,
     operators_token: Token,
+    passphrase: Passphrase,
 }
 
 impl Site {
@@ -86,6 +87,7 @@ impl Site {
             operators_url,
             holders,
             operators_token,
+            passphrase,
         })
     }
 
@@ -97,6 +99,10 @@ impl Site {
         output::line(&format!(
             "             token     {}",
             self.operators_token.expose()
+        ))?;
+        output::line(&format!(
+            "             new keys  passphrase {}",
+            self.passphrase.text().as_str()
         ))?;
         output::line(&format!("    holders  {}/account", self.url))?;
         for holder in &self.holders {

@@ -167,12 +167,8 @@ impl Open {
 
     /// Records that keys or a description were made, or wait for the master key.
     async fn record_change(&self, by: OperatorArgs, kind: ActionKind, change: &Change) -> Result<()> {
-        let detail = match change {
-            Change::Nothing => return Ok(()),
-            Change::Waits(request) => format!("request {} for the master key", request.fingerprint()),
-            Change::Done(imported) => format!("{} new keys", imported.certificates.mkcs.len()),
-        };
-        self.record(by, kind, &detail).await
+        let operator = Operator::new(self.books.clone(), Arc::new(SystemClock), by.name());
+        Ok(operator.record_change(kind, change).await?)
     }
 
     fn unit(&self) -> Result<CurrencyUnit> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use opencoin_config::Config;
-use opencoin_crypto::Signer;
+use opencoin_crypto::{KeyStore, Signer};
 use opencoin_http::{Listener, Server, ServerOptions, serve, serve_admin};
 use opencoin_issuer::{
     AdminTokens, Guard, HighWaterMark, Issuer, IssuerOptions, OpenedBooks, StoreMode, audit_opener,
@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         }
     };
     let statuses = books.ledger.mint_keys().await?;
-    let signer = engine(&directory, &config, &currency, &statuses, &arguments)?;
+    let Engine { signer, store } = engine(&directory, &config, &currency, &statuses, &arguments)?;
     let secrets = (&arguments.log_secret, &arguments.secrets);
     let books_history = history.position(None).await?.mark.history;
     let log = Arc::clone(&books.log);
@@ -82,6 +82,7 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         .with_bank(super::bank_settings(&config))
         .with_rotation(config.rotation.clone())
         .with_audits(audit_opener(&config.database, directory.root()))
+        .with_key_making(config.clone(), store, Box::new(OsRng))
         .guarded_by(guard);
     let issuer = match public_log {
         Some(log) => {
@@ -137,6 +138,12 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     Ok(served?)
 }
 
+/// What signs, and the store of its keys if they are in this process.
+struct Engine {
+    signer: Arc<dyn Signer>,
+    store: Option<Arc<dyn KeyStore>>,
+}
+
 /// Connects to the signer process, or opens the private keys. All private keys that sign now or later must exist.
 fn engine(
     directory: &Directory,
@@ -144,16 +151,19 @@ fn engine(
     currency: &Currency,
     statuses: &[MintKeyStatus],
     arguments: &Arguments,
-) -> Result<Arc<dyn Signer>> {
+) -> Result<Engine> {
     if let Some(address) = &config.signer.process {
         if arguments.secrets.is_given() && currency.log().is_none() {
             tracing::warn!(
                 "this process has a passphrase or PIN but does not need it, because the signer has the keys"
             );
         }
-        return Ok(Arc::new(signer_link::remote(directory, address, currency)?));
+        return Ok(Engine {
+            signer: Arc::new(signer_link::remote(directory, address, currency)?),
+            store: None,
+        });
     }
-    let store = key_store::open(directory, config, &arguments.secrets)?;
+    let store: Arc<dyn KeyStore> = Arc::from(key_store::open(directory, config, &arguments.secrets)?);
     let there = store.ids()?;
     let mut ids = currency
         .mint_keys()
@@ -169,5 +179,8 @@ fn engine(
         }
         None => {}
     }
-    Ok(store.signer()?)
+    Ok(Engine {
+        signer: store.signer()?,
+        store: Some(store),
+    })
 }

@@ -1,0 +1,359 @@
+//! New mint keys, made by operators of a running server as `opencoin issuer keys rotate` makes them.
+//!
+//! The work is that of [`KeyManager`], and so is what a crash leaves: the private keys, then the request to the master key,
+//! then its certificates are stored, and the next call goes on with the request that waits. Two calls take turns in this
+//! process; a command excludes them by the lock of the folder. Once begun, the work ends even if nobody waits for its
+//! answer any more. The server takes new certificates over as it takes over those of a command.
+//!
+//! If the master key is in the folder, its passphrase opens it for one call and is kept nowhere.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use opencoin_config::Config;
+use opencoin_crypto::KeyStore;
+use opencoin_keys::{
+    Change, Directory, DirectoryError, Imported, KeyManager, KeyManagerError, MintKeyDraft, OpenVault,
+    Passphrase, Randomness, SignedCertificates, SigningRequest, Vault, VaultError,
+};
+use opencoin_ledger::{ActionKind, OperatorName};
+use opencoin_schema::{from_json, text};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::Issuer;
+use crate::refusal::{Reason, Refusal};
+
+/// The longest file with certificates, in bytes: several times one with the most denominations.
+pub const CERTIFICATES_BYTES_MAX: usize = 1024 * 1024;
+
+/// What new mint keys are made with.
+pub(crate) struct KeyMaking {
+    config: Config,
+    /// `None` if a signer has the private keys.
+    store: Option<Arc<dyn KeyStore>>,
+    /// Held while keys or certificates change.
+    rng: Arc<Mutex<Box<dyn Randomness>>>,
+}
+
+/// Where new mint keys can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// Here, with the passphrase of the master key.
+    Here,
+    /// Here, but their certificates need the master key, which is on another machine.
+    MasterElsewhere,
+    /// Where the private keys are: a signer of its own has them.
+    AtSigner,
+}
+
+/// How new mint keys are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMakingState {
+    /// Where.
+    pub place: KeyPlace,
+    /// The request that waits for the master key.
+    pub pending: Option<PendingRequest>,
+}
+
+/// A request that waits for the master key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRequest {
+    /// What whoever has the master key compares before they sign.
+    pub fingerprint: String,
+    /// Until when the certificates must be here; `None` without a public log.
+    pub import_by: Option<DateTime<Utc>>,
+    /// The values of the coins of the new keys, and when each begins to sign.
+    pub mint_keys: Vec<(u64, DateTime<Utc>)>,
+    /// Whether it also asks for a new description of the currency.
+    pub changes_description: bool,
+    /// The text of the file.
+    pub file: String,
+}
+
+/// What making mint keys has led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MadeKeys {
+    /// Nothing was due.
+    Nothing,
+    /// A request waits for the master key.
+    Waits(PendingRequest),
+    /// Certificates are in force.
+    Done(ImportedKeys),
+}
+
+/// Certificates that were taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedKeys {
+    /// The values of the coins of the new keys, and when each begins to sign.
+    pub mint_keys: Vec<(u64, DateTime<Utc>)>,
+    /// The serial of the new description, if there is one.
+    pub description: Option<u64>,
+    /// How many keys came too late for the public log and were left out. Their certificates must be destroyed.
+    pub late: usize,
+    /// Whether this call took them; otherwise an earlier one had.
+    pub is_new: bool,
+}
+
+impl From<&Imported> for ImportedKeys {
+    fn from(imported: &Imported) -> Self {
+        let keys = imported.certificates.mkcs.iter().map(|mkc| &mkc.mint_key);
+        Self {
+            mint_keys: keys
+                .map(|key| (key.denomination, key.sign_coins_not_before.to_utc()))
+                .collect(),
+            description: imported
+                .certificates
+                .cddc
+                .as_ref()
+                .map(|cddc| cddc.cdd.cdd_serial),
+            late: imported.late.len(),
+            is_new: imported.is_new,
+        }
+    }
+}
+
+impl PendingRequest {
+    fn of(request: &SigningRequest, directory: &Directory) -> Result<Self, DirectoryError> {
+        let begin = |key: &MintKeyDraft| (key.denomination, key.sign_coins_not_before.to_utc());
+        Ok(Self {
+            fingerprint: request.fingerprint(),
+            import_by: directory.import_deadline(request)?,
+            mint_keys: request.mint_keys.iter().map(begin).collect(),
+            changes_description: request.cdd.is_some(),
+            file: text::compact(request),
+        })
+    }
+}
+
+impl Issuer {
+    /// Lets operators make new mint keys with these settings, in this store. Without a store, a signer has the private keys,
+    /// and operators can only bring certificates.
+    #[must_use]
+    pub fn with_key_making(
+        mut self,
+        config: Config,
+        store: Option<Arc<dyn KeyStore>>,
+        rng: Box<dyn Randomness>,
+    ) -> Self {
+        self.key_making = Some(KeyMaking {
+            config,
+            store,
+            rng: Arc::new(Mutex::new(rng)),
+        });
+        self
+    }
+
+    fn key_making(&self) -> Result<(&KeyMaking, Directory), Refusal> {
+        let none = || Refusal::new(Reason::NotFound, "this server makes no mint keys");
+        if self.is_set_back() {
+            return Err(Refusal::unavailable());
+        }
+        let making = self.key_making.as_ref().ok_or_else(none)?;
+        let directory = self.documents.directory().ok_or_else(none)?;
+        Ok((making, directory.clone()))
+    }
+
+    /// Where new mint keys are made, and the request that waits for the master key.
+    ///
+    /// # Errors
+    /// When this server makes none, or the folder cannot be read.
+    pub async fn key_making_state(&self) -> Result<KeyMakingState, Refusal> {
+        let (making, directory) = self.key_making()?;
+        let has_store = making.store.is_some();
+        let read = move || -> Result<KeyMakingState, DirectoryError> {
+            let place = match (has_store, Vault::new(directory.master_folder()).has_key()) {
+                (false, _) => KeyPlace::AtSigner,
+                (true, true) => KeyPlace::Here,
+                (true, false) => KeyPlace::MasterElsewhere,
+            };
+            let pending = directory.pending()?;
+            let pending = pending.map(|request| PendingRequest::of(&request, &directory));
+            Ok(KeyMakingState {
+                place,
+                pending: pending.transpose()?,
+            })
+        };
+        on_a_thread(read).await?.map_err(|error| of_directory(&error))
+    }
+
+    /// Makes the mint keys that are due. If the master key is in the folder, its passphrase is needed; otherwise the keys wait
+    /// for it. Finishes the request that waits, if there is one.
+    ///
+    /// # Errors
+    /// When the passphrase is wrong or missing, the private keys are elsewhere, a command changes them at this moment, or
+    /// something cannot be read or written. The next call goes on.
+    pub async fn make_mint_keys(
+        &self,
+        operator: &OperatorName,
+        passphrase: Option<Zeroizing<String>>,
+    ) -> Result<MadeKeys, Refusal> {
+        let passphrase = passphrase.and_then(|text| Passphrase::new(text).ok());
+        let (making, directory) = self.key_making()?;
+        let elsewhere = || of_manager(&KeyManagerError::KeysElsewhere);
+        let store = making.store.clone().ok_or_else(elsewhere)?;
+        let manager = KeyManager::new(
+            directory.clone(),
+            making.config.clone(),
+            Box::new(store),
+            Arc::clone(&self.books.ledger),
+            Arc::clone(&self.clock),
+        );
+        let mut turn = Arc::clone(&making.rng).lock_owned().await;
+        let (operator, runtime) = (self.operator(operator), Handle::current());
+        let work = move || -> Result<MadeKeys, Refusal> {
+            let vault = Vault::new(directory.master_folder());
+            let vault = match (vault.has_key(), &passphrase) {
+                (false, _) => None,
+                (true, None) => return Err(wrong_passphrase("is missing")),
+                (true, Some(passphrase)) => {
+                    // Before keys are made that would wait for the right one.
+                    if !vault.opens_with(passphrase).map_err(|error| of_vault(&error))? {
+                        return Err(wrong_passphrase("does not open the master key"));
+                    }
+                    Some((vault, passphrase))
+                }
+            };
+            let vault = vault
+                .as_ref()
+                .map(|(vault, passphrase)| OpenVault { vault, passphrase });
+            runtime.block_on(async {
+                let progress = &mut |_, _| {};
+                let change = manager.rotate(vault, false, &mut **turn, progress).await;
+                let change = change.map_err(|error| of_manager(&error))?;
+                operator.record_change(ActionKind::RotateKeys, &change).await?;
+                Ok(match &change {
+                    Change::Nothing => MadeKeys::Nothing,
+                    Change::Waits(request) => {
+                        let pending = PendingRequest::of(request, &directory);
+                        MadeKeys::Waits(pending.map_err(|error| of_directory(&error))?)
+                    }
+                    Change::Done(imported) => MadeKeys::Done(ImportedKeys::from(&**imported)),
+                })
+            })
+        };
+        let made = on_a_thread(work).await??;
+        self.follow_documents_now().await;
+        Ok(made)
+    }
+
+    /// Takes certificates that a master key on another machine has signed.
+    ///
+    /// # Errors
+    /// When this is no such file, nothing here waits for these certificates, they do not verify or come too late, a command
+    /// changes keys at this moment, or something cannot be read or written.
+    pub async fn import_certificates(
+        &self,
+        operator: &OperatorName,
+        file: &[u8],
+    ) -> Result<ImportedKeys, Refusal> {
+        let (making, directory) = self.key_making()?;
+        let no_file = |error| {
+            Refusal::new(
+                Reason::Invalid,
+                format!("this is not a file of `opencoin master sign`: {error}"),
+            )
+        };
+        if file.len() > CERTIFICATES_BYTES_MAX {
+            return Err(Refusal::new(
+                Reason::TooLarge,
+                "this is no file of `opencoin master sign`: it is too long",
+            ));
+        }
+        let answer: SignedCertificates = from_json(file).map_err(no_file)?;
+        let turn = Arc::clone(&making.rng).lock_owned().await;
+        let (operator, runtime) = (self.operator(operator), Handle::current());
+        let now = self.clock.now();
+        let work = move || -> Result<ImportedKeys, Refusal> {
+            let _turn = turn;
+            let lock = directory.lock().map_err(|error| of_directory(&error))?;
+            let imported = directory.import(&answer, now, &lock);
+            let imported = imported.map_err(|error| of_directory(&error))?;
+            if imported.is_new {
+                let currency = directory.currency().map_err(|error| of_directory(&error))?;
+                let serial = format!("serial {}", currency.current().cdd().cdd_serial);
+                let kind = ActionKind::ImportCertificates;
+                runtime.block_on(operator.record(kind, "certificates", Some(&serial)))?;
+            }
+            Ok(ImportedKeys::from(&imported))
+        };
+        let imported = on_a_thread(work).await??;
+        self.follow_documents_now().await;
+        Ok(imported)
+    }
+}
+
+/// Does what takes long, or waits for files. It ends even if the caller is gone.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| failed(&error))
+}
+
+/// Logs what went wrong, which only the operators of the server can mend.
+fn failed(error: &dyn fmt::Display) -> Refusal {
+    tracing::error!(%error, "mint keys or certificates cannot be changed");
+    Refusal::unavailable()
+}
+
+fn wrong_passphrase(reason: &str) -> Refusal {
+    Refusal::new(Reason::Invalid, format!("master_passphrase: it {reason}"))
+}
+
+fn of_manager(error: &KeyManagerError) -> Refusal {
+    match error {
+        KeyManagerError::Directory(error) => of_directory(error),
+        KeyManagerError::Vault(error) => of_vault(error),
+        KeyManagerError::KeysElsewhere | KeyManagerError::Waits(_) => {
+            Refusal::new(Reason::Invalid, error.to_string())
+        }
+        KeyManagerError::Store(_)
+        | KeyManagerError::Setting(_)
+        | KeyManagerError::Ledger(_)
+        | KeyManagerError::Books(_)
+        | KeyManagerError::Refused(_)
+        | KeyManagerError::NoChange
+        | KeyManagerError::Sign { .. } => failed(error),
+    }
+}
+
+fn of_vault(error: &VaultError) -> Refusal {
+    match error {
+        VaultError::InUse(_) => busy(),
+        VaultError::Late { .. } | VaultError::Request(_) => Refusal::new(Reason::Invalid, error.to_string()),
+        VaultError::Occupied(_)
+        | VaultError::Missing(_)
+        | VaultError::Key(_)
+        | VaultError::Generate(_)
+        | VaultError::File(_)
+        | VaultError::Record { .. }
+        | VaultError::Certificate(_) => failed(error),
+    }
+}
+
+fn of_directory(error: &DirectoryError) -> Refusal {
+    match error {
+        DirectoryError::Locked(_) => busy(),
+        DirectoryError::Import(_) => Refusal::new(Reason::Invalid, error.to_string()),
+        DirectoryError::NoCurrency(_)
+        | DirectoryError::Occupied(_)
+        | DirectoryError::NoCertificates(_)
+        | DirectoryError::File(_)
+        | DirectoryError::Settings(_)
+        | DirectoryError::Document { .. }
+        | DirectoryError::Currency { .. }
+        | DirectoryError::Unwritable(_)
+        | DirectoryError::Path(_)
+        | DirectoryError::Begun(_) => failed(error),
+    }
+}
+
+/// A command changes keys or certificates at this moment.
+fn busy() -> Refusal {
+    Refusal::new(
+        Reason::Unavailable,
+        "a command is changing the keys at this moment; try again when it is done",
+    )
+}

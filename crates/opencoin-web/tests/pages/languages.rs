@@ -1,0 +1,141 @@
+//! The switch between languages, on pages that answer forms.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use opencoin_issuer::AdminScope;
+
+use crate::bank::table;
+use crate::world::{Answer, Browser, KeyMaking, World};
+
+/// What is typed into every form: enough for some to go on to their question, or to what they do.
+const TYPED: [(&str, &str); 9] = [
+    ("name", "telephone"),
+    ("to", "bob"),
+    ("amount", "0.01"),
+    ("reason", "because"),
+    ("reference", "line 1"),
+    ("text", "line 2"),
+    ("value", "0.05"),
+    ("destination", "DE89370400440532013000"),
+    ("key", "form-1"),
+];
+
+/// The paths of all forms, as the routers have them.
+fn forms(folder: &Path) -> Vec<String> {
+    let mut forms = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path: PathBuf = entry.unwrap().path();
+        if path.is_dir() {
+            forms.extend(self::forms(&path));
+            continue;
+        }
+        let source = fs::read_to_string(path).unwrap();
+        for route in source.split(".route(").skip(1) {
+            let mut quoted = route.splitn(3, '"');
+            let (_, Some(path), Some(rest)) = (quoted.next(), quoted.next(), quoted.next()) else {
+                continue;
+            };
+            let call = rest.split(['\n', ';']).take(4).collect::<String>();
+            let call = call.split(".route(").next().unwrap();
+            if call.contains("post(") {
+                forms.push(path.to_owned());
+            }
+        }
+    }
+    forms
+}
+
+/// The path with something that exists in the place of each parameter.
+fn filled(path: &str, key: &str) -> String {
+    let path = path
+        .replace("/keys/stop/{id}", &format!("/keys/stop/{key}"))
+        .replace("/lines/{no}/{verdict}", "/lines/1/assign")
+        .replace("{name}", "alice")
+        .replace("{way}", "credit")
+        .replace("{status}", "frozen")
+        .replace("{verdict}", "paid")
+        .replace("{state}", "paused");
+    let mut parts = path.split(['{', '}']);
+    let mut filled = parts.next().unwrap().to_owned();
+    while let (Some(_), Some(text)) = (parts.next(), parts.next()) {
+        filled += "1";
+        filled += text;
+    }
+    filled
+}
+
+/// Follows the switch to German on a page.
+async fn switch(browser: &Browser<'_>, form: &str, answer: &Answer) {
+    let link = answer.text.split("href=\"").find_map(|rest| {
+        let href = rest.split('"').next()?;
+        href.ends_with("lang=de").then(|| href.replace("&#38;", "&"))
+    });
+    let link = link.unwrap_or_else(|| panic!("{form} is answered without a switch: {answer:?}"));
+    let switched = browser.get(&link).await;
+    assert_eq!(switched.status, 303, "{form}: {link}");
+    let target = switched.header("location").to_owned();
+    let page = browser.get(&target).await;
+    assert!(
+        matches!(page.status.as_u16(), 200 | 303),
+        "{form}: the switch leads to {target}, which is answered with {}",
+        page.status
+    );
+}
+
+#[tokio::test]
+async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
+    let world = World::making_keys(KeyMaking::WithMasterKey).await;
+    world.open("alice", 1000).await;
+    world.open("bob", 0).await;
+    world.ask_for_payout("alice", 10, "DE89370400440532013000").await;
+    // A line of a statement that waits.
+    let desk = world.operator("desk", &AdminScope::ALL).await;
+    let matched = opencoin_bank::payment_code::of_account("bob");
+    let lines = [("Eve", "no code", "5,00"), ("Bob", &matched, "1,00")];
+    let statement = desk.upload("may.csv", &table(&lines)).await;
+    desk.book(&statement, 1).await.with(303);
+    let keys = world.server.issuer().mint_key_overview().await.unwrap();
+    let key = keys.denominations[&5][0].id.to_string();
+    let alice = world.browser("alice").await;
+    let forms = forms(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    for known in [
+        "/account/pay/confirm",
+        "/console/payouts/{id}/{verdict}",
+        "/console/audit",
+    ] {
+        assert!(
+            forms.iter().any(|form| form == known),
+            "{known} is not found: {forms:?}"
+        );
+    }
+    let (of_desk, of_alice) = (desk.get("/console").await, alice.get("/account/pay").await);
+    let mut answered = 0;
+    for form in &forms {
+        let path = filled(form, &key);
+        let (browser, page) = if path.starts_with("/console") {
+            (&desk, &of_desk)
+        } else {
+            (&alice, &of_alice)
+        };
+        let token = page.text.split("name=\"form_token\" value=\"").nth(1).unwrap();
+        let token = token.split('"').next().unwrap();
+        // As a page of another session sends it, and as one of this session.
+        for token in ["0123456789abcdef0123456789abcdef", token] {
+            if token.len() == 32 && page.text.contains(token) && path.ends_with("/logout") {
+                continue;
+            }
+            let typed = [&TYPED[..], &[("form_token", token)]].concat();
+            let answer = browser.post(&path, &typed).await;
+            if !answer.status.is_redirection() {
+                switch(browser, form, &answer).await;
+                answered += 1;
+            }
+        }
+    }
+    assert!(
+        answered > forms.len(),
+        "{answered} pages for {} forms",
+        forms.len()
+    );
+}
