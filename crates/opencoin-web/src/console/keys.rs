@@ -41,6 +41,8 @@ struct Value {
     /// A number that is unique in the page.
     no: usize,
     title: Message,
+    /// What its list is called.
+    list: Message,
     due: Message,
     is_due: bool,
     keys: Vec<KeyLine>,
@@ -107,6 +109,7 @@ fn of_value(
     Value {
         no,
         title: t.keys_coins_of(money.amount(value)),
+        list: t.keys_list_of(money.amount(value)),
         due: match due {
             None => t.keys_no_longer_made().into(),
             Some(_) if is_due => t.keys_next_overdue().into(),
