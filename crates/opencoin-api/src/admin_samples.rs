@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminSamples {
-    /// The seconds that a sample covers. The first and the last one may cover less.
+    /// The seconds of a step. All samples that end in a step are one.
     pub step_s: u32,
     /// The oldest first. There are none of the time before the server began.
     pub samples: Vec<AdminSample>,
@@ -19,6 +19,8 @@ pub struct AdminSamples {
 pub struct AdminSample {
     /// The end of the time that it covers.
     pub at: DateTime<Utc>,
+    /// How long that time is, in milliseconds: a step, or less at its beginning and its end.
+    pub covered_ms: u64,
     /// Requests of wallets, programs and visitors that were answered.
     pub requests: u64,
     /// Those that were refused, for whatever reason.
@@ -28,8 +30,7 @@ pub struct AdminSample {
     /// How long signing the blinds of one request took on average, in microseconds; absent if none was signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_us: Option<u64>,
-    /// The value of the coins that were signed and did not come back, in the smallest unit; absent if the books could not be
-    /// read.
+    /// The value of the coins in circulation, in the smallest unit; absent if the books could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outstanding: Option<u64>,
 }

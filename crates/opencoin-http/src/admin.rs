@@ -15,6 +15,7 @@ use axum::{Router, middleware};
 use opencoin_issuer::{AdminTokens, METRICS_CONTENT_TYPE};
 
 use super::listener::Listener;
+use super::observe::Side;
 use super::pages::Visitor;
 use super::serve::SHUTDOWN_DURATION_MAX;
 use super::server::Server;
@@ -53,7 +54,7 @@ async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next)
             None => headers::once(request, next).await,
         }
     };
-    let response = observe::watch(&server, request, admitted).await;
+    let response = observe::watch(&server, Side::Operators, request, admitted).await;
     match visitor {
         Some(visitor) => visitor.show(response).await,
         None => response,

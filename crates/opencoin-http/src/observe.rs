@@ -34,9 +34,22 @@ const PREFLIGHT: &str = "preflight";
 /// An error status without a fixed word.
 const FAILED: &str = "failed";
 
+/// The files of pages. They would hide other requests in a chart.
+const FILES: &str = "/static/";
+
+/// The listener that a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// That for wallets, programs and visitors.
+    Public,
+    /// That of operators.
+    Operators,
+}
+
 /// Sets the id, writes the log line, counts the request, and closes the connection while the server shuts down.
 pub(super) async fn watch<Answer: Future<Output = Response<Body>>>(
     server: &Server,
+    side: Side,
     request: Request,
     next: impl FnOnce(Request) -> Answer,
 ) -> Response<Body> {
@@ -44,7 +57,7 @@ pub(super) async fn watch<Answer: Future<Output = Response<Body>>>(
     let trace = spans::request(&id);
     // The span has the level of errors, so that warnings and errors have the id at every log level.
     let span = tracing::error_span!(parent: &trace, "request", id);
-    let mut response = watched(server, request, next, &trace).instrument(span).await;
+    let mut response = watched(server, side, request, next, &trace).instrument(span).await;
     let id = HeaderValue::try_from(id).expect("hex digits");
     response.headers_mut().insert(REQUEST_ID_HEADER, id);
     response
@@ -52,6 +65,7 @@ pub(super) async fn watch<Answer: Future<Output = Response<Body>>>(
 
 async fn watched<Answer: Future<Output = Response<Body>>>(
     server: &Server,
+    side: Side,
     request: Request,
     next: impl FnOnce(Request) -> Answer,
     trace: &Span,
@@ -88,7 +102,7 @@ async fn watched<Answer: Future<Output = Response<Body>>>(
     }
     spans::answered(trace, &kind, outcome, status);
     let metrics = server.issuer().metrics();
-    if !is_preflight && is_of_visitor(path) {
+    if side == Side::Public && !is_preflight && !path.starts_with(FILES) {
         metrics.answered_visitor(!matches!(outcome, OK | DELAY));
     }
     metrics.answered(kind, outcome, duration);
@@ -98,13 +112,6 @@ async fn watched<Answer: Future<Output = Response<Body>>>(
 /// Requests that monitoring sends every few seconds. Their log lines would hide the others.
 fn is_routine(path: &str) -> bool {
     matches!(path, "/metrics" | "/health/live" | "/health/ready")
-}
-
-/// Whether a request does something for a wallet, a program or a visitor. Those of operators and of monitoring would hide
-/// the others in a chart, and so would the parts of pages.
-fn is_of_visitor(path: &str) -> bool {
-    let others = ["/v1/admin/", "/console", "/static/"];
-    !is_routine(path) && !others.iter().any(|other| path.starts_with(other))
 }
 
 /// The kind of a request: a word for a message, otherwise the template of the path.

@@ -20,6 +20,7 @@ pub(super) struct Visitor {
     uri: Uri,
     headers: HeaderMap,
     show_refusal: fn(&RefusedVisit) -> Response<Body>,
+    books_set_back: bool,
 }
 
 impl Visitor {
@@ -39,6 +40,7 @@ impl Visitor {
             uri: request.uri().clone(),
             headers: request.headers().clone(),
             show_refusal: pages.show_refusal,
+            books_set_back: server.issuer().is_set_back(),
         })
     }
 
@@ -57,6 +59,7 @@ impl Visitor {
             reason,
             detail: detail(body).await,
             request_id: id.and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned(),
+            books_set_back: self.books_set_back,
         };
         let mut page = (self.show_refusal)(&refused);
         *page.status_mut() = head.status;

@@ -88,7 +88,7 @@ async fn arrive(State(server): State<Arc<Server>>, request: Request, next: Next)
         }
         limit_addresses::limit(&server, request, |request| headers::once(request, next)).await
     };
-    let mut response = observe::watch(&server, request, admitted).await;
+    let mut response = observe::watch(&server, observe::Side::Public, request, admitted).await;
     if is_shared {
         cors::share(&mut response);
     }

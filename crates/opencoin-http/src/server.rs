@@ -66,6 +66,8 @@ pub struct RefusedVisit {
     pub detail: String,
     /// The id of the request, which is in the server's log.
     pub request_id: String,
+    /// Whether nothing is served because the books were set back.
+    pub books_set_back: bool,
 }
 
 /// How far the shutdown of a server is.

@@ -24,6 +24,8 @@ pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(SAMPLE_INTERVAL
 pub struct Sample {
     /// The end of the time that it covers.
     pub at: DateTime<Utc>,
+    /// How long that time is.
+    pub covered: Duration,
     /// Requests of wallets, programs and visitors that were answered.
     pub requests: u64,
     /// Those that were refused, for whatever reason.
@@ -32,8 +34,7 @@ pub struct Sample {
     pub signings: u64,
     /// How long signing took in all.
     pub signing: Duration,
-    /// The value of the coins that were signed and did not come back, in the smallest unit; `None` if the books could not
-    /// be read.
+    /// The value of the coins in circulation, in the smallest unit; `None` if the books could not be read.
     pub outstanding: Option<u64>,
 }
 
@@ -49,6 +50,7 @@ impl Sample {
     fn extend(&mut self, later: &Self) {
         *self = Self {
             at: later.at,
+            covered: self.covered + later.covered,
             requests: self.requests + later.requests,
             refusals: self.refusals + later.refusals,
             signings: self.signings + later.signings,
@@ -114,16 +116,25 @@ struct Ring {
 impl Samples {
     pub(crate) fn add(&self, at: DateTime<Utc>, sums: SumsRead, outstanding: Option<u64>) {
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = std::mem::replace(&mut ring.last, sums);
+        // The clock of the machine may have been set back.
+        while ring.samples.back().is_some_and(|newest| newest.at >= at) {
+            ring.samples.pop_back();
+        }
         if ring.samples.len() == SAMPLES_MAX {
             ring.samples.pop_front();
         }
+        let covered = ring
+            .samples
+            .back()
+            .and_then(|newest| (at - newest.at).to_std().ok());
+        let last = std::mem::replace(&mut ring.last, sums);
         ring.samples.push_back(Sample {
             at,
-            requests: sums.requests - last.requests,
-            refusals: sums.refusals - last.refusals,
-            signings: sums.signings - last.signings,
-            signing: Duration::from_micros(sums.signing_us - last.signing_us),
+            covered: covered.unwrap_or(SAMPLE_INTERVAL),
+            requests: sums.requests.saturating_sub(last.requests),
+            refusals: sums.refusals.saturating_sub(last.refusals),
+            signings: sums.signings.saturating_sub(last.signings),
+            signing: Duration::from_micros(sums.signing_us.saturating_sub(last.signing_us)),
             outstanding,
         });
     }
@@ -169,6 +180,7 @@ mod tests {
             [
                 Sample {
                     at: at(10),
+                    covered: SAMPLE_INTERVAL,
                     requests: 2,
                     refusals: 1,
                     signings: 2,
@@ -177,6 +189,7 @@ mod tests {
                 },
                 Sample {
                     at: at(20),
+                    covered: SAMPLE_INTERVAL,
                     requests: 1,
                     refusals: 0,
                     signings: 0,
@@ -204,6 +217,21 @@ mod tests {
             .map(|sample| (sample.at, sample.requests, sample.refusals, sample.outstanding))
             .collect();
         assert_eq!(steps, [(at(40), 2, 1, Some(1)), (at(60), 2, 0, Some(4))]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_the_time_after_it_along() {
+        let (sums, samples) = (Sums::default(), Samples::default());
+        for second in [10, 20, 30, 15] {
+            sums.answered(false);
+            samples.add(at(second), sums.read(), None);
+        }
+        let left: Vec<_> = samples
+            .after(at(0), SAMPLE_INTERVAL_S)
+            .iter()
+            .map(|sample| (sample.at, sample.covered.as_secs()))
+            .collect();
+        assert_eq!(left, [(at(10), 10), (at(15), 5)]);
     }
 
     #[test]

@@ -81,6 +81,13 @@ impl Money {
         }
     }
 
+    /// The number as somebody types it: [`Self::read`] takes it.
+    pub(crate) fn typed(&self, units: u64) -> String {
+        let (decimal_mark, _) = self.language.marks();
+        let plain = AmountDisplay::new(units, self.divisor, "").number();
+        plain.replace('.', &decimal_mark.to_string())
+    }
+
     fn grouped(&self, digits: &str) -> String {
         digits
             .parse()
@@ -224,7 +231,14 @@ mod tests {
         let cents = |language| Money::new(language, 100, "OpenCent");
         assert_eq!(cents(Language::En).number(124_000), "1,240.00");
         assert_eq!(cents(Language::De).amount(124_005), "1.240,05\u{a0}OpenCent");
+        for language in Language::ALL {
+            for units in [5, 120, 100_000, 123_456_789] {
+                assert_eq!(cents(language).read(&cents(language).typed(units)), Ok(units));
+            }
+        }
+        assert_eq!(cents(Language::De).typed(124_005), "1240,05");
         let whole = Money::new(Language::De, 1, "Taler");
+        assert_eq!(whole.read(&whole.typed(1_000)), Ok(1_000));
         assert_eq!(whole.number(1_000), "1.000");
         let thirds = Money::new(Language::En, 3, "Third\u{202e}");
         assert_eq!(thirds.amount(4000), "4000/3\u{a0}Third\\u{202e}");

@@ -25,7 +25,12 @@ struct RefusalPage<'refused> {
 pub(crate) fn show(refused: &RefusedVisit) -> Response<Body> {
     let visit = Visit::new(&refused.method, &refused.uri, &refused.headers);
     let t = visit.messages();
-    let (heading, advice) = words(t, refused.status, refused.reason);
+    // Operators must act on it; nobody else needs to know it.
+    let (heading, advice) = if refused.books_set_back && refused.uri.path().starts_with("/console") {
+        (t.refusal_books_set_back(), t.refusal_books_set_back_advice())
+    } else {
+        words(t, refused.status, refused.reason)
+    };
     let template = RefusalPage {
         frame: visit.frame(heading),
         t,

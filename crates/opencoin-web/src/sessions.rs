@@ -17,7 +17,7 @@ use crate::notes::Note;
 
 /// A session ends so long after the log-in.
 const SESSION_AGE_MAX: TimeDelta = TimeDelta::hours(8);
-/// A session ends so long after its last request.
+/// A session ends so long after somebody has last used it.
 const SESSION_IDLE_MAX: TimeDelta = TimeDelta::minutes(30);
 /// How many sessions an operator may have. Another one ends the one that was not used for the longest time.
 const SESSIONS_PER_OPERATOR_MAX: usize = 8;
@@ -99,7 +99,7 @@ impl Sessions {
         open.insert(hash(secret), Arc::new(session));
     }
 
-    /// The session with this secret, which is used now.
+    /// The session with this secret, which a person may use now.
     pub(crate) fn find(&self, secret: &str, by: Use) -> Option<Arc<Session>> {
         let now = self.clock.now();
         let mut open = locked(&self.open);

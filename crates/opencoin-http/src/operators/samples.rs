@@ -35,7 +35,7 @@ pub(crate) struct While {
     step_s: Option<u32>,
 }
 
-/// Figures of the last while: requests, refusals, the time to sign, the value of outstanding coins. They are of the process
+/// Figures of the last while: requests, refusals, the time to sign, the value of the coins in circulation. They are of the process
 /// that answers, since it began. Every token of an operator may read them.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/admin/samples", tag = "admin", params(While),
@@ -77,6 +77,7 @@ fn shown(sample: &Sample) -> AdminSample {
     let micros = |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     AdminSample {
         at: sample.at,
+        covered_ms: u64::try_from(sample.covered.as_millis()).unwrap_or(u64::MAX),
         requests: sample.requests,
         refusals: sample.refusals,
         signings: sample.signings,

@@ -22,9 +22,9 @@ impl Issuer {
         } else {
             self.ledger_reader.read(LedgerFacts::read(&self.books)).await
         };
-        let outstanding = facts.map(|facts| facts.outstanding());
-        self.samples
-            .add(self.clock.now(), self.metrics.sums(), outstanding);
+        let now = self.clock.now();
+        let outstanding = facts.map(|facts| facts.outstanding(now));
+        self.samples.add(now, self.metrics.sums(), outstanding);
     }
 
     /// The samples of the last while, at most of a day, the oldest first, in steps of so many seconds.

@@ -23,6 +23,7 @@ use super::process;
 use super::public_log::{self, LogFacts};
 use crate::log::LogStatus;
 use crate::store::Books;
+use crate::supply::counted;
 
 /// How long a reading of the books is reused.
 const FACTS_AGE_MAX: Duration = Duration::from_secs(3);
@@ -106,16 +107,10 @@ impl LedgerFacts {
             public_log: LogFacts::read(log.as_ref()).await?,
         })
     }
-}
 
-impl LedgerFacts {
-    /// The value of the coins that were signed and did not come back, expired ones too.
-    pub(crate) fn outstanding(&self) -> u64 {
-        let value = |key: &MintKeyStatus| {
-            let count = key.issued.saturating_sub(key.returned);
-            count.saturating_mul(key.terms.denomination().units())
-        };
-        self.mint_keys.iter().map(value).fold(0, u64::saturating_add)
+    /// The value of the coins in circulation, as the public page counts it.
+    pub(crate) fn outstanding(&self, now: DateTime<Utc>) -> u64 {
+        counted(&self.mint_keys, now).outstanding
     }
 }
 

@@ -27,8 +27,8 @@ use crate::steps::SentKey;
 use crate::uploads::Upload;
 use crate::visit::{Failure, Frame, Visit, page, see_other};
 
-/// What a browser does with the answer.
-const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+/// `fresh.js` sends it.
+const REFRESH: HeaderName = HeaderName::from_static("opencoin-refresh");
 const COOKIE_NAME: &str = "__Host-opencoin-operator";
 /// Where somebody without a session is sent.
 pub(super) const LOGIN: &str = "/console/login";
@@ -57,7 +57,7 @@ impl FromRequestParts<Arc<Server>> for Desk {
             .ok_or_else(ended)?;
         let Some(operator) = authenticated_operator(&site.operators, session.token).await? else {
             site.sessions.end(&secret);
-            return Err(ended().into());
+            return Err(ended(by).into());
         };
         Ok(Self {
             visit,
@@ -251,8 +251,12 @@ pub(super) fn gone(path: &str) -> Response<Body> {
     response
 }
 
-fn ended() -> Response<Body> {
-    gone(LOGGED_OUT)
+/// A script leaves the cookie: somebody may have logged in again meanwhile.
+fn ended(by: Use) -> Response<Body> {
+    match by {
+        Use::ByPerson => gone(LOGGED_OUT),
+        Use::ByScript => see_other(LOGGED_OUT),
+    }
 }
 
 /// Extractor: somebody at the log-in, who may have a session already.
@@ -284,9 +288,10 @@ fn site(parts: &Parts) -> Arc<Site> {
 
 /// A page that a script asks for again keeps no session open: nobody may be there.
 fn use_of(headers: &HeaderMap) -> Use {
-    match headers.get(FETCH_DEST) {
-        Some(destination) if destination == "empty" => Use::ByScript,
-        _ => Use::ByPerson,
+    if headers.contains_key(REFRESH) {
+        Use::ByScript
+    } else {
+        Use::ByPerson
     }
 }
 

@@ -4,7 +4,6 @@
 //! The lines are drawn here, as SVG in the page, so they need no script; `fresh.js` asks for the page again while somebody
 //! looks at it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +37,8 @@ struct FiguresPage {
     t: Messages,
     bar: Bar,
     period: Period,
+    /// When the newest figures were taken.
+    as_of: Option<Moment>,
     charts: Vec<Chart>,
     rows: Vec<Row>,
 }
@@ -98,7 +99,7 @@ impl Period {
     /// The seconds of a point of a line.
     fn step_s(self) -> u32 {
         match self {
-            Self::Hour => 20,
+            Self::Hour => 60,
             Self::Day => 300,
         }
     }
@@ -152,6 +153,7 @@ pub(super) async fn show(
         t,
         bar: desk.bar(&server, Some(Place::Figures)),
         period,
+        as_of: points.last().map(|newest| Moment::minute(language, newest.at)),
         charts: points.last().map_or_else(Vec::new, |newest| {
             let plot = Plot {
                 begin: newest.at - period.length(),
@@ -183,7 +185,7 @@ impl Plot<'_> {
         let most = values.iter().flatten().copied().fold(0.0, f64::max);
         let scale = if most > 0.0 { most } else { 1.0 };
         let gap = TimeDelta::seconds(i64::from(self.period.step_s()) * STEPS_MISSING_MAX);
-        let mut lines: Vec<String> = Vec::new();
+        let mut lines: Vec<Vec<String>> = Vec::new();
         let mut last: Option<DateTime<Utc>> = None;
         for (sample, value) in self.points.iter().zip(values) {
             let Some(value) = value else {
@@ -191,16 +193,21 @@ impl Plot<'_> {
                 continue;
             };
             if last.is_none_or(|last| sample.at - last > gap) {
-                lines.push(String::new());
+                lines.push(Vec::new());
             }
             last = Some(sample.at);
             let part = (sample.at - self.begin).as_seconds_f64() / self.period.length().as_seconds_f64();
             let y = CHART_HEIGHT - value / scale * (CHART_HEIGHT - CHART_MARGIN);
             if let Some(line) = lines.last_mut() {
-                let _ = write!(line, "{:.1},{y:.1} ", part * CHART_WIDTH);
+                line.push(format!("{:.1},{y:.1}", part * CHART_WIDTH));
             }
         }
-        (lines, most)
+        let drawn = lines.into_iter().map(|points| match &points[..] {
+            // A line from a point to itself is seen as a dot.
+            [only] => format!("{only} {only}"),
+            _ => points.join(" "),
+        });
+        (drawn.collect(), most)
     }
 
     fn sum(&self, count: impl Fn(&Sample) -> u64) -> u64 {
@@ -215,8 +222,11 @@ impl Plot<'_> {
         count: impl Fn(&Sample) -> u64,
         t: Messages,
     ) -> Chart {
-        let a_minute = SECONDS_PER_MINUTE / f64::from(self.period.step_s());
-        let (lines, most) = self.lines(|sample| Some(count(sample) as f64 * a_minute));
+        let a_minute = |sample: &Sample| {
+            let minutes = sample.covered.as_secs_f64() / SECONDS_PER_MINUTE;
+            (minutes > 0.0).then(|| count(sample) as f64 / minutes)
+        };
+        let (lines, most) = self.lines(a_minute);
         let (language, sum) = (t.language, self.sum(count));
         Chart {
             id,
@@ -303,6 +313,7 @@ mod tests {
     fn sample(second: i64, requests: u64, outstanding: Option<u64>) -> Sample {
         Sample {
             at: DateTime::from_timestamp(second, 0).expect("a moment"),
+            covered: Duration::from_secs(20),
             requests,
             refusals: 0,
             signings: 0,
@@ -325,19 +336,16 @@ mod tests {
             points: &points,
         };
         let (lines, most) = plot.lines(|sample| Some(sample.requests as f64));
-        assert_eq!(lines, ["3.3,62.0 6.7,4.0 10.0,120.0 ", "600.0,4.0 "]);
+        assert_eq!(lines, ["3.3,62.0 6.7,4.0 10.0,120.0", "600.0,4.0 600.0,4.0"]);
         assert!((most - 10.0).abs() < f64::EPSILON);
         let (lines, _) = plot.lines(|sample| sample.outstanding.map(|units| units as f64));
-        assert_eq!(lines, ["3.3,62.0 ", "10.0,4.0 ", "600.0,4.0 "]);
+        assert_eq!(
+            lines,
+            ["3.3,62.0 3.3,62.0", "10.0,4.0 10.0,4.0", "600.0,4.0 600.0,4.0"]
+        );
         // A period without anything is a line at the bottom.
         let (lines, _) = plot.lines(|_| Some(0.0));
-        assert!(
-            lines
-                .concat()
-                .split(' ')
-                .filter(|point| !point.is_empty())
-                .all(|point| point.ends_with(",120.0"))
-        );
+        assert!(lines.join(" ").split(' ').all(|point| point.ends_with(",120.0")));
     }
 
     #[test]

@@ -109,6 +109,8 @@ impl TwoSteps for StopForm<'_> {
 
     fn question(&self, reason: &StopReason) -> Question {
         let bar = self.desk.bar(self.server, Some(Place::Keys));
+        let day = |at| Moment::day(self.desk.visit.language, at).plain();
+        let (from, until) = (day(self.key.signs_from), day(self.key.signs_until));
         Question {
             frame: self.desk.visit.frame(self.title().plain()),
             t: self.t,
@@ -116,7 +118,7 @@ impl TwoSteps for StopForm<'_> {
             form_token: bar.form_token,
             text: self
                 .t
-                .keys_stop_question(self.value(), printable(reason.as_str())),
+                .keys_stop_question(self.value(), from, until, printable(reason.as_str())),
             explained: self.t.keys_stop_explained().into(),
             button: self.t.keys_stop_now(),
             action: format!("{}/confirm", path(&self.key.id)),
@@ -161,7 +163,7 @@ impl TwoSteps for StopForm<'_> {
                 day(key.signs_until),
                 language.number(key.issued),
             ),
-            value: t.keys_stop_value(self.money.number(key.denomination)).plain(),
+            value: t.keys_stop_value(self.money.typed(key.denomination)).plain(),
             is_stopped: !can_be_stopped(key),
             action: path(&key.id),
             draft,

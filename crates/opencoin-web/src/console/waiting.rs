@@ -89,7 +89,6 @@ pub(super) async fn items(server: &Server, desk: &Desk) -> Result<Vec<Item>, Ref
     let overview = server.issuer().overview().await?;
     let finder = Finder::new(server, desk, &overview);
     let mut items = Vec::new();
-    items.extend(finder.set_back());
     items.extend(finder.log());
     items.extend(finder.audit());
     if desk.may(AdminRight::ReadAccounts) {
@@ -140,14 +139,6 @@ impl<'a> Finder<'a> {
         says: &'static str,
     ) -> Option<(&'static str, &'static str)> {
         self.desk.may(right).then_some((path, says))
-    }
-
-    fn set_back(&self) -> Option<Item> {
-        let t = self.t;
-        let item = || {
-            Item::new(Urgency::Alarm, t.today_books_set_back()).with_detail(t.today_books_set_back_advice())
-        };
-        self.server.issuer().is_set_back().then(item)
     }
 
     fn log(&self) -> Vec<Item> {
@@ -243,7 +234,7 @@ impl<'a> Finder<'a> {
         let link = self.link(AdminRight::ReadKeys, "/console/keys", t.today_to_keys());
         let values = |denominations: &[u64]| {
             let values = denominations.iter().map(|value| self.money.number(*value));
-            values.collect::<Vec<_>>().join(", ")
+            values.collect::<Vec<_>>().join(" \u{b7} ")
         };
         let detail = |denominations: &[u64]| {
             let has_late = denominations.iter().any(|value| came_too_late(keys, *value));
