@@ -57,7 +57,9 @@ pub(super) async fn watch<Answer: Future<Output = Response<Body>>>(
     let trace = spans::request(&id);
     // The span has the level of errors, so that warnings and errors have the id at every log level.
     let span = tracing::error_span!(parent: &trace, "request", id);
-    let mut response = watched(server, side, request, next, &trace).instrument(span).await;
+    let mut response = watched(server, side, request, next, &trace)
+        .instrument(span)
+        .await;
     let id = HeaderValue::try_from(id).expect("hex digits");
     response.headers_mut().insert(REQUEST_ID_HEADER, id);
     response

@@ -12,14 +12,15 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{COOKIE, HOST, SET_COOKIE};
 use axum::http::{Request, Response};
-use chrono::Utc;
 use opencoin_config::Config;
 use opencoin_crypto::{CipherSuite, KeyStore};
 use opencoin_http::{Server, ServerOptions, admin_router, router};
 use opencoin_issuer::{
     AdminScope, AdminTokens, Books, Issuer, IssuerOptions, NewPassword, StoreMode, open_books,
 };
-use opencoin_keys::{Directory, NewCurrency, Passphrase, Randomness, SystemClock, create_with_key_files};
+use opencoin_keys::{
+    Clock, Directory, NewCurrency, Passphrase, Randomness, SystemClock, create_with_key_files,
+};
 use opencoin_ledger::{AccountName, Amount, BATCH_COMMANDS_MAX, Command, LedgerTime, Reference};
 use opencoin_web::SiteOptions;
 use rand::rngs::OsRng;
@@ -46,7 +47,7 @@ async fn main() -> Result<ExitCode, Failure> {
     fill(&books, &issuer).await?;
     let tokens = AdminTokens::in_folder(folder.path());
     let name = "desk".parse()?;
-    let token = tokens.create(&name, [AdminScope::Read].into(), Utc::now(), &mut OsRng)?;
+    let token = tokens.create(&name, [AdminScope::Read].into(), SystemClock.now(), &mut OsRng)?;
     let pages = opencoin_web::pages(SiteOptions {
         rng: Box::new(OsRng),
         clock: Arc::new(SystemClock),
@@ -128,7 +129,7 @@ async fn issuer(books: &Books, directory: &Directory) -> Result<Issuer, Failure>
 
 /// Opens the accounts and pays into the first one.
 async fn fill(books: &Books, issuer: &Issuer) -> Result<(), Failure> {
-    let at = LedgerTime::from_unix_micros(Utc::now().timestamp_micros());
+    let at = LedgerTime::from_unix_micros(SystemClock.now().timestamp_micros());
     let mut commands = Vec::with_capacity(ACCOUNTS);
     for number in 0..ACCOUNTS {
         commands.push(Command::OpenAccount {

@@ -62,3 +62,34 @@ fn words(t: Messages, status: StatusCode, reason: Reason) -> (&'static str, &'st
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::HeaderMap;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn operators_alone_read_that_the_books_were_set_back() {
+        for (path, books_set_back, words) in [
+            ("/console/keys", true, "The books were set back"),
+            ("/console/keys", false, "This does not work at the moment"),
+            ("/account", true, "This does not work at the moment"),
+        ] {
+            let page = show(&RefusedVisit {
+                method: axum::http::Method::GET,
+                uri: path.parse().expect("a path"),
+                headers: HeaderMap::new(),
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                reason: Reason::Unavailable,
+                detail: String::new(),
+                request_id: "1".to_owned(),
+                books_set_back,
+            });
+            let bytes = to_bytes(page.into_body(), usize::MAX).await.expect("a page");
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(text.contains(words), "{path} {books_set_back}: {text}");
+        }
+    }
+}

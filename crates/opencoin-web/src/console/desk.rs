@@ -51,10 +51,8 @@ impl FromRequestParts<Arc<Server>> for Desk {
         let Ok(visit) = Visit::from_request_parts(parts, server).await;
         let site = site(parts);
         let secret = secret(parts).ok_or_else(|| see_other(LOGIN))?;
-        let session = site
-            .sessions
-            .find(&secret, use_of(&parts.headers))
-            .ok_or_else(ended)?;
+        let by = use_of(&parts.headers);
+        let session = site.sessions.find(&secret, by).ok_or_else(|| ended(by))?;
         let Some(operator) = authenticated_operator(&site.operators, session.token).await? else {
             site.sessions.end(&secret);
             return Err(ended(by).into());

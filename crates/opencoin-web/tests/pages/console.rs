@@ -382,7 +382,7 @@ async fn payouts_are_settled_once() {
     let desk = world.operator("desk", ALL).await;
     let today = desk.get("/console").await;
     today.has("<bdi>2</bdi> payouts wait.");
-    today.has("The oldest since <time");
+    today.has("The oldest since: <time");
     let queue = desk.get("/console/payouts").await.with(200);
     queue.has("<bdi>DE89 3704 0044 0532 0130 00</bdi>");
     queue.has("<bdi>&#60;script&#62;");

@@ -55,13 +55,13 @@ async fn the_keys_of_each_value_are_listed_with_what_is_due() {
         .forward(key.signs_until - key.signs_from - TimeDelta::days(3));
     let desk = world.operator("desk-2", ALL).await;
     let today = desk.get("/console").await.with(200);
-    today.has("Nobody gets new coins of <bdi>0.05, 2.00</bdi> after <bdi>");
+    today.has("Nobody gets new coins of <bdi>0.05 · 2.00</bdi> after <bdi>");
     today.has("href=\"/console/keys\"");
     desk.get(PAGE).await.has("The next key is due now.");
     world.clock.forward(TimeDelta::days(4));
     let desk = world.operator("desk-3", ALL).await;
     let today = desk.get("/console").await.with(200);
-    today.has("Nobody gets coins of <bdi>0.05, 2.00</bdi>: no key for them signs.");
+    today.has("Nobody gets coins of <bdi>0.05 · 2.00</bdi>: no key for them signs.");
     desk.get(PAGE).await.has("Signs no more");
 
     // Whoever keeps the accounts knows it too, and has no link.

@@ -171,30 +171,35 @@ async fn the_overview_says_what_waits_and_since_when() {
 
 #[tokio::test]
 async fn samples_have_what_happened_in_each_step_and_need_any_scope() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let cashier = world.operator_with("cashier", &[AdminScope::Cashier]);
     let none = world.get("/v1/admin/samples", &cashier).await.with(200);
     assert_eq!(none, json!({ "step_s": 10, "samples": [] }));
     let alice = world.open("alice", 50).await;
     world.get("/v1/account", &alice).await.with(200);
     world.request_payout(&alice, "1", 500).await.with(402);
+    let blind = world.blind();
+    world.mint(&alice, &blind, 1).await.with(200);
     for _ in 0..2 {
         world.clock.forward(chrono::TimeDelta::seconds(10));
         world.server.issuer().take_sample().await;
     }
     let samples = world.get("/v1/admin/samples", &cashier).await.with(200);
     let [first, second] = [0, 1].map(|place| samples["samples"][place].clone());
-    assert_eq!([&first["requests"], &first["refusals"]], [2, 1]);
+    assert_eq!([&first["requests"], &first["refusals"]], [3, 1]);
     assert_eq!([&second["requests"], &second["refusals"]], [0, 0]);
-    assert_eq!([&first["signings"], &first["outstanding"]], [0, 0]);
-    assert!(first.get("signing_us").is_none());
+    assert_eq!([&first["signings"], &first["outstanding"]], [1, 5]);
+    assert!(first["signing_us"].as_u64().unwrap() > 0);
+    assert_eq!([&second["signings"], &second["outstanding"]], [0, 5]);
+    assert!(second.get("signing_us").is_none());
+    assert_eq!([&first["covered_ms"], &second["covered_ms"]], [10_000, 10_000]);
     let merged = world
         .get("/v1/admin/samples?minutes=1440&step_s=3600", &cashier)
         .await
         .with(200);
     let steps = merged["samples"].as_array().unwrap();
     let requests: u64 = steps.iter().map(|step| step["requests"].as_u64().unwrap()).sum();
-    assert_eq!((steps.len(), requests), (1, 2));
+    assert_eq!((steps.len(), requests), (1, 3));
     world.clock.forward(chrono::TimeDelta::minutes(2));
     let past = world.get("/v1/admin/samples?minutes=1", &cashier).await.with(200);
     assert_eq!(past["samples"], json!([]));
