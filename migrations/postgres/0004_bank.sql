@@ -107,7 +107,10 @@ CREATE TABLE payout_exports (
     amount     int8 NOT NULL CHECK (amount >= 0),
     operator   text NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
     at         int8 NOT NULL,
-    file       bytea NOT NULL
+    state      int2 NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)),
+    ended_at   int8,
+    file       bytea NOT NULL,
+    CONSTRAINT payout_exports_end_once CHECK ((state = 0) = (ended_at IS NULL))
 );
 COMMENT ON TABLE payout_exports IS 'Files of payouts for the bank.';
 COMMENT ON COLUMN payout_exports.no IS 'Without a gap.';
@@ -115,10 +118,14 @@ COMMENT ON COLUMN payout_exports.key IS 'The idempotency key of the request.';
 COMMENT ON COLUMN payout_exports.request IS 'A digest of what the request wanted.';
 COMMENT ON COLUMN payout_exports.format IS '0 pain.001, 1 a table.';
 COMMENT ON COLUMN payout_exports.message_id IS 'By which the bank recognises a file that it gets twice.';
+COMMENT ON COLUMN payout_exports.state IS
+    '0 made, 1 the bank has paid all of it, 2 withdrawn: it was never sent, and its payouts are in no file any more.';
+COMMENT ON COLUMN payout_exports.ended_at IS 'When it came into this state.';
 COMMENT ON COLUMN payout_exports.file IS 'The file, byte for byte. It has names and accounts of payees.';
 
 CREATE TABLE exported_payouts (
     payout int8 PRIMARY KEY CHECK (payout >= 1),
     export int8 NOT NULL CHECK (export >= 1)
 );
-COMMENT ON TABLE exported_payouts IS 'Which payout is in which file: in one at most.';
+CREATE INDEX exported_payouts_by_export ON exported_payouts (export, payout);
+COMMENT ON TABLE exported_payouts IS 'Which payout is in which file that was not withdrawn: in one at most.';

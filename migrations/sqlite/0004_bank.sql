@@ -101,12 +101,18 @@ CREATE TABLE payout_exports (
     amount     INTEGER NOT NULL CHECK (amount >= 0),
     operator   TEXT NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
     at         INTEGER NOT NULL,
+    -- 0 made, 1 the bank has paid all of it, 2 withdrawn: it was never sent, and its payouts are in no file any more.
+    state      INTEGER NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)),
+    -- When it came into this state.
+    ended_at   INTEGER,
     -- The file, byte for byte. It has names and accounts of payees.
-    file       BLOB NOT NULL
+    file       BLOB NOT NULL,
+    CONSTRAINT payout_exports_end_once CHECK ((state = 0) = (ended_at IS NULL))
 ) STRICT;
 
--- Which payout is in which file: in one at most.
+-- Which payout is in which file that was not withdrawn: in one at most.
 CREATE TABLE exported_payouts (
     payout INTEGER PRIMARY KEY CHECK (payout >= 1),
     export INTEGER NOT NULL CHECK (export >= 1)
 ) STRICT;
+CREATE INDEX exported_payouts_by_export ON exported_payouts (export, payout);

@@ -49,8 +49,8 @@ pub use key_account::{
 };
 pub use pairing::{NoPairingLink, PAIRING_PATH, PairingLink, SERVICE_KEY_PREFIX};
 pub use payout::{
-    ExportForm, ExportPayouts, FailPayout, PayPayout, Payout, PayoutExport, PayoutExports, PayoutState,
-    Payouts, RequestPayout,
+    ExportForm, ExportPayouts, ExportState, FailPayout, PaidExport, PayPayout, Payout, PayoutExport,
+    PayoutExports, PayoutState, Payouts, RequestPayout,
 };
 pub use service::{
     DeclareService, DeclaredService, ReplaceServiceKey, RotatedService, Scope, ServiceLogin, ServiceSession,

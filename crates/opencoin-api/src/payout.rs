@@ -117,6 +117,31 @@ pub enum ExportForm {
     Csv,
 }
 
+/// What became of a file of payouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ExportState {
+    /// It was made.
+    Made,
+    /// The bank has paid all of it.
+    Paid,
+    /// It was never sent, and its payouts are in no file any more.
+    Withdrawn,
+}
+
+/// The answer to `POST /v1/admin/payouts/exports/{id}/paid`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PaidExport {
+    /// The file.
+    pub export: PayoutExport,
+    /// How many of its payouts are paid.
+    pub paid: u32,
+    /// The ids of payouts that were recorded as failed while this was going on.
+    pub failed: Vec<u64>,
+}
+
 /// `GET /v1/admin/payouts/exports?before=&limit=`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -146,4 +171,9 @@ pub struct PayoutExport {
     pub operator: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// What became of it.
+    pub state: ExportState,
+    /// When it came into this state; absent while it is `made`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime<Utc>>,
 }

@@ -15,6 +15,7 @@ mod bank;
 mod coins;
 mod concurrency;
 mod entries;
+mod exports;
 mod faults;
 mod growth;
 mod history;
@@ -45,6 +46,7 @@ pub use bank::*;
 pub use coins::*;
 pub use concurrency::*;
 pub use entries::*;
+pub use exports::*;
 pub use faults::{Dropped, FaultCase, batches_are_dropped_anywhere};
 pub use growth::{RENEW_BYTES_MAX, growth_of_a_renew};
 pub use history::books_tell_their_history;
@@ -224,6 +226,9 @@ macro_rules! conformance_tests {
             a_line_for_a_closed_account_is_kept
             a_payout_is_exported_once
             payouts_exported_at_once_are_in_one_file
+            a_file_is_withdrawn_once
+            a_file_is_paid_once
+            a_file_ends_in_one_way
             a_frozen_account_moves_no_money
             a_waiting_mint_of_a_frozen_account_waits
             a_closed_account_has_no_money_and_no_way_in

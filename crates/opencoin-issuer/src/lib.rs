@@ -48,7 +48,8 @@ pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};
 pub use opencoin_keys::KeyState;
 pub use operator::{Operator, OperatorError, PrunedMintKey};
 pub use payout_desk::{
-    ActingPayoutDesk, EXPORT_PAYOUTS_MAX, ExportRequest, ExportedFile, PayoutDesk, PayoutDeskError,
+    ActingPayoutDesk, EXPORT_PAYOUTS_MAX, ExportRequest, ExportedFile, PaidExport, PayoutDesk,
+    PayoutDeskError,
 };
 pub use recoup::{RECOUP_TRANSACTIONS_MAX, RevokedMintKey};
 pub use refusal::{Reason, Refusal, unavailable};

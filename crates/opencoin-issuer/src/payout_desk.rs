@@ -4,11 +4,13 @@
 //! payouts into it. So a request that is sent again gets the same bytes, and the bank, which knows the id of the message,
 //! pays once.
 
+mod ending;
 mod error;
 mod file;
 #[cfg(test)]
 mod tests;
 
+pub use ending::PaidExport;
 pub use error::PayoutDeskError;
 
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use opencoin_config::BankConfig;
 use opencoin_keys::{Clock, ledger_time};
-use opencoin_ledger::bank::{ExportFormat, ExportNo, ExportOutcome, NewExport, PayoutExport};
+use opencoin_ledger::bank::{ExportFormat, ExportNo, ExportOutcome, ExportState, NewExport, PayoutExport};
 use opencoin_ledger::{
     Action, ActionDetail, ActionKind, ActionSubject, Amount, IdempotencyKey, OperatorName, Payout, PayoutNo,
 };
@@ -108,10 +110,13 @@ impl PayoutDesk {
     /// A file that was made before. It is not given out when one of its payouts has failed: the holder has that money back.
     ///
     /// # Errors
-    /// When there is no such file, one of its payouts has failed, or the ledger fails.
+    /// When there is no such file, it was withdrawn, one of its payouts has failed, or the ledger fails.
     pub async fn file(&self, no: ExportNo) -> Result<ExportedFile, PayoutDeskError> {
         let found = self.books.bank.export_file(no).await?;
         let (export, file) = found.ok_or(PayoutDeskError::UnknownExport(no))?;
+        if export.state == ExportState::Withdrawn {
+            return Err(PayoutDeskError::Withdrawn(no));
+        }
         if let Some(payout) = self.books.bank.failed_of_export(no).await? {
             return Err(PayoutDeskError::Failed(payout, no));
         }
@@ -120,6 +125,20 @@ impl PayoutDesk {
             file,
             repeated: true,
         })
+    }
+
+    /// What is known of a file, and its payouts, ascending. A file that was withdrawn has none.
+    ///
+    /// # Errors
+    /// When there is no such file, or the ledger fails.
+    pub async fn export(&self, no: ExportNo) -> Result<(PayoutExport, Vec<Payout>), PayoutDeskError> {
+        let above = no.get().checked_add(1).map(ExportNo::new);
+        let found = self.books.bank.exports(above, 1).await?.into_iter().next();
+        let found = found.filter(|export| export.no == no);
+        let export = found.ok_or(PayoutDeskError::UnknownExport(no))?;
+        let numbers = self.books.bank.payouts_of_export(no).await?;
+        let payouts = self.books.accounts.payouts_with(numbers).await?;
+        Ok((export, payouts))
     }
 
     /// The files in which these payouts are. They are in ascending order.

@@ -119,6 +119,10 @@ action_kinds! {
     SetBankLineAside = "set-bank-line-aside",
     /// Made a file of payouts for the bank.
     ExportPayouts = "export-payouts",
+    /// Withdrew a file of payouts that was never sent.
+    WithdrawExport = "withdraw-export",
+    /// Recorded that the bank has paid all of a file of payouts.
+    PayExport = "pay-export",
     /// Stopped a mint key.
     RevokeKey = "revoke-key",
     /// Pruned a mint key.

@@ -14,7 +14,7 @@ mod line;
 mod preview;
 mod store;
 
-pub use export::{ExportFormat, ExportNo, ExportOutcome, NewExport, PayoutExport};
+pub use export::{ExportEnd, ExportFormat, ExportNo, ExportOutcome, ExportState, NewExport, PayoutExport};
 pub use line::{
     BankLineNo, BankLineState, BankLineStateKind, ClaimedLine, IgnoredLine, IncomingLine, KeptLine,
     LineAccount, LineMeaning, StatementLine, StatementNo, credit_reference,

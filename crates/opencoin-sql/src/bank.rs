@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use opencoin_bank::BankLineId;
 use opencoin_ledger::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, ClaimOutcome, ClaimedLine,
-    ExportNo, ExportOutcome, KeptLine, LineAccount, LineOutcome, NewExport, NewStatement, PayoutExport,
-    Preview, PreviewDigest, StatementClaim, StatementNo,
+    ExportEnd, ExportNo, ExportOutcome, ExportState, KeptLine, LineAccount, LineOutcome, NewExport,
+    NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim, StatementNo,
 };
 use opencoin_ledger::{Action, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, Reference};
 
@@ -176,6 +176,31 @@ impl<R: Runner> BankStore for SqlBank<R> {
             .0
             .read("payout export", no, |sql, no| Box::pin(exports::file(sql, *no)));
         read.await
+    }
+
+    async fn payouts_of_export(&self, no: ExportNo) -> Result<Vec<PayoutNo>, LedgerError> {
+        let read = self.0.read("payouts of an export", no, |sql, no| {
+            Box::pin(exports::payouts_of(sql, *no))
+        });
+        read.await
+    }
+
+    async fn withdraw_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError> {
+        let change = self
+            .0
+            .change("withdraw a payout export", (no, action), |sql, (no, action)| {
+                Box::pin(exports::end(sql, *no, ExportState::Withdrawn, action))
+            });
+        change.await
+    }
+
+    async fn pay_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError> {
+        let change = self
+            .0
+            .change("pay a payout export", (no, action), |sql, (no, action)| {
+                Box::pin(exports::end(sql, *no, ExportState::Paid, action))
+            });
+        change.await
     }
 
     async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError> {

@@ -43,6 +43,12 @@ impl Fields {
         field.map_or("", |(_, value)| value)
     }
 
+    /// All values of a field that may be there several times.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let fields = self.0.iter().filter(move |(field, _)| field == name);
+        fields.map(|(_, value)| value.as_str())
+    }
+
     /// As [`Self::text`], without spaces around it.
     pub(crate) fn trimmed(&self, name: &str) -> &str {
         self.text(name).trim()

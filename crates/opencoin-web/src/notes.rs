@@ -76,6 +76,17 @@ pub(crate) enum Note {
         /// Whether it had been stopped before.
         before: bool,
     },
+    /// A file of payouts was made, or was there before.
+    FileMade { no: i64 },
+    /// A file of payouts was withdrawn.
+    FileWithdrawn,
+    /// The bank has paid all of a file.
+    FilePaid {
+        /// How many of its payouts are paid.
+        paid: usize,
+        /// How many have failed meanwhile.
+        failed: usize,
+    },
 }
 
 impl Note {
@@ -128,6 +139,10 @@ impl Note {
                 before: false,
             } => t.keys_stopped(money.amount(denomination)),
             Self::KeyStopped { denomination, .. } => t.keys_stopped_before(money.amount(denomination)),
+            Self::FileMade { .. } => t.files_done_made().into(),
+            Self::FileWithdrawn => t.files_done_withdrawn().into(),
+            Self::FilePaid { failed, .. } if failed > 0 => t.files_done_paid_in_part(failed as u64),
+            Self::FilePaid { paid, .. } => t.files_done_paid(paid as u64),
         };
         Some(said)
     }

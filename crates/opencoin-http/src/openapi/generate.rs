@@ -71,6 +71,8 @@ struct Accounts;
     operators::exports::make,
     operators::exports::list,
     operators::exports::show,
+    operators::exports::withdraw,
+    operators::exports::paid,
     operators::payouts::paid,
     operators::payouts::failed,
 ))]

@@ -6,7 +6,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATIO
 use axum::http::{Response, StatusCode};
 #[cfg(feature = "openapi")]
 use opencoin_api::shapes;
-use opencoin_api::{ExportForm, ExportPayouts, PayoutExport, PayoutExports};
+use opencoin_api::{ExportForm, ExportPayouts, ExportState, PaidExport, PayoutExport, PayoutExports};
 use opencoin_issuer::accounts::{Page, page_length};
 use opencoin_issuer::{ExportRequest, ExportedFile, PayoutDeskError, Reason, Refusal};
 use opencoin_ledger::PayoutNo;
@@ -92,7 +92,7 @@ pub(crate) async fn list(
     document(StatusCode::OK, &PayoutExports { exports, before })
 }
 
-/// A file that was made before, byte for byte; 409 if one of its payouts has failed meanwhile.
+/// A file that was made before, byte for byte; 409 if it was withdrawn, or one of its payouts has failed meanwhile.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/admin/payouts/exports/{id}", tag = "admin",
     params(("id" = inline(shapes::ExportId), Path, description = "The export.")),
@@ -105,10 +105,50 @@ pub(crate) async fn show(
     _: ReadsAccounts,
     PathParameter(id): PathParameter,
 ) -> HandlerResult {
+    file(admin.payout_desk().file(export_no(&id)?).await?)
+}
+
+/// Withdraw a file that was never sent to the bank. It is not given out again, and its payouts can be in another file.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/admin/payouts/exports/{id}/withdraw", tag = "admin",
+    params(("id" = inline(shapes::ExportId), Path, description = "The export.")),
+    responses((status = 201, description = "It was withdrawn.", body = PayoutExport),
+        (status = 200, description = "It was withdrawn before.", body = PayoutExport),
+        Unauthorized, Forbidden, NotFound, Decided, Unavailable)
+))]
+pub(crate) async fn withdraw(
+    State(admin): State<Admin>,
+    ChangesAccounts(operator): ChangesAccounts,
+    PathParameter(id): PathParameter,
+) -> HandlerResult {
+    let desk = admin.payout_desk();
+    let (export, repeated) = desk.acting(&operator).withdraw(export_no(&id)?).await?;
+    document(created(repeated), &payout_export(export))
+}
+
+/// Record that the bank has paid all of a file. Each of its payouts that waits is paid, with the id of the message as the
+/// reference. A repetition settles what an interrupted request has left.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/admin/payouts/exports/{id}/paid", tag = "admin",
+    params(("id" = inline(shapes::ExportId), Path, description = "The export.")),
+    responses((status = 201, description = "It was recorded.", body = PaidExport),
+        (status = 200, description = "It was recorded before.", body = PaidExport),
+        Unauthorized, Forbidden, NotFound, Decided, Unavailable)
+))]
+pub(crate) async fn paid(
+    State(admin): State<Admin>,
+    ChangesAccounts(operator): ChangesAccounts,
+    PathParameter(id): PathParameter,
+) -> HandlerResult {
+    let desk = admin.payout_desk();
+    let paid = desk.acting(&operator).pay(export_no(&id)?).await?;
+    document(created(paid.repeated), &paid_export(paid))
+}
+
+fn export_no(id: &str) -> Result<ExportNo, Refusal> {
     let not_found = || Refusal::new(Reason::NotFound, "there is no such export");
     let number = id.parse::<u64>().ok().and_then(|id| i64::try_from(id).ok());
-    let no = number.map(ExportNo::new).ok_or_else(not_found)?;
-    file(admin.payout_desk().file(no).await?)
+    number.map(ExportNo::new).ok_or_else(not_found)
 }
 
 /// The answer with a file. A browser saves it and does not show it.
@@ -148,6 +188,22 @@ pub fn payout_export(export: bank::PayoutExport) -> PayoutExport {
         amount: export.amount.units(),
         operator: export.operator.as_str().to_owned(),
         at: moment(export.at),
+        state: match export.state {
+            bank::ExportState::Made => ExportState::Made,
+            bank::ExportState::Paid => ExportState::Paid,
+            bank::ExportState::Withdrawn => ExportState::Withdrawn,
+        },
+        ended_at: export.ended_at.map(moment),
+    }
+}
+
+/// What became of the payouts of a file that the bank has paid.
+#[must_use]
+pub fn paid_export(paid: opencoin_issuer::PaidExport) -> PaidExport {
+    PaidExport {
+        export: payout_export(paid.export),
+        paid: u32::try_from(paid.paid).unwrap_or(u32::MAX),
+        failed: paid.failed.iter().map(|no| no.get().unsigned_abs()).collect(),
     }
 }
 

@@ -43,11 +43,23 @@ pub enum PayoutDeskError {
     Exported(PayoutNo, ExportNo),
     /// A payout of a file that was made before has failed.
     #[error(
-        "payout {} of export {} has failed and its money was returned; do not give this file to the bank. Pay the others \
-        by hand",
+        "payout {} of export {} has failed and its money was returned; do not give this file to the bank. Withdraw it and \
+        make another one of the others",
         .0.get(), .1.get()
     )]
     Failed(PayoutNo, ExportNo),
+    /// The file was withdrawn.
+    #[error("export {} was withdrawn; it is not given to the bank", .0.get())]
+    Withdrawn(ExportNo),
+    /// The bank has paid all of the file, so it is not withdrawn.
+    #[error("export {} is recorded as paid", .0.get())]
+    PaidExport(ExportNo),
+    /// A payout of the file is paid, so the file is not withdrawn.
+    #[error("payout {} of export {} is paid, so the bank has got the file", .0.get(), .1.get())]
+    Paid(PayoutNo, ExportNo),
+    /// The ledger refuses to settle a payout of a file that is recorded as paid. The same call tries again.
+    #[error("payout {} is not settled: {}", .0.get(), .1)]
+    Unsettled(PayoutNo, opencoin_ledger::Refusal),
     /// The day of execution is past or far ahead.
     #[error("the day of execution must be from {0} to a year ahead")]
     Execution(NaiveDate),
@@ -99,9 +111,13 @@ impl From<PayoutDeskError> for Refusal {
             | PayoutDeskError::Destinations(_)
             | PayoutDeskError::Amount { .. }
             | PayoutDeskError::Transfers(_) => Reason::Invalid,
-            PayoutDeskError::NotOpen(_) | PayoutDeskError::Exported(..) | PayoutDeskError::Failed(..) => {
-                Reason::Decided
-            }
+            PayoutDeskError::Unsettled(..) => Reason::Unavailable,
+            PayoutDeskError::NotOpen(_)
+            | PayoutDeskError::Exported(..)
+            | PayoutDeskError::Failed(..)
+            | PayoutDeskError::Withdrawn(_)
+            | PayoutDeskError::PaidExport(_)
+            | PayoutDeskError::Paid(..) => Reason::Decided,
             PayoutDeskError::OtherRequest => Reason::ReferenceConflict,
             PayoutDeskError::UnknownExport(_) => Reason::NotFound,
         };

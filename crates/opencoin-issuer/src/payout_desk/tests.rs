@@ -115,3 +115,105 @@ async fn the_bank_is_asked_to_pay_from_today_to_a_year_ahead() {
     let made = desk.acting(&operator).export(request(Some("2027-05-05"))).await;
     assert!(!made.unwrap().repeated);
 }
+
+#[tokio::test]
+async fn a_withdrawn_file_is_not_handed_out_and_its_payouts_can_be_in_another() {
+    let (_, desk) = desk().await;
+    let operator = OperatorName::command_line();
+    let acting = desk.acting(&operator);
+    let first = acting.export(request(None)).await.unwrap().export.no;
+    assert!(!acting.withdraw(first).await.unwrap().1);
+    assert!(acting.withdraw(first).await.unwrap().1);
+    for refused in [desk.file(first).await, acting.export(request(None)).await] {
+        assert!(matches!(refused, Err(PayoutDeskError::Withdrawn(no)) if no == first));
+    }
+    let paid = acting.pay(first).await;
+    assert!(matches!(paid, Err(PayoutDeskError::Withdrawn(no)) if no == first));
+    let again = ExportRequest {
+        key: IdempotencyKey::new("two").unwrap(),
+        ..request(None)
+    };
+    let second = acting.export(again).await.unwrap().export;
+    assert_ne!(second.no, first);
+    let (_, payouts) = desk.export(second.no).await.unwrap();
+    assert_eq!(payouts.len(), 2);
+    assert_eq!(desk.export(first).await.unwrap().1, []);
+}
+
+/// The file is marked, and the process dies before it settles the payouts.
+#[tokio::test]
+async fn a_file_is_paid_once_and_what_was_interrupted_is_finished() {
+    let (ledger, desk) = desk().await;
+    let operator = OperatorName::command_line();
+    let acting = desk.acting(&operator);
+    let made = acting.export(request(None)).await.unwrap().export;
+    let own = Command::SettlePayout {
+        payout: PayoutNo::new(1),
+        settlement: Settlement::Paid(Reference::new("by hand").unwrap()),
+        at: AT,
+    };
+    apply(&ledger, own).await;
+    let action = Action {
+        operator: operator.clone(),
+        kind: ActionKind::PayExport,
+        subject: ActionSubject::new("1"),
+        amount: None,
+        detail: None,
+        at: AT,
+    };
+    desk.books.bank.pay_export(made.no, action).await.unwrap();
+    let withdrawn = acting.withdraw(made.no).await;
+    assert!(matches!(withdrawn, Err(PayoutDeskError::PaidExport(_))));
+    for _ in 0..2 {
+        let paid = acting.pay(made.no).await.unwrap();
+        assert_eq!((paid.paid, paid.repeated), (2, true));
+        assert_eq!(paid.failed, []);
+    }
+    let (_, payouts) = desk.export(made.no).await.unwrap();
+    let notes: Vec<_> = payouts
+        .iter()
+        .map(|payout| match &payout.settled {
+            Some((Settlement::Paid(reference), _)) => reference.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(notes, ["by hand", made.message_id.as_str()]);
+}
+
+#[tokio::test]
+async fn every_wrong_destination_is_named() {
+    let (ledger, desk) = desk().await;
+    let alice = desk.books.accounts.profile(&"alice".parse().unwrap()).await;
+    let account = alice.unwrap().unwrap().account.id;
+    for (key, destination) in [("c", "cash"), ("d", "DE88370400440532013000")] {
+        let credit = Command::Credit {
+            account,
+            amount: Amount::new(1).unwrap(),
+            reference: Reference::new(key).unwrap(),
+            at: AT,
+        };
+        apply(&ledger, credit).await;
+        let request = Command::RequestPayout {
+            account,
+            amount: Amount::new(1).unwrap(),
+            destination: Reference::new(destination).unwrap(),
+            key: IdempotencyKey::new(key).unwrap(),
+            at: AT,
+        };
+        apply(&ledger, request).await;
+    }
+    let all = ExportRequest {
+        payouts: (1..=4).map(PayoutNo::new).collect(),
+        ..request(None)
+    };
+    let operator = OperatorName::command_line();
+    let refused = desk.acting(&operator).export(all).await;
+    let Err(error @ PayoutDeskError::Destinations(_)) = refused else {
+        panic!("two of them are no accounts");
+    };
+    let text = error.to_string();
+    assert!(
+        text.contains("payout 3: ") && text.contains("payout 4: "),
+        "{text}"
+    );
+}

@@ -46,6 +46,34 @@ impl ExportFormat {
     }
 }
 
+/// The state of a file. The numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum ExportState {
+    /// It was made.
+    Made = 0,
+    /// An operator has said that the bank has paid all of it.
+    Paid = 1,
+    /// It was never sent. Its payouts are in no file any more, and it is not given out again.
+    Withdrawn = 2,
+}
+
+impl ExportState {
+    /// The stored number.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The state with this stored number; `None` if there is none.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        [Self::Made, Self::Paid, Self::Withdrawn]
+            .into_iter()
+            .find(|state| state.code() == code)
+    }
+}
+
 /// A file of payouts to store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewExport {
@@ -84,6 +112,27 @@ pub struct PayoutExport {
     pub operator: OperatorName,
     /// When. The issuer's time.
     pub at: LedgerTime,
+    /// What became of it.
+    pub state: ExportState,
+    /// When it came into this state; `None` while it is [`ExportState::Made`]. The issuer's time.
+    pub ended_at: Option<LedgerTime>,
+}
+
+/// What became of [`BankStore::withdraw_export`](super::BankStore::withdraw_export) or
+/// [`BankStore::pay_export`](super::BankStore::pay_export).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExportEnd {
+    /// The file is in the state.
+    Ended(PayoutExport),
+    /// It was in the state before. Nothing was changed.
+    Repeated(PayoutExport),
+    /// It is in the other state. Nothing was changed.
+    Other(ExportState),
+    /// This payout of it is settled in a way that does not fit: paid for a withdrawal, failed for a payment. Nothing was
+    /// changed.
+    Settled(PayoutNo),
+    /// There is no such file.
+    Unknown,
 }
 
 /// What became of [`BankStore::add_export`](super::BankStore::add_export).

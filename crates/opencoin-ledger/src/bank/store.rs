@@ -5,7 +5,7 @@ use opencoin_bank::BankLineId;
 
 use crate::{Action, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, Reference};
 
-use super::export::{ExportNo, ExportOutcome, NewExport, PayoutExport};
+use super::export::{ExportEnd, ExportNo, ExportOutcome, NewExport, PayoutExport};
 use super::line::{
     BankLineNo, BankLineState, BankLineStateKind, ClaimedLine, KeptLine, LineAccount, StatementNo,
 };
@@ -92,6 +92,17 @@ pub trait BankStore: Send + Sync {
 
     /// A file with its bytes.
     async fn export_file(&self, no: ExportNo) -> Result<Option<(PayoutExport, Vec<u8>)>, LedgerError>;
+
+    /// The payouts of a file, ascending. A file that was withdrawn has none.
+    async fn payouts_of_export(&self, no: ExportNo) -> Result<Vec<PayoutNo>, LedgerError>;
+
+    /// Withdraws a file of which no payout is paid: its payouts can be in another file from now on. The action gets its
+    /// sum.
+    async fn withdraw_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError>;
+
+    /// Records that the bank has paid all of a file, of which no payout has failed. The payouts themselves stay as they
+    /// are. The action gets its sum.
+    async fn pay_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError>;
 
     /// The first payout of a file that has failed.
     async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError>;

@@ -8,9 +8,9 @@ use opencoin_bank::BankLineId;
 use super::{MemoryLedger, State, number};
 use crate::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
-    ClaimedLine, ExportNo, ExportOutcome, KeptLine, LineAccount, LineMeaning, LineOutcome, NewExport,
-    NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim, StatementDigest, StatementLine,
-    StatementNo, VerdictOn, is_other_content, verdicts,
+    ClaimedLine, ExportEnd, ExportNo, ExportOutcome, ExportState, KeptLine, LineAccount, LineMeaning,
+    LineOutcome, NewExport, NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim,
+    StatementDigest, StatementLine, StatementNo, VerdictOn, is_other_content, verdicts,
 };
 use crate::{
     AccountStatus, Action, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo, Reference,
@@ -136,6 +136,49 @@ impl State {
             name: account.name.clone(),
         };
         Some((payee, account.status))
+    }
+
+    fn payouts_of(&self, no: ExportNo) -> Vec<PayoutNo> {
+        let exported = self.bank.exported.iter();
+        exported
+            .filter(|(_, export)| **export == no)
+            .map(|(payout, _)| *payout)
+            .collect()
+    }
+
+    /// Brings a file into a state, and records the action.
+    fn end_export(&mut self, no: ExportNo, end: ExportState, action: Action) -> ExportEnd {
+        let payouts = self.payouts_of(no);
+        let hinders = |payout: &PayoutNo| {
+            let settled = self
+                .view
+                .payout(*payout)
+                .and_then(|payout| payout.settled.as_ref());
+            match settled {
+                Some((Settlement::Paid(_), _)) => end == ExportState::Withdrawn,
+                Some((Settlement::Failed(_), _)) => end == ExportState::Paid,
+                None => false,
+            }
+        };
+        let hindrance = payouts.iter().copied().find(hinders);
+        let mut stored = self.bank.exports.iter_mut();
+        let Some(stored) = stored.find(|stored| stored.export.no == no) else {
+            return ExportEnd::Unknown;
+        };
+        match (stored.export.state, hindrance) {
+            (state, _) if state == end => return ExportEnd::Repeated(stored.export.clone()),
+            (ExportState::Made, None) => {}
+            (ExportState::Made, Some(payout)) => return ExportEnd::Settled(payout),
+            (other, _) => return ExportEnd::Other(other),
+        }
+        (stored.export.state, stored.export.ended_at) = (end, Some(action.at));
+        let export = stored.export.clone();
+        if end == ExportState::Withdrawn {
+            self.bank.exported.retain(|_, export| *export != no);
+        }
+        let amount = Some(export.amount);
+        self.actions.push(Action { amount, ..action });
+        ExportEnd::Ended(export)
     }
 
     /// Changes an unmatched line and records the action.
@@ -340,6 +383,8 @@ impl BankStore for MemoryLedger {
             amount: new.amount,
             operator: action.operator.clone(),
             at: action.at,
+            state: ExportState::Made,
+            ended_at: None,
         };
         state
             .bank
@@ -374,6 +419,18 @@ impl BankStore for MemoryLedger {
         let state = self.state();
         let found = state.bank.exports.iter().find(|stored| stored.export.no == no);
         Ok(found.map(|stored| (stored.export.clone(), stored.file.clone())))
+    }
+
+    async fn payouts_of_export(&self, no: ExportNo) -> Result<Vec<PayoutNo>, LedgerError> {
+        Ok(self.state().payouts_of(no))
+    }
+
+    async fn withdraw_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError> {
+        Ok(self.state().end_export(no, ExportState::Withdrawn, action))
+    }
+
+    async fn pay_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError> {
+        Ok(self.state().end_export(no, ExportState::Paid, action))
     }
 
     async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError> {

@@ -4,8 +4,8 @@ use opencoin_bank::{BankLineContent, BankLineId, Direction};
 
 use crate::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BookedStatement, ClaimedLine, ExportFormat,
-    ExportNo, IgnoredLine, IncomingLine, KeptLine, LineAccount, LineMeaning, PayoutExport, PreviewDigest,
-    StatementLine, StatementNo,
+    ExportNo, ExportState, IgnoredLine, IncomingLine, KeptLine, LineAccount, LineMeaning, PayoutExport,
+    PreviewDigest, StatementLine, StatementNo,
 };
 use crate::{AccountId, Amount, LedgerError, LedgerTime, Reference};
 
@@ -107,6 +107,10 @@ pub struct StoredExport {
     pub operator: String,
     /// `at`
     pub at: i64,
+    /// `state`
+    pub state: i16,
+    /// `ended_at`
+    pub ended_at: Option<i64>,
 }
 
 /// Converts a row of `payout_exports`.
@@ -126,6 +130,8 @@ pub fn payout_export(row: StoredExport) -> Result<PayoutExport, LedgerError> {
         amount: Amount::try_from(row.amount).map_err(|error| corrupt(&error))?,
         operator: row.operator.parse().map_err(|error| corrupt(&error))?,
         at: LedgerTime::from_unix_micros(row.at),
+        state: ExportState::from_code(row.state).ok_or_else(|| corrupt(&"the state is unknown"))?,
+        ended_at: row.ended_at.map(LedgerTime::from_unix_micros),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Files of payouts.
 
-use opencoin_ledger::bank::{ExportNo, ExportOutcome, NewExport, PayoutExport};
+use opencoin_ledger::bank::{ExportEnd, ExportNo, ExportOutcome, ExportState, NewExport, PayoutExport};
 use opencoin_ledger::stored::{self, StoredExport};
 use opencoin_ledger::{Action, IdempotencyKey, PayoutNo};
 
@@ -8,7 +8,7 @@ use crate::operators::record;
 use crate::places::{list, places};
 use crate::{Executor, Row, SqlError, Value, pieces};
 
-const COLUMNS: &str = "no, request, format, message_id, payouts, amount, operator, at";
+const COLUMNS: &str = "no, request, format, message_id, payouts, amount, operator, at, state, ended_at";
 /// The most payouts that one statement of SQL inserts.
 const INSERTED_AT_A_TIME_MAX: usize = 256;
 /// The most payouts that are looked up at a time.
@@ -24,6 +24,8 @@ fn export(row: &mut Row) -> Result<PayoutExport, SqlError> {
         amount: row.take()?,
         operator: row.take()?,
         at: row.take()?,
+        state: row.take()?,
+        ended_at: row.take()?,
     })?)
 }
 
@@ -144,6 +146,77 @@ pub(super) async fn exported(
     }
     found.sort_unstable();
     Ok(found)
+}
+
+pub(super) async fn payouts_of(sql: &mut dyn Executor, no: ExportNo) -> Result<Vec<PayoutNo>, SqlError> {
+    let query = "SELECT payout FROM exported_payouts WHERE export = $1 ORDER BY payout";
+    let number = |row: &mut Row| Ok(PayoutNo::new(row.take()?));
+    sql.all(query, &[no.get().into()], number).await
+}
+
+/// Brings a file into a state. Its row and those of its payouts are locked first, so that none of them is settled
+/// meanwhile and no other file takes them.
+pub(super) async fn end(
+    sql: &mut dyn Executor,
+    no: ExportNo,
+    end: ExportState,
+    action: &Action,
+) -> Result<ExportEnd, SqlError> {
+    let for_update = sql.dialect().for_update;
+    let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE no = $1 {for_update}");
+    let Some(found) = sql.optional(&query, &[no.get().into()], export).await? else {
+        return Ok(ExportEnd::Unknown);
+    };
+    match found.state {
+        ExportState::Made => {}
+        state if state == end => return Ok(ExportEnd::Repeated(found)),
+        other => return Ok(ExportEnd::Other(other)),
+    }
+    let payouts = payouts_of(sql, no).await?;
+    if let Some(payout) = settled_otherwise(sql, &payouts, end).await? {
+        return Ok(ExportEnd::Settled(payout));
+    }
+    let query =
+        format!("UPDATE payout_exports SET state = $2, ended_at = $3 WHERE no = $1 RETURNING {COLUMNS}");
+    let values = [
+        no.get().into(),
+        i64::from(end.code()).into(),
+        action.at.unix_micros().into(),
+    ];
+    let ended = sql.one(&query, &values, export).await?;
+    if end == ExportState::Withdrawn {
+        let query = "DELETE FROM exported_payouts WHERE export = $1";
+        sql.execute(query, &[no.get().into()]).await?;
+    }
+    let amount = Some(ended.amount);
+    let action = Action {
+        amount,
+        ..action.clone()
+    };
+    record(sql, &action).await?;
+    Ok(ExportEnd::Ended(ended))
+}
+
+/// Locks payouts, and returns the first that is settled in a way that does not fit the end of their file.
+async fn settled_otherwise(
+    sql: &mut dyn Executor,
+    payouts: &[PayoutNo],
+    end: ExportState,
+) -> Result<Option<PayoutNo>, SqlError> {
+    let for_update = sql.dialect().for_update;
+    let unfit = end == ExportState::Withdrawn;
+    let mut first = None;
+    for piece in pieces(payouts, READ_AT_A_TIME_MAX) {
+        let query = format!(
+            "SELECT no, paid FROM payouts WHERE no IN ({}) ORDER BY no {for_update}",
+            list(piece.len())
+        );
+        let state = |row: &mut Row| Ok((PayoutNo::new(row.take()?), row.take::<Option<bool>>()?));
+        let states = sql.all(&query, &numbers(piece), state).await?;
+        let found = states.into_iter().find(|(_, paid)| *paid == Some(unfit));
+        first = first.or(found.map(|(no, _)| no));
+    }
+    Ok(first)
 }
 
 pub(super) async fn failed(sql: &mut dyn Executor, no: ExportNo) -> Result<Option<PayoutNo>, SqlError> {

@@ -141,6 +141,8 @@ fn what(action: &RecordedAction, t: Messages) -> Message {
         ActionKind::AssignBankLine => t.console_act_assign_line().into(),
         ActionKind::SetBankLineAside => t.console_act_set_line_aside().into(),
         ActionKind::ExportPayouts => t.console_act_export_payouts().into(),
+        ActionKind::WithdrawExport => t.files_act_withdraw(subject),
+        ActionKind::PayExport => t.files_act_pay(subject),
         ActionKind::PauseSigning => t.console_act_pause_signing().into(),
         ActionKind::ResumeSigning => t.console_act_resume_signing().into(),
         ActionKind::RunAudit => t.console_act_run_audit().into(),

@@ -12,6 +12,7 @@ mod booking;
 mod codes;
 mod desk;
 mod figures;
+mod files;
 mod keys;
 mod login;
 mod making;
@@ -90,5 +91,6 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         )
         .route("/console/keys/stop/{id}/confirm", post(stopping::confirm))
         .route("/console/audit", get(audit::show).post(audit::start))
+        .merge(files::router())
         .route("/console/actions", get(actions::show))
 }

@@ -34,6 +34,8 @@ struct PayoutPage {
     line: PayoutLine,
     /// What is wrong with the account at the bank.
     warning: Option<&'static str>,
+    /// The file that it is in.
+    file: Option<i64>,
     may_settle: bool,
     paid: Draft,
     failed: Draft,
@@ -53,6 +55,7 @@ struct Settling<'a> {
     t: Messages,
     money: Money,
     payout: Payout,
+    file: Option<i64>,
     verdict: Verdict,
 }
 
@@ -61,12 +64,17 @@ impl<'a> Settling<'a> {
         let unknown = || Refusal::new(Reason::NotFound, "there is no such payout");
         let no = id.parse().map(PayoutNo::new).map_err(|_| unknown())?;
         let payout = server.issuer().cashier().payout(no).await;
+        let payout = payout.map_err(Refusal::from)?;
+        let files = server.issuer().payout_desk();
+        let file = files.exported(std::slice::from_ref(&payout)).await;
+        let file = file.map_err(Refusal::from)?.first().map(|(_, file)| file.get());
         Ok(Self {
             server,
             desk,
             t: desk.visit.messages(),
             money: desk.money(server),
-            payout: shown::payout(payout.map_err(Refusal::from)?),
+            payout: shown::payout(payout),
+            file,
             verdict,
         })
     }
@@ -179,6 +187,7 @@ impl TwoSteps for Settling<'_> {
             amount: self.money.large(self.payout.amount),
             line: line(&self.payout, &self.money, t, self.desk.visit.language),
             warning: warning(&self.payout.destination, t),
+            file: self.file,
             may_settle: self.payout.state == PayoutState::Requested
                 && self.desk.may(AdminRight::ChangeAccounts),
             paid,
@@ -193,7 +202,7 @@ fn settled() -> Refusal {
 }
 
 /// What an operator should look at before they pay.
-fn warning(destination: &str, t: Messages) -> Option<&'static str> {
+pub(super) fn warning(destination: &str, t: Messages) -> Option<&'static str> {
     match Destination::read(destination) {
         Ok(_) => None,
         Err(DestinationError::NoIban) => Some(t.console_no_iban()),

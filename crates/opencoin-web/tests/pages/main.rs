@@ -11,5 +11,6 @@ mod figures;
 mod keys;
 mod languages;
 mod new_keys;
+mod payout_files;
 mod public;
 mod world;

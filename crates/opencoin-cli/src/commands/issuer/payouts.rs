@@ -33,6 +33,10 @@ pub(crate) enum PayoutsCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
+    /// Withdraw a file that was never sent to the bank. Its payouts can be in another file.
+    Withdraw(exports::Ending),
+    /// Record that the bank has paid all of a file. Repeating the command settles what an interrupted one has left.
+    PaidExport(exports::Ending),
     /// Record that the bank has paid. Repeating the command changes nothing.
     Paid {
         /// The number of the payout.
@@ -71,6 +75,8 @@ pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<(
         }
         PayoutsCommand::Export(arguments) => exports::export(*arguments, output).await,
         PayoutsCommand::Exports { dir } => exports::list(&dir, output).await,
+        PayoutsCommand::Withdraw(ending) => exports::withdraw(ending, output).await,
+        PayoutsCommand::PaidExport(ending) => exports::paid(ending, output).await,
         PayoutsCommand::Paid {
             id,
             reference,

@@ -45,6 +45,8 @@ async fn a_token_permits_what_its_scopes_say() {
             "/v1/admin/payouts/exports",
             json!({ "payouts": [1], "format": "csv" }),
         ),
+        ("POST", "/v1/admin/payouts/exports/1/withdraw", Value::Null),
+        ("POST", "/v1/admin/payouts/exports/1/paid", Value::Null),
         ("POST", "/v1/admin/statements", Value::Null),
         (
             "POST",

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use opencoin_http::shown;
 use opencoin_issuer::{ExportRequest, PayoutDesk};
 use opencoin_keys::SystemClock;
-use opencoin_ledger::bank::{ExportFormat, PayoutExport};
+use opencoin_ledger::bank::{ExportFormat, ExportNo, ExportState, PayoutExport};
 use opencoin_ledger::{IdempotencyKey, PayoutNo};
 use opencoin_terminal::output::OutputArgs;
 
@@ -36,6 +36,16 @@ pub(crate) struct Arguments {
     /// The file to write. It must not exist.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    #[command(flatten)]
+    by: OperatorArgs,
+    #[command(flatten)]
+    dir: DirArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ending {
+    /// The number of the export.
+    id: u32,
     #[command(flatten)]
     by: OperatorArgs,
     #[command(flatten)]
@@ -92,9 +102,41 @@ pub(super) async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
     let (desk, unit) = open(dir, Purpose::Look).await?;
     let page = async |last: Option<&PayoutExport>| desk.exports(last.map(|last| last.no), PAGE).await;
     let exports = all_pages(page).await?;
-    let said: Vec<String> = exports.iter().map(|export| described(export, &unit)).collect();
+    let said: Vec<String> = exports
+        .iter()
+        .map(|export| {
+            let state = match export.state {
+                ExportState::Made => "",
+                ExportState::Paid => ": paid",
+                ExportState::Withdrawn => ": withdrawn",
+            };
+            format!("{}{state}", described(export, &unit))
+        })
+        .collect();
     let exports = exports.into_iter().map(shown::payout_export);
     output.show(serde_json::to_value(exports.collect::<Vec<_>>())?, said)
+}
+
+pub(super) async fn withdraw(ending: Ending, output: OutputArgs) -> Result<()> {
+    let (desk, unit) = open(&ending.dir, Purpose::Change).await?;
+    let no = ExportNo::new(ending.id.into());
+    let (export, _) = desk.acting(&ending.by.name()).withdraw(no).await?;
+    let said = format!("{} is withdrawn", described(&export, &unit));
+    output.show(serde_json::to_value(shown::payout_export(export))?, [said])
+}
+
+pub(super) async fn paid(ending: Ending, output: OutputArgs) -> Result<()> {
+    let (desk, unit) = open(&ending.dir, Purpose::Change).await?;
+    let no = ExportNo::new(ending.id.into());
+    let paid = desk.acting(&ending.by.name()).pay(no).await?;
+    let mut said = vec![format!(
+        "{}: {} payouts are paid",
+        described(&paid.export, &unit),
+        paid.paid
+    )];
+    let failed = paid.failed.iter();
+    said.extend(failed.map(|no| format!("payout {} has failed; look at it", no.get())));
+    output.show(serde_json::to_value(shown::paid_export(paid))?, said)
 }
 
 fn described(export: &PayoutExport, unit: &CurrencyUnit) -> String {

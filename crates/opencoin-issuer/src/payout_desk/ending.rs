@@ -1,0 +1,125 @@
+//! What becomes of a file: the bank has paid all of it, or it was never sent.
+
+use opencoin_keys::ledger_time;
+use opencoin_ledger::bank::{ExportEnd, ExportNo, ExportState, PayoutExport};
+use opencoin_ledger::{
+    Action, ActionDetail, ActionKind, ActionSubject, Command, OperatorCommand, Payout, PayoutNo, Reference,
+    Refusal, Settlement,
+};
+
+use super::{ActingPayoutDesk, PayoutDeskError};
+
+/// How many payouts one transaction settles. A larger one would keep other payments waiting.
+const SETTLED_AT_A_TIME_MAX: usize = 500;
+
+/// A file that the bank has paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaidExport {
+    /// What is known of it.
+    pub export: PayoutExport,
+    /// Whether it was recorded as paid before.
+    pub repeated: bool,
+    /// How many of its payouts are paid.
+    pub paid: usize,
+    /// Payouts that somebody has recorded as failed while this was going on. A person must look at them.
+    pub failed: Vec<PayoutNo>,
+}
+
+impl ActingPayoutDesk<'_> {
+    /// Withdraws a file that was never sent: it is not given out again, and its payouts can be in another one. Idempotent.
+    /// Returns the file, and whether this was repeated.
+    ///
+    /// # Errors
+    /// When there is no such file, the bank has paid it or one of its payouts, or the ledger fails.
+    pub async fn withdraw(&self, no: ExportNo) -> Result<(PayoutExport, bool), PayoutDeskError> {
+        let action = self.action(ActionKind::WithdrawExport, &no.get().to_string());
+        let end = self.desk.books.bank.withdraw_export(no, action).await?;
+        ended(no, end, PayoutDeskError::Paid)
+    }
+
+    /// Records that the bank has paid all of a file: each of its payouts that waits is paid, with the id of the message as
+    /// the reference of the bank. Idempotent: what an interrupted call has left is settled by the next one.
+    ///
+    /// The file is marked first, in a transaction that a withdrawal excludes.
+    ///
+    /// # Errors
+    /// When there is no such file, it was withdrawn, one of its payouts has failed, or the ledger fails.
+    pub async fn pay(&self, no: ExportNo) -> Result<PaidExport, PayoutDeskError> {
+        let action = self.action(ActionKind::PayExport, &no.get().to_string());
+        let end = self.desk.books.bank.pay_export(no, action).await?;
+        let (export, repeated) = ended(no, end, PayoutDeskError::Failed)?;
+        let (_, payouts) = self.desk.export(no).await?;
+        let reference =
+            Reference::new(export.message_id.as_str()).expect("the id of a message is a reference");
+        let (mut failed, mut open) = (Vec::new(), Vec::new());
+        for payout in &payouts {
+            match payout.settled {
+                None => open.push(payout),
+                Some((Settlement::Failed(_), _)) => failed.push(payout.no),
+                Some((Settlement::Paid(_), _)) => {}
+            }
+        }
+        let mut conflicts = Vec::new();
+        for piece in open.chunks(SETTLED_AT_A_TIME_MAX) {
+            let commands: Vec<_> = piece.iter().map(|payout| self.paid(payout, &reference)).collect();
+            let outcomes = self.desk.books.ledger.apply_for_operator(&commands).await?;
+            for (payout, outcome) in piece.iter().zip(outcomes) {
+                match outcome {
+                    Ok(_) => {}
+                    // Somebody has settled it meanwhile.
+                    Err(Refusal::ReferenceConflict) => conflicts.push(payout.no),
+                    Err(refusal) => return Err(PayoutDeskError::Unsettled(payout.no, refusal)),
+                }
+            }
+        }
+        let conflicts = self.desk.books.accounts.payouts_with(conflicts).await?;
+        let has_failed = |payout: &&Payout| matches!(payout.settled, Some((Settlement::Failed(_), _)));
+        failed.extend(conflicts.iter().filter(has_failed).map(|payout| payout.no));
+        Ok(PaidExport {
+            export,
+            repeated,
+            paid: payouts.len() - failed.len(),
+            failed,
+        })
+    }
+
+    fn paid(&self, payout: &Payout, reference: &Reference) -> OperatorCommand {
+        let action = Action {
+            detail: Some(ActionDetail::new(reference.as_str())),
+            amount: Some(payout.amount),
+            ..self.action(ActionKind::PayPayout, &payout.no.get().to_string())
+        };
+        let command = Command::SettlePayout {
+            payout: payout.no,
+            settlement: Settlement::Paid(reference.clone()),
+            at: action.at,
+        };
+        OperatorCommand { command, action }
+    }
+
+    fn action(&self, kind: ActionKind, subject: &str) -> Action {
+        Action {
+            operator: self.operator.clone(),
+            kind,
+            subject: ActionSubject::new(subject),
+            amount: None,
+            detail: None,
+            at: ledger_time(self.desk.clock.now()),
+        }
+    }
+}
+
+fn ended(
+    no: ExportNo,
+    end: ExportEnd,
+    settled: impl FnOnce(PayoutNo, ExportNo) -> PayoutDeskError,
+) -> Result<(PayoutExport, bool), PayoutDeskError> {
+    match end {
+        ExportEnd::Ended(export) => Ok((export, false)),
+        ExportEnd::Repeated(export) => Ok((export, true)),
+        ExportEnd::Other(ExportState::Paid | ExportState::Made) => Err(PayoutDeskError::PaidExport(no)),
+        ExportEnd::Other(ExportState::Withdrawn) => Err(PayoutDeskError::Withdrawn(no)),
+        ExportEnd::Settled(payout) => Err(settled(payout, no)),
+        ExportEnd::Unknown => Err(PayoutDeskError::UnknownExport(no)),
+    }
+}

@@ -1,0 +1,254 @@
+//! Files of payouts in the console: made, downloaded, withdrawn, recorded as paid.
+
+use opencoin_issuer::AdminScope;
+use opencoin_ledger::{PayoutNo, Reference, Settlement};
+
+use crate::world::{Answer, Browser, World};
+
+const ALL: &[AdminScope] = &AdminScope::ALL;
+const PAYOUTS: &str = "/console/payouts";
+const FILES: &str = "/console/payout-files";
+const GOOD: [&str; 3] = [
+    "Erika Muster DE89370400440532013000",
+    "GB29NWBK60161331926819",
+    "NL91ABNA0417164300",
+];
+
+/// A world whose alice has asked for a payout to each of these accounts.
+async fn world(destinations: &[&str]) -> World {
+    let world = World::new().await;
+    world.open("alice", 10_000).await;
+    for (place, destination) in destinations.iter().enumerate() {
+        world
+            .ask_for_payout("alice", 100 + place as u64, destination)
+            .await;
+    }
+    world
+}
+
+impl Browser<'_> {
+    /// Makes a file of these payouts, and opens its page.
+    async fn make(&self, payouts: &[&str], format: &str) -> Answer {
+        let form = self.get(PAYOUTS).await.with(200);
+        let mut fields: Vec<(&str, &str)> = payouts.iter().map(|no| ("payout", *no)).collect();
+        fields.extend([("format", format), ("execution", "")]);
+        let made = self.submit(&form, FILES, &fields).await.with(303);
+        self.get(made.header("location")).await.with(200)
+    }
+
+    /// Answers the question of a form of a file.
+    async fn end(&self, page: &Answer, no: u32, end: &str) -> Answer {
+        let path = format!("{FILES}/{no}/{end}");
+        let asked = self.submit(page, &path, &[]).await.with(200);
+        let done = self
+            .submit(&asked, &format!("{path}/confirm"), &[])
+            .await
+            .with(303);
+        self.get(done.header("location")).await.with(200)
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_made_of_the_chosen_payouts_and_downloaded() {
+    let world = world(&GOOD).await;
+    let desk = world.operator("desk", ALL).await;
+    let list = desk.get(PAYOUTS).await.with(200);
+    assert_eq!(list.text.matches("type=\"checkbox\"").count(), 3);
+    let file = desk.make(&["1", "3"], "pain001").await;
+    file.has("The file is made.");
+    file.has("File <bdi>1</bdi>");
+    file.has("Erika Muster");
+    file.lacks("GB29");
+    let downloaded = desk.get(&format!("{FILES}/1/download")).await.with(200);
+    assert_eq!(downloaded.header("content-type"), "application/xml");
+    assert_eq!(
+        downloaded.header("content-disposition"),
+        "attachment; filename=\"payouts-1.xml\""
+    );
+    downloaded.has("OC-PAYOUT-1");
+    downloaded.has("OC-PAYOUT-3");
+    downloaded.lacks("OC-PAYOUT-2");
+    let list = desk.get(PAYOUTS).await.with(200);
+    list.has("In file <bdi>1</bdi>");
+    assert_eq!(list.text.matches("type=\"checkbox\"").count(), 1);
+    desk.get(&format!("{PAYOUTS}/1")).await.has("File <bdi>1</bdi>");
+    let table = desk.make(&["2"], "csv").await;
+    table.has("Table (CSV)");
+    let downloaded = desk.get(&format!("{FILES}/2/download")).await.with(200);
+    downloaded.has("GB29NWBK60161331926819");
+    let files = desk.get(FILES).await.with(200);
+    files.has("File <bdi>2</bdi>");
+    // Without a payout that can be chosen there is no form.
+    desk.get(PAYOUTS).await.lacks("<select");
+    for path in ["/9", "/x", "/9/download"] {
+        desk.get(&format!("{FILES}{path}")).await.with(404);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_is_said_for_each_payout_and_the_choice_is_kept() {
+    let destinations = [
+        GOOD[0],
+        "cash, please <script>",
+        "DE88370400440532013000",
+        "DE89370400440532013000 GB29NWBK60161331926819",
+        GOOD[1],
+    ];
+    let world = world(&destinations).await;
+    let desk = world.operator("desk", ALL).await;
+    let form = desk.get(PAYOUTS).await.with(200);
+    assert_eq!(form.text.matches("type=\"checkbox\"").count(), 2);
+    form.has("The IBAN is wrong: its check digits do not fit.");
+    let payouts = ["1", "2", "3", "4"].map(|no| ("payout", no));
+    let refused = desk.submit(&form, FILES, &payouts).await.with(422);
+    refused.has("No file was made.");
+    refused.has("Payout <bdi>2</bdi>: the bank account has no IBAN.");
+    refused.has("Payout <bdi>3</bdi>: the IBAN is wrong");
+    refused.has("Payout <bdi>4</bdi>: the text names more than one bank account.");
+    refused.lacks("<script>");
+    refused.has("value=\"1\" aria-label=\"Put payout 1 into the file\" checked");
+    refused.has("value=\"5\" aria-label=\"Put payout 5 into the file\">");
+    for (fields, said) in [
+        (vec![], "Choose 1 to <bdi>1000</bdi> payouts."),
+        (
+            vec![("payout", "1"), ("execution", "soon")],
+            "The day cannot be read.",
+        ),
+        (
+            vec![("payout", "1"), ("execution", "2025-12-31")],
+            "The day must be between <bdi>1 January 2026</bdi> and a year ahead.",
+        ),
+        (
+            vec![("payout", "9")],
+            "Payout <bdi>9</bdi> does not wait any more.",
+        ),
+    ] {
+        desk.submit(&form, FILES, &fields).await.with(422).has(said);
+    }
+    desk.make(&["1"], "csv").await;
+    let again = desk.get(PAYOUTS).await;
+    let refused = desk.submit(&again, FILES, &[("payout", "1")]).await.with(422);
+    refused.has("Payout <bdi>1</bdi> is in file <bdi>1</bdi> already.");
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_makes_one_file() {
+    let world = world(&GOOD).await;
+    let desk = world.operator("desk", ALL).await;
+    let form = desk.get(PAYOUTS).await.with(200);
+    let fields = [("payout", "1"), ("format", "csv"), ("execution", "")];
+    for _ in 0..2 {
+        let made = desk.submit(&form, FILES, &fields).await.with(303);
+        assert!(
+            made.header("location")
+                .starts_with("/console/payout-files/1?done=")
+        );
+    }
+    let other = [("payout", "2"), ("format", "csv"), ("execution", "")];
+    desk.submit(&form, FILES, &other).await.with(409);
+    desk.get(&format!("{FILES}/2")).await.with(404);
+}
+
+#[tokio::test]
+async fn a_file_that_was_never_sent_is_withdrawn() {
+    let world = world(&GOOD).await;
+    let desk = world.operator("desk", ALL).await;
+    let file = desk.make(&["1", "2"], "csv").await;
+    let asked = desk.submit(&file, &format!("{FILES}/1/withdraw"), &[]).await;
+    asked.has("Withdraw this file of <bdi>2</bdi> payouts, <bdi>2.01\u{a0}Open&#60;b&#62;Cent</bdi> in all?");
+    asked.has("or the payouts are paid twice");
+    let paid = desk
+        .submit(&file, &format!("{FILES}/1/paid"), &[])
+        .await
+        .with(200);
+    let done = desk.end(&file, 1, "withdraw").await;
+    done.has("The file is withdrawn. Its payouts can be in another file.");
+    done.lacks("/download");
+    done.lacks("/withdraw\"");
+    desk.get(&format!("{FILES}/1/download")).await.with(409);
+    let late = desk.submit(&paid, &format!("{FILES}/1/paid/confirm"), &[]).await;
+    late.with(409).has("Nothing was done: the file was withdrawn");
+    desk.make(&["1", "2"], "csv").await.has("File <bdi>2</bdi>");
+    let actions = desk.get("/console/actions").await.with(200);
+    actions.has("Withdrew file <bdi>1</bdi> of payouts");
+}
+
+#[tokio::test]
+async fn the_bank_has_paid_all_of_a_file() {
+    let world = world(&GOOD).await;
+    let desk = world.operator("desk", ALL).await;
+    let file = desk.make(&["1", "2"], "csv").await;
+    let withdraw = desk
+        .submit(&file, &format!("{FILES}/1/withdraw"), &[])
+        .await
+        .with(200);
+    let done = desk.end(&file, 1, "paid").await;
+    done.has("All <bdi>2</bdi> payouts of the file are paid.");
+    done.lacks("/paid\"");
+    let refused = desk
+        .submit(&withdraw, &format!("{FILES}/1/withdraw/confirm"), &[])
+        .await;
+    refused
+        .with(409)
+        .has("Nothing was done: the bank has paid the file");
+    let paid = desk.get("/console/payouts?state=paid").await.with(200);
+    paid.has("Reference of the bank: <bdi>OC");
+    let open = desk.get(PAYOUTS).await.with(200);
+    open.has("Settle <bdi>3</bdi>");
+    open.lacks("Settle <bdi>1</bdi>");
+}
+
+#[tokio::test]
+async fn a_payout_that_failed_keeps_its_file_from_the_bank() {
+    let world = world(&GOOD).await;
+    let desk = world.operator("desk", ALL).await;
+    let file = desk.make(&["1", "2"], "csv").await;
+    let paid = desk
+        .submit(&file, &format!("{FILES}/1/paid"), &[])
+        .await
+        .with(200);
+    let (cashier, night) = (world.server.issuer().cashier(), "night".parse().unwrap());
+    let reason = Settlement::Failed(Reference::new("no such account").unwrap());
+    cashier
+        .acting(&night)
+        .settle(PayoutNo::new(2), reason)
+        .await
+        .unwrap();
+    let refused = desk.submit(&paid, &format!("{FILES}/1/paid/confirm"), &[]).await;
+    refused.with(409).has("one of its payouts has failed");
+    let page = desk.get(&format!("{FILES}/1")).await.with(200);
+    page.has("its holder has the money back");
+    page.lacks("/download");
+    page.lacks("/paid\"");
+    desk.end(&page, 1, "withdraw").await;
+    desk.make(&["1"], "csv").await.has("File <bdi>2</bdi>");
+}
+
+#[tokio::test]
+async fn only_a_cashier_changes_files() {
+    let world = world(&GOOD).await;
+    let desk = world.operator("desk", ALL).await;
+    desk.make(&["1"], "csv").await;
+    let reader = world.operator("reader", &[AdminScope::Read]).await;
+    for path in [PAYOUTS, FILES, "/console/payout-files/1"] {
+        let page = reader.get(path).await.with(200);
+        // That of the log-out.
+        assert_eq!(page.text.matches("method=\"post\"").count(), 1, "{path}");
+    }
+    let keys = world.operator("key-keeper", &[AdminScope::Keys]).await;
+    for path in ["", "/1", "/1/download"] {
+        keys.get(&format!("{FILES}{path}")).await.with(403);
+    }
+    for path in [
+        "",
+        "/1/paid",
+        "/1/paid/confirm",
+        "/1/withdraw",
+        "/1/withdraw/confirm",
+    ] {
+        let path = format!("{FILES}{path}");
+        reader.post(&path, &[]).await.with(403);
+        desk.post(&path, &[("key", "k")]).await.with(403);
+        desk.post_from("cross-site", &path, &[]).await.with(403);
+    }
+}
