@@ -20,11 +20,13 @@ pub(crate) const LANGUAGE_PARAMETER: &str = "lang";
 
 /// What follows the path of a page in the paths of its forms, and below which path. A form whose page has the same path,
 /// but for the `/confirm` of a second step, is not here.
-const FORM_ENDS: [(&str, &str); 14] = [
+const FORM_ENDS: [(&str, &str); 16] = [
     ("/console/accounts/", "/programs/remove"),
     ("/console/accounts/", "/handed-over"),
     ("/console/payouts/", "/paid"),
     ("/console/payouts/", "/failed"),
+    ("/console/payout-files/", "/paid"),
+    ("/console/payout-files/", "/withdraw"),
     ("/console/bank/statements/", "/book"),
     ("/console/bank/lines/", "/assign"),
     ("/console/bank/lines/", "/set-aside"),

@@ -55,6 +55,7 @@ fn filled(path: &str, key: &str) -> String {
         .replace("{way}", "credit")
         .replace("{status}", "frozen")
         .replace("{verdict}", "paid")
+        .replace("{end}", "withdraw")
         .replace("{state}", "paused");
     let mut parts = path.split(['{', '}']);
     let mut filled = parts.next().unwrap().to_owned();
@@ -89,8 +90,9 @@ async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
     world.open("alice", 1000).await;
     world.open("bob", 0).await;
     world.ask_for_payout("alice", 10, "DE89370400440532013000").await;
-    // A line of a statement that waits.
     let desk = world.operator("desk", &AdminScope::ALL).await;
+    desk.make(&["1"], "csv").await;
+    // A line of a statement that waits.
     let matched = opencoin_bank::payment_code::of_account("bob");
     let lines = [("Eve", "no code", "5,00"), ("Bob", &matched, "1,00")];
     let statement = desk.upload("may.csv", &table(&lines)).await;

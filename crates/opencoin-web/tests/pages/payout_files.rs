@@ -28,7 +28,7 @@ async fn world(destinations: &[&str]) -> World {
 
 impl Browser<'_> {
     /// Makes a file of these payouts, and opens its page.
-    async fn make(&self, payouts: &[&str], format: &str) -> Answer {
+    pub(crate) async fn make(&self, payouts: &[&str], format: &str) -> Answer {
         let form = self.get(PAYOUTS).await.with(200);
         let mut fields: Vec<(&str, &str)> = payouts.iter().map(|no| ("payout", *no)).collect();
         fields.extend([("format", format), ("execution", "")]);
