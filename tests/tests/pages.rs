@@ -19,7 +19,7 @@ const SEND: &str = "main form button[type=submit]";
 const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
 
 /// The pages of the console, in the order in which they are looked at.
-const CONSOLE_PAGES: [&str; 15] = [
+const CONSOLE_PAGES: [&str; 18] = [
     "",
     "/figures",
     "/figures?period=day",
@@ -31,6 +31,9 @@ const CONSOLE_PAGES: [&str; 15] = [
     "/payouts",
     "/payouts?state=paid",
     "/payouts/2",
+    "/payout-files",
+    "/bank",
+    "/bank/lines",
     "/keys",
     "/keys/request",
     "/audit",
@@ -246,6 +249,74 @@ fn operators_see_the_console_on_every_screen() {
         [("#amount", "1.20"), ("#reference", "line 9")],
         "console-credit-question",
     );
+    site.stop();
+}
+
+/// A statement from the bank, and a file for it.
+#[test]
+fn an_operator_books_a_statement_and_makes_a_file_for_the_bank() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.use_screen(Screen::WIDE);
+    browser.open(&format!("{}/?lang=en", site.operator));
+    let console = enter_console(&browser, &site);
+    let says = |words: &[&str], name: &str| {
+        let text = browser.text();
+        for word in words {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+        assert_eq!(browser.barriers(), [""; 0], "{name}: axe finds barriers");
+        fs::write(screenshot_file(name), browser.picture()).unwrap();
+    };
+    browser.open(&format!("{console}/accounts/alice"));
+    let page = browser.text();
+    let code = page.split_whitespace().find(|word| word.starts_with("OC-ALICE-"));
+    let code = code.expect("a code for bank transfers");
+    let statement = folder.path().join("may.csv");
+    let lines =
+        format!("Day;Name;Text;Amount\n04.05.2026;Alice A.;{code};12,40\n04.05.2026;Eve E.;for bob;5,00\n");
+    fs::write(&statement, lines).unwrap();
+    browser.open(&format!("{console}/bank"));
+    browser.fill("#file", statement.to_str().unwrap());
+    browser.leave_by("form[action='/console/bank'] button");
+    says(
+        &["Nothing is booked yet.", "Credited to alice", "Not matched: 1"],
+        "console-bank-preview",
+    );
+    browser.leave_by("form[action$='/book'] button");
+    says(
+        &["Booked: one credit", "Nothing twice.", "Booked to alice"],
+        "console-bank-booked",
+    );
+    browser.open(&format!("{console}/bank/lines"));
+    browser.leave_by("main td a[href='/console/bank/lines/2']");
+    says(&["It belongs to an account", "Eve E."], "console-bank-line");
+    browser.fill("#account", "bob");
+    browser.leave_by("form[action$='/assign'] button");
+    says(
+        &["Credit 5.00", "from Eve E. to bob?"],
+        "console-bank-line-question",
+    );
+    browser.leave_by(SEND);
+    says(&["The line is credited to bob."], "console-bank-lines-decided");
+    browser.open(&format!("{console}/bank"));
+    says(
+        &["Every line of a booked statement is decided."],
+        "console-bank-statements",
+    );
+
+    browser.open(&format!("{console}/payouts"));
+    says(&["Make a file for the bank"], "console-payouts-choose");
+    browser.leave_by("form[action='/console/payout-files'] button");
+    says(&["The file is made.", "File 1", "FR14 2004"], "console-file");
+    browser.leave_by("form[action$='/withdraw'] button");
+    says(&["Withdraw this file of 2 payouts"], "console-file-question");
+    browser.leave_by(SEND);
+    says(&["The file is withdrawn."], "console-file-withdrawn");
+    check(&browser, "the bank in the console");
     site.stop();
 }
 

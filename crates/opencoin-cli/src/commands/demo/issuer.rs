@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use opencoin_config::{DATABASE_DEFAULT, RelayConfig};
+use opencoin_config::{BankConfig, BankCsvConfig, DATABASE_DEFAULT, RelayConfig};
 use opencoin_crypto::KeyStore;
 use opencoin_http::{Server, ServerOptions, TaskEnded, serve, serve_admin};
-use opencoin_issuer::{AdminTokens, Books, Issuer, IssuerOptions, audit_opener};
+use opencoin_issuer::{AdminTokens, BankSettings, Books, Issuer, IssuerOptions, audit_opener};
 use opencoin_keys::{Directory, KeyFiles, Passphrase, SystemClock};
 use opencoin_ledger::HistoryId;
 use opencoin_web::SiteOptions;
@@ -43,6 +43,7 @@ pub(super) async fn start_issuer(
     )
     .await?
     .in_folder(directory.clone())
+    .with_bank(bank())
     .with_audits(audit_opener(DATABASE_DEFAULT, directory.root()))
     .with_key_making(
         directory.config()?,
@@ -104,5 +105,23 @@ impl RunningIssuer {
                 .context("the operator's listener ended in a panic")?;
         }
         Ok(())
+    }
+}
+
+/// An account at a bank, and the columns of its tables. The number is the example of the registry of IBANs.
+fn bank() -> BankSettings {
+    BankSettings {
+        account: BankConfig {
+            name: Some("Demo".to_owned()),
+            iban: Some("DE89370400440532013000".to_owned()),
+            ..BankConfig::default()
+        },
+        columns: BankCsvConfig {
+            day: Some("Day".to_owned()),
+            amount: Some("Amount".to_owned()),
+            text: vec!["Text".to_owned()],
+            party: Some("Name".to_owned()),
+            ..BankCsvConfig::default()
+        },
     }
 }
