@@ -70,9 +70,10 @@ impl Browser {
         before.as_str().expect("a tab").to_owned()
     }
 
-    /// Goes on in this tab.
+    /// Goes on in this tab, which is in front from now on.
     pub fn turn_to(&self, tab: &str) {
         self.post("/window", &json!({ "handle": tab }));
+        self.devtools("Page.bringToFront", &json!({}));
     }
 
     /// Shows pages as they are on paper, or on the screen again.
