@@ -112,12 +112,14 @@ impl PayoutDesk {
     /// # Errors
     /// When there is no such file, it was withdrawn, one of its payouts has failed, or the ledger fails.
     pub async fn file(&self, no: ExportNo) -> Result<ExportedFile, PayoutDeskError> {
+        // First, because the payouts of a file that is withdrawn meanwhile are in it no longer.
+        let failed = self.books.bank.failed_of_export(no).await?;
         let found = self.books.bank.export_file(no).await?;
         let (export, file) = found.ok_or(PayoutDeskError::UnknownExport(no))?;
         if export.state == ExportState::Withdrawn {
             return Err(PayoutDeskError::Withdrawn(no));
         }
-        if let Some(payout) = self.books.bank.failed_of_export(no).await? {
+        if let Some(payout) = failed {
             return Err(PayoutDeskError::Failed(payout, no));
         }
         Ok(ExportedFile {

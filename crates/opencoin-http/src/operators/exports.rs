@@ -126,7 +126,7 @@ pub(crate) async fn withdraw(
     document(created(repeated), &payout_export(export))
 }
 
-/// Record that the bank has paid all of a file. Each of its payouts that waits is paid, with the id of the message as the
+/// Record that the bank has paid a file. Each of its payouts that waits is paid, with the id of the message as the
 /// reference. A repetition settles what an interrupted request has left.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/payouts/exports/{id}/paid", tag = "admin",

@@ -21,7 +21,7 @@ pub struct PaidExport {
     pub repeated: bool,
     /// How many of its payouts are paid.
     pub paid: usize,
-    /// Payouts that somebody has recorded as failed while this was going on. A person must look at them.
+    /// Its payouts that are recorded as failed. They stay so: if the bank has paid them, a person must look at them.
     pub failed: Vec<PayoutNo>,
 }
 
@@ -34,20 +34,20 @@ impl ActingPayoutDesk<'_> {
     pub async fn withdraw(&self, no: ExportNo) -> Result<(PayoutExport, bool), PayoutDeskError> {
         let action = self.action(ActionKind::WithdrawExport, &no.get().to_string());
         let end = self.desk.books.bank.withdraw_export(no, action).await?;
-        ended(no, end, PayoutDeskError::Paid)
+        ended(no, end)
     }
 
-    /// Records that the bank has paid all of a file: each of its payouts that waits is paid, with the id of the message as
-    /// the reference of the bank. Idempotent: what an interrupted call has left is settled by the next one.
+    /// Records that the bank has paid a file: each of its payouts that waits is paid, with the id of the message as the
+    /// reference of the bank. One that has failed stays so. Idempotent: what an interrupted call has left is settled by the next one.
     ///
     /// The file is marked first, in a transaction that a withdrawal excludes.
     ///
     /// # Errors
-    /// When there is no such file, it was withdrawn, one of its payouts has failed, or the ledger fails.
+    /// When there is no such file, it was withdrawn, or the ledger fails.
     pub async fn pay(&self, no: ExportNo) -> Result<PaidExport, PayoutDeskError> {
         let action = self.action(ActionKind::PayExport, &no.get().to_string());
         let end = self.desk.books.bank.pay_export(no, action).await?;
-        let (export, repeated) = ended(no, end, PayoutDeskError::Failed)?;
+        let (export, repeated) = ended(no, end)?;
         let (_, payouts) = self.desk.export(no).await?;
         let reference =
             Reference::new(export.message_id.as_str()).expect("the id of a message is a reference");
@@ -109,17 +109,13 @@ impl ActingPayoutDesk<'_> {
     }
 }
 
-fn ended(
-    no: ExportNo,
-    end: ExportEnd,
-    settled: impl FnOnce(PayoutNo, ExportNo) -> PayoutDeskError,
-) -> Result<(PayoutExport, bool), PayoutDeskError> {
+fn ended(no: ExportNo, end: ExportEnd) -> Result<(PayoutExport, bool), PayoutDeskError> {
     match end {
         ExportEnd::Ended(export) => Ok((export, false)),
         ExportEnd::Repeated(export) => Ok((export, true)),
         ExportEnd::Other(ExportState::Paid | ExportState::Made) => Err(PayoutDeskError::PaidExport(no)),
         ExportEnd::Other(ExportState::Withdrawn) => Err(PayoutDeskError::Withdrawn(no)),
-        ExportEnd::Settled(payout) => Err(settled(payout, no)),
+        ExportEnd::PayoutPaid(payout) => Err(PayoutDeskError::Paid(payout, no)),
         ExportEnd::Unknown => Err(PayoutDeskError::UnknownExport(no)),
     }
 }

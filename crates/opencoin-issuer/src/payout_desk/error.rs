@@ -43,8 +43,8 @@ pub enum PayoutDeskError {
     Exported(PayoutNo, ExportNo),
     /// A payout of a file that was made before has failed.
     #[error(
-        "payout {} of export {} has failed and its money was returned; do not give this file to the bank. Withdraw it and \
-        make another one of the others",
+        "payout {} of export {} has failed and its money was returned, so the file is not given out. If the bank never got \
+        it, withdraw it and make another file; if the bank has paid the others, record it as paid",
         .0.get(), .1.get()
     )]
     Failed(PayoutNo, ExportNo),
@@ -55,7 +55,7 @@ pub enum PayoutDeskError {
     #[error("export {} is recorded as paid", .0.get())]
     PaidExport(ExportNo),
     /// A payout of the file is paid, so the file is not withdrawn.
-    #[error("payout {} of export {} is paid, so the bank has got the file", .0.get(), .1.get())]
+    #[error("payout {} of export {} is recorded as paid, so the file is not withdrawn", .0.get(), .1.get())]
     Paid(PayoutNo, ExportNo),
     /// The ledger refuses to settle a payout of a file that is recorded as paid. The same call tries again.
     #[error("payout {} is not settled: {}", .0.get(), .1)]

@@ -10,7 +10,7 @@ use opencoin_ledger::bank::ExportFormat;
 use super::{ExportRequest, PayoutDesk, PayoutDeskError};
 
 /// The columns of a table.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "payout",
     "account",
     "name",
@@ -19,6 +19,7 @@ const COLUMNS: [&str; 8] = [
     "currency",
     "text",
     "reference",
+    "message",
 ];
 
 impl PayoutDesk {
@@ -46,7 +47,7 @@ impl PayoutDesk {
         }
         Ok(match request.format {
             ExportFormat::Pain001 => pain(request, transfers, (payer, currency), (message_id, now))?,
-            ExportFormat::Csv => table(payouts, &transfers, &currency)?,
+            ExportFormat::Csv => table(payouts, &transfers, &currency, message_id)?,
         }
         .into_bytes())
     }
@@ -90,6 +91,7 @@ fn table(
     payouts: &[Payout],
     transfers: &[Transfer],
     currency: &BankCurrency,
+    message_id: &str,
 ) -> Result<String, PayoutDeskError> {
     let mut table = String::new();
     write_row(&mut table, &COLUMNS.map(CsvCell::Plain));
@@ -110,6 +112,7 @@ fn table(
                 CsvCell::Plain(currency.code.as_str()),
                 CsvCell::Text(&transfer.text),
                 CsvCell::Plain(&transfer.end_to_end_id),
+                CsvCell::Plain(message_id),
             ],
         );
     }

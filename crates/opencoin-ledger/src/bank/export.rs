@@ -128,9 +128,8 @@ pub enum ExportEnd {
     Repeated(PayoutExport),
     /// It is in the other state. Nothing was changed.
     Other(ExportState),
-    /// This payout of it is settled in a way that does not fit: paid for a withdrawal, failed for a payment. Nothing was
-    /// changed.
-    Settled(PayoutNo),
+    /// This payout of a file that should be withdrawn is paid. Nothing was changed.
+    PayoutPaid(PayoutNo),
     /// There is no such file.
     Unknown,
 }

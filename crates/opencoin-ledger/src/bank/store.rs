@@ -100,7 +100,7 @@ pub trait BankStore: Send + Sync {
     /// sum.
     async fn withdraw_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError>;
 
-    /// Records that the bank has paid all of a file, of which no payout has failed. The payouts themselves stay as they
+    /// Records that the bank has paid a file, but for payouts of it that have failed. The payouts themselves stay as they
     /// are. The action gets its sum.
     async fn pay_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError>;
 

@@ -13,8 +13,8 @@ use crate::bank::{
     StatementDigest, StatementLine, StatementNo, VerdictOn, is_other_content, verdicts,
 };
 use crate::{
-    AccountStatus, Action, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo, Reference,
-    Settlement,
+    AccountStatus, Action, ActionDetail, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo,
+    Reference, Settlement,
 };
 
 /// Statements and kept lines.
@@ -154,11 +154,7 @@ impl State {
                 .view
                 .payout(*payout)
                 .and_then(|payout| payout.settled.as_ref());
-            match settled {
-                Some((Settlement::Paid(_), _)) => end == ExportState::Withdrawn,
-                Some((Settlement::Failed(_), _)) => end == ExportState::Paid,
-                None => false,
-            }
+            end == ExportState::Withdrawn && matches!(settled, Some((Settlement::Paid(_), _)))
         };
         let hindrance = payouts.iter().copied().find(hinders);
         let mut stored = self.bank.exports.iter_mut();
@@ -168,7 +164,7 @@ impl State {
         match (stored.export.state, hindrance) {
             (state, _) if state == end => return ExportEnd::Repeated(stored.export.clone()),
             (ExportState::Made, None) => {}
-            (ExportState::Made, Some(payout)) => return ExportEnd::Settled(payout),
+            (ExportState::Made, Some(payout)) => return ExportEnd::PayoutPaid(payout),
             (other, _) => return ExportEnd::Other(other),
         }
         (stored.export.state, stored.export.ended_at) = (end, Some(action.at));
@@ -176,8 +172,11 @@ impl State {
         if end == ExportState::Withdrawn {
             self.bank.exported.retain(|_, export| *export != no);
         }
-        let amount = Some(export.amount);
-        self.actions.push(Action { amount, ..action });
+        self.actions.push(Action {
+            amount: Some(export.amount),
+            detail: Some(ActionDetail::new(&export.message_id)),
+            ..action
+        });
         ExportEnd::Ended(export)
     }
 

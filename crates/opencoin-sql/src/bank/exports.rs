@@ -2,7 +2,7 @@
 
 use opencoin_ledger::bank::{ExportEnd, ExportNo, ExportOutcome, ExportState, NewExport, PayoutExport};
 use opencoin_ledger::stored::{self, StoredExport};
-use opencoin_ledger::{Action, IdempotencyKey, PayoutNo};
+use opencoin_ledger::{Action, ActionDetail, IdempotencyKey, PayoutNo};
 
 use crate::operators::record;
 use crate::places::{list, places};
@@ -173,8 +173,9 @@ pub(super) async fn end(
         other => return Ok(ExportEnd::Other(other)),
     }
     let payouts = payouts_of(sql, no).await?;
-    if let Some(payout) = settled_otherwise(sql, &payouts, end).await? {
-        return Ok(ExportEnd::Settled(payout));
+    let paid = locked_paid(sql, &payouts).await?;
+    if let (Some(payout), ExportState::Withdrawn) = (paid, end) {
+        return Ok(ExportEnd::PayoutPaid(payout));
     }
     let query =
         format!("UPDATE payout_exports SET state = $2, ended_at = $3 WHERE no = $1 RETURNING {COLUMNS}");
@@ -188,23 +189,18 @@ pub(super) async fn end(
         let query = "DELETE FROM exported_payouts WHERE export = $1";
         sql.execute(query, &[no.get().into()]).await?;
     }
-    let amount = Some(ended.amount);
     let action = Action {
-        amount,
+        amount: Some(ended.amount),
+        detail: Some(ActionDetail::new(&ended.message_id)),
         ..action.clone()
     };
     record(sql, &action).await?;
     Ok(ExportEnd::Ended(ended))
 }
 
-/// Locks payouts, and returns the first that is settled in a way that does not fit the end of their file.
-async fn settled_otherwise(
-    sql: &mut dyn Executor,
-    payouts: &[PayoutNo],
-    end: ExportState,
-) -> Result<Option<PayoutNo>, SqlError> {
+/// Locks payouts, and returns the first that is paid.
+async fn locked_paid(sql: &mut dyn Executor, payouts: &[PayoutNo]) -> Result<Option<PayoutNo>, SqlError> {
     let for_update = sql.dialect().for_update;
-    let unfit = end == ExportState::Withdrawn;
     let mut first = None;
     for piece in pieces(payouts, READ_AT_A_TIME_MAX) {
         let query = format!(
@@ -213,7 +209,7 @@ async fn settled_otherwise(
         );
         let state = |row: &mut Row| Ok((PayoutNo::new(row.take()?), row.take::<Option<bool>>()?));
         let states = sql.all(&query, &numbers(piece), state).await?;
-        let found = states.into_iter().find(|(_, paid)| *paid == Some(unfit));
+        let found = states.into_iter().find(|(_, paid)| *paid == Some(true));
         first = first.or(found.map(|(no, _)| no));
     }
     Ok(first)

@@ -202,26 +202,40 @@ async fn the_bank_has_paid_all_of_a_file() {
 async fn a_payout_that_failed_keeps_its_file_from_the_bank() {
     let world = world(&GOOD).await;
     let desk = world.operator("desk", ALL).await;
-    let file = desk.make(&["1", "2"], "csv").await;
-    let paid = desk
-        .submit(&file, &format!("{FILES}/1/paid"), &[])
-        .await
-        .with(200);
-    let (cashier, night) = (world.server.issuer().cashier(), "night".parse().unwrap());
-    let reason = Settlement::Failed(Reference::new("no such account").unwrap());
-    cashier
-        .acting(&night)
-        .settle(PayoutNo::new(2), reason)
-        .await
-        .unwrap();
-    let refused = desk.submit(&paid, &format!("{FILES}/1/paid/confirm"), &[]).await;
-    refused.with(409).has("one of its payouts has failed");
+    desk.make(&["1", "2"], "csv").await;
+    fail(&world, 2).await;
     let page = desk.get(&format!("{FILES}/1")).await.with(200);
     page.has("its holder has the money back");
     page.lacks("/download");
-    page.lacks("/paid\"");
     desk.end(&page, 1, "withdraw").await;
     desk.make(&["1"], "csv").await.has("File <bdi>2</bdi>");
+}
+
+#[tokio::test]
+async fn the_bank_has_paid_a_file_but_for_what_failed() {
+    let world = world(&GOOD).await;
+    let desk = world.operator("desk", ALL).await;
+    desk.make(&["1", "2"], "csv").await;
+    fail(&world, 2).await;
+    let page = desk.get(&format!("{FILES}/1")).await.with(200);
+    let asked = desk
+        .submit(&page, &format!("{FILES}/1/paid"), &[])
+        .await
+        .with(200);
+    asked.has("the one payout of this file that waits, <bdi>1.00\u{a0}Open");
+    let done = desk.end(&page, 1, "paid").await;
+    done.has("One of its payouts is marked as failed: look whether the bank has paid it.");
+    done.lacks("/withdraw\"");
+    let paid = desk.get("/console/payouts?state=paid").await.with(200);
+    paid.has("/console/payouts/1\"");
+    paid.lacks("/console/payouts/2\"");
+}
+
+async fn fail(world: &World, payout: i64) {
+    let (cashier, night) = (world.server.issuer().cashier(), "night".parse().unwrap());
+    let reason = Settlement::Failed(Reference::new("no such account").unwrap());
+    let acting = cashier.acting(&night);
+    acting.settle(PayoutNo::new(payout), reason).await.unwrap();
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ pub(crate) enum PayoutsCommand {
     },
     /// Withdraw a file that was never sent to the bank. Its payouts can be in another file.
     Withdraw(exports::Ending),
-    /// Record that the bank has paid all of a file. Repeating the command settles what an interrupted one has left.
+    /// Record that the bank has paid a file. Repeating the command settles what an interrupted one has left.
     PaidExport(exports::Ending),
     /// Record that the bank has paid. Repeating the command changes nothing.
     Paid {

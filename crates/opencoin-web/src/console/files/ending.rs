@@ -36,6 +36,8 @@ struct FilePage {
     message_id: String,
     /// Whether it can be downloaded.
     is_given_out: bool,
+    /// Whether the bank has paid something of it, so that it must not get it again.
+    is_paid: bool,
     payouts: Vec<Line>,
     /// Whether the operator may record it as paid.
     may_pay: bool,
@@ -115,9 +117,11 @@ impl TwoSteps for Ending<'_> {
     fn question(&self, (): &()) -> Question {
         let (t, count) = (self.t, u64::from(self.export.payouts));
         let amount = self.money.amount(self.export.amount);
+        let waiting = || self.payouts.iter().filter(|payout| payout.settled.is_none());
+        let units = waiting().fold(0_u64, |sum, payout| sum.saturating_add(payout.amount.units()));
         let (text, explained, button, word) = match self.end {
             End::Paid => (
-                t.files_paid_question(count, amount),
+                t.files_paid_question(waiting().count() as u64, self.money.amount(units)),
                 t.files_paid_explained(),
                 t.files_paid_now(),
                 "paid",
@@ -193,11 +197,11 @@ impl TwoSteps for Ending<'_> {
             currency: self.money.name(),
             file: list::line(&self.export, &self.money, self.desk),
             message_id: self.export.message_id.clone(),
+            is_paid: any(PayoutState::Paid),
             is_given_out: self.export.state != ExportState::Withdrawn && !any(PayoutState::Failed),
             may_pay: may
                 && self.export.state != ExportState::Withdrawn
-                && any(PayoutState::Requested)
-                && !(is_made && any(PayoutState::Failed)),
+                && (is_made || any(PayoutState::Requested)),
             may_withdraw: may && is_made && !any(PayoutState::Paid),
             key: draft.key,
             payouts: payouts
