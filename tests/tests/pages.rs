@@ -435,7 +435,7 @@ fn an_operator_checks_the_books_and_looks_after_the_keys() {
     browser.fill("#passphrase", &site.passphrase);
     browser.leave_by(SEND);
     says(
-        &["One new key is in force.", "No new key is due."],
+        &["One new key is made and certified.", "No new key is due."],
         "console-new-keys",
     );
     browser.open(&format!("{console}/keys/request"));

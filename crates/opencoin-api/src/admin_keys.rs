@@ -100,6 +100,11 @@ pub struct RotateKeys {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::Password>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_passphrase: Option<Secret>,
+    /// The fingerprint of the request that waits for the master key, as `GET /v1/admin/keys/pending` has it; absent if none
+    /// waits. It says what the master key may sign.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::shapes::Text>))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// The answer to [`RotateKeys`].

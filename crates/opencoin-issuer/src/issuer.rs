@@ -9,6 +9,7 @@ mod audits;
 mod key_accounts;
 mod key_making;
 mod key_overview;
+mod key_passphrase;
 mod mint_keys;
 mod overview;
 mod requests;
@@ -17,7 +18,8 @@ mod supply;
 
 pub use self::key_accounts::{Authorization, KeyAccountList};
 pub use self::key_making::{
-    CERTIFICATES_BYTES_MAX, ImportedKeys, KeyMakingState, KeyPlace, MadeKeys, PendingRequest,
+    CERTIFICATES_BYTES_MAX, ImportedKeys, KeyMakingError, KeyMakingState, KeyPlace, MadeKeys, Pending,
+    PendingRequest,
 };
 pub use self::key_overview::{MintKeyOverview, MintKeysOverview};
 pub use self::mint_keys::LiveMintKey;

@@ -41,8 +41,8 @@ pub use guard::{Examined, Guard, GuardError, accept_state, examine};
 pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
 pub use issuer::{
     Answered, Authorization, CERTIFICATES_BYTES_MAX, ImportedKeys, Issuer, IssuerOptions, KeyAccountList,
-    KeyMakingState, KeyPlace, LiveMintKey, LogOverview, MadeKeys, MintKeyOverview, MintKeysOverview,
-    Overview, PendingRequest, UNMATCHED_COUNTED_MAX, Waiting,
+    KeyMakingError, KeyMakingState, KeyPlace, LiveMintKey, LogOverview, MadeKeys, MintKeyOverview,
+    MintKeysOverview, Overview, Pending, PendingRequest, UNMATCHED_COUNTED_MAX, Waiting,
 };
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};
 pub use opencoin_keys::KeyState;

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
-use opencoin_keys::{CertifiedMintKey, Change, Clock, Currency, ledger_time, register_command};
+use opencoin_keys::{
+    CertifiedMintKey, Change, Clock, Currency, SigningRequest, ledger_time, register_command,
+};
 use opencoin_ledger::{
-    Action, ActionDetail, ActionKind, ActionSubject, Amount, Applied, Command, Effect, Ledger, LedgerError,
-    MintKeyId, MintKeyStatus, OperatorCommand, OperatorName, Operators, Refusal, StopReason,
+    Action, ActionDetail, ActionFilter, ActionKind, ActionSubject, Amount, Applied, Command, Effect, Ledger,
+    LedgerError, MintKeyId, MintKeyStatus, OperatorCommand, OperatorName, Operators, RecordedAction, Refusal,
+    StopReason,
 };
 use thiserror::Error;
 
@@ -16,12 +19,18 @@ use crate::store::Books;
 /// How many rows of a pruned mint key one transaction deletes, which takes some ten milliseconds.
 const FORGOTTEN_ROWS_MAX: u32 = 10_000;
 
+/// What actions that change mint keys are about.
+const MINT_KEYS: &str = "mint keys";
+
+/// Among how many of the newest actions on a subject one is looked for that shall not be recorded twice.
+const NEWEST_ACTIONS: u32 = 50;
+
 /// Changes the books for an operator.
 pub struct Operator {
     ledger: Arc<dyn Ledger>,
     operators: Arc<dyn Operators>,
     clock: Arc<dyn Clock>,
-    name: OperatorName,
+    pub(crate) name: OperatorName,
 }
 
 /// A pruned mint key.
@@ -58,6 +67,11 @@ impl From<OperatorError> for RequestRefusal {
     }
 }
 
+/// What is recorded of a request for the master key.
+fn request_detail(request: &SigningRequest) -> String {
+    format!("request {} for the master key", request.fingerprint())
+}
+
 impl Operator {
     /// Changes these books for the operator with this name.
     #[must_use]
@@ -90,6 +104,66 @@ impl Operator {
         Ok(self.operators.record(&action).await?)
     }
 
+    /// Records what the operator is about to do outside of the books, before anything changes. A repetition is not recorded
+    /// again.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn record_intent(
+        &self,
+        kind: ActionKind,
+        subject: &str,
+        detail: &str,
+    ) -> Result<(), OperatorError> {
+        let is_own = |action: &RecordedAction| action.operator == self.name;
+        self.record_unless(kind, subject, detail, is_own).await
+    }
+
+    /// Records that a request waits for the master key, unless it is known who made it.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn record_request(&self, request: &SigningRequest) -> Result<(), OperatorError> {
+        let kind = match request.cdd {
+            Some(_) => ActionKind::ChangeDescription,
+            None => ActionKind::RotateKeys,
+        };
+        self.record_unless(kind, MINT_KEYS, &request_detail(request), |_| true)
+            .await
+    }
+
+    /// Records that the operator lets the master key sign this request, before it does.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn record_signing(&self, request: &SigningRequest) -> Result<(), OperatorError> {
+        let kind = match request.cdd {
+            Some(_) => ActionKind::ChangeDescription,
+            None => ActionKind::RotateKeys,
+        };
+        let detail = format!("request {} certified", request.fingerprint());
+        self.record_intent(kind, MINT_KEYS, &detail).await
+    }
+
+    /// Records an action, unless the newest ones have it already, from an operator for whom that counts.
+    async fn record_unless(
+        &self,
+        kind: ActionKind,
+        subject: &str,
+        detail: &str,
+        counts: impl Fn(&RecordedAction) -> bool,
+    ) -> Result<(), OperatorError> {
+        let filter = ActionFilter::Of(ActionSubject::new(subject));
+        let newest = self.operators.actions(filter, None, NEWEST_ACTIONS).await?;
+        let wanted = Some(ActionDetail::new(detail));
+        let is_same =
+            |action: &RecordedAction| action.kind == kind.word() && action.detail == wanted && counts(action);
+        if newest.iter().any(is_same) {
+            return Ok(());
+        }
+        self.record(kind, subject, Some(detail)).await
+    }
+
     /// Records that keys or a description were made, or wait for the master key. Nothing is recorded if nothing was due.
     ///
     /// # Errors
@@ -97,10 +171,10 @@ impl Operator {
     pub async fn record_change(&self, kind: ActionKind, change: &Change) -> Result<(), OperatorError> {
         let detail = match change {
             Change::Nothing => return Ok(()),
-            Change::Waits(request) => format!("request {} for the master key", request.fingerprint()),
+            Change::Waits(request) => request_detail(request),
             Change::Done(imported) => format!("{} new keys", imported.certificates.mkcs.len()),
         };
-        self.record(kind, "mint keys", Some(&detail)).await
+        self.record(kind, MINT_KEYS, Some(&detail)).await
     }
 
     fn action(&self, kind: ActionKind, subject: &str) -> Action {

@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::currency::{Currency, CurrencyError};
-use crate::log_deadline::{import_deadline, log_deadline};
+use crate::log_deadline::log_deadline;
 use crate::signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
 
 const CONFIG_FILE: &str = "issuer.toml";
@@ -78,6 +78,26 @@ pub struct Imported {
     pub late: Vec<BigInt>,
     /// Whether the call took them; otherwise an earlier one had.
     pub is_new: bool,
+}
+
+/// Certificates that were checked and are not written yet.
+#[derive(Debug, Clone)]
+pub struct CheckedImport {
+    /// The new description of the currency, if it is not in the folder.
+    cddc: Option<Cddc>,
+    /// The certificates that are not in the folder.
+    mkcs: Vec<Mkc>,
+    /// The request that they answer; `None` if they were taken before.
+    request: Option<SigningRequest>,
+    imported: Imported,
+}
+
+impl CheckedImport {
+    /// The request that the certificates answer; `None` if they were taken before.
+    #[must_use]
+    pub const fn request(&self) -> Option<&SigningRequest> {
+        self.request.as_ref()
+    }
 }
 
 impl Imported {
@@ -371,10 +391,10 @@ impl Directory {
     /// When it cannot be read.
     pub fn pending(&self) -> Result<Option<SigningRequest>, DirectoryError> {
         let path = self.pending_file();
-        if path.is_file() {
-            read_document(path).map(Some)
-        } else {
-            Ok(None)
+        match read_document(path.clone()) {
+            Ok(request) => Ok(Some(request)),
+            Err(_) if !path.is_file() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -408,8 +428,22 @@ impl Directory {
         &self,
         answer: &SignedCertificates,
         now: DateTime<Utc>,
-        _lock: &CertificateLock,
+        lock: &CertificateLock,
     ) -> Result<Imported, DirectoryError> {
+        let import = self.check_import(answer, now, lock)?;
+        self.take(import, lock)
+    }
+
+    /// What [`Self::import`] does before it writes.
+    ///
+    /// # Errors
+    /// As those of [`Self::import`] after which nothing is written.
+    pub fn check_import(
+        &self,
+        answer: &SignedCertificates,
+        now: DateTime<Utc>,
+        _lock: &CertificateLock,
+    ) -> Result<CheckedImport, DirectoryError> {
         let (mut cddcs, mut mkcs) = (self.cddcs()?, self.mkcs()?);
         let has_cddc = |cddc: &Cddc| {
             let draft = CddDraft::of(&cddc.cdd);
@@ -434,8 +468,16 @@ impl Directory {
         };
         let Some(request) = pending else {
             let is_known = new_cddc.is_none() && timely.is_empty() && imported.has_certificates();
-            let unasked = || DirectoryError::Import("nothing here waits for certificates".to_owned());
-            return if is_known { Ok(imported) } else { Err(unasked()) };
+            if !is_known {
+                let reason = "nothing here waits for certificates".to_owned();
+                return Err(DirectoryError::Import(reason));
+            }
+            return Ok(CheckedImport {
+                cddc: None,
+                mkcs: Vec::new(),
+                request: None,
+                imported,
+            });
         };
         if !request.is_answered_by(answer) {
             let fingerprint = request.fingerprint();
@@ -450,15 +492,36 @@ impl Directory {
         if let Some(late) = late.first().filter(|_| !imported.has_certificates()) {
             return Err(self.too_late(late, deadline(late).unwrap_or(now)));
         }
-        // Before the mint keys that name it.
-        if let Some(cddc) = new_cddc {
-            self.write_document(CDDC_FOLDER, &cddc.cdd.cdd_serial, cddc)?;
-        }
-        for mkc in timely {
-            self.write_document(MKC_FOLDER, &mkc.mint_key.id, mkc)?;
-        }
-        private_files::remove(&self.pending_file())?;
         imported.is_new = true;
+        Ok(CheckedImport {
+            cddc: new_cddc.cloned(),
+            mkcs: timely.into_iter().cloned().collect(),
+            request: Some(request),
+            imported,
+        })
+    }
+
+    /// Writes what [`Self::check_import`] has checked under the same lock.
+    ///
+    /// # Errors
+    /// When a file operation fails. The same import finishes it later.
+    pub fn take(&self, import: CheckedImport, _lock: &CertificateLock) -> Result<Imported, DirectoryError> {
+        let CheckedImport {
+            cddc,
+            mkcs,
+            request,
+            imported,
+        } = import;
+        // Before the mint keys that name it.
+        if let Some(cddc) = cddc {
+            self.write_document(CDDC_FOLDER, &cddc.cdd.cdd_serial, &cddc)?;
+        }
+        for mkc in mkcs {
+            self.write_document(MKC_FOLDER, &mkc.mint_key.id, &mkc)?;
+        }
+        if request.is_some() {
+            private_files::remove(&self.pending_file())?;
+        }
         Ok(imported)
     }
 
@@ -479,7 +542,7 @@ impl Directory {
     /// # Errors
     /// When the folder cannot be read.
     pub fn import_deadline(&self, request: &SigningRequest) -> Result<Option<DateTime<Utc>>, DirectoryError> {
-        Ok(import_deadline(request, self.currency()?.log()))
+        Ok(self.currency()?.import_deadline(request))
     }
 
     fn too_late(&self, late: &Mkc, deadline: DateTime<Utc>) -> DirectoryError {

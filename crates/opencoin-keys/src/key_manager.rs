@@ -272,6 +272,34 @@ impl KeyManager {
                 return Ok(finished);
             }
         }
+        let Some(request) = self.new_request(at_once, progress, &lock).await? else {
+            return Ok(Change::Nothing);
+        };
+        self.finish(request, vault, rng, &lock).await
+    }
+
+    /// The first half of [`Self::rotate`]: the request that waits for the master key, or a new one for the keys that are
+    /// due, which are made. `None` if nothing is due.
+    ///
+    /// # Errors
+    /// See [`KeyManagerError`].
+    pub async fn request_due(
+        &self,
+        progress: &mut dyn FnMut(usize, usize),
+        lock: &CertificateLock,
+    ) -> Result<Option<SigningRequest>, KeyManagerError> {
+        match self.directory.pending()? {
+            Some(request) => Ok(Some(request)),
+            None => self.new_request(false, progress, lock).await,
+        }
+    }
+
+    async fn new_request(
+        &self,
+        at_once: bool,
+        progress: &mut dyn FnMut(usize, usize),
+        lock: &CertificateLock,
+    ) -> Result<Option<SigningRequest>, KeyManagerError> {
         let now = self.clock.now();
         let currency = self.directory.currency()?;
         let wanted: Vec<(u64, Window)> = if at_once {
@@ -302,10 +330,9 @@ impl KeyManager {
             self.plan_at(now).await?.into_iter().filter_map(due).collect()
         };
         if wanted.is_empty() {
-            return Ok(Change::Nothing);
+            return Ok(None);
         }
-        let request = self.propose(&currency, None, &wanted, progress, &lock)?;
-        self.finish(request, vault, rng, &lock).await
+        self.propose(&currency, None, &wanted, progress, lock).map(Some)
     }
 
     /// Makes the next CDD, and keys for new denominations.
@@ -432,8 +459,12 @@ impl KeyManager {
         Ok(request)
     }
 
-    /// Signs the request and imports the certificates, if the master key is on this machine.
-    async fn finish(
+    /// The second half of [`Self::rotate`], under the same lock: signs the request and imports the certificates, if the
+    /// master key is on this machine.
+    ///
+    /// # Errors
+    /// See [`KeyManagerError`]. The request then still waits, unless only the books have failed.
+    pub async fn finish(
         &self,
         request: SigningRequest,
         vault: Option<OpenVault<'_>>,

@@ -27,6 +27,12 @@ pub(crate) fn import_deadline(request: &SigningRequest, log: Option<&LogBlock>) 
 }
 
 impl Currency {
+    /// Until when the certificates of a request must be imported; `None` without a public log.
+    #[must_use]
+    pub fn import_deadline(&self, request: &SigningRequest) -> Option<DateTime<Utc>> {
+        import_deadline(request, self.log())
+    }
+
     /// Until when a server must have entered this mint key in the books; `None` without a public log.
     #[must_use]
     pub fn entry_deadline(&self, key: &CertifiedMintKey) -> Option<DateTime<Utc>> {

@@ -133,6 +133,8 @@ action_kinds! {
     ChangeDescription = "change-description",
     /// Imported certificates that the master key has signed.
     ImportCertificates = "import-certificates",
+    /// Sent a wrong passphrase of the master key.
+    WrongPassphrase = "wrong-passphrase",
     /// Destroyed private keys.
     DestroyKeys = "destroy-keys",
     /// Paused signing.

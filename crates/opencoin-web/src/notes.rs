@@ -67,6 +67,8 @@ pub(crate) enum Note {
         count: u64,
         /// How many came too late and were left out.
         late: u64,
+        /// Whether a new description of the currency came with them.
+        has_description: bool,
         /// Whether they were not there before.
         is_new: bool,
     },
@@ -132,8 +134,18 @@ impl Note {
             Self::NothingDue => t.keys_nothing_due().into(),
             Self::KeysRequested => t.keys_requested().into(),
             Self::KeysMade { is_new: false, .. } => t.keys_made_before().into(),
-            Self::KeysMade { count, late: 0, .. } => t.keys_made(count),
-            Self::KeysMade { count, late, .. } => t.keys_made_late(count, late),
+            Self::KeysMade { late, .. } if late > 0 => t.keys_made_late(late),
+            Self::KeysMade {
+                count: 0,
+                has_description: true,
+                ..
+            } => t.keys_made_description().into(),
+            Self::KeysMade {
+                count,
+                has_description: true,
+                ..
+            } => t.keys_made_described(count),
+            Self::KeysMade { count, .. } => t.keys_made(count),
             Self::KeyStopped {
                 denomination,
                 before: false,

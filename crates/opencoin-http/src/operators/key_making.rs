@@ -12,22 +12,33 @@ use zeroize::Zeroizing;
 use super::operator::{Admin, ChangesKeys, ReadsKeys};
 use crate::json::{File, HandlerResult, Json, document};
 #[cfg(feature = "openapi")]
-use crate::problems::{Forbidden, Invalid, Malformed, NotFound, TooLarge, Unauthorized, Unavailable};
+use crate::problems::{
+    Forbidden, Invalid, Malformed, NotFound, PreviewChanged, TooLarge, TooManyRequests, Unauthorized,
+    Unavailable,
+};
 
 /// Make the mint keys that are due, and finish a request that waits. If the master key is in the folder of the currency, its
-/// passphrase is needed. Otherwise the keys wait for certificates. A repetition finds nothing due.
+/// passphrase is needed. Otherwise the keys wait for certificates. A repetition finds nothing due. If another request waits
+/// than the one that is named, nothing is done. After five wrong passphrases, each further one has to wait.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/keys/rotate", tag = "admin", request_body = RotateKeys,
     responses((status = 200, description = "What was done.", body = RotatedKeys),
-        Malformed, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, Unavailable)
+        Malformed, Unauthorized, Forbidden, NotFound, PreviewChanged, TooLarge, Invalid, TooManyRequests, Unavailable)
 ))]
 pub(crate) async fn rotate(
     State(admin): State<Admin>,
     ChangesKeys(operator): ChangesKeys,
-    Json(RotateKeys { master_passphrase }): Json<RotateKeys>,
+    Json(RotateKeys {
+        master_passphrase,
+        request,
+    }): Json<RotateKeys>,
 ) -> HandlerResult {
     let passphrase = master_passphrase.map(|secret| Zeroizing::new(secret.expose().to_owned()));
-    let made = admin.issuer().make_mint_keys(&operator, passphrase).await?;
+    let made = admin
+        .issuer()
+        .make_mint_keys(&operator, passphrase, request)
+        .await;
+    let made = made.map_err(Refusal::from)?;
     let (result, keys, late) = match made {
         MadeKeys::Nothing => (RotationResult::Nothing, Vec::new(), 0),
         MadeKeys::Waits(request) => (RotationResult::Waits, request.mint_keys, 0),
@@ -56,7 +67,7 @@ pub(crate) async fn pending(State(admin): State<Admin>, _: ReadsKeys) -> Handler
         mint_keys,
         changes_description,
         file,
-    } = state.pending.ok_or_else(none)?;
+    } = state.pending.request()?.ok_or_else(none)?;
     let pending = PendingKeys {
         fingerprint,
         import_by,

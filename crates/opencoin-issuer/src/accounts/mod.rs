@@ -11,7 +11,7 @@ mod random;
 mod services;
 mod sessions;
 mod start_code;
-mod throttle;
+pub(crate) mod throttle;
 mod token;
 mod waiting;
 

@@ -48,25 +48,29 @@ pub(super) fn wrong_password() -> Refusal {
 }
 
 fn check_wait(failed: FailedLogins, now: LedgerTime) -> Result<(), Refusal> {
-    let Some(last) = failed.last else { return Ok(()) };
+    match left_s(failed, now) {
+        0 => Ok(()),
+        left_s => Err(Refusal::too_many_requests(
+            left_s,
+            "too many wrong passwords for this name; wait before the next one",
+        )),
+    }
+}
+
+/// The seconds until the next guess after these wrong ones.
+pub(crate) fn left_s(failed: FailedLogins, now: LedgerTime) -> u32 {
+    let Some(last) = failed.last else { return 0 };
     let wait_micros = i64::from(wait_s(failed.count)) * 1_000_000;
     if last.unix_micros().saturating_sub(now.unix_micros()) > CLOCK_AHEAD_MICROS_MAX {
-        return Ok(()); // counted with a clock that was ahead; this guess corrects the time
+        return 0; // counted with a clock that was ahead; this guess corrects the time
     }
     let left_micros = last
         .unix_micros()
         .saturating_add(wait_micros)
         .saturating_sub(now.unix_micros());
     // A clock that is slightly behind must not lock a name for longer than the longest wait.
-    let left_s = u32::try_from(left_micros.clamp(0, wait_micros) as u64)
-        .map_or(WAIT_S_MAX, |micros| micros.div_ceil(1_000_000));
-    if left_s == 0 {
-        return Ok(());
-    }
-    Err(Refusal::too_many_requests(
-        left_s,
-        "too many wrong passwords for this name; wait before the next one",
-    ))
+    u32::try_from(left_micros.clamp(0, wait_micros) as u64)
+        .map_or(WAIT_S_MAX, |micros| micros.div_ceil(1_000_000))
 }
 
 /// The wait in seconds after this number of wrong guesses.

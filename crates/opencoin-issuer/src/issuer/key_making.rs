@@ -14,16 +14,19 @@ use chrono::{DateTime, Utc};
 use opencoin_config::Config;
 use opencoin_crypto::KeyStore;
 use opencoin_keys::{
-    Change, Directory, DirectoryError, Imported, KeyManager, KeyManagerError, MintKeyDraft, OpenVault,
-    Passphrase, Randomness, SignedCertificates, SigningRequest, Vault, VaultError,
+    Change, Currency, Directory, DirectoryError, Imported, KeyManager, KeyManagerError, MintKeyDraft,
+    OpenVault, Passphrase, Randomness, SignedCertificates, SigningRequest, Vault, VaultError,
 };
 use opencoin_ledger::{ActionKind, OperatorName};
 use opencoin_schema::{from_json, text};
+use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::Issuer;
+use super::key_passphrase::PassphraseGuesses;
+use crate::operator::OperatorError;
 use crate::refusal::{Reason, Refusal};
 
 /// The longest file with certificates, in bytes: several times one with the most denominations.
@@ -36,6 +39,7 @@ pub(crate) struct KeyMaking {
     store: Option<Arc<dyn KeyStore>>,
     /// Held while keys or certificates change.
     rng: Arc<Mutex<Box<dyn Randomness>>>,
+    guesses: Arc<PassphraseGuesses>,
 }
 
 /// Where new mint keys can be made.
@@ -54,8 +58,67 @@ pub enum KeyPlace {
 pub struct KeyMakingState {
     /// Where.
     pub place: KeyPlace,
-    /// The request that waits for the master key.
-    pub pending: Option<PendingRequest>,
+    /// What waits for the master key.
+    pub pending: Pending,
+}
+
+/// What waits for the master key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pending {
+    /// Nothing.
+    Nothing,
+    /// This request.
+    Request(PendingRequest),
+    /// A file that cannot be read. The log says why.
+    Unreadable,
+}
+
+impl Pending {
+    /// The request that waits, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn request(self) -> Result<Option<PendingRequest>, Refusal> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Request(request) => Ok(Some(request)),
+            Self::Unreadable => Err(Refusal::unavailable()),
+        }
+    }
+}
+
+/// Why no mint keys were made.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeyMakingError {
+    /// The master key is here, and its passphrase is missing.
+    #[error("master_passphrase: it is missing")]
+    PassphraseMissing,
+    /// The passphrase does not open the master key.
+    #[error("master_passphrase: it does not open the master key")]
+    PassphraseWrong,
+    /// Another request waits for the master key than the operator has seen, or none.
+    #[error("request: what waits for the master key has changed; look at it again")]
+    RequestChanged,
+    /// Something else.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl From<OperatorError> for KeyMakingError {
+    fn from(error: OperatorError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<KeyMakingError> for Refusal {
+    fn from(error: KeyMakingError) -> Self {
+        let reason = match error {
+            KeyMakingError::PassphraseMissing | KeyMakingError::PassphraseWrong => Reason::Invalid,
+            KeyMakingError::RequestChanged => Reason::PreviewChanged,
+            KeyMakingError::Refused(refusal) => return refusal,
+        };
+        Self::new(reason, error.to_string())
+    }
 }
 
 /// A request that waits for the master key.
@@ -116,15 +179,15 @@ impl From<&Imported> for ImportedKeys {
 }
 
 impl PendingRequest {
-    fn of(request: &SigningRequest, directory: &Directory) -> Result<Self, DirectoryError> {
+    fn of(request: &SigningRequest, currency: &Currency) -> Self {
         let begin = |key: &MintKeyDraft| (key.denomination, key.sign_coins_not_before.to_utc());
-        Ok(Self {
+        Self {
             fingerprint: request.fingerprint(),
-            import_by: directory.import_deadline(request)?,
+            import_by: currency.import_deadline(request),
             mint_keys: request.mint_keys.iter().map(begin).collect(),
             changes_description: request.cdd.is_some(),
             file: text::compact(request),
-        })
+        }
     }
 }
 
@@ -142,6 +205,7 @@ impl Issuer {
             config,
             store,
             rng: Arc::new(Mutex::new(rng)),
+            guesses: Arc::default(),
         });
         self
     }
@@ -156,40 +220,46 @@ impl Issuer {
         Ok((making, directory.clone()))
     }
 
-    /// Where new mint keys are made, and the request that waits for the master key.
+    /// Where new mint keys are made, and the request that waits for the master key. A request that cannot be read is logged.
     ///
     /// # Errors
-    /// When this server makes none, or the folder cannot be read.
+    /// When this server makes none.
     pub async fn key_making_state(&self) -> Result<KeyMakingState, Refusal> {
         let (making, directory) = self.key_making()?;
         let has_store = making.store.is_some();
-        let read = move || -> Result<KeyMakingState, DirectoryError> {
+        let currency = self.currency();
+        on_a_thread(move || {
             let place = match (has_store, Vault::new(directory.master_folder()).has_key()) {
                 (false, _) => KeyPlace::AtSigner,
                 (true, true) => KeyPlace::Here,
                 (true, false) => KeyPlace::MasterElsewhere,
             };
-            let pending = directory.pending()?;
-            let pending = pending.map(|request| PendingRequest::of(&request, &directory));
-            Ok(KeyMakingState {
-                place,
-                pending: pending.transpose()?,
-            })
-        };
-        on_a_thread(read).await?.map_err(|error| of_directory(&error))
+            let pending = match directory.pending() {
+                Ok(None) => Pending::Nothing,
+                Ok(Some(request)) => Pending::Request(PendingRequest::of(&request, &currency)),
+                Err(error) => {
+                    tracing::error!(%error, "the request that waits for the master key cannot be read");
+                    Pending::Unreadable
+                }
+            };
+            KeyMakingState { place, pending }
+        })
+        .await
     }
 
     /// Makes the mint keys that are due. If the master key is in the folder, its passphrase is needed; otherwise the keys wait
-    /// for it. Finishes the request that waits, if there is one.
+    /// for it. Finishes the request that waits, if there is one: `seen` is its fingerprint, as the operator has seen it.
+    /// Who lets the master key sign is recorded before it does.
     ///
     /// # Errors
-    /// When the passphrase is wrong or missing, the private keys are elsewhere, a command changes them at this moment, or
-    /// something cannot be read or written. The next call goes on.
+    /// When the passphrase is wrong or missing, another request waits than the operator has seen, the private keys are
+    /// elsewhere, a command changes them at this moment, or something cannot be read or written. The next call goes on.
     pub async fn make_mint_keys(
         &self,
         operator: &OperatorName,
         passphrase: Option<Zeroizing<String>>,
-    ) -> Result<MadeKeys, Refusal> {
+        seen: Option<String>,
+    ) -> Result<MadeKeys, KeyMakingError> {
         let passphrase = passphrase.and_then(|text| Passphrase::new(text).ok());
         let (making, directory) = self.key_making()?;
         let elsewhere = || of_manager(&KeyManagerError::KeysElsewhere);
@@ -201,36 +271,59 @@ impl Issuer {
             Arc::clone(&self.books.ledger),
             Arc::clone(&self.clock),
         );
+        // Guesses that must wait do not hold up whoever has the turn.
+        making.guesses.check(self.clock.now())?;
         let mut turn = Arc::clone(&making.rng).lock_owned().await;
         let (operator, runtime) = (self.operator(operator), Handle::current());
-        let work = move || -> Result<MadeKeys, Refusal> {
+        let (guesses, clock, currency) = (
+            Arc::clone(&making.guesses),
+            Arc::clone(&self.clock),
+            self.currency(),
+        );
+        let work = move || -> Result<MadeKeys, KeyMakingError> {
             let vault = Vault::new(directory.master_folder());
             let vault = match (vault.has_key(), &passphrase) {
                 (false, _) => None,
-                (true, None) => return Err(wrong_passphrase("is missing")),
+                (true, None) => return Err(KeyMakingError::PassphraseMissing),
                 (true, Some(passphrase)) => {
+                    // Those that came at the same time have failed meanwhile.
+                    guesses.check(clock.now())?;
                     // Before keys are made that would wait for the right one.
                     if !vault.opens_with(passphrase).map_err(|error| of_vault(&error))? {
-                        return Err(wrong_passphrase("does not open the master key"));
+                        guesses.count_wrong(clock.now());
+                        runtime.block_on(operator.record_wrong_passphrase())?;
+                        return Err(KeyMakingError::PassphraseWrong);
                     }
+                    guesses.forget();
                     Some((vault, passphrase))
                 }
             };
             let vault = vault
                 .as_ref()
                 .map(|(vault, passphrase)| OpenVault { vault, passphrase });
+            let lock = directory.lock().map_err(|error| of_directory(&error))?;
+            let pending = directory.pending().map_err(|error| of_directory(&error))?;
+            let waits = pending.map(|request| request.fingerprint());
+            // Nothing is signed here without the master key, so asking again is harmless.
+            let asks_again = vault.is_none() && seen.is_none();
+            if seen != waits && !asks_again {
+                return Err(KeyMakingError::RequestChanged);
+            }
             runtime.block_on(async {
-                let progress = &mut |_, _| {};
-                let change = manager.rotate(vault, false, &mut **turn, progress).await;
-                let change = change.map_err(|error| of_manager(&error))?;
-                operator.record_change(ActionKind::RotateKeys, &change).await?;
-                Ok(match &change {
+                let request = manager.request_due(&mut |_, _| {}, &lock).await;
+                let Some(request) = request.map_err(|error| of_manager(&error))? else {
+                    return Ok(MadeKeys::Nothing);
+                };
+                if vault.is_some() {
+                    operator.record_signing(&request).await?;
+                } else {
+                    operator.record_request(&request).await?;
+                }
+                let change = manager.finish(request, vault, &mut **turn, &lock).await;
+                Ok(match change.map_err(|error| of_manager(&error))? {
                     Change::Nothing => MadeKeys::Nothing,
-                    Change::Waits(request) => {
-                        let pending = PendingRequest::of(request, &directory);
-                        MadeKeys::Waits(pending.map_err(|error| of_directory(&error))?)
-                    }
-                    Change::Done(imported) => MadeKeys::Done(ImportedKeys::from(&**imported)),
+                    Change::Waits(request) => MadeKeys::Waits(PendingRequest::of(&request, &currency)),
+                    Change::Done(imported) => MadeKeys::Done(ImportedKeys::from(&*imported)),
                 })
             })
         };
@@ -269,15 +362,17 @@ impl Issuer {
         let work = move || -> Result<ImportedKeys, Refusal> {
             let _turn = turn;
             let lock = directory.lock().map_err(|error| of_directory(&error))?;
-            let imported = directory.import(&answer, now, &lock);
-            let imported = imported.map_err(|error| of_directory(&error))?;
-            if imported.is_new {
-                let currency = directory.currency().map_err(|error| of_directory(&error))?;
-                let serial = format!("serial {}", currency.current().cdd().cdd_serial);
+            let import = directory.check_import(&answer, now, &lock);
+            let import = import.map_err(|error| of_directory(&error))?;
+            if let Some(request) = import.request() {
+                let answers = format!("request {}", request.fingerprint());
                 let kind = ActionKind::ImportCertificates;
-                runtime.block_on(operator.record(kind, "certificates", Some(&serial)))?;
+                runtime.block_on(operator.record_intent(kind, "certificates", &answers))?;
             }
-            Ok(ImportedKeys::from(&imported))
+            let imported = directory.take(import, &lock);
+            Ok(ImportedKeys::from(
+                &imported.map_err(|error| of_directory(&error))?,
+            ))
         };
         let imported = on_a_thread(work).await??;
         self.follow_documents_now().await;
@@ -296,10 +391,6 @@ async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
 fn failed(error: &dyn fmt::Display) -> Refusal {
     tracing::error!(%error, "mint keys or certificates cannot be changed");
     Refusal::unavailable()
-}
-
-fn wrong_passphrase(reason: &str) -> Refusal {
-    Refusal::new(Reason::Invalid, format!("master_passphrase: it {reason}"))
 }
 
 fn of_manager(error: &KeyManagerError) -> Refusal {

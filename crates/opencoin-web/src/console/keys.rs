@@ -87,7 +87,7 @@ pub(super) async fn show(
             .map(|(no, (value, own))| of_value(no, *value, own, &keys, &desk, &money))
             .collect(),
         may_change: desk.may(AdminRight::ChangeKeys),
-        new_keys: making::new_keys(&server, &keys).await?,
+        new_keys: making::new_keys(&server, &keys).await,
         key: desk.new_key(),
         switch: signing::path(!keys.is_signing_paused),
     };

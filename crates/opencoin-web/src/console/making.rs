@@ -13,10 +13,11 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use chrono::{DateTime, Utc};
 use opencoin_http::Server;
 use opencoin_issuer::{
-    AdminRight, ImportedKeys, KeyMakingState, KeyPlace, MadeKeys, MintKeysOverview, PendingRequest, Reason,
-    Refusal,
+    AdminRight, ImportedKeys, KeyMakingError, KeyMakingState, KeyPlace, MadeKeys, MintKeysOverview, Pending,
+    PendingRequest, Reason, Refusal,
 };
 use opencoin_text::printable;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::desk::{After, Bar, Desk, Place};
@@ -41,9 +42,14 @@ struct MakePage {
     /// What is made: a line for each value of coins.
     values: Vec<Message>,
     place: KeyPlace,
-    /// Whether a request waits, which is finished now.
-    goes_on: bool,
-    fault: Option<&'static str>,
+    /// Whether a new description of the currency is signed as well.
+    changes_description: bool,
+    /// The fingerprint of the request that waits, which is finished now.
+    request: Option<String>,
+    /// What is wrong with the passphrase.
+    fault: Option<Message>,
+    /// Why what was sent before was not done.
+    has_changed: bool,
     key: String,
 }
 
@@ -55,6 +61,8 @@ struct WaitingPage {
     bar: Bar,
     done: Option<Message>,
     request: Option<Waiting>,
+    /// Whether a request waits that cannot be read.
+    is_unreadable: bool,
     /// Why a file was not taken, and the same in technical words.
     fault: Option<(&'static str, String)>,
     may_change: bool,
@@ -74,22 +82,24 @@ pub(super) struct NewKeys {
     pub(super) place: KeyPlace,
     pub(super) is_due: bool,
     pub(super) has_request: bool,
+    /// Whether something about them cannot be read.
+    pub(super) is_unreadable: bool,
 }
 
-/// What the page of the keys says about new ones; `None` if this server makes none.
-///
-/// # Errors
-/// When the folder of the currency cannot be read.
-pub(super) async fn new_keys(server: &Server, keys: &MintKeysOverview) -> Result<Option<NewKeys>, Refusal> {
-    let state = match server.issuer().key_making_state().await {
-        Err(refusal) if refusal.reason == Reason::NotFound => return Ok(None),
-        state => state?,
+/// What the page of the keys says about new ones; `None` if this server makes none. Keys can be stopped even if nothing is
+/// known about new ones, so this does not fail.
+pub(super) async fn new_keys(server: &Server, keys: &MintKeysOverview) -> Option<NewKeys> {
+    let (place, pending) = match server.issuer().key_making_state().await {
+        Ok(state) => (state.place, state.pending),
+        Err(refusal) if refusal.reason == Reason::NotFound => return None,
+        Err(_) => (KeyPlace::MasterElsewhere, Pending::Unreadable),
     };
-    Ok(Some(NewKeys {
-        place: state.place,
+    Some(NewKeys {
+        place,
         is_due: keys.rotations_due() > 0,
-        has_request: state.pending.is_some(),
-    }))
+        has_request: matches!(pending, Pending::Request(_)),
+        is_unreadable: pending == Pending::Unreadable,
+    })
 }
 
 fn lines(keys: &[(u64, DateTime<Utc>)], money: &Money, desk: &Desk) -> Vec<Message> {
@@ -105,20 +115,26 @@ async fn make_page(
     server: &Server,
     desk: &Desk,
     key: String,
-    fault: Option<&'static str>,
+    fault: Option<Message>,
 ) -> Result<Option<MakePage>, Failure> {
     let (t, money) = (desk.visit.messages(), desk.money(server));
     let KeyMakingState { place, pending } = server.issuer().key_making_state().await?;
     let overview = server.issuer().mint_key_overview().await?;
     let due = overview.rotations.iter().filter(|(_, due)| **due <= overview.at);
-    let values = match &pending {
-        Some(request) => lines(&request.mint_keys, &money, desk),
-        None => due
-            .map(|(value, _)| t.keys_coins_of(money.amount(*value)))
-            .collect(),
+    let (values, changes_description, request) = match pending {
+        Pending::Request(request) => (
+            lines(&request.mint_keys, &money, desk),
+            request.changes_description,
+            Some(request.fingerprint),
+        ),
+        Pending::Nothing => {
+            let coins = |(value, _): (&u64, _)| t.keys_coins_of(money.amount(*value));
+            (due.map(coins).collect(), false, None)
+        }
+        Pending::Unreadable => return Ok(None),
     };
     // A description alone may be what waits.
-    if values.is_empty() && pending.is_none() {
+    if values.is_empty() && request.is_none() {
         return Ok(None);
     }
     Ok(Some(MakePage {
@@ -127,8 +143,10 @@ async fn make_page(
         bar: desk.bar(server, Some(Place::Keys)),
         values,
         place,
-        goes_on: pending.is_some(),
+        changes_description,
+        request,
         fault,
+        has_changed: false,
         key,
     }))
 }
@@ -146,37 +164,60 @@ pub(super) async fn show(State(server): State<Arc<Server>>, desk: Desk) -> PageR
 pub(super) async fn make(State(server): State<Arc<Server>>, desk: Desk, body: Body) -> PageResult {
     desk.needs(&server, AdminRight::ChangeKeys)?;
     let fields = desk.form(&server, body).await?;
+    let seen = fields.trimmed("request").to_owned();
     let sent = SentKey {
         key: sent_key(&fields)?,
-        content: Vec::new(),
+        content: vec![("request", seen.clone())],
     };
     let typed = fields.text("passphrase");
     let passphrase = (!typed.is_empty()).then(|| Zeroizing::new(typed.to_owned()));
-    let issuer = server.issuer();
+    let seen = (!seen.is_empty()).then_some(seen);
+    let (issuer, mut failed) = (server.issuer(), None);
     let work = async {
-        Ok(
-            match issuer.make_mint_keys(&desk.operator.name, passphrase).await? {
-                MadeKeys::Nothing => Note::NothingDue,
-                MadeKeys::Waits(_) => Note::KeysRequested,
-                MadeKeys::Done(made) => note(&made),
-            },
-        )
+        let made = issuer.make_mint_keys(&desk.operator.name, passphrase, seen).await;
+        let made = made.map_err(|error| {
+            failed = Some(error.clone());
+            Refusal::from(error)
+        })?;
+        Ok(match made {
+            MadeKeys::Nothing => Note::NothingDue,
+            MadeKeys::Waits(_) => Note::KeysRequested,
+            MadeKeys::Done(made) => note(&made),
+        })
     };
-    match desk.once(&sent, work).await {
-        Ok(()) => {}
-        Err(refusal) if refusal.description.starts_with("master_passphrase") => {
-            let t = desk.visit.messages();
-            let fault = Some(t.keys_wrong_passphrase());
-            let form = make_page(&server, &desk, sent.key.as_str().to_owned(), fault).await?;
-            return Ok(match form {
-                Some(form) => page(StatusCode::UNPROCESSABLE_ENTITY, desk.visit.language, &form),
-                None => see_other(KEYS),
-            });
-        }
-        Err(refusal) => return Err(refusal.into()),
+    if let Err(refusal) = desk.once(&sent, work).await {
+        let (t, mut has_changed) = (desk.visit.messages(), false);
+        let (status, fault) = match failed {
+            Some(KeyMakingError::PassphraseMissing | KeyMakingError::PassphraseWrong) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Some(t.keys_wrong_passphrase().into()),
+            ),
+            Some(KeyMakingError::RequestChanged) => {
+                has_changed = true;
+                (StatusCode::CONFLICT, None)
+            }
+            Some(KeyMakingError::Refused(Refusal {
+                reason: Reason::TooManyRequests,
+                retry_after_s: Some(wait_s),
+                ..
+            })) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                Some(t.keys_passphrase_wait(wait_s.into())),
+            ),
+            Some(KeyMakingError::Refused(_)) | None => return Err(refusal.into()),
+        };
+        // The page shows, and its form names, what would be signed now.
+        let form = make_page(&server, &desk, sent.key.as_str().to_owned(), fault).await?;
+        return Ok(match form {
+            Some(form) => page(status, desk.visit.language, &MakePage { has_changed, ..form }),
+            None => see_other(KEYS),
+        });
     }
-    let waits = issuer.key_making_state().await?.pending.is_some();
-    let next = if waits { WAITING } else { KEYS };
+    let pending = issuer.key_making_state().await?.pending;
+    let next = match pending {
+        Pending::Request(_) => WAITING,
+        Pending::Nothing | Pending::Unreadable => KEYS,
+    };
     Ok(see_other(&format!("{next}?done={}", sent.key.as_str())))
 }
 
@@ -185,6 +226,7 @@ fn note(imported: &ImportedKeys) -> Note {
     Note::KeysMade {
         count: imported.mint_keys.len() as u64,
         late: imported.late as u64,
+        has_description: imported.description.is_some(),
         is_new: imported.is_new,
     }
 }
@@ -197,6 +239,11 @@ async fn waiting_page(
 ) -> Result<WaitingPage, Failure> {
     let (t, money) = (desk.visit.messages(), desk.money(server));
     let pending = server.issuer().key_making_state().await?.pending;
+    let is_unreadable = pending == Pending::Unreadable;
+    let pending = match pending {
+        Pending::Request(request) => Some(request),
+        Pending::Nothing | Pending::Unreadable => None,
+    };
     let described = |request: PendingRequest| Waiting {
         values: lines(&request.mint_keys, &money, desk),
         changes_description: request.changes_description,
@@ -211,6 +258,7 @@ async fn waiting_page(
         bar: desk.bar(server, Some(Place::Keys)),
         done: None,
         request: pending.map(described),
+        is_unreadable,
         fault,
         may_change: desk.may(AdminRight::ChangeKeys),
         key,
@@ -234,7 +282,7 @@ pub(super) async fn download(State(server): State<Arc<Server>>, desk: Desk) -> P
     desk.needs(&server, AdminRight::ReadKeys)?;
     let none = || Refusal::new(Reason::NotFound, "no request waits for the master key");
     let pending = server.issuer().key_making_state().await?.pending;
-    let mut response = Response::new(Body::from(pending.ok_or_else(none)?.file));
+    let mut response = Response::new(Body::from(pending.request()?.ok_or_else(none)?.file));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(REQUEST_FILE));
@@ -252,7 +300,7 @@ pub(super) async fn bring(
     let upload = desk.upload(&server, &headers, body).await?;
     let sent = SentKey {
         key: sent_key(&upload.fields)?,
-        content: Vec::new(),
+        content: vec![("file", const_hex::encode(Sha256::digest(&upload.content)))],
     };
     let work = async {
         let imported = server

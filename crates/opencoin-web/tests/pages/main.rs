@@ -11,6 +11,7 @@ mod figures;
 mod keys;
 mod languages;
 mod new_keys;
+mod new_keys_safety;
 mod payout_files;
 mod public;
 mod world;
