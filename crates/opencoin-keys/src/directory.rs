@@ -7,7 +7,7 @@
 //! | `mkcs/ID.json` | every mint key certificate, compact text |
 //! | `keys/mint-ID.pem` | private mint keys, encrypted; the settings can name another folder or a token |
 //! | `log/` | the keys of the public log, encrypted, and the last checkpoint that was signed here |
-//! | `master/` | the master key, unless it is on another machine; the server does not read it |
+//! | `master/` | the master key, unless it is on another machine; the server reads it only to make keys for an operator |
 //! | `pending.json` | the request that the master key has not signed yet |
 //! | `high-water-mark.toml` | the last known position of the books; the settings can name another file |
 //! | `lock` | held while certificates change |
