@@ -333,6 +333,8 @@ pub async fn a_movement_is_not_credited_again_by_another_reading(ledgers: &Pair)
         (longer.as_str(), "5.00"),
         (longer.as_str(), "7.00"),
         (to_bob.as_str(), "6.00"),
+        ("no code", "5.00"),
+        ("no code", "7.00"),
     ];
     let other = NewStatement {
         reading: [2; 32],
@@ -342,6 +344,8 @@ pub async fn a_movement_is_not_credited_again_by_another_reading(ledgers: &Pair)
     assert_eq!(verdicts[0], unmatched(Unmatched::MayBeBooked, false));
     assert_eq!(verdicts[1], Verdict::New(named("alice")), "the amount is another");
     assert!(matches!(verdicts[2], Verdict::Decided(_)));
+    assert_eq!(verdicts[3], unmatched(Unmatched::MayBeBooked, false));
+    assert_eq!(verdicts[4], unmatched(Unmatched::NoCode, false));
     let same = statement("same", &[(longer.as_str(), "5.00")]);
     assert_eq!(
         why(same).await,

@@ -45,7 +45,7 @@ pub(crate) enum Note {
         units: u64,
         /// Whether it had been booked before, with the same preview.
         repeated: bool,
-        /// How many lines their accounts have refused since.
+        /// How many lines of any statement the books have refused to credit since.
         refused: usize,
     },
     /// A line of a statement was credited to this account.
@@ -118,10 +118,17 @@ impl Note {
             Self::Failed(no) => t.console_done_failed(no),
             Self::StatementUploaded { is_new: true, .. } => t.bank_done_uploaded().into(),
             Self::StatementUploaded { is_new: false, .. } => t.bank_done_uploaded_before().into(),
-            Self::StatementBooked { refused, .. } if refused > 0 => {
-                t.bank_done_booked_in_part(refused as u64)
+            Self::StatementBooked {
+                lines,
+                units,
+                refused,
+                ..
+            } if refused > 0 => {
+                let lines = t.language.number(u64::from(lines));
+                t.bank_done_booked_in_part(refused as u64, lines, money.amount(units))
             }
             Self::StatementBooked { repeated: true, .. } => t.bank_done_booked_before().into(),
+            Self::StatementBooked { lines: 0, .. } => t.bank_done_kept().into(),
             Self::StatementBooked { lines, units, .. } => {
                 t.bank_done_booked(u64::from(lines), money.amount(units))
             }

@@ -32,6 +32,11 @@ pub(crate) trait TwoSteps {
     /// The question whether it is right.
     fn question(&self, order: &Self::Order) -> Question;
 
+    /// What the question is about, as far as its sentence does not say it.
+    fn about(&self) -> About {
+        About::default()
+    }
+
     /// Carries the order out, and returns the address of the page that says so.
     async fn carry_out(&self, key: &SentKey, order: &Self::Order) -> Result<String, Refusal>;
 
@@ -57,6 +62,15 @@ pub(crate) struct SentKey {
     pub(crate) content: Vec<(&'static str, String)>,
 }
 
+/// What a question is about, above its button.
+#[derive(Default)]
+pub(crate) struct About {
+    /// What somebody should know before they answer.
+    pub(crate) warning: Option<Message>,
+    /// Names and values.
+    pub(crate) facts: Vec<(&'static str, String)>,
+}
+
 /// The question of the second step.
 pub(crate) struct Question {
     pub(crate) frame: Frame,
@@ -80,6 +94,7 @@ struct QuestionPage<'form> {
     frame: &'form Frame,
     t: Messages,
     question: &'form Question,
+    about: About,
     draft: &'form Draft,
 }
 
@@ -163,6 +178,7 @@ pub(crate) async fn check<F: TwoSteps>(form: &F, fields: &Fields) -> PageResult 
         frame: &question.frame,
         t: question.t,
         question: &question,
+        about: form.about(),
         draft: &draft,
     };
     Ok(page(StatusCode::OK, question.frame.language, &asked))

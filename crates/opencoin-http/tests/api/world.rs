@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
-use opencoin_config::AccountsConfig;
+use opencoin_config::{AccountsConfig, BankConfig, BankCsvConfig};
 use opencoin_http::{ERROR_HEADER, Server, admin_router, router};
-use opencoin_issuer::{AdminScope, AdminTokens, Guard, Issuer};
+use opencoin_issuer::{AdminScope, AdminTokens, BankSettings, Guard, Issuer};
 use opencoin_keys::Clock;
 use opencoin_ledger::MemoryLedger;
 use opencoin_schema::{Coin, ResponseMint, text};
@@ -25,6 +25,18 @@ use crate::fixture::{Blinded, TestClock, TestCurrency, body, mint_request, redee
 const LESS_THAN_TWO_TURNS: Duration = Duration::from_millis(700);
 /// The password of every account.
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// The operator's account at a bank.
+fn bank() -> BankSettings {
+    BankSettings {
+        account: BankConfig {
+            name: Some("Issuer".to_owned()),
+            iban: Some("DE89370400440532013000".to_owned()),
+            ..BankConfig::default()
+        },
+        columns: BankCsvConfig::default(),
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -145,7 +157,7 @@ impl World {
                 .issuer(Arc::clone(&ledger), currency.signer(), Arc::clone(&clock))
                 .await;
             let rng = Box::new(StdRng::from_rng(&mut rng).unwrap());
-            issuers.push(issuer.with_accounts(config.clone(), rng));
+            issuers.push(issuer.with_accounts(config.clone(), rng).with_bank(bank()));
         }
         let (issuer, mut served) = (issuers.pop().unwrap(), issuers.pop().unwrap());
         let door = AuditDoor::new(Arc::clone(&ledger));

@@ -314,10 +314,9 @@ pub fn verdict(line: &StatementLine, on: VerdictOn) -> Verdict {
         _ if incoming.is_return => Unmatched::Return,
         _ if incoming.is_gathered => Unmatched::Gathered,
         _ if on.shares_reference => Unmatched::OtherContent,
+        // Also without a good code: a person may match the line, and must know first.
+        _ if on.may_be_booked => Unmatched::MayBeBooked,
         (0, _) => Unmatched::NoCode,
-        (1, Some((_, AccountStatus::Open | AccountStatus::Frozen))) if on.may_be_booked => {
-            Unmatched::MayBeBooked
-        }
         (1, Some((account, AccountStatus::Open | AccountStatus::Frozen))) => return Verdict::New(account),
         (1, Some((_, AccountStatus::Closed))) => Unmatched::ClosedAccount,
         (1, None) => Unmatched::UnknownAccount,

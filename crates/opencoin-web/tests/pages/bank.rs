@@ -3,7 +3,7 @@
 use opencoin_bank::payment_code;
 use opencoin_issuer::AdminScope;
 
-use crate::world::{Answer, Browser, World};
+use crate::world::{Answer, Browser, IBAN, World};
 
 const ALL: &[AdminScope] = &AdminScope::ALL;
 const BANK: &str = "/console/bank";
@@ -29,6 +29,24 @@ pub(crate) fn table(lines: &[(&str, &str, &str)]) -> Vec<u8> {
         .chain(lines)
         .collect::<String>()
         .into_bytes()
+}
+
+/// The same day as a CAMT.053 file, with these payers, texts and amounts.
+fn camt(lines: &[(&str, &str, &str)]) -> Vec<u8> {
+    let entry = |(name, text, amount): &(&str, &str, &str)| {
+        format!(
+            "<Ntry><Amt Ccy=\"EUR\">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
+            <BookgDt><Dt>2026-05-04</Dt></BookgDt><NtryDtls><TxDtls>
+            <RltdPties><Dbtr><Pty><Nm>{name}</Nm></Pty></Dbtr></RltdPties>
+            <RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
+        )
+    };
+    let entries: String = lines.iter().map(entry).collect();
+    let file = format!(
+        "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt><Stmt>
+        <Acct><Id><IBAN>{IBAN}</IBAN></Id></Acct>{entries}</Stmt></BkToCstmrStmt></Document>"
+    );
+    file.into_bytes()
 }
 
 fn code(name: &str) -> String {
@@ -77,7 +95,7 @@ async fn a_statement_is_uploaded_previewed_and_booked_once() {
     page.has("Statement <bdi>may.csv</bdi>");
     page.has("New: will be credited: 2 (<bdi>1,240.00\u{a0}Open&#60;b&#62;Cent</bdi>)");
     page.has("Not matched: 1");
-    page.has("Its text has no code of an account");
+    page.has("Its text has no payment code");
     page.has("Money that went out");
     page.has("Book 2 lines");
     assert_eq!(desk.balance_of("alice").await, "0.00");
@@ -94,7 +112,7 @@ async fn a_statement_is_uploaded_previewed_and_booked_once() {
     desk.get("/console")
         .await
         .has("One line of a statement matches no account.");
-    desk.get(BANK).await.has("Booked: <bdi>2</bdi> credits");
+    desk.get(BANK).await.has("Last booking: <bdi>2</bdi> credits");
 
     let again = desk.upload("again.csv", &file).await;
     again.has("This file was uploaded before. Nothing was stored twice.");
@@ -111,6 +129,54 @@ async fn a_statement_is_uploaded_previewed_and_booked_once() {
     assert_eq!(desk.balance_of("bob").await, "241.00");
 }
 
+/// Another kind of file shows more of the text, so its lines are others.
+#[tokio::test]
+async fn a_line_that_may_be_in_the_books_already_says_so_up_to_the_question() {
+    const WARNING: &str = "It may be in the books already, from another kind of file";
+    let world = World::new().await;
+    world.open("alice", 0).await;
+    let desk = world.operator("desk", ALL).await;
+    let table = table(&[("Alice A.", &code("alice"), "5,00"), ("Eve E.", "gift", "6,00")]);
+    let page = desk.upload("may.csv", &table).await;
+    desk.book(&page, 1).await.with(303);
+    let text = format!("rent {}", code("alice"));
+    let whole = camt(&[
+        ("Alice A.", &text, "5.00"),
+        ("", "a gift for you", "6.00"),
+        ("Trent", "other", "7.00"),
+    ]);
+    let page = desk.upload("may.xml", &whole).await;
+    page.has("Not matched: 3");
+    assert_eq!(page.text.matches(WARNING).count(), 2, "{}", page.text);
+    page.has("Keep 3 lines for later");
+    let kept = desk.book(&page, 2).await.with(303);
+    let kept = desk.get(kept.header("location")).await.with(200);
+    kept.has("No line was credited. The lines that match no account are kept");
+    kept.has("Last booking: no credits");
+    kept.lacks("Nothing twice");
+    for (no, question) in [
+        (3, "from <bdi>Alice A.</bdi> to <bdi>alice</bdi>?"),
+        (4, "to <bdi>alice</bdi>?"),
+    ] {
+        let path = format!("/console/bank/lines/{no}");
+        let line = desk.get(&path).await.with(200);
+        line.has(WARNING);
+        line.has("href=\"/console/bank/statements/2\"");
+        let assign = format!("{path}/assign");
+        let asked = desk
+            .submit(&line, &assign, &[("account", "alice")])
+            .await
+            .with(200);
+        asked.has(WARNING);
+        asked.has(question);
+        asked.lacks("from <bdi></bdi>");
+        asked.has("<dd><bdi>4 May 2026</bdi></dd>");
+    }
+    desk.get("/console/bank/lines/4").await.has("a gift for you");
+    desk.get("/console/bank/lines/5").await.with(200).lacks(WARNING);
+    assert_eq!(desk.balance_of("alice").await, "5.00");
+}
+
 #[tokio::test]
 async fn what_is_booked_is_what_was_shown() {
     let world = World::new().await;
@@ -121,6 +187,7 @@ async fn what_is_booked_is_what_was_shown() {
     page.has("Keep one line for later");
     world.open("carol", 0).await;
     let changed = desk.book(&page, 1).await.with(409);
+    changed.has("role=\"alert\"");
     changed.has("nothing was booked. This is what would be booked now.");
     changed.has("Credited to <bdi>carol</bdi>");
     assert_eq!(desk.balance_of("carol").await, "0.00");
@@ -319,7 +386,7 @@ async fn an_unmatched_line_is_decided_once() {
     desk.get("/console/bank/lines")
         .await
         .with(200)
-        .has("Decide <bdi>1</bdi>");
+        .has("Match line <bdi>1</bdi>");
 
     let assign = "/console/bank/lines/1/assign";
     let form = desk.get("/console/bank/lines/1").await.with(200);

@@ -8,6 +8,7 @@ mod entries;
 mod keys;
 mod money;
 mod operators;
+mod payout_files;
 mod services;
 mod sessions;
 mod set_back;

@@ -10,15 +10,15 @@ use opencoin_bank::BankLineId;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, text};
 use opencoin_issuer::{AdminRight, BankDeskError, Reason, Refusal};
-use opencoin_ledger::bank::{BankLineNo, BankLineState, KeptLine};
+use opencoin_ledger::bank::{BankLineNo, BankLineState, KeptLine, Unmatched, Verdict as Booking};
 use opencoin_ledger::{AccountName, AccountStatus, Reference};
 use opencoin_text::printable;
 
 use crate::console::desk::{Bar, Desk, Place};
-use crate::format::Money;
+use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
-use crate::steps::{self, Draft, Question, SentKey, TwoSteps};
+use crate::steps::{self, About, Draft, Question, SentKey, TwoSteps};
 use crate::visit::{Failure, Frame, PageResult, page};
 
 use super::said::{self, LineSaid};
@@ -30,6 +30,8 @@ struct LinePage {
     t: Messages,
     bar: Bar,
     no: i64,
+    /// The statement that was booked with it.
+    statement: i64,
     amount: String,
     line: LineSaid,
     /// The whole text, and the account of the other side.
@@ -37,6 +39,8 @@ struct LinePage {
     party_account: String,
     bank_reference: String,
     state: Message,
+    /// What somebody should know before they decide.
+    warning: Option<Message>,
     may_decide: bool,
     assign: Draft,
     aside: Draft,
@@ -63,6 +67,8 @@ struct Deciding<'a> {
     money: Money,
     line: KeptLine,
     id: BankLineId,
+    /// Why its statement does not credit it; `None` if the line is decided, or would be credited now.
+    why: Option<Unmatched>,
     verdict: Verdict,
 }
 
@@ -74,13 +80,19 @@ impl<'a> Deciding<'a> {
         let found = server.issuer().bank_desk().lines(None, before, 1).await;
         let found = found.map_err(Refusal::from)?.into_iter().next();
         let line = found.filter(|line| line.no.get() == no).ok_or_else(unknown)?;
+        let id = line.line.id().ok_or_else(unknown)?;
+        let why = match line.state {
+            BankLineState::Unmatched => why(server, &line, id).await?,
+            BankLineState::Claimed(_) | BankLineState::Booked(_) | BankLineState::SetAside(_) => None,
+        };
         Ok(Self {
             server,
             desk,
             t: desk.visit.messages(),
             money: desk.money(server),
-            id: line.line.id().ok_or_else(unknown)?,
+            id,
             line,
+            why,
             verdict,
         })
     }
@@ -91,6 +103,12 @@ impl<'a> Deciding<'a> {
 
     fn units(&self) -> u64 {
         self.line.amount().map_or(0, opencoin_ledger::Amount::units)
+    }
+
+    /// That the same money may be in the books already.
+    fn warning(&self) -> Option<Message> {
+        let why = self.why.filter(|why| said::is_doubtful(*why))?;
+        Some(said::unmatched(why, &self.line.line, self.t))
     }
 
     fn title(&self) -> String {
@@ -139,13 +157,21 @@ impl TwoSteps for Deciding<'_> {
         let party = printable(&self.line.line.content.party);
         let (text, explained, button, word) = match order {
             Order::Assign(name) => (
-                t.bank_assign_question(amount, party, name),
+                if party.is_empty() {
+                    t.bank_assign_question_nameless(amount, name)
+                } else {
+                    t.bank_assign_question(amount, party, name)
+                },
                 t.bank_assign_explained(),
                 t.bank_assign_now(),
                 "assign",
             ),
             Order::SetAside(reason) => (
-                t.bank_aside_question(amount, party, printable(reason.as_str())),
+                if party.is_empty() {
+                    t.bank_aside_question_nameless(amount, printable(reason.as_str()))
+                } else {
+                    t.bank_aside_question(amount, party, printable(reason.as_str()))
+                },
                 t.bank_aside_explained(),
                 t.bank_aside_now(),
                 "set-aside",
@@ -162,6 +188,19 @@ impl TwoSteps for Deciding<'_> {
             button,
             action: format!("{}/{word}/confirm", self.path()),
             back: self.path(),
+        }
+    }
+
+    fn about(&self) -> About {
+        let content = &self.line.line.content;
+        let day = content.day.and_time(chrono::NaiveTime::MIN).and_utc();
+        let day = Moment::day(self.desk.visit.language, day).plain();
+        About {
+            warning: self.warning(),
+            facts: vec![
+                (self.t.bank_day(), day),
+                (self.t.bank_text(), printable(&content.text)),
+            ],
         }
     }
 
@@ -186,14 +225,20 @@ impl TwoSteps for Deciding<'_> {
     }
 
     fn blame(&self, draft: &mut Draft, order: &Order, refusal: &Refusal) -> Option<StatusCode> {
-        let field = match order {
-            Order::Assign(_) => "account",
-            Order::SetAside(_) => "reason",
-        };
-        let (fault, status) = match refusal.reason {
-            Reason::NotFound => (self.t.bank_no_such_account(), StatusCode::NOT_FOUND),
-            Reason::Invalid => (self.t.bank_account_refuses(), StatusCode::UNPROCESSABLE_ENTITY),
-            Reason::Decided => (self.t.bank_line_decided(), StatusCode::CONFLICT),
+        let (field, fault, status) = match (order, refusal.reason) {
+            (Order::Assign(_), Reason::NotFound) => {
+                ("account", self.t.bank_no_such_account(), StatusCode::NOT_FOUND)
+            }
+            (Order::Assign(_), Reason::Invalid) => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                ("account", self.t.bank_account_refuses(), status)
+            }
+            (Order::Assign(_), Reason::Decided) => {
+                ("account", self.t.bank_line_decided(), StatusCode::CONFLICT)
+            }
+            (Order::SetAside(_), Reason::Decided) => {
+                ("reason", self.t.bank_line_decided(), StatusCode::CONFLICT)
+            }
             _ => return None,
         };
         draft.blame(field, fault);
@@ -209,7 +254,10 @@ impl TwoSteps for Deciding<'_> {
         };
         let (line, content) = (&self.line.line, &self.line.line.content);
         let state = match &self.line.state {
-            BankLineState::Unmatched => said::kept(&self.line, t),
+            BankLineState::Unmatched => match self.why {
+                Some(why) => said::unmatched(why, line, t),
+                None => said::kept(&self.line, t),
+            },
             decided => said::state(decided, t),
         };
         let form = LinePage {
@@ -217,12 +265,14 @@ impl TwoSteps for Deciding<'_> {
             t,
             bar: self.desk.bar(self.server, Some(Place::Bank)),
             no: self.line.no.get(),
+            statement: self.line.statement.get(),
             amount: self.money.large(self.units()),
             text: printable(&content.text),
             party_account: printable(&content.party_account),
             bank_reference: printable(&content.bank_reference),
             line: said::line(line, None, &self.money, language),
             state,
+            warning: self.warning(),
             may_decide: self.line.state == BankLineState::Unmatched
                 && self.desk.may(AdminRight::ChangeAccounts),
             assign,
@@ -230,6 +280,16 @@ impl TwoSteps for Deciding<'_> {
         };
         Ok(page(status, language, &form))
     }
+}
+
+/// Why the statement that was booked with a line does not credit it.
+async fn why(server: &Server, line: &KeptLine, id: BankLineId) -> Result<Option<Unmatched>, Refusal> {
+    let preview = server.issuer().bank_desk().preview(line.statement).await?;
+    let found = preview.lines.iter().find(|found| found.line.id() == Some(id));
+    Ok(found.and_then(|found| match found.verdict {
+        Booking::Unmatched { why, .. } => Some(why),
+        Booking::New(_) | Booking::Decided(_) | Booking::Ignored(_) => None,
+    }))
 }
 
 fn verdict(word: &str) -> Result<Verdict, Refusal> {

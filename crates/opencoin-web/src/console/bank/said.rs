@@ -90,6 +90,27 @@ pub(super) fn kept(kept: &KeptLine, t: Messages) -> Message {
     }
 }
 
+/// Whether somebody must look twice before the line is credited: the same money may be in the books already.
+pub(super) fn is_doubtful(why: Unmatched) -> bool {
+    match why {
+        Unmatched::OtherContent | Unmatched::MayBeBooked => true,
+        Unmatched::NoCode
+        | Unmatched::SeveralCodes
+        | Unmatched::Return
+        | Unmatched::Gathered
+        | Unmatched::UnknownAccount
+        | Unmatched::ClosedAccount => false,
+    }
+}
+
+/// What the last booking of a statement has credited.
+pub(super) fn booked(booked: &opencoin_api::BookedStatement, money: &Money, t: Messages) -> Message {
+    match booked.lines {
+        0 => t.bank_is_booked_without_credit().into(),
+        lines => t.bank_is_booked(u64::from(lines), money.amount(booked.amount)),
+    }
+}
+
 /// What became of a line.
 pub(super) fn state(state: &BankLineState, t: Messages) -> Message {
     match state {

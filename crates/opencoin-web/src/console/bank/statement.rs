@@ -23,6 +23,7 @@ use crate::steps::{SentKey, sent_key};
 use crate::visit::{Failure, Frame, PageResult, page, see_other};
 
 use super::preview::{List, Part, Writing, part};
+use super::said;
 
 /// How many lines of each list the page of a statement shows.
 const LINES_OF_LIST_MAX: usize = 20;
@@ -143,9 +144,7 @@ fn shown_as(
         uploaded: Moment::minute(language, statement.uploaded_at),
         operator: statement.operator,
         lines: language.number(u64::from(statement.lines)),
-        booked: statement
-            .booked
-            .map(|booked| t.bank_is_booked(u64::from(booked.lines), money.amount(booked.amount))),
+        booked: statement.booked.map(|booked| said::booked(&booked, &money, t)),
         parts: parts.into_iter().filter(|part| part.count > 0).collect(),
         button,
         explained,

@@ -19,6 +19,7 @@ use crate::steps::Draft;
 use crate::visit::{Frame, PageResult, page};
 
 use super::columns::{self, Choices};
+use super::said;
 
 /// The most statements on a page.
 const STATEMENTS_PER_PAGE: u32 = 20;
@@ -120,9 +121,7 @@ fn line(statement: BankStatement, money: &Money, desk: &Desk) -> Line {
         at: Moment::minute(language, statement.uploaded_at),
         operator: statement.operator,
         lines: language.number(u64::from(statement.lines)),
-        booked: statement
-            .booked
-            .map(|booked| t.bank_is_booked(u64::from(booked.lines), money.amount(booked.amount))),
+        booked: statement.booked.map(|booked| said::booked(&booked, money, t)),
     }
 }
 
