@@ -1,5 +1,5 @@
--- What operators do: the record of it, accounts that are frozen or closed, start codes, and payments that wait for a second
--- person. Programs of version 2 would move money of frozen accounts, so they cannot use these tables.
+-- What operators do: the record of it, accounts that are frozen or closed, start codes, and operations that wait for a second
+-- operator. Programs of version 2 would move money of frozen accounts, so they cannot use these tables.
 
 ALTER TABLE accounts
     ADD COLUMN status int2 NOT NULL DEFAULT 0 CHECK (status IN (0, 1, 2)),
@@ -50,20 +50,37 @@ COMMENT ON COLUMN start_codes.code_hash IS
     'As accounts.password_hash. The code itself is shown once and stored nowhere.';
 
 CREATE TABLE proposals (
-    reference bytea PRIMARY KEY CHECK (octet_length(reference) >= 2),
-    content   bytea NOT NULL CHECK (octet_length(content) = 32),
-    kind      int2 NOT NULL CHECK (kind IN (2, 3)),
-    account   int8 NOT NULL CHECK (account >= 3),
-    amount    int8 NOT NULL CHECK (amount > 0),
-    operator  text NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
-    at        int8 NOT NULL
+    no          int8 PRIMARY KEY CHECK (no >= 1),
+    reference   bytea NOT NULL CHECK (octet_length(reference) >= 2),
+    kind        int2 NOT NULL CHECK (kind BETWEEN 1 AND 7),
+    account     int8 NOT NULL CHECK (account >= 3),
+    amount      int8 NOT NULL CHECK (amount > 0),
+    payout      int8 CHECK (payout >= 1),
+    line        bytea CHECK (octet_length(line) = 16),
+    text        text CHECK (length(text) BETWEEN 1 AND 200),
+    operator    text NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
+    at          int8 NOT NULL,
+    carried_out bool,
+    decided_by  text CHECK (length(decided_by) BETWEEN 1 AND 64),
+    decided_at  int8,
+    CONSTRAINT proposals_have_what_their_kind_needs CHECK (
+        (kind IN (5, 6)) = (payout IS NOT NULL) AND (kind = 7) = (line IS NOT NULL) AND (kind = 7) = (text IS NULL)
+    ),
+    CONSTRAINT proposals_are_decided_completely CHECK (
+        (carried_out IS NULL) = (decided_by IS NULL) AND (carried_out IS NULL) = (decided_at IS NULL)
+    ),
+    CONSTRAINT proposals_are_carried_out_by_another CHECK (carried_out IS NOT TRUE OR decided_by <> operator)
 );
-CREATE INDEX proposals_by_age ON proposals (at, reference);
+CREATE UNIQUE INDEX proposals_waiting ON proposals (reference) WHERE carried_out IS NULL;
 COMMENT ON TABLE proposals IS
-    'Credits and debits by hand that wait for a second operator. A row goes in the transaction that carries the payment out.';
-COMMENT ON COLUMN proposals.reference IS 'That of the transaction that is proposed.';
-COMMENT ON COLUMN proposals.content IS 'As in transactions.';
-COMMENT ON COLUMN proposals.kind IS '2 credit, 3 debit, as in transactions.';
+    'Operations that wait for a second operator, or did. What is proposed never changes, and no row is deleted.';
+COMMENT ON COLUMN proposals.no IS 'Without a gap, except where a new history begins. Never given again.';
+COMMENT ON COLUMN proposals.reference IS
+    'What identifies the operation: that of the transaction that carries it out, or of the line of the bank. One that waits for each.';
+COMMENT ON COLUMN proposals.kind IS
+    '1 credit, 2 debit, 3 assign recovered money, 4 take it, 5 payout paid, 6 payout failed, 7 assign a line of the bank.';
+COMMENT ON COLUMN proposals.text IS 'The reference of a payment, or why a payout has failed.';
 COMMENT ON COLUMN proposals.operator IS 'Who has proposed it. Another operator carries it out.';
+COMMENT ON COLUMN proposals.carried_out IS 'Whether it was carried out, or declined; null while it waits.';
 
 UPDATE schema_compatibility SET oldest_program = 3;

@@ -1,5 +1,5 @@
--- What operators do: the record of it, accounts that are frozen or closed, start codes, and payments that wait for a second
--- person. Programs of version 2 would move money of frozen accounts, so they cannot use these tables.
+-- What operators do: the record of it, accounts that are frozen or closed, start codes, and operations that wait for a second
+-- operator. Programs of version 2 would move money of frozen accounts, so they cannot use these tables.
 
 -- A copy, since SQLite cannot change a constraint.
 CREATE TABLE accounts_with_status (
@@ -64,20 +64,36 @@ CREATE TABLE start_codes (
     expires_at INTEGER NOT NULL
 ) STRICT;
 
--- Credits and debits by hand that wait for a second operator. A row goes in the transaction that carries the payment out.
+-- Operations that wait for a second operator, or did. What is proposed never changes, and no row is deleted.
 CREATE TABLE proposals (
-    -- That of the transaction that is proposed.
-    reference BLOB PRIMARY KEY CHECK (length(reference) >= 2),
-    -- As in transactions.
-    content   BLOB NOT NULL CHECK (length(content) = 32),
-    -- 2 credit, 3 debit, as in transactions.
-    kind      INTEGER NOT NULL CHECK (kind IN (2, 3)),
-    account   INTEGER NOT NULL CHECK (account >= 3),
-    amount    INTEGER NOT NULL CHECK (amount > 0),
+    -- Without a gap, except where a new history begins. Never given again.
+    no          INTEGER PRIMARY KEY CHECK (no >= 1),
+    -- What identifies the operation: that of the transaction that carries it out, or of the line of the bank.
+    reference   BLOB NOT NULL CHECK (length(reference) >= 2),
+    -- 1 credit, 2 debit, 3 assign recovered money, 4 take it, 5 payout paid, 6 payout failed, 7 assign a line of the bank.
+    kind        INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 7),
+    account     INTEGER NOT NULL CHECK (account >= 3),
+    amount      INTEGER NOT NULL CHECK (amount > 0),
+    payout      INTEGER CHECK (payout >= 1),
+    line        BLOB CHECK (length(line) = 16),
+    -- The reference of a payment, or why a payout has failed.
+    text        TEXT CHECK (length(text) BETWEEN 1 AND 200),
     -- Who has proposed it. Another operator carries it out.
-    operator  TEXT NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
-    at        INTEGER NOT NULL
+    operator    TEXT NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
+    at          INTEGER NOT NULL,
+    -- Whether it was carried out, or declined; null while it waits.
+    carried_out INTEGER CHECK (carried_out IN (0, 1)),
+    decided_by  TEXT CHECK (length(decided_by) BETWEEN 1 AND 64),
+    decided_at  INTEGER,
+    CONSTRAINT proposals_have_what_their_kind_needs CHECK (
+        (kind IN (5, 6)) = (payout IS NOT NULL) AND (kind = 7) = (line IS NOT NULL) AND (kind = 7) = (text IS NULL)
+    ),
+    CONSTRAINT proposals_are_decided_completely CHECK (
+        (carried_out IS NULL) = (decided_by IS NULL) AND (carried_out IS NULL) = (decided_at IS NULL)
+    ),
+    CONSTRAINT proposals_are_carried_out_by_another CHECK (carried_out IS NULL OR carried_out = 0 OR decided_by <> operator)
 ) STRICT;
-CREATE INDEX proposals_by_age ON proposals (at, reference);
+-- One that waits for each operation.
+CREATE UNIQUE INDEX proposals_waiting ON proposals (reference) WHERE carried_out IS NULL;
 
 UPDATE schema_compatibility SET oldest_program = 3;

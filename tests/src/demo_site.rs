@@ -20,6 +20,8 @@ pub struct DemoSite {
     pub token: String,
     /// The passphrase of the master key.
     pub passphrase: String,
+    /// The token of a second operator.
+    pub second_token: String,
     /// The passwords of the accounts.
     pub passwords: BTreeMap<String, String>,
 }
@@ -54,6 +56,7 @@ impl DemoSite {
             operator: address("operators").trim_end_matches("/console").to_owned(),
             token: after("token"),
             passphrase: after("passphrase"),
+            second_token: second_token(&words),
             passwords: passwords.collect(),
             process,
         }
@@ -63,4 +66,10 @@ impl DemoSite {
     pub fn stop(self) {
         self.process.stop();
     }
+}
+
+/// The token of the operator who is printed after the first one.
+fn second_token(words: &[&str]) -> String {
+    let mut tokens = words.windows(2).filter(|words| words[0] == "token");
+    tokens.nth(1).expect("a demo has two operators")[1].to_owned()
 }

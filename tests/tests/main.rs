@@ -52,6 +52,7 @@ mod relay_memory;
 mod restored_books;
 mod rolling_upgrade;
 mod rotation;
+mod second_person;
 mod secrets;
 mod settings;
 mod signer_process;

@@ -19,7 +19,7 @@ const SEND: &str = "main form button[type=submit]";
 const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
 
 /// The pages of the console, in the order in which they are looked at.
-const CONSOLE_PAGES: [&str; 18] = [
+const CONSOLE_PAGES: [&str; 21] = [
     "",
     "/figures",
     "/figures?period=day",
@@ -34,6 +34,9 @@ const CONSOLE_PAGES: [&str; 18] = [
     "/payout-files",
     "/bank",
     "/bank/lines",
+    "/proposals",
+    "/proposals?all=1",
+    "/proposals/1",
     "/keys",
     "/keys/request",
     "/audit",
@@ -187,11 +190,24 @@ fn a_holder_pays_and_asks_for_a_payout_without_scripts() {
 }
 
 fn enter_console(browser: &Browser, site: &DemoSite) -> String {
+    enter_console_with(browser, site, &site.token)
+}
+
+fn enter_console_with(browser: &Browser, site: &DemoSite, token: &str) -> String {
     let console = format!("{}/console", site.operator);
     browser.open(&console);
-    browser.fill("#token", &site.token);
+    browser.fill("#token", token);
     browser.leave_by(SEND);
     console
+}
+
+/// Credits Alice with more than one operator may alone, so that it waits for another one.
+fn propose(browser: &Browser, console: &str) {
+    browser.open(&format!("{console}/accounts/alice/book/credit"));
+    browser.fill("#amount", "100.50");
+    browser.fill("#reference", "statement 3, line 1");
+    browser.leave_by(SEND);
+    browser.leave_by(SEND);
 }
 
 /// A part of an address as a part of the name of a picture.
@@ -215,6 +231,7 @@ fn operators_see_the_console_on_every_screen() {
         );
     }
     let console = enter_console(&browser, &site);
+    propose(&browser, &console);
     for page in CONSOLE_PAGES {
         for sight in SIGHTS {
             look_at(
@@ -442,6 +459,50 @@ fn an_operator_checks_the_books_and_looks_after_the_keys() {
     says(&["Nothing waits for the master key."], "console-key-request");
     let _ = browser.complaints();
     check(&browser, "keys and audits");
+    site.stop();
+}
+
+#[test]
+fn two_operators_move_what_one_may_not_alone() {
+    let Some(browser) = browser::start_or_skip(Scripts::Blocked) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.use_screen(Screen::WIDE);
+    browser.open(&format!("{}/?lang=en", site.operator));
+    let console = enter_console(&browser, &site);
+    let says = |words: &[&str]| {
+        let text = browser.text();
+        for word in words {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    };
+    let look = |name: &str| {
+        assert_eq!(browser.barriers(), [""; 0], "{name}: axe finds barriers");
+        fs::write(screenshot_file(name), browser.picture()).unwrap();
+    };
+    propose(&browser, &console);
+    says(&["Proposal 1 waits for a second person", "You have proposed this."]);
+    look("console-proposal-own");
+    browser.leave_by("form[action='/console/logout'] button");
+
+    let console = enter_console_with(&browser, &site, &site.second_token);
+    says(&["One operation waits for a second person"]);
+    browser.leave_by("a[href='/console/proposals'].button");
+    says(&["Credit alice", "more than 100.00"]);
+    browser.open(&format!("{console}/proposals/1"));
+    browser.leave_by("form[action$='/approve'] button");
+    says(&["Credit 100.50\u{a0}OpenCent to alice (statement 3, line 1), as operator has proposed?"]);
+    look("console-proposal-question");
+    browser.leave_by(SEND);
+    says(&["Proposal 1 is carried out.", "Nothing waits for a second person."]);
+    browser.open(&format!("{console}/proposals/1"));
+    says(&["Carried out by colleague"]);
+    look("console-proposal-done");
+    browser.open(&format!("{console}/accounts/alice"));
+    says(&["statement 3, line 1"]);
+    check(&browser, "two operators");
     site.stop();
 }
 

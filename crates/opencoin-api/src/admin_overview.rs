@@ -15,6 +15,8 @@ pub struct AdminOverview {
     pub payouts: Waiting,
     /// Lines of the bank that belong to no account. No more than 100 are counted.
     pub unmatched_lines: Waiting,
+    /// Proposals of other operators that wait for the one who asks.
+    pub proposals: Waiting,
     /// Mints that wait for money of their accounts.
     pub waiting_mints: u64,
     /// Mint keys.

@@ -89,6 +89,9 @@ pub struct StatementPreview {
     pub preview: String,
     /// The sum of the new lines in the smallest unit.
     pub amount: u64,
+    /// How many of the new lines are above the limit for one operator. If there are any, another operator than the one who
+    /// has uploaded the statement must book it.
+    pub lines_above_limit: u32,
     /// Lines that are credited to an account.
     pub new: Vec<NewBankLine>,
     /// Lines that were decided before, by this or another statement.

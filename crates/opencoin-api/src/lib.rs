@@ -9,6 +9,7 @@ mod admin;
 mod admin_audit;
 mod admin_keys;
 mod admin_overview;
+mod admin_proposals;
 mod admin_samples;
 mod bank;
 mod coin_indices;
@@ -35,6 +36,7 @@ pub use admin_keys::{
     PendingKeys, RotateKeys, RotatedKeys, RotationResult, Signing, StopKey,
 };
 pub use admin_overview::{AdminOverview, AuditSummary, KeysOverview, LogOverview, Waiting};
+pub use admin_proposals::{AdminProposal, AdminProposals, ProposalState, ProposedOperation};
 pub use admin_samples::{AdminSample, AdminSamples};
 pub use bank::{
     AssignBankLine, BankLine, BankLineState, BankStatement, BankStatements, BookStatement, BookedStatement,

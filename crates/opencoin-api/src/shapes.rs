@@ -144,6 +144,11 @@ shape! {
     number(1, NUMBER_MAX)
 }
 shape! {
+    /// The number of a proposal.
+    ProposalId, "The number of the proposal.",
+    number(1, NUMBER_MAX)
+}
+shape! {
     /// The number of a statement.
     StatementId, "The number of the statement.",
     number(1, NUMBER_MAX)

@@ -13,7 +13,7 @@ use opencoin_audit::check;
 use opencoin_config::{Config, PublicLogConfig};
 use opencoin_crypto::{AcceptedBlinds, BlindToSign};
 use opencoin_issuer::admission::ITEMS_MAX;
-use opencoin_issuer::{Cashier, StoreMode, Token, open_audit_source, open_books};
+use opencoin_issuer::{Cashier, SecondPersonLimit, StoreMode, Token, open_audit_source, open_books};
 use opencoin_keys::{Clock, Cosigners, Directory, SystemClock, register_mint_keys};
 use opencoin_ledger::{
     AccountId, AccountName, Amount, Blind, CoinIn, Command, Ledger, LedgerTime, LogStore, OperatorName,
@@ -114,7 +114,12 @@ impl Currency {
         );
         register_mint_keys(&directory.currency()?, ledger.as_ref(), &SystemClock).await?;
 
-        let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
+        let cashier = Cashier::new(
+            books,
+            Arc::new(SystemClock),
+            Box::new(OsRng),
+            SecondPersonLimit::OFF,
+        );
         let operator = OperatorName::command_line();
         let acting = cashier.acting(&operator);
         let name = |index| format!("bench-{index}").parse::<AccountName>();
@@ -125,7 +130,7 @@ impl Currency {
             tokens.push(acting.open_account(&name, None).await?);
             let reference = Reference::new(format!("funds of {name}"))?;
             let funds = Amount::new(FUNDS / count as u64)?;
-            acting.credit(&name, funds, reference).await?;
+            acting.credit(&name, funds, reference).await?.done();
         }
         let neighbour = tokens.pop().expect("one account was added for the neighbour");
         let account = cashier.account(&name(0)?).await?.account.id;

@@ -161,6 +161,8 @@ impl Config {
         self.check_key_primes()
             .map_err(|reason| ("rotation.key_primes", reason))?;
         self.check_bank()?;
+        let admin = self.admin.check();
+        admin.map_err(|reason| ("admin.second_person_above", reason))?;
         if !is_address(&self.database) {
             return Err(("database", ADDRESS_FORMS.to_owned()));
         }

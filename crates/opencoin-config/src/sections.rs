@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
+use opencoin_text::{AmountError, AmountText};
 use serde::{Deserialize, Serialize};
 
 use crate::rotation::Span;
@@ -64,6 +65,30 @@ pub struct AdminConfig {
     pub insecure_http: bool,
     /// The host names with a dot that the listener accepts. It always accepts addresses and names without a dot.
     pub hosts: Vec<String>,
+    /// The amount, as the currency shows it, above which an operator cannot move money alone. Without it every operator
+    /// can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_person_above: Option<String>,
+}
+
+impl AdminConfig {
+    /// The limit in smallest units of the currency with this name, of which `divisor` make one; `None` without a limit.
+    ///
+    /// # Errors
+    /// The text is not an amount, or not a whole number of smallest units.
+    pub fn second_person_above(&self, divisor: u64, name: &str) -> Result<Option<u64>, AmountError> {
+        let Some(text) = &self.second_person_above else {
+            return Ok(None);
+        };
+        text.parse::<AmountText>()?.units(divisor, name).map(Some)
+    }
+
+    /// Checks what does not depend on the currency.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let amount = self.second_person_above.as_deref();
+        let amount = amount.map(str::parse::<AmountText>).transpose();
+        amount.map(drop).map_err(|error| error.to_string())
+    }
 }
 
 /// `[web]`: browsers.

@@ -181,6 +181,10 @@ pub const SETTINGS: &[Setting] = &[
         "admin.hosts",
         "Host names with a dot that the operator's listener accepts; it always accepts addresses and names without a dot",
     ),
+    decided(text(
+        "admin.second_person_above",
+        "The amount, as the currency shows it, above which a second operator must consent; without it none must",
+    )),
     text(
         "bank.name",
         "The owner of the operator's account at a bank, as the bank knows the name",
@@ -374,6 +378,7 @@ mod tests {
             key: "k".into(),
         });
         full.admin.listen = Some("127.0.0.1:0".to_owned());
+        full.admin.second_person_above = text("1");
         full.high_water_mark = Some("h".into());
         (full.bank.name, full.bank.iban, full.bank.bic) = (text("n"), text("i"), text("b"));
         let csv = &mut full.bank_csv;

@@ -1,5 +1,9 @@
 //! Rules of the bank's statements: every line is decided once, whoever asks, how often and at what time.
 
+mod second_operator;
+
+pub use second_operator::*;
+
 use opencoin_bank::statement::{ColumnMap, Encoding, StatementFormat, StatementReading, read};
 use opencoin_bank::{BankCurrency, BankLineId};
 use opencoin_ledger::bank::{
@@ -7,7 +11,7 @@ use opencoin_ledger::bank::{
     LineAccount, LineMeaning, LineOutcome, NewExport, NewStatement, Preview, StatementClaim, StatementDigest,
     StatementNo, Unmatched, Verdict,
 };
-use opencoin_ledger::{AccountStatus, ActionFilter, ActionKind, Amount, PayoutNo, Reference};
+use opencoin_ledger::{AccountStatus, ActionFilter, ActionKind, Amount, Consent, PayoutNo, Reference};
 
 use crate::world::*;
 use crate::{Pair, Store, World};
@@ -68,7 +72,8 @@ async fn preview(ledger: &dyn Store, no: StatementNo) -> Preview {
 async fn claim(ledger: &dyn Store, no: StatementNo, preview: &Preview) -> StatementClaim {
     let booked = action(ActionKind::BookStatement, &no.get().to_string());
     let bank = ledger.bank();
-    bank.claim_statement(no, preview.digest(), booked).await.unwrap()
+    let claimed = bank.claim_statement(no, preview.digest(), booked, None);
+    claimed.await.unwrap()
 }
 
 /// The states of all kept lines.
@@ -213,7 +218,9 @@ pub async fn a_statement_is_claimed_as_it_was_previewed(ledgers: &Pair) {
     ));
     let unknown = action(ActionKind::BookStatement, "9");
     let bank = ledgers[0].bank();
-    let unknown = bank.claim_statement(StatementNo::new(9), digest, unknown).await;
+    let unknown = bank
+        .claim_statement(StatementNo::new(9), digest, unknown, None)
+        .await;
     assert_eq!(unknown.unwrap(), StatementClaim::Unknown);
 }
 
@@ -234,7 +241,7 @@ pub async fn an_unmatched_line_is_decided_once(ledgers: &Pair) {
         let assigned = action(ActionKind::AssignBankLine, "line");
         ledgers[ledger]
             .bank()
-            .claim_line(id, named(name), assigned)
+            .claim_line(id, named(name), assigned, Consent::NotNeeded)
             .await
             .unwrap()
     };
@@ -391,7 +398,9 @@ pub async fn statements_booked_at_once_claim_each_line_once(ledgers: &Pair) {
                 match claim(&*ledger, no, &seen).await {
                     StatementClaim::Changed => {}
                     StatementClaim::Claimed(_) | StatementClaim::Repeated(_) => return,
-                    StatementClaim::Unknown => panic!("the statement is there"),
+                    StatementClaim::Unknown | StatementClaim::NeedsAnother(_) => {
+                        panic!("the statement is there")
+                    }
                 }
             }
         })

@@ -27,6 +27,7 @@ mod mint_keys;
 mod operators;
 mod payouts;
 mod permutations;
+mod proposals;
 mod random;
 mod recoup;
 mod recovery;
@@ -57,6 +58,11 @@ pub use mint_keys::*;
 pub use operators::*;
 pub use payouts::*;
 pub use permutations::{Permuted, assert_same_log, permuted};
+pub use proposals::{
+    a_declined_proposal_moves_nothing, a_proposal_is_carried_out_by_another_operator,
+    a_refused_proposal_waits_on, a_settlement_is_proposed_and_carried_out,
+    one_of_many_verdicts_at_once_counts, what_was_booked_meanwhile_is_not_carried_out_again,
+};
 pub use random::{Sequence, assert_agreement, sequence};
 pub use recoup::*;
 pub use recovery::*;
@@ -218,6 +224,14 @@ macro_rules! conformance_tests {
             credentials_that_an_operator_sets_are_recorded
             actions_are_read_in_pages
             actions_at_once_are_numbered_without_a_gap
+            a_proposal_is_carried_out_by_another_operator
+            a_declined_proposal_moves_nothing
+            a_refused_proposal_waits_on
+            what_was_booked_meanwhile_is_not_carried_out_again
+            a_settlement_is_proposed_and_carried_out
+            one_of_many_verdicts_at_once_counts
+            a_line_is_assigned_with_the_consent_of_another_operator
+            large_lines_are_booked_by_another_operator
             a_statement_is_stored_once_and_previewed
             a_statement_is_claimed_as_it_was_previewed
             an_unmatched_line_is_decided_once

@@ -1,8 +1,8 @@
 //! Rules of what operators do: each change is recorded with it, once.
 
 use opencoin_ledger::{
-    ActionDetail, ActionFilter, ActionKind, ActionNo, ActionSubject, Command, OperatorCommand, OperatorName,
-    Outcome, PasswordHash, PasswordSetter, RecordedAction, Refusal, TokenHash,
+    ActionDetail, ActionFilter, ActionKind, ActionNo, ActionSubject, Command, Consent, OperatorCommand,
+    OperatorName, Outcome, PasswordHash, PasswordSetter, RecordedAction, Refusal, TokenHash,
 };
 
 use crate::world::*;
@@ -12,6 +12,7 @@ fn by_desk(command: Command, kind: ActionKind, subject: &str) -> OperatorCommand
     OperatorCommand {
         command,
         action: action(kind, subject),
+        consent: Consent::NotNeeded,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rules of frozen and closed accounts, and of start codes.
 
 use opencoin_ledger::{
-    AccountId, AccountStatus, Action, ActionFilter, ActionKind, Command, Effect, Login, NewService,
+    AccountId, AccountStatus, Action, ActionFilter, ActionKind, Command, Consent, Effect, Login, NewService,
     NewSession, OperatorCommand, Outcome, PasswordHash, Refusal, Scope, ServiceId, ServiceRefusal, Start,
     StartCodeHash, TokenHash,
 };
@@ -339,6 +339,7 @@ pub async fn a_service_that_an_operator_removes_is_recorded(ledgers: &Pair) {
     let frozen = OperatorCommand {
         command: set_to(AccountStatus::Frozen),
         action: action(ActionKind::FreezeAccount, "alice"),
+        consent: Consent::NotNeeded,
     };
     for _ in 0..2 {
         ledgers[1]

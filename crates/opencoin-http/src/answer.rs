@@ -35,7 +35,7 @@ pub(super) fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::Malformed => StatusCode::BAD_REQUEST,
         Reason::Unauthorized => StatusCode::UNAUTHORIZED,
-        Reason::Forbidden => StatusCode::FORBIDDEN,
+        Reason::Forbidden | Reason::SecondPerson => StatusCode::FORBIDDEN,
         Reason::InsufficientFunds => StatusCode::PAYMENT_REQUIRED,
         Reason::NotFound | Reason::UnknownKey => StatusCode::NOT_FOUND,
         Reason::DoubleSpend
@@ -286,6 +286,7 @@ fn with_refusal_headers(mut response: Response<Body>, refusal: &Refusal) -> Resp
         | Reason::Exists
         | Reason::PreviewChanged
         | Reason::Decided
+        | Reason::SecondPerson
         | Reason::KeyExpired
         | Reason::KeyRevoked
         | Reason::Recoup

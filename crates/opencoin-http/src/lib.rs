@@ -56,6 +56,7 @@ pub mod shown {
     pub use crate::accounts::convert::{entry, payout, service};
     pub use crate::operators::bank_convert::{bank_statement, kept_bank_line, statement_preview};
     pub use crate::operators::exports::{paid_export, payout_export};
+    pub use crate::operators::proposals::proposal;
 }
 
 pub use server::{Pages, RefusedVisit, Server};

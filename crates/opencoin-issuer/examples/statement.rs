@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use opencoin_bank::payment_code;
 use opencoin_bank::statement::LINES_MAX;
 use opencoin_config::{BankConfig, BankCsvConfig};
-use opencoin_issuer::{BankDesk, BankSettings, Books, StatementFile, StoreMode, open_books};
+use opencoin_issuer::{
+    BankDesk, BankSettings, Books, SecondPersonLimit, StatementFile, StoreMode, open_books,
+};
 use opencoin_keys::SystemClock;
 use opencoin_ledger::{AccountName, Command, LedgerTime, OperatorName, Reference};
 
@@ -105,6 +107,7 @@ fn settings() -> BankSettings {
             party: Some("party".to_owned()),
             ..BankCsvConfig::default()
         },
+        second_person: SecondPersonLimit::OFF,
     }
 }
 

@@ -25,11 +25,12 @@ use opencoin_ledger::bank::{
     StatementDigest, StatementLine, StatementNo,
 };
 use opencoin_ledger::{
-    AccountName, AccountStatus, Action, ActionDetail, ActionKind, ActionSubject, LedgerTime, OperatorName,
-    Reference,
+    AccountName, AccountStatus, Action, ActionDetail, ActionKind, ActionSubject, Consent, LedgerTime,
+    OperatorName, Proposal, ProposalNo, Reference, Refusal,
 };
 use sha2::{Digest, Sha256};
 
+use crate::second_person::{Asked, SecondPersonLimit, proposing};
 use crate::store::Books;
 
 /// The operator's account at a bank, and how statements are read.
@@ -39,6 +40,8 @@ pub struct BankSettings {
     pub account: BankConfig,
     /// The columns of tables.
     pub columns: BankCsvConfig,
+    /// Lines above it need a second operator.
+    pub second_person: SecondPersonLimit,
 }
 
 /// Reads statements and lines for operators. [`BankDesk::acting`] changes them.
@@ -126,6 +129,14 @@ impl BankDesk {
         preview.ok_or(BankDeskError::UnknownStatement(no))
     }
 
+    /// How many of the new lines are above the limit for one operator. If there are any, another operator than the one who
+    /// has uploaded the statement must book it.
+    #[must_use]
+    pub fn lines_above_limit(&self, preview: &Preview) -> u32 {
+        let limit = self.settings.second_person.amount();
+        limit.map_or(0, |limit| preview.lines_above(limit))
+    }
+
     /// Up to `limit` kept lines with numbers above `after`, ascending; all of them or those in one state.
     ///
     /// # Errors
@@ -169,6 +180,58 @@ impl BankDesk {
             .map_err(|(key, reason)| BankDeskError::Setting { key, reason })?
             .ok_or(BankDeskError::NoAccount)
     }
+
+    /// Carries out the proposal of another operator to assign a line. Returns whether this was repeated.
+    pub(crate) async fn assign_proposed(
+        &self,
+        proposal: &Proposal,
+        action: Action,
+    ) -> Result<bool, BankDeskError> {
+        let id = proposal
+            .proposed
+            .line()
+            .expect("the caller has looked at the kind");
+        let payee = self.payee(&proposal.account.name).await?;
+        let consent = Consent::Given(proposal.no);
+        let outcome = self
+            .store()
+            .claim_line(id, payee.clone(), action, consent)
+            .await?;
+        let repeated = is_repeated(id, outcome)?;
+        self.booked_line(id, payee).await?;
+        Ok(repeated)
+    }
+
+    /// The account with this name, if it is not closed.
+    async fn payee(&self, name: &AccountName) -> Result<LineAccount, BankDeskError> {
+        let profile = self.books.accounts.profile(name).await?;
+        let unknown = || BankDeskError::UnknownAccount(name.clone());
+        let account = profile.ok_or_else(unknown)?.account;
+        if account.status == AccountStatus::Closed {
+            return Err(BankDeskError::ClosedAccount(name.clone()));
+        }
+        Ok(LineAccount {
+            id: account.id,
+            name: account.name,
+        })
+    }
+
+    /// Credits what is claimed, and returns this line if it was credited to this account, now or before.
+    async fn booked_line(&self, id: BankLineId, payee: LineAccount) -> Result<KeptLine, BankDeskError> {
+        self.finish().await?;
+        let line = self.line(id).await?;
+        match &line.state {
+            BankLineState::Booked(booked) if *booked == payee => Ok(line),
+            BankLineState::Claimed(claimed) if *claimed == payee => Err(BankDeskError::NotYet(payee.name)),
+            BankLineState::Unmatched => Err(BankDeskError::Refused(payee.name)),
+            decided => Err(BankDeskError::Decided(decided.clone())),
+        }
+    }
+
+    async fn proposal(&self, no: ProposalNo) -> Result<Proposal, BankDeskError> {
+        let proposal = self.books.operators.proposal(no).await?;
+        proposal.ok_or(BankDeskError::Consent(Refusal::UnknownProposal))
+    }
 }
 
 impl ActingBankDesk<'_> {
@@ -199,11 +262,14 @@ impl ActingBankDesk<'_> {
     /// ledger fails. After a failure of the ledger the statement may be booked in part; the same call books the rest.
     pub async fn book(&self, no: StatementNo, preview: PreviewDigest) -> Result<Booking, BankDeskError> {
         let action = self.action(ActionKind::BookStatement, &no.get().to_string());
-        let claim = self.desk.store().claim_statement(no, preview, action).await?;
+        let above = self.desk.settings.second_person.amount();
+        let claim = self.desk.store().claim_statement(no, preview, action, above);
+        let claim = claim.await?;
         let (statement, repeated) = match claim {
             StatementClaim::Claimed(statement) => (statement, false),
             StatementClaim::Repeated(statement) => (statement, true),
             StatementClaim::Changed => return Err(BankDeskError::PreviewChanged),
+            StatementClaim::NeedsAnother(lines) => return Err(BankDeskError::NeedsAnother(lines)),
             StatementClaim::Unknown => return Err(BankDeskError::UnknownStatement(no)),
         };
         let refused = self.desk.finish().await?;
@@ -220,42 +286,37 @@ impl ActingBankDesk<'_> {
         })
     }
 
-    /// Credits an unmatched line to an account. Idempotent. Returns the line, and whether this was repeated.
+    /// Credits an unmatched line to an account, or proposes it if it is above the limit. Idempotent. Returns the line, and
+    /// whether this was repeated.
     ///
     /// # Errors
-    /// When there is no such line or account, the account is closed, the line was decided before in another way, or the
-    /// ledger fails.
+    /// When there is no such line or account, the account is closed, the line was decided before in another way, something
+    /// else is proposed for it, or the ledger fails.
     pub async fn assign(
         &self,
         id: BankLineId,
         name: &AccountName,
-    ) -> Result<(KeptLine, bool), BankDeskError> {
-        let unknown = || BankDeskError::UnknownAccount(name.clone());
-        let profile = self.desk.books.accounts.profile(name).await?;
-        let account = profile.ok_or_else(unknown)?.account;
-        if account.status == AccountStatus::Closed {
-            return Err(BankDeskError::ClosedAccount(name.clone()));
-        }
+    ) -> Result<Asked<(KeptLine, bool)>, BankDeskError> {
+        let payee = self.desk.payee(name).await?;
         let amount = self.desk.line(id).await?.amount();
         let action = Action {
             amount,
             detail: Some(ActionDetail::new(&format!("to {name}"))),
             ..self.action(ActionKind::AssignBankLine, &id.to_string())
         };
-        let payee = LineAccount {
-            id: account.id,
-            name: account.name,
+        let limit = self.desk.settings.second_person;
+        let consent = amount.map_or(Consent::NotNeeded, |amount| limit.consent(amount));
+        let action = match consent {
+            Consent::Needed => proposing(action),
+            Consent::NotNeeded | Consent::Given(_) => action,
         };
-        let outcome = self.desk.store().claim_line(id, payee.clone(), action).await?;
-        let repeated = is_repeated(id, outcome)?;
-        self.desk.finish().await?;
-        let line = self.desk.line(id).await?;
-        match &line.state {
-            BankLineState::Booked(booked) if *booked == payee => Ok((line, repeated)),
-            BankLineState::Claimed(claimed) if *claimed == payee => Err(BankDeskError::NotYet(name.clone())),
-            BankLineState::Unmatched => Err(BankDeskError::Refused(name.clone())),
-            decided => Err(BankDeskError::Decided(decided.clone())),
-        }
+        let outcome = self.desk.store().claim_line(id, payee.clone(), action, consent);
+        let repeated = match outcome.await? {
+            LineOutcome::Proposed(no) => return Ok(Asked::Waits(Box::new(self.desk.proposal(no).await?))),
+            outcome => is_repeated(id, outcome)?,
+        };
+        let line = self.desk.booked_line(id, payee).await?;
+        Ok(Asked::Done((line, repeated)))
     }
 
     /// Sets an unmatched line aside for good: it is not the money of an account. Idempotent. Returns the line, and whether
@@ -297,6 +358,8 @@ fn is_repeated(id: BankLineId, outcome: LineOutcome) -> Result<bool, BankDeskErr
         LineOutcome::Repeated => Ok(true),
         LineOutcome::Decided(state) => Err(BankDeskError::Decided(state)),
         LineOutcome::Unknown => Err(BankDeskError::UnknownLine(id)),
+        LineOutcome::Refused(refusal) => Err(BankDeskError::Consent(refusal)),
+        LineOutcome::Proposed(_) => unreachable!("only an assignment is proposed, and its caller looks"),
     }
 }
 

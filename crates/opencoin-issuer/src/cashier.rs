@@ -1,19 +1,21 @@
 //! The operator's work with accounts, from the command line or over HTTP: open them, set passwords, credit and debit
 //! them, settle payouts.
 
+mod payments;
+
 use std::sync::Arc;
 
 use chrono::Duration;
 use opencoin_keys::{Clock, Randomness, ledger_time};
-use opencoin_ledger::recovered::AssignmentWay;
 use opencoin_ledger::{
     AccountEntry, AccountId, AccountName, AccountStatus, Action, ActionDetail, ActionFilter, ActionKind,
-    ActionNo, ActionSubject, Amount, Applied, Command, EntryPage, LedgerError, LedgerTime, OperatorCommand,
+    ActionNo, ActionSubject, Applied, Command, Consent, EntryPage, LedgerError, LedgerTime, OperatorCommand,
     OperatorName, PasswordHash, PasswordSetter, Payout, PayoutFilter, PayoutNo, Profile, ProfileFilter,
-    RecordedAction, Reference, Refusal, ServiceId, Settlement, TokenHash,
+    RecordedAction, Reference, Refusal, ServiceId, TokenHash,
 };
 use thiserror::Error;
 
+use crate::SecondPersonLimit;
 use crate::accounts::{
     NewPassword, Passwords, Random, START_CODE_DAYS, ServiceStatus, StartCode, Token, TokenKind,
 };
@@ -26,6 +28,7 @@ pub struct Cashier {
     clock: Arc<dyn Clock>,
     random: Arc<Random>,
     passwords: Arc<Passwords>,
+    second_person: SecondPersonLimit,
 }
 
 /// Changes accounts for an operator. Each change is recorded with who made it.
@@ -86,9 +89,15 @@ impl From<CashierError> for RequestRefusal {
 }
 
 impl Cashier {
-    /// The accounts of these books. Tokens and salts come from `rng`.
-    pub fn new(books: impl Into<Books>, clock: Arc<dyn Clock>, rng: Box<dyn Randomness>) -> Self {
-        Self::sharing(books.into(), clock, Arc::new(Random::new(rng)), Arc::default())
+    /// The accounts of these books. Tokens and salts come from `rng`. Payments above the limit need a second operator.
+    pub fn new(
+        books: impl Into<Books>,
+        clock: Arc<dyn Clock>,
+        rng: Box<dyn Randomness>,
+        second_person: SecondPersonLimit,
+    ) -> Self {
+        let random = Arc::new(Random::new(rng));
+        Self::sharing(books.into(), clock, random, Arc::default(), second_person)
     }
 
     pub(crate) fn sharing(
@@ -96,12 +105,14 @@ impl Cashier {
         clock: Arc<dyn Clock>,
         random: Arc<Random>,
         passwords: Arc<Passwords>,
+        second_person: SecondPersonLimit,
     ) -> Self {
         Self {
             books,
             clock,
             random,
             passwords,
+            second_person,
         }
     }
 
@@ -403,112 +414,6 @@ impl ActingCashier<'_> {
         Ok(accounts.clear_failed_logins(name).await?)
     }
 
-    /// Credits a deposit. Idempotent by reference; the result says whether it was repeated.
-    ///
-    /// # Errors
-    /// When there is no such account, the reference was used for another payment, or the ledger fails.
-    pub async fn credit(
-        &self,
-        name: &AccountName,
-        amount: Amount,
-        reference: Reference,
-    ) -> Result<Applied, CashierError> {
-        let account = self.cashier.account(name).await?.account.id;
-        let action = self.payment(ActionKind::Credit, name, amount, &reference);
-        let credit = Command::Credit {
-            account,
-            amount,
-            reference,
-            at: action.at,
-        };
-        self.apply(credit, action).await
-    }
-
-    /// Debits a withdrawal. Idempotent by reference; the result says whether it was repeated.
-    ///
-    /// # Errors
-    /// When there is no such account, its balance is too low, the reference was used for another payment, or the
-    /// ledger fails.
-    pub async fn debit(
-        &self,
-        name: &AccountName,
-        amount: Amount,
-        reference: Reference,
-    ) -> Result<Applied, CashierError> {
-        let account = self.cashier.account(name).await?.account.id;
-        let action = self.payment(ActionKind::Debit, name, amount, &reference);
-        let debit = Command::Debit {
-            account,
-            amount,
-            reference,
-            at: action.at,
-        };
-        self.apply(debit, action).await
-    }
-
-    /// Assigns recovered money to an account, or takes what the account had paid in the lost time. Idempotent by reference,
-    /// which credits and debits share; the result says whether it was repeated.
-    ///
-    /// # Errors
-    /// When nothing was recovered, there is no such account, its balance is too low, the reference was used for another
-    /// payment, or the ledger fails.
-    pub async fn assign_recovered(
-        &self,
-        name: &AccountName,
-        amount: Amount,
-        way: AssignmentWay,
-        reference: Reference,
-    ) -> Result<Applied, CashierError> {
-        let head = self.cashier.books.log.head().await?;
-        if head.is_none_or(|head| head.recovered_to.is_none()) {
-            return Err(CashierError::NothingRecovered);
-        }
-        let account = self.cashier.account(name).await?.account.id;
-        let kind = match way {
-            AssignmentWay::ToAccount => ActionKind::AssignRecovered,
-            AssignmentWay::FromAccount => ActionKind::TakeRecovered,
-        };
-        let action = self.payment(kind, name, amount, &reference);
-        let assign = Command::AssignRecovered {
-            account,
-            amount,
-            way,
-            reference,
-            at: action.at,
-        };
-        self.apply(assign, action).await
-    }
-
-    /// Records whether a payout was paid or has failed. Idempotent.
-    ///
-    /// # Errors
-    /// When there is no such payout, it was settled with another result, or the ledger fails.
-    pub async fn settle(&self, payout: PayoutNo, settlement: Settlement) -> Result<Payout, CashierError> {
-        let unknown = CashierError::Refused(Refusal::UnknownPayout);
-        let accounts = &self.cashier.books.accounts;
-        let requested = accounts.payout(payout).await?.ok_or(unknown)?;
-        let (kind, text) = match &settlement {
-            Settlement::Paid(reference) => (ActionKind::PayPayout, reference),
-            Settlement::Failed(reason) => (ActionKind::FailPayout, reason),
-        };
-        let action = Action {
-            amount: Some(requested.amount),
-            detail: Some(ActionDetail::new(text.as_str())),
-            ..self.action(kind, &payout.get().to_string())
-        };
-        let settle = Command::SettlePayout {
-            payout,
-            settlement,
-            at: action.at,
-        };
-        self.apply(settle, action).await.map_err(|error| match error {
-            CashierError::Refused(Refusal::ReferenceConflict) => CashierError::Settled(payout),
-            other => other,
-        })?;
-        let settled = accounts.payout(payout).await?;
-        settled.ok_or(CashierError::Refused(Refusal::UnknownPayout))
-    }
-
     fn action(&self, kind: ActionKind, subject: &str) -> Action {
         Action {
             operator: self.operator.clone(),
@@ -520,16 +425,21 @@ impl ActingCashier<'_> {
         }
     }
 
-    fn payment(&self, kind: ActionKind, name: &AccountName, amount: Amount, reference: &Reference) -> Action {
-        Action {
-            amount: Some(amount),
-            detail: Some(ActionDetail::new(reference.as_str())),
-            ..self.action(kind, name.as_str())
-        }
+    async fn apply(&self, command: Command, action: Action) -> Result<Applied, CashierError> {
+        self.apply_with(command, action, Consent::NotNeeded).await
     }
 
-    async fn apply(&self, command: Command, action: Action) -> Result<Applied, CashierError> {
-        let command = OperatorCommand { command, action };
+    async fn apply_with(
+        &self,
+        command: Command,
+        action: Action,
+        consent: Consent,
+    ) -> Result<Applied, CashierError> {
+        let command = OperatorCommand {
+            command,
+            action,
+            consent,
+        };
         let outcomes = self.cashier.books.ledger.apply_for_operator(&[command]).await?;
         Ok(outcomes
             .into_iter()

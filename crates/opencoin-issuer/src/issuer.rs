@@ -49,8 +49,10 @@ use crate::log::IssuerLog;
 use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
 use crate::metrics::{MeteredSigner, Metrics};
 use crate::payout_desk::PayoutDesk;
+use crate::proposal_desk::ProposalDesk;
 use crate::refusal::{Reason, Refusal, unavailable};
 use crate::samples::Samples;
+use crate::second_person::SecondPersonLimit;
 use crate::store::Books;
 use crate::supply::DailySupply;
 
@@ -177,7 +179,7 @@ impl Issuer {
         self
     }
 
-    /// Sets the operator's account at a bank.
+    /// Sets the operator's account at a bank, and what needs a second operator.
     #[must_use]
     pub fn with_bank(mut self, settings: BankSettings) -> Self {
         self.bank = settings;
@@ -329,6 +331,7 @@ impl Issuer {
             Arc::clone(&self.clock),
             self.accounts.random(),
             self.accounts.passwords(),
+            self.bank.second_person,
         )
     }
 
@@ -343,6 +346,17 @@ impl Issuer {
         )
     }
 
+    /// The limit above which an operation needs a second operator.
+    #[must_use]
+    pub fn second_person(&self) -> SecondPersonLimit {
+        self.bank.second_person
+    }
+
+    /// What waits for a second operator.
+    pub fn proposal_desk(&self) -> ProposalDesk {
+        ProposalDesk::new(self.books.clone(), Arc::clone(&self.clock), self.bank_desk())
+    }
+
     /// The operator's files of payouts for the bank.
     pub fn payout_desk(&self) -> PayoutDesk {
         let currency = self.documents.currency();
@@ -351,7 +365,7 @@ impl Issuer {
         PayoutDesk::new(
             self.books.clone(),
             Arc::clone(&self.clock),
-            self.bank.account.clone(),
+            self.bank.clone(),
             unit,
         )
     }

@@ -22,10 +22,12 @@ pub mod log;
 mod metrics;
 mod operator;
 mod payout_desk;
+mod proposal_desk;
 mod recoup;
 mod refusal;
 mod restore;
 mod samples;
+mod second_person;
 mod signing;
 mod store;
 mod supply;
@@ -51,10 +53,12 @@ pub use payout_desk::{
     ActingPayoutDesk, EXPORT_PAYOUTS_MAX, ExportRequest, ExportedFile, PaidExport, PayoutDesk,
     PayoutDeskError,
 };
+pub use proposal_desk::{ActingProposalDesk, DecidedProposal, ProposalDesk, ProposalError};
 pub use recoup::{RECOUP_TRANSACTIONS_MAX, RevokedMintKey};
 pub use refusal::{Reason, Refusal, unavailable};
 pub use restore::{RestoreError, RestoreOptions, Restored, restore};
 pub use samples::{SAMPLE_INTERVAL_S, SAMPLES_AGE_MAX, Sample};
+pub use second_person::{Asked, SecondPersonLimit};
 pub use signing::Signed;
 pub use store::{
     Books, Layout, MigratedBooks, OpenedBooks, StoreMode, audit_opener, books_file, books_layout,

@@ -7,9 +7,9 @@ use opencoin_keys::{
     CertifiedMintKey, Change, Clock, Currency, SigningRequest, ledger_time, register_command,
 };
 use opencoin_ledger::{
-    Action, ActionDetail, ActionFilter, ActionKind, ActionSubject, Amount, Applied, Command, Effect, Ledger,
-    LedgerError, MintKeyId, MintKeyStatus, OperatorCommand, OperatorName, Operators, RecordedAction, Refusal,
-    StopReason,
+    Action, ActionDetail, ActionFilter, ActionKind, ActionSubject, Amount, Applied, Command, Consent, Effect,
+    Ledger, LedgerError, MintKeyId, MintKeyStatus, OperatorCommand, OperatorName, Operators, RecordedAction,
+    Refusal, StopReason,
 };
 use thiserror::Error;
 
@@ -307,7 +307,11 @@ impl Operator {
     }
 
     async fn apply(&self, command: Command, action: Action) -> Result<Applied, OperatorError> {
-        let command = OperatorCommand { command, action };
+        let command = OperatorCommand {
+            command,
+            action,
+            consent: Consent::NotNeeded,
+        };
         let outcomes = self.ledger.apply_for_operator(&[command]).await?;
         Ok(outcomes
             .into_iter()

@@ -24,6 +24,8 @@ use opencoin_ledger::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::bank_desk::BankSettings;
+use crate::second_person::SecondPersonLimit;
 use crate::store::Books;
 
 /// The most payouts of one file.
@@ -38,6 +40,7 @@ pub struct PayoutDesk {
     books: Books,
     clock: Arc<dyn Clock>,
     account: BankConfig,
+    second_person: SecondPersonLimit,
     divisor: u64,
     currency: String,
 }
@@ -77,13 +80,14 @@ impl PayoutDesk {
     pub fn new(
         books: impl Into<Books>,
         clock: Arc<dyn Clock>,
-        account: BankConfig,
+        settings: BankSettings,
         (currency, divisor): (String, u64),
     ) -> Self {
         Self {
             books: books.into(),
             clock,
-            account,
+            account: settings.account,
+            second_person: settings.second_person,
             divisor,
             currency,
         }

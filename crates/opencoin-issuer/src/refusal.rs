@@ -32,6 +32,8 @@ pub enum Reason {
     PreviewChanged,
     /// It was decided before in another way.
     Decided,
+    /// Another operator must do it.
+    SecondPerson,
     /// A mint key is outside its signing window, or coins have expired.
     KeyExpired,
     /// A mint key was revoked: it signs nothing, and its coins are refused.
@@ -90,6 +92,7 @@ impl Reason {
             Self::Exists => "exists",
             Self::PreviewChanged => "preview-changed",
             Self::Decided => "decided",
+            Self::SecondPerson => "second-person",
             Self::KeyExpired => "key-expired",
             Self::KeyRevoked => "key-revoked",
             Self::Recoup => "recoup",
@@ -196,8 +199,12 @@ impl From<LedgerRefusal> for Refusal {
             LedgerRefusal::UnknownAccount => Reason::Unauthorized,
             LedgerRefusal::WrongSeq { expected } => return Self::wrong_sequence(expected),
             LedgerRefusal::Payment(fault) => return fault.into(),
-            LedgerRefusal::UnknownPayout | LedgerRefusal::PayeeClosed => Reason::NotFound,
+            LedgerRefusal::UnknownPayout | LedgerRefusal::UnknownProposal | LedgerRefusal::PayeeClosed => {
+                Reason::NotFound
+            }
             LedgerRefusal::AccountFrozen | LedgerRefusal::AccountClosed => Reason::Forbidden,
+            LedgerRefusal::OwnProposal => Reason::SecondPerson,
+            LedgerRefusal::ProposalDeclined => Reason::Decided,
             LedgerRefusal::UnknownKey => Reason::UnknownKey,
             LedgerRefusal::WeakKey => Reason::WeakKey,
             LedgerRefusal::ChallengeExpired => Reason::ChallengeExpired,
@@ -209,7 +216,9 @@ impl From<LedgerRefusal> for Refusal {
                 Reason::InsufficientFunds
             }
             LedgerRefusal::DoubleSpend { .. } | LedgerRefusal::RecoupedBefore { .. } => Reason::DoubleSpend,
-            LedgerRefusal::ReferenceConflict => Reason::ReferenceConflict,
+            LedgerRefusal::ReferenceConflict | LedgerRefusal::OtherProposal { .. } => {
+                Reason::ReferenceConflict
+            }
             LedgerRefusal::AccountExists | LedgerRefusal::TokenExists => Reason::Exists,
             LedgerRefusal::SigningWindowClosed { .. } | LedgerRefusal::CoinsExpired { .. } => {
                 Reason::KeyExpired

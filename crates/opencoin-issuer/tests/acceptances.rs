@@ -9,7 +9,9 @@ use chrono::{DateTime, Utc};
 use opencoin_audit::{StoredAcceptance, Wanted};
 use opencoin_config::Config;
 use opencoin_crypto::{AcceptedBlinds, BlindToSign, CipherSuite, KeyStore, Signer};
-use opencoin_issuer::{AcceptanceProof, Cashier, StoreMode, check_acceptance, open_audit_source, open_books};
+use opencoin_issuer::{
+    AcceptanceProof, Cashier, SecondPersonLimit, StoreMode, check_acceptance, open_audit_source, open_books,
+};
 use opencoin_keys::{
     Clock, Currency, Directory, NewCurrency, Passphrase, Randomness, create_with_key_files,
     register_mint_keys,
@@ -76,7 +78,7 @@ impl World {
         register_mint_keys(&currency, ledger.as_ref(), &Noon)
             .await
             .unwrap();
-        let cashier = Cashier::new(books, Arc::new(Noon), store_rng());
+        let cashier = Cashier::new(books, Arc::new(Noon), store_rng(), SecondPersonLimit::OFF);
         let alice = "alice".parse().unwrap();
         let operator = OperatorName::command_line();
         let cashier = cashier.acting(&operator);
@@ -88,7 +90,8 @@ impl World {
                 Reference::new("opening").unwrap(),
             )
             .await
-            .unwrap();
+            .unwrap()
+            .done();
         Self {
             folder,
             currency,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use opencoin_text::{is_invisible, is_misleading};
 
-use crate::{ACCOUNT_NAME_CHARS_MAX, AccountName, Amount, Command, LedgerTime};
+use crate::{ACCOUNT_NAME_CHARS_MAX, AccountName, Amount, Command, Consent, LedgerTime};
 
 /// The maximum length of the subject of an action, in characters.
 pub const ACTION_SUBJECT_CHARS_MAX: usize = 200;
@@ -123,6 +123,12 @@ action_kinds! {
     WithdrawExport = "withdraw-export",
     /// Recorded that the bank has paid all of a file of payouts.
     PayExport = "pay-export",
+    /// Proposed an operation that needs a second operator.
+    Propose = "propose",
+    /// Declined a proposal of another operator.
+    DeclineProposal = "decline-proposal",
+    /// Withdrew a proposal of their own.
+    WithdrawProposal = "withdraw-proposal",
     /// Stopped a mint key.
     RevokeKey = "revoke-key",
     /// Pruned a mint key.
@@ -255,8 +261,11 @@ pub struct RecordedAction {
 pub struct OperatorCommand {
     /// The command.
     pub command: Command,
-    /// What is recorded if the command is applied and not repeated.
+    /// What is recorded if the command is applied, proposed or carried out, and not repeated.
     pub action: Action,
+    /// Whether a second operator is needed. Only credits, debits, assignments of recovered money and settlements of
+    /// payouts can be proposed.
+    pub consent: Consent,
 }
 
 #[cfg(test)]

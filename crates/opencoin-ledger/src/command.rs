@@ -10,8 +10,8 @@ use crate::log::{DeclaredBooks, Logged};
 use crate::recovered::{AssignmentWay, Recovered, RecoveredRequest};
 use crate::{
     AccountId, AccountName, AccountStatus, Amount, Blind, CoinIn, IdempotencyKey, LedgerTime, MintKeyId,
-    MintKeyTerms, PasswordHash, PayoutNo, Reference, Refusal, RevokedBlind, Settlement, StopReason,
-    TokenHash, TransactionReference,
+    MintKeyTerms, PasswordHash, PayoutNo, ProposalNo, Reference, Refusal, RevokedBlind, Settlement,
+    StopReason, TokenHash, TransactionReference,
 };
 
 /// One request to change the books.
@@ -323,6 +323,8 @@ pub enum Effect {
     KeyIntroduced(AccountId),
     /// A payment, transfer, payout or redeem moved this amount.
     Moved(Amount),
+    /// Nothing was moved. The command waits for a second operator, as the proposal with this number.
+    Proposed(ProposalNo),
     /// A mint, renew or recoup was accepted. Its blinds can be signed, unless signing is paused.
     Accepted {
         /// The total value of the blinds.

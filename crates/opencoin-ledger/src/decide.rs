@@ -13,11 +13,12 @@ mod log;
 mod mint_keys;
 mod money;
 mod payouts;
+mod proposals;
 mod recoup;
 mod recovery;
 
 use crate::journal::{ContentDigest, Kind, Record, Recorded, ReferenceKey, ReferenceScope};
-use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Refusal, View};
+use crate::{Amount, Applied, Command, Consent, Effect, LedgerTime, Outcome, Prepared, Refusal, View};
 
 /// Applies one command to the view, or refuses it.
 ///
@@ -27,6 +28,11 @@ use crate::{Amount, Applied, Command, Effect, LedgerTime, Outcome, Prepared, Ref
 /// # Panics
 /// An invariant of the books would break. That is a bug; no answer is better than a wrong balance.
 pub fn decide(view: &mut View, prepared: &Prepared<'_>) -> Outcome {
+    match (prepared.consent, prepared.action) {
+        (Consent::Needed, Some(action)) => return proposals::propose(view, prepared, action),
+        (Consent::Given(no), Some(action)) => return proposals::carry_out(view, prepared, action, no),
+        (Consent::NotNeeded, _) | (_, None) => {}
+    }
     let outcome = decide_command(view, prepared);
     if let (Some(action), Ok(Applied { repeated: false, .. })) = (prepared.action, &outcome) {
         view.note_action(action.clone());

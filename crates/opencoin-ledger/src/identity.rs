@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use crate::journal::{ContentDigest, Kind, Record, ReferenceKey, ReferenceScope};
 use crate::recovered::{AssignmentWay, Recovered, RecoveredPart};
 use crate::{
-    AccountId, Action, Amount, Blind, CoinIn, Command, HistoryId, KeyPayment, LedgerTime, OperatorCommand,
-    Reference, RevokedBlind, Settlement,
+    AccountId, Action, Amount, Blind, CoinIn, Command, Consent, HistoryId, KeyPayment, LedgerTime,
+    OperatorCommand, Reference, RevokedBlind, Settlement,
 };
 
 /// A command with its identity, computed once and used to load, decide and save.
@@ -25,6 +25,8 @@ pub struct Prepared<'a> {
     pub(crate) content: ContentDigest,
     /// What is recorded if the command is applied and not repeated; `None` if no operator has sent it.
     pub(crate) action: Option<&'a Action>,
+    /// Whether a second operator is needed.
+    pub(crate) consent: Consent,
 }
 
 impl<'a> Prepared<'a> {
@@ -82,6 +84,7 @@ impl<'a> Prepared<'a> {
             key,
             content,
             action: None,
+            consent: Consent::NotNeeded,
         }
     }
 
@@ -90,6 +93,7 @@ impl<'a> Prepared<'a> {
     pub fn of_operator(command: &'a OperatorCommand) -> Self {
         Self {
             action: Some(&command.action),
+            consent: command.consent,
             ..Self::new(&command.command)
         }
     }
@@ -107,7 +111,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-fn payment_key(reference: &Reference) -> ReferenceKey {
+pub(crate) fn payment_key(reference: &Reference) -> ReferenceKey {
     ReferenceKey::new(ReferenceScope::Payment, reference.as_str().as_bytes())
 }
 

@@ -290,6 +290,8 @@ pub(crate) enum ReferenceScope {
     KeyIntroduction = 16,
     /// The key of a payer, then the number of the payment in eight bytes.
     KeyPayment = 17,
+    /// The identity of a line of the bank. No transaction has it, only a proposal.
+    BankLine = 18,
 }
 
 impl ReferenceKey {

@@ -18,6 +18,7 @@ pub mod bank;
 mod blind;
 mod coin;
 mod command;
+mod consent;
 mod decide;
 mod entry_no;
 mod history;
@@ -35,6 +36,7 @@ mod operators;
 mod optimistic;
 mod password_hash;
 mod payout;
+mod proposal;
 mod recoup;
 pub mod recovered;
 mod recovered_entry;
@@ -69,6 +71,7 @@ pub use amount::{Amount, AmountError};
 pub use blind::{BLIND_REFERENCE_BYTES_MAX, Blind, StoredBlind, StoredNumber};
 pub use coin::CoinIn;
 pub use command::{Applied, Command, Effect, KeyPayment, Outcome};
+pub use consent::{Consent, ProposalNo};
 pub use decide::decide;
 pub use entry_no::EntryNo;
 pub use history::{
@@ -103,6 +106,10 @@ pub use optimistic::{
 };
 pub use password_hash::PasswordHash;
 pub use payout::{PayoutNo, Settlement};
+pub use proposal::{
+    DeclineOutcome, Proposal, ProposalFilter, ProposalVerdict, Proposed, ProposedKind, WaitingProposals,
+    line_consent,
+};
 pub use recoup::RevokedBlind;
 pub use recovered_entry::RecoveredEntry;
 pub use refusal::Refusal;

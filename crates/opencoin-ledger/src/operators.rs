@@ -5,7 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::bank::BankStore;
-use crate::{Action, ActionNo, ActionSubject, LedgerError, RecordedAction};
+use crate::{
+    Action, ActionNo, ActionSubject, DeclineOutcome, LedgerError, OperatorName, Proposal, ProposalFilter,
+    ProposalNo, RecordedAction, WaitingProposals,
+};
 
 /// The store of what operators do. Any number of processes may use one store.
 ///
@@ -22,6 +25,23 @@ pub trait Operators: Send + Sync {
         before: Option<ActionNo>,
         limit: u32,
     ) -> Result<Vec<RecordedAction>, LedgerError>;
+
+    /// Up to `limit` proposals with numbers above `after`, ascending.
+    async fn proposals(
+        &self,
+        filter: ProposalFilter,
+        after: ProposalNo,
+        limit: u32,
+    ) -> Result<Vec<Proposal>, LedgerError>;
+
+    /// The proposal with this number.
+    async fn proposal(&self, no: ProposalNo) -> Result<Option<Proposal>, LedgerError>;
+
+    /// The proposals that wait and that this operator has not made.
+    async fn proposals_for(&self, operator: &OperatorName) -> Result<WaitingProposals, LedgerError>;
+
+    /// Declines a proposal that waits, for the operator of the action, or withdraws it if it is their own.
+    async fn decline(&self, no: ProposalNo, action: &Action) -> Result<DeclineOutcome, LedgerError>;
 }
 
 /// A store of books that also has what operators do: the record of it, and their bank's statements.

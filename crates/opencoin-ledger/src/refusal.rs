@@ -2,7 +2,7 @@
 
 use opencoin_log::key_account::PaymentFault;
 
-use crate::{Amount, MintKeyId, WAITING_MINTS_PER_ACCOUNT_MAX};
+use crate::{Amount, MintKeyId, ProposalNo, WAITING_MINTS_PER_ACCOUNT_MAX};
 
 /// Why a command was refused. A refused command changes nothing, with one exception:
 /// [`Refusal::OverRedemption`] stops the mint key.
@@ -244,6 +244,21 @@ pub enum Refusal {
     /// No payout has this number.
     #[error("there is no such payout")]
     UnknownPayout,
+    /// No proposal has this number.
+    #[error("there is no such proposal")]
+    UnknownProposal,
+    /// An operator wants to carry out a proposal of their own.
+    #[error("another operator must carry this out; whoever has proposed it can only withdraw it")]
+    OwnProposal,
+    /// The proposal was declined or withdrawn.
+    #[error("the proposal was declined; propose it again")]
+    ProposalDeclined,
+    /// Something else with the same reference, payout or line of the bank waits for a second operator.
+    #[error("proposal {} with the same reference and other content waits for a second person; decline it first", .no.get())]
+    OtherProposal {
+        /// Its number.
+        no: ProposalNo,
+    },
     /// The amount of a payment, transfer or payout is zero.
     #[error("the amount must be at least 1")]
     ZeroAmount,
@@ -307,6 +322,10 @@ impl Refusal {
             | Self::CertificateMissing
             | Self::DocumentTooLong
             | Self::UnknownPayout
+            | Self::UnknownProposal
+            | Self::OwnProposal
+            | Self::ProposalDeclined
+            | Self::OtherProposal { .. }
             | Self::ZeroAmount => None,
         }
     }

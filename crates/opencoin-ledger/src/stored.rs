@@ -16,7 +16,7 @@ pub use holders::{
     failed_logins_over, login_key, missing_account, payout, profile, require_holder, waiting_state,
 };
 
-pub use operators::{StoredAction, action};
+pub use operators::{StoredAction, StoredProposal, action, proposal};
 
 use std::num::TryFromIntError;
 

@@ -23,12 +23,12 @@ use crate::journal::{Kind, Record, Recorded, ReferenceKey};
 use crate::log::{BooksBeforeLog, LogBatchNo, OpenLog, PendingLeaves};
 use crate::{
     AccountId, AccountName, AccountStatus, Action, Amount, EntryNo, IssuedDigest, LedgerTime, MintKeyId,
-    MintKeyIdentity, MintKeyTerms, PasswordHash, PayoutNo, RevokedBlind, Settlement, SpentDigest, StopReason,
-    TokenHash,
+    MintKeyIdentity, MintKeyTerms, PasswordHash, PayoutNo, Proposal, ProposalNo, ProposalVerdict,
+    RevokedBlind, Settlement, SpentDigest, StopReason, TokenHash,
 };
 
 /// A part of the books, or all of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct View {
     accounts: HashMap<AccountId, AccountState>,
     accounts_by_name: HashMap<AccountName, AccountId>,
@@ -38,6 +38,7 @@ pub struct View {
     recouped_blinds: HashSet<(MintKeyNo, IssuedDigest)>,
     recouped_coins: HashSet<(MintKeyNo, SpentDigest)>,
     payouts: HashMap<PayoutNo, PayoutState>,
+    proposals: BTreeMap<ProposalNo, Proposal>,
     waiting: HashMap<ReferenceKey, WaitingState>,
     records: HashMap<ReferenceKey, Recorded>,
     signing: Signing,
@@ -48,6 +49,7 @@ pub struct View {
     /// The balance of the system account of recovered money, if that was loaded.
     recovered_balance: i128,
     last: LastNumbers,
+    last_proposal: Option<ProposalNo>,
     dirty: Dirty,
 }
 
@@ -65,7 +67,7 @@ pub struct LastNumbers {
 }
 
 /// The changes since the last [`View::take_changes`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Dirty {
     journal: Vec<Record>,
     spent: Vec<(MintKeyNo, SpentDigest)>,
@@ -77,6 +79,8 @@ struct Dirty {
     statuses: BTreeSet<AccountId>,
     requested: BTreeSet<PayoutNo>,
     settled: BTreeSet<PayoutNo>,
+    proposed: BTreeSet<ProposalNo>,
+    decided: BTreeSet<ProposalNo>,
     /// New waiting mints and their encoded blinds.
     waiting: BTreeMap<ReferenceKey, Vec<u8>>,
     /// Stored waiting mints whose expiry has changed.
@@ -130,6 +134,17 @@ impl View {
     pub fn load_payout(&mut self, payout: PayoutState) {
         self.last.payout = self.last.payout.max(Some(payout.no));
         self.payouts.insert(payout.no, payout);
+    }
+
+    /// Adds a proposal.
+    pub fn load_proposal(&mut self, proposal: Proposal) {
+        self.load_last_proposal(proposal.no);
+        self.proposals.insert(proposal.no, proposal);
+    }
+
+    /// Sets the number of the newest proposal in the whole store.
+    pub fn load_last_proposal(&mut self, last: ProposalNo) {
+        self.last_proposal = self.last_proposal.max(Some(last));
     }
 
     /// Adds a waiting mint.
@@ -250,6 +265,26 @@ impl View {
     /// All loaded payouts, in no order. A store needs them to load their accounts.
     pub fn payouts(&self) -> impl Iterator<Item = &PayoutState> + Clone {
         self.payouts.values()
+    }
+
+    pub(crate) fn proposal(&self, no: ProposalNo) -> Option<&Proposal> {
+        self.proposals.get(&no)
+    }
+
+    /// All loaded proposals, ascending.
+    pub(crate) fn proposals(&self) -> impl Iterator<Item = &Proposal> {
+        self.proposals.values()
+    }
+
+    /// The proposal of this operation that waits, if there is one.
+    pub(crate) fn waiting_proposal(&self, reference: &ReferenceKey) -> Option<&Proposal> {
+        let mut waiting = self.proposals().filter(|proposal| proposal.verdict.is_none());
+        waiting.find(|proposal| proposal.proposed.reference() == *reference)
+    }
+
+    /// The number of the next proposal: one more than the last.
+    pub(crate) fn next_proposal(&self) -> ProposalNo {
+        self.last_proposal.unwrap_or(ProposalNo::BEFORE_ALL).next()
     }
 
     pub(crate) fn waiting(&self, reference: &ReferenceKey) -> Option<&WaitingState> {
@@ -414,6 +449,25 @@ impl View {
         assert!(payout.settled.is_none(), "a payout is settled once");
         payout.settled = Some((settlement, at));
         self.dirty.settled.insert(no);
+    }
+
+    pub(crate) fn propose(&mut self, proposal: Proposal) {
+        assert!(
+            proposal.no == self.next_proposal() && proposal.verdict.is_none(),
+            "a new proposal has the next number and waits"
+        );
+        self.dirty.proposed.insert(proposal.no);
+        self.load_proposal(proposal);
+    }
+
+    pub(crate) fn decide_proposal(&mut self, no: ProposalNo, verdict: ProposalVerdict) {
+        let proposal = self
+            .proposals
+            .get_mut(&no)
+            .expect("the caller has read this proposal");
+        assert!(proposal.verdict.is_none(), "a proposal is decided once");
+        proposal.verdict = Some(verdict);
+        self.dirty.decided.insert(no);
     }
 
     pub(crate) fn begin_to_wait(&mut self, waiting: WaitingState, blinds: Vec<u8>) {

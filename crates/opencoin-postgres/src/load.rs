@@ -1,6 +1,6 @@
 //! Locks and loads the rows that a batch touches.
 //!
-//! Rows are locked first, and always in the same order, to avoid deadlocks: the state of signing, payouts by
+//! Rows are locked first, and always in the same order, to avoid deadlocks: proposals, the state of signing, payouts by
 //! number, accounts by number, mint keys by id, counts of mint keys by key and slot. Coins and references are read after that, by statements that
 //! see what was committed while the transaction waited for the locks.
 
@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::in_doubt;
 use crate::layout::Layout;
 use crate::slots::{self, LockedCounts};
-use crate::sql::cells;
+use crate::sql::{Sql, cells};
 
 /// Returns the view, and the counts of its mint keys in all slots.
 pub(crate) async fn view(
@@ -28,6 +28,7 @@ pub(crate) async fn view(
 ) -> Result<(View, LockedCounts), Fault> {
     let mut view = View::default();
     let mut counts = LockedCounts::new();
+    opencoin_sql::load_proposals(&mut Sql(connection, layout), touches, &mut view).await?;
     if touches.signing {
         load_signing(connection, touches, &mut view).await?;
     }

@@ -19,7 +19,9 @@ use sqlx::{PgConnection, Postgres};
 
 use crate::columns::{column, counter, counters};
 use crate::fault::Fault;
+use crate::layout::Layout;
 use crate::slots::{self, LockedCounts, OwnSlots};
+use crate::sql::Sql;
 
 /// The most bytes of blinds in one statement. PostgreSQL limits a parameter to 1 GiB; a full batch can hold
 /// more.
@@ -43,6 +45,8 @@ pub(crate) async fn changes(
         statuses,
         requested,
         settled,
+        proposed,
+        decided,
         waiting,
         extended,
         waited,
@@ -82,6 +86,9 @@ pub(crate) async fn changes(
     if !settled.is_empty() {
         update_payouts(connection, &settled).await?;
     }
+    // These tables are never distributed.
+    let mut sql = Sql(connection, Layout::OneServer);
+    opencoin_sql::save_proposals(&mut sql, &proposed, &decided).await?;
     for waiting in statements(&waiting, |(_, blinds)| blinds.len()) {
         insert_waiting(connection, waiting).await?;
     }

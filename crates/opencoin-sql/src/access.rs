@@ -6,8 +6,8 @@ use opencoin_ledger::{
     PasswordSetter, SESSIONS_MAX, Start, StartCodeHash, TokenHash,
 };
 
+use crate::actions::record;
 use crate::lock::{Locked, lock};
-use crate::operators::record;
 use crate::{Executor, Row, SqlError};
 
 /// The most rows that one transaction of [`tidy`] deletes, so that others do not wait long for it.

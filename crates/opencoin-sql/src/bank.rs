@@ -2,6 +2,7 @@
 
 mod claims;
 mod exports;
+mod proposed;
 mod rows;
 mod statements;
 
@@ -12,7 +13,9 @@ use opencoin_ledger::bank::{
     ExportEnd, ExportNo, ExportOutcome, ExportState, KeptLine, LineAccount, LineOutcome, NewExport,
     NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim, StatementNo,
 };
-use opencoin_ledger::{Action, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, Reference};
+use opencoin_ledger::{
+    Action, Amount, Consent, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, Reference,
+};
 
 use crate::Runner;
 
@@ -61,12 +64,15 @@ impl<R: Runner> BankStore for SqlBank<R> {
         no: StatementNo,
         preview: PreviewDigest,
         action: Action,
+        above: Option<Amount>,
     ) -> Result<StatementClaim, LedgerError> {
-        let arguments = (no, preview, action);
+        let arguments = (no, preview, action, above);
         let change = self.0.change(
             "claim a bank statement",
             arguments,
-            |sql, (no, preview, action)| Box::pin(claims::statement(sql, *no, *preview, action)),
+            |sql, (no, preview, action, above)| {
+                Box::pin(claims::statement(sql, *no, *preview, action, *above))
+            },
         );
         change.await
     }
@@ -98,13 +104,16 @@ impl<R: Runner> BankStore for SqlBank<R> {
         id: BankLineId,
         account: LineAccount,
         action: Action,
+        consent: Consent,
     ) -> Result<LineOutcome, LedgerError> {
-        let arguments = (id, BankLineState::Claimed(account), action);
-        let change = self
-            .0
-            .change("claim a bank line", arguments, |sql, (id, state, action)| {
-                Box::pin(claims::line(sql, *id, state, action))
-            });
+        let arguments = (id, account, action, consent);
+        let change = self.0.change(
+            "claim a bank line",
+            arguments,
+            |sql, (id, account, action, consent)| {
+                Box::pin(proposed::claim(sql, *id, account, action, *consent))
+            },
+        );
         change.await
     }
 

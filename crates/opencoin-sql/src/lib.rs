@@ -10,6 +10,7 @@
 
 mod access;
 mod accounts;
+mod actions;
 pub mod audit;
 mod bank;
 mod entries;
@@ -21,6 +22,7 @@ mod operators;
 mod pieces;
 mod places;
 mod profiles;
+mod proposals;
 pub mod read;
 pub mod rows;
 mod runner;
@@ -28,9 +30,11 @@ mod services;
 mod waiting;
 
 pub use accounts::SqlAccounts;
+pub use actions::record;
 pub use bank::SqlBank;
 pub use executor::{Cell, Dialect, Executor, FromCell, Row, SqlError, TakeRow, Value};
 pub use log::SqlLog;
-pub use operators::{SqlOperators, record};
+pub use operators::SqlOperators;
 pub use pieces::pieces;
+pub use proposals::{load_proposals, save_proposals};
 pub use runner::{Runner, Work, Working};

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use opencoin_ledger::stored::{self, StoredAction};
 use opencoin_ledger::{
-    Action, ActionDetail, ActionFilter, ActionNo, ActionSubject, Amount, LedgerError, Operators,
-    RecordedAction,
+    Action, ActionFilter, ActionNo, ActionSubject, DeclineOutcome, LedgerError, OperatorName, Operators,
+    Proposal, ProposalFilter, ProposalNo, RecordedAction, WaitingProposals,
 };
 
+use crate::actions::{self, COLUMNS};
+use crate::proposals;
 use crate::{Executor, Row, Runner, SqlError};
-
-const COLUMNS: &str = "no, at, operator, kind, subject, amount, detail";
 
 /// Implements [`Operators`] on the reads and transactions of a store.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct SqlOperators<R>(pub R);
 impl<R: Runner> Operators for SqlOperators<R> {
     async fn record(&self, action: &Action) -> Result<(), LedgerError> {
         let change = self.0.change("record an action", action.clone(), |sql, action| {
-            Box::pin(record(sql, action))
+            Box::pin(actions::record(sql, action))
         });
         change.await
     }
@@ -36,28 +36,47 @@ impl<R: Runner> Operators for SqlOperators<R> {
         });
         read.await
     }
-}
 
-/// Appends an action in the caller's transaction. If another process appends one at the same time, this violates the
-/// primary key, and the transaction is tried again.
-///
-/// # Errors
-/// The database refuses the row or does not answer.
-pub async fn record(sql: &mut dyn Executor, action: &Action) -> Result<(), SqlError> {
-    let query = format!(
-        "INSERT INTO operator_actions ({COLUMNS})
-        SELECT coalesce(max(no), 0) + 1, $1, $2, $3, $4, $5, $6 FROM operator_actions"
-    );
-    let values = [
-        action.at.unix_micros().into(),
-        action.operator.as_str().into(),
-        action.kind.word().into(),
-        action.subject.as_str().into(),
-        action.amount.map(Amount::as_i64).into(),
-        action.detail.as_ref().map(ActionDetail::as_str).into(),
-    ];
-    sql.execute(&query, &values).await?;
-    Ok(())
+    async fn proposals(
+        &self,
+        filter: ProposalFilter,
+        after: ProposalNo,
+        limit: u32,
+    ) -> Result<Vec<Proposal>, LedgerError> {
+        let arguments = (filter, after, limit);
+        let read = self
+            .0
+            .read("proposals", arguments, |sql, (filter, after, limit)| {
+                Box::pin(proposals::page(sql, *filter, *after, *limit))
+            });
+        read.await
+    }
+
+    async fn proposal(&self, no: ProposalNo) -> Result<Option<Proposal>, LedgerError> {
+        let read = self
+            .0
+            .read("proposal", no, |sql, no| Box::pin(proposals::by_no(sql, *no)));
+        read.await
+    }
+
+    async fn proposals_for(&self, operator: &OperatorName) -> Result<WaitingProposals, LedgerError> {
+        let read = self
+            .0
+            .read("waiting proposals", operator.clone(), |sql, operator| {
+                Box::pin(proposals::count_for(sql, operator))
+            });
+        read.await
+    }
+
+    async fn decline(&self, no: ProposalNo, action: &Action) -> Result<DeclineOutcome, LedgerError> {
+        let arguments = (no, action.clone());
+        let change = self
+            .0
+            .change("decline a proposal", arguments, |sql, (no, action)| {
+                Box::pin(proposals::decline(sql, *no, action))
+            });
+        change.await
+    }
 }
 
 async fn page(

@@ -6,8 +6,8 @@ use opencoin_ledger::{
     ServiceRefusal, TokenHash,
 };
 
+use crate::actions::record;
 use crate::lock::{Locked, lock};
-use crate::operators::record;
 use crate::{Executor, Row, SqlError};
 
 const COLUMNS: &str = "id, account, name, scopes, key_hash, key_at, last_seen";

@@ -13,13 +13,14 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::bulk::{pieces, placeholders};
 use crate::fault::Fault;
-use crate::sql::{DIALECT, cells};
+use crate::sql::{DIALECT, Sql, cells};
 
 pub(crate) async fn view(connection: &mut SqliteConnection, touches: &Touches) -> Result<View, Fault> {
     let mut view = View::default();
     if touches.signing {
         load_signing(connection, &mut view).await?;
     }
+    opencoin_sql::load_proposals(&mut Sql(connection), touches, &mut view).await?;
     load_payouts(connection, touches, &mut view).await?;
     load_accounts(connection, touches, &mut view).await?;
     load_mint_keys(connection, touches, &mut view).await?;

@@ -32,6 +32,8 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
         statuses,
         requested,
         settled,
+        proposed,
+        decided,
         waiting,
         extended,
         waited,
@@ -60,6 +62,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     }
     insert_payouts(connection, &requested).await?;
     update_payouts(connection, &settled).await?;
+    opencoin_sql::save_proposals(&mut Sql(connection), &proposed, &decided).await?;
     insert_waiting(connection, &waiting).await?;
     extend_waiting(connection, &extended).await?;
     delete_waiting(connection, &waited).await?;

@@ -89,6 +89,14 @@ pub(crate) enum Note {
         /// How many have failed meanwhile.
         failed: usize,
     },
+    /// It waits for a second person, as the proposal with this number.
+    Waits(i64),
+    /// The proposal with this number was carried out.
+    CarriedOut(i64),
+    /// The proposal with this number was declined.
+    Declined(i64),
+    /// The operator has withdrawn their proposal with this number.
+    Withdrawn(i64),
 }
 
 impl Note {
@@ -162,6 +170,10 @@ impl Note {
             Self::FileWithdrawn => t.files_done_withdrawn().into(),
             Self::FilePaid { failed, .. } if failed > 0 => t.files_done_paid_in_part(failed as u64),
             Self::FilePaid { paid, .. } => t.files_done_paid(paid as u64),
+            Self::Waits(no) => t.proposals_done_waits(no),
+            Self::CarriedOut(no) => t.proposals_done_carried_out(no),
+            Self::Declined(no) => t.proposals_done_declined(no),
+            Self::Withdrawn(no) => t.proposals_done_withdrawn(no),
         };
         Some(said)
     }

@@ -54,6 +54,10 @@ fn words(t: Messages, status: StatusCode, reason: Reason) -> (&'static str, &'st
             Reason::NotFound | Reason::UnknownKey => (t.refusal_not_found(), t.refusal_not_found_advice()),
             Reason::Unauthorized => (t.refusal_logged_out(), t.refusal_logged_out_advice()),
             Reason::Forbidden => (t.refusal_forbidden(), t.refusal_forbidden_advice()),
+            Reason::SecondPerson => (
+                t.proposals_must_be_another(),
+                t.proposals_must_be_another_advice(),
+            ),
             Reason::TooManyRequests => (t.refusal_too_many(), t.refusal_too_many_advice()),
             Reason::Unavailable => (t.refusal_unavailable(), t.refusal_unavailable_advice()),
             Reason::TooLarge => (t.refusal_too_large(), t.refusal_too_large_advice()),

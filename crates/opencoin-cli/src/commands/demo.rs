@@ -16,7 +16,9 @@ use clap::Args;
 use opencoin_audit::check;
 use opencoin_config::{Config, DATABASE_DEFAULT};
 use opencoin_crypto::CipherSuite;
-use opencoin_issuer::{Cashier, OpenedBooks, Operator, StoreMode, open_audit_source, open_books};
+use opencoin_issuer::{
+    Cashier, OpenedBooks, Operator, SecondPersonLimit, StoreMode, open_audit_source, open_books,
+};
 use opencoin_keys::{
     Cosigners, Currency, Directory, KeyFiles, NewCurrency, Passphrase, SystemClock, create_with_key_files,
 };
@@ -39,6 +41,8 @@ use super::wallet;
 use crate::coin_stack;
 
 const NAME: &str = "OpenCent";
+/// What moves more than this needs two operators.
+const SECOND_PERSON_ABOVE: &str = "100";
 const DIVISOR: u64 = 100;
 const DENOMINATIONS: [u64; 4] = [1, 2, 5, 10];
 const PAID_IN: u64 = 500;
@@ -119,7 +123,12 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
 
     let name = OperatorName::command_line();
     let operator = Operator::new(books.clone(), Arc::new(SystemClock), name.clone());
-    let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
+    let cashier = Cashier::new(
+        books,
+        Arc::new(SystemClock),
+        Box::new(OsRng),
+        SecondPersonLimit::OFF,
+    );
     let acting = cashier.acting(&name);
     let (alice_name, bob_name): (AccountName, AccountName) = ("alice".parse()?, "bob".parse()?);
     let alice_token = Secret::new(acting.open_account(&alice_name, None).await?.expose());
@@ -130,7 +139,8 @@ async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
             Amount::new(PAID_IN)?,
             Reference::new("statement 1, line 1")?,
         )
-        .await?;
+        .await?
+        .done();
     step(
         "operator",
         &format!("opens accounts; Alice pays in {}", show(PAID_IN)),
@@ -177,6 +187,8 @@ fn make_currency(
     passphrase: &Passphrase,
     log: Cosigners,
 ) -> Result<(Currency, Arc<KeyFiles>)> {
+    let mut config = Config::new(DATABASE_DEFAULT, url.trim_start_matches("http://"));
+    config.admin.second_person_above = Some(SECOND_PERSON_ABOVE.to_owned());
     let new = NewCurrency {
         name: NAME.to_owned(),
         divisor: DIVISOR,
@@ -184,7 +196,7 @@ fn make_currency(
         url: url.to_owned(),
         cipher_suite: suite,
         log: Some(log),
-        config: Config::new(DATABASE_DEFAULT, url.trim_start_matches("http://")),
+        config,
     };
     let made = tokio::task::block_in_place(|| {
         let progress = ProgressBar::new("generating keys");

@@ -7,12 +7,13 @@ use opencoin_api::{
     PaymentReceipt, Secret, Services, SetPassword,
 };
 #[cfg(feature = "openapi")]
-use opencoin_api::{Entries, shapes};
+use opencoin_api::{AdminProposal, Entries, shapes};
 use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, positive, text};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::{AccountName, Amount, Profile, Reference};
 
 use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
+use super::proposals::done;
 use crate::accounts::account::ByName;
 use crate::accounts::convert::{self, known_status, moment, secret};
 use crate::accounts::entries::{Range, entries as page_of_entries};
@@ -239,12 +240,13 @@ pub(crate) async fn set_password(
     no_content()
 }
 
-/// Credit an incoming payment. Each reference is booked once.
+/// Credit an incoming payment. Each reference is booked once. An amount above the limit waits for a second operator.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/accounts/{name}/credits", tag = "admin", request_body = Payment,
     params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 201, description = "It was credited.", body = PaymentReceipt),
         (status = 200, description = "It was credited before.", body = PaymentReceipt),
+        (status = 202, description = "It waits for a second operator.", body = AdminProposal),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
 ))]
 pub(crate) async fn credit(
@@ -254,20 +256,20 @@ pub(crate) async fn credit(
     Json(payment): Json<Payment>,
 ) -> HandlerResult {
     let (name, amount, reference) = checked(&name, &payment)?;
-    let applied = admin
-        .cashier()
-        .acting(&operator)
-        .credit(&name, amount, reference)
-        .await?;
-    receipt(&admin, &name, payment, applied.repeated).await
+    let cashier = admin.cashier().acting(&operator);
+    match done(cashier.credit(&name, amount, reference).await?) {
+        Ok(applied) => receipt(&admin, &name, payment, applied.repeated).await,
+        Err(waits) => document(StatusCode::ACCEPTED, &waits),
+    }
 }
 
-/// Debit an outgoing payment. Each reference is booked once.
+/// Debit an outgoing payment. Each reference is booked once. An amount above the limit waits for a second operator.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/accounts/{name}/debits", tag = "admin", request_body = Payment,
     params(("name" = inline(shapes::Name), Path, description = "The account.")),
     responses((status = 201, description = "It was debited.", body = PaymentReceipt),
         (status = 200, description = "It was debited before.", body = PaymentReceipt),
+        (status = 202, description = "It waits for a second operator.", body = AdminProposal),
         Malformed, Unauthorized, Short, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
 ))]
 pub(crate) async fn debit(
@@ -277,12 +279,11 @@ pub(crate) async fn debit(
     Json(payment): Json<Payment>,
 ) -> HandlerResult {
     let (name, amount, reference) = checked(&name, &payment)?;
-    let applied = admin
-        .cashier()
-        .acting(&operator)
-        .debit(&name, amount, reference)
-        .await?;
-    receipt(&admin, &name, payment, applied.repeated).await
+    let cashier = admin.cashier().acting(&operator);
+    match done(cashier.debit(&name, amount, reference).await?) {
+        Ok(applied) => receipt(&admin, &name, payment, applied.repeated).await,
+        Err(waits) => document(StatusCode::ACCEPTED, &waits),
+    }
 }
 
 fn checked(name: &str, payment: &Payment) -> Result<(AccountName, Amount, Reference), Refusal> {

@@ -30,12 +30,13 @@ pub fn bank_statement(statement: bank::BankStatement) -> BankStatement {
     }
 }
 
-/// What booking a statement would do.
+/// What booking a statement would do, and how many lines are above the limit for one operator.
 #[must_use]
-pub fn statement_preview(preview: Preview) -> StatementPreview {
+pub fn statement_preview(preview: Preview, lines_above_limit: u32) -> StatementPreview {
     let mut shown = StatementPreview {
         preview: preview.digest().to_string(),
         amount: preview.new_amount().units(),
+        lines_above_limit,
         statement: bank_statement(preview.statement),
         new: Vec::new(),
         decided: Vec::new(),

@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{AssignBankLine, BankLineState, KeptBankLines, SetBankLineAside};
 #[cfg(feature = "openapi")]
-use opencoin_api::{KeptBankLine, shapes};
+use opencoin_api::{AdminProposal, KeptBankLine, shapes};
+use opencoin_api::{AssignBankLine, BankLineState, KeptBankLines, SetBankLineAside};
 use opencoin_bank::BankLineId;
 use opencoin_issuer::accounts::{account_name, page_length, text};
 use opencoin_issuer::{Reason, Refusal};
@@ -15,6 +15,7 @@ use utoipa::IntoParams;
 
 use super::bank_convert::kept_bank_line;
 use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
+use super::proposals::done;
 use crate::accounts::convert::number;
 use crate::json::{HandlerResult, Json, Parameters, PathParameter, created, document};
 #[cfg(feature = "openapi")]
@@ -64,12 +65,13 @@ pub(crate) async fn list(
     document(StatusCode::OK, &KeptBankLines { lines, after })
 }
 
-/// Credit an unmatched line to an account. Repeating it changes nothing.
+/// Credit an unmatched line to an account. Repeating it changes nothing. A line above the limit waits for a second operator.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/bank-lines/{id}/assign", tag = "admin", request_body = AssignBankLine,
     params(("id" = inline(shapes::BankLineId), Path, description = "The line.")),
     responses((status = 201, description = "The account was credited.", body = KeptBankLine),
         (status = 200, description = "It was credited before.", body = KeptBankLine),
+        (status = 202, description = "It waits for a second operator.", body = AdminProposal),
         Malformed, Unauthorized, Forbidden, NotFound, Decided, TooLarge, Invalid, Unavailable)
 ))]
 pub(crate) async fn assign(
@@ -80,8 +82,10 @@ pub(crate) async fn assign(
 ) -> HandlerResult {
     let (id, name) = (line_id(&id)?, account_name(&assign.account)?);
     let desk = admin.bank_desk();
-    let (line, repeated) = desk.acting(&operator).assign(id, &name).await?;
-    document(created(repeated), &kept_bank_line(line))
+    match done(desk.acting(&operator).assign(id, &name).await?) {
+        Ok((line, repeated)) => document(created(repeated), &kept_bank_line(line)),
+        Err(waits) => document(StatusCode::ACCEPTED, &waits),
+    }
 }
 
 /// Set an unmatched line aside for good: it is not the money of an account. Repeating it changes nothing.

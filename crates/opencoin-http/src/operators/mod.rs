@@ -11,6 +11,7 @@ pub(super) mod keys;
 mod operator;
 pub(super) mod overview;
 pub(super) mod payouts;
+pub(super) mod proposals;
 pub(super) mod samples;
 pub(super) mod statements;
 
@@ -65,6 +66,10 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/keys/certificates", post(key_making::import))
         .route("/v1/admin/keys/{id}/stop", post(keys::stop))
         .route("/v1/admin/signing", post(keys::set_signing))
+        .route("/v1/admin/proposals", get(proposals::list))
+        .route("/v1/admin/proposals/{id}", get(proposals::show))
+        .route("/v1/admin/proposals/{id}/approve", post(proposals::approve))
+        .route("/v1/admin/proposals/{id}/decline", post(proposals::decline))
         .route("/v1/admin/payouts", get(payouts::list))
         .route(
             "/v1/admin/payouts/exports",

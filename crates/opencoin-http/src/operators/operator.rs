@@ -87,7 +87,7 @@ macro_rules! operator {
 
 operator! {
     /// May read what concerns all operators.
-    Looks, AdminRight::Look
+    Looks(OperatorName), AdminRight::Look
 }
 operator! {
     /// May read accounts and payouts.

@@ -18,8 +18,8 @@ use crate::problems::{Forbidden, Unauthorized, Unavailable};
     get, path = "/v1/admin/overview", tag = "admin",
     responses((status = 200, description = "What waits.", body = AdminOverview), Unauthorized, Forbidden, Unavailable)
 ))]
-pub(crate) async fn show(State(admin): State<Admin>, _: Looks) -> HandlerResult {
-    document(StatusCode::OK, &shown(admin.issuer().overview().await?))
+pub(crate) async fn show(State(admin): State<Admin>, Looks(operator): Looks) -> HandlerResult {
+    document(StatusCode::OK, &shown(admin.issuer().overview(&operator).await?))
 }
 
 fn shown(overview: Overview) -> AdminOverview {
@@ -27,6 +27,7 @@ fn shown(overview: Overview) -> AdminOverview {
         at: overview.at,
         payouts: waiting(overview.payouts),
         unmatched_lines: waiting(overview.unmatched),
+        proposals: waiting(overview.proposals),
         waiting_mints: overview.waiting_mints,
         description_expires_at: overview.keys.description_expires,
         description_due_at: overview.keys.description_due,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::{FailPayout, PayPayout, PayoutState};
 #[cfg(feature = "openapi")]
-use opencoin_api::{Payout, Payouts, shapes};
+use opencoin_api::{AdminProposal, Payout, Payouts, shapes};
+use opencoin_api::{FailPayout, PayPayout, PayoutState};
 use opencoin_issuer::accounts::{page_length, text};
 use opencoin_ledger::{OperatorName, PayoutFilter, PayoutNo, Settlement};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
+use super::proposals::done;
 use crate::accounts::convert;
 use crate::json::{HandlerResult, Json, Parameters, PathParameter, document};
 #[cfg(feature = "openapi")]
@@ -76,11 +77,13 @@ pub(crate) async fn list(
     document(StatusCode::OK, &page)
 }
 
-/// Record that the bank has paid. A repetition with the same reference gets the same answer.
+/// Record that the bank has paid. A repetition with the same reference gets the same answer. An amount above the limit
+/// waits for a second operator.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/payouts/{id}/paid", tag = "admin", request_body = PayPayout,
     params(("id" = inline(shapes::PayoutId), Path, description = "The payout.")),
     responses((status = 200, description = "The payout is settled.", body = Payout),
+        (status = 202, description = "It waits for a second operator.", body = AdminProposal),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
 ))]
 pub(crate) async fn paid(
@@ -99,11 +102,12 @@ pub(crate) async fn paid(
 }
 
 /// Record that the bank could not pay. The amount is returned to the account. A repetition with the same reason gets the
-/// same answer.
+/// same answer. An amount above the limit waits for a second operator.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/payouts/{id}/failed", tag = "admin", request_body = FailPayout,
     params(("id" = inline(shapes::PayoutId), Path, description = "The payout.")),
     responses((status = 200, description = "The payout is settled.", body = Payout),
+        (status = 202, description = "It waits for a second operator.", body = AdminProposal),
         Malformed, Unauthorized, Forbidden, NotFound, ReferenceConflict, TooLarge, Invalid, Unavailable)
 ))]
 pub(crate) async fn failed(
@@ -122,10 +126,9 @@ pub(crate) async fn failed(
 }
 
 async fn settle(admin: &Admin, operator: &OperatorName, id: &str, settlement: Settlement) -> HandlerResult {
-    let payout = admin
-        .cashier()
-        .acting(operator)
-        .settle(convert::payout_no(id)?, settlement)
-        .await?;
-    document(StatusCode::OK, &convert::payout(payout))
+    let cashier = admin.cashier().acting(operator);
+    match done(cashier.settle(convert::payout_no(id)?, settlement).await?) {
+        Ok(payout) => document(StatusCode::OK, &convert::payout(payout)),
+        Err(waits) => document(StatusCode::ACCEPTED, &waits),
+    }
 }

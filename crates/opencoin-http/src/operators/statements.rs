@@ -227,11 +227,14 @@ pub(crate) async fn preview(
     _: ReadsAccounts,
     PathParameter(id): PathParameter,
 ) -> HandlerResult {
-    let preview = admin.bank_desk().preview(statement_no(&id)?).await?;
-    document(StatusCode::OK, &statement_preview(preview))
+    let desk = admin.bank_desk();
+    let preview = desk.preview(statement_no(&id)?).await?;
+    let above = desk.lines_above_limit(&preview);
+    document(StatusCode::OK, &statement_preview(preview, above))
 }
 
-/// Book a statement exactly as the preview shows it. A repetition with the same preview books nothing twice, and finishes
+/// Book a statement exactly as the preview shows it. If lines are above the limit for one operator, another one than the
+/// one who has uploaded it must book it. A repetition with the same preview books nothing twice, and finishes
 /// what was interrupted.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/statements/{id}/book", tag = "admin", request_body = BookStatement,

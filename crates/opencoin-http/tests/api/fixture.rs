@@ -395,7 +395,7 @@ pub(crate) async fn open_account(cashier: &Cashier, name: &str, amount: u64) -> 
     let token = cashier.open_account(&name, None).await.unwrap();
     if amount > 0 {
         let (amount, reference) = (Amount::new(amount).unwrap(), Reference::new("opening").unwrap());
-        cashier.credit(&name, amount, reference).await.unwrap();
+        cashier.credit(&name, amount, reference).await.unwrap().done();
     }
     token
 }

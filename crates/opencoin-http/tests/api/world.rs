@@ -8,9 +8,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use opencoin_config::{AccountsConfig, BankConfig, BankCsvConfig};
 use opencoin_http::{ERROR_HEADER, Server, admin_router, router};
-use opencoin_issuer::{AdminScope, AdminTokens, BankSettings, Guard, Issuer};
+use opencoin_issuer::{AdminScope, AdminTokens, BankSettings, Guard, Issuer, SecondPersonLimit};
 use opencoin_keys::Clock;
-use opencoin_ledger::MemoryLedger;
+use opencoin_ledger::{Amount, MemoryLedger};
 use opencoin_schema::{Coin, ResponseMint, text};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -34,7 +34,7 @@ fn bank() -> BankSettings {
             iban: Some("DE89370400440532013000".to_owned()),
             ..BankConfig::default()
         },
-        columns: BankCsvConfig::default(),
+        ..BankSettings::default()
     }
 }
 
@@ -130,18 +130,39 @@ impl World {
     }
 
     pub(crate) async fn with(config: AccountsConfig) -> Self {
-        Self::over(Arc::default(), TestClock::at_start(), config, None).await
+        Self::over(Arc::default(), TestClock::at_start(), config, None, bank()).await
     }
 
     /// A second server process with the same ledger and clock.
     pub(crate) async fn beside(&self, config: AccountsConfig) -> Self {
-        Self::over(Arc::clone(&self.ledger), Arc::clone(&self.clock), config, None).await
+        let (ledger, clock) = (Arc::clone(&self.ledger), Arc::clone(&self.clock));
+        Self::over(ledger, clock, config, None, bank()).await
     }
 
     /// A server with a guard against books that were set back.
     pub(crate) async fn guarded_by(guard: Guard) -> Self {
         let config = AccountsConfig::default();
-        Self::over(Arc::default(), TestClock::at_start(), config, Some(guard)).await
+        let bank = bank();
+        Self::over(Arc::default(), TestClock::at_start(), config, Some(guard), bank).await
+    }
+
+    /// A server that reads tables of the bank, and where what moves more than this needs two operators.
+    pub(crate) async fn with_limit(units: u64) -> Self {
+        let bank = BankSettings {
+            account: BankConfig {
+                iban: Some("DE89370400440532013000".to_owned()),
+                ..BankConfig::default()
+            },
+            columns: BankCsvConfig {
+                day: Some("day".to_owned()),
+                amount: Some("amount".to_owned()),
+                text: vec!["text".to_owned()],
+                ..BankCsvConfig::default()
+            },
+            second_person: SecondPersonLimit::above(Amount::new(units).unwrap()),
+        };
+        let config = AccountsConfig::default();
+        Self::over(Arc::default(), TestClock::at_start(), config, None, bank).await
     }
 
     async fn over(
@@ -149,6 +170,7 @@ impl World {
         clock: Arc<TestClock>,
         config: AccountsConfig,
         guard: Option<Guard>,
+        bank: BankSettings,
     ) -> Self {
         let (currency, mut rng) = (TestCurrency::get(), StdRng::from_entropy());
         let mut issuers = Vec::new();
@@ -157,11 +179,11 @@ impl World {
                 .issuer(Arc::clone(&ledger), currency.signer(), Arc::clone(&clock))
                 .await;
             let rng = Box::new(StdRng::from_rng(&mut rng).unwrap());
-            issuers.push(issuer.with_accounts(config.clone(), rng).with_bank(bank()));
+            issuers.push(issuer.with_accounts(config.clone(), rng));
         }
         let (issuer, mut served) = (issuers.pop().unwrap(), issuers.pop().unwrap());
         let door = AuditDoor::new(Arc::clone(&ledger));
-        served = served.with_audits(door.opener());
+        served = served.with_audits(door.opener()).with_bank(bank);
         if let Some(guard) = guard {
             served = served.guarded_by(guard);
         }

@@ -5,8 +5,8 @@ use opencoin_ledger::bank::{
     BankLineNo, BankLineState, ClaimOutcome, ClaimedLine, StatementNo, Verdict, credit_reference,
 };
 use opencoin_ledger::{
-    Action, ActionDetail, ActionKind, ActionSubject, Command, LedgerError, LedgerTime, OperatorCommand,
-    Refusal,
+    Action, ActionDetail, ActionKind, ActionSubject, Command, Consent, LedgerError, LedgerTime,
+    OperatorCommand, Refusal,
 };
 
 use super::{BankDesk, BankDeskError};
@@ -126,7 +126,12 @@ fn credit(claim: &ClaimedLine, at: LedgerTime) -> OperatorCommand {
         reference,
         at,
     };
-    OperatorCommand { command, action }
+    OperatorCommand {
+        command,
+        action,
+        // Whoever claimed the line had what it needs.
+        consent: Consent::NotNeeded,
+    }
 }
 
 /// Whether the same credit will be refused for ever.

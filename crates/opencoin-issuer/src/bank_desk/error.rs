@@ -3,7 +3,7 @@
 use opencoin_bank::BankLineId;
 use opencoin_bank::statement::StatementError;
 use opencoin_ledger::bank::{BankLineState, StatementNo};
-use opencoin_ledger::{AccountName, LedgerError};
+use opencoin_ledger::{AccountName, LedgerError, Refusal as LedgerRefusal};
 use thiserror::Error;
 
 use crate::refusal::{Reason, Refusal, unavailable};
@@ -60,6 +60,15 @@ pub enum BankDeskError {
     /// Booking would do something else than the preview that the operator has seen.
     #[error("booking would do something else now; look at the preview again. Nothing was booked")]
     PreviewChanged,
+    /// The operator who has uploaded the statement does not book it, because of so many lines.
+    #[error(
+        "{0} lines of the statement are above the limit for one person: another operator than the one who uploaded it \
+        must book it. Nothing was booked"
+    )]
+    NeedsAnother(u32),
+    /// Another operator must consent, or consents to something else.
+    #[error(transparent)]
+    Consent(#[from] LedgerRefusal),
     /// The line was decided before, in another way.
     #[error("the line was decided before: {}", decided(.0))]
     Decided(BankLineState),
@@ -79,6 +88,8 @@ impl From<BankDeskError> for Refusal {
         let text = error.to_string();
         let reason = match error {
             BankDeskError::Ledger(error) => return unavailable(error),
+            BankDeskError::Consent(LedgerRefusal::OtherProposal { .. }) => Reason::Decided,
+            BankDeskError::Consent(refusal) => return refusal.into(),
             BankDeskError::Statement(_)
             | BankDeskError::NoAccount
             | BankDeskError::Setting { .. }
@@ -88,6 +99,7 @@ impl From<BankDeskError> for Refusal {
             | BankDeskError::UnknownLine(_)
             | BankDeskError::UnknownAccount(_) => Reason::NotFound,
             BankDeskError::PreviewChanged => Reason::PreviewChanged,
+            BankDeskError::NeedsAnother(_) => Reason::SecondPerson,
             BankDeskError::Decided(_) => Reason::Decided,
             BankDeskError::NotYet(_) | BankDeskError::Waiting(_) => Reason::Unavailable,
         };

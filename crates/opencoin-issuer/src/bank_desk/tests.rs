@@ -41,6 +41,7 @@ impl World {
                 text: vec!["text".to_owned()],
                 ..BankCsvConfig::default()
             },
+            second_person: SecondPersonLimit::OFF,
         };
         let world = Self {
             desk: BankDesk::new(Arc::clone(&ledger), Arc::new(Noon), settings, 100),
@@ -88,7 +89,7 @@ impl World {
         let claim = self
             .desk
             .store()
-            .claim_statement(no, digest, action)
+            .claim_statement(no, digest, action, None)
             .await
             .unwrap();
         assert!(matches!(claim, StatementClaim::Claimed(_)));
@@ -165,7 +166,8 @@ async fn a_line_whose_account_closes_before_its_credit_is_unmatched_again() {
         .acting()
         .assign(line, &"alice".parse().unwrap())
         .await
-        .unwrap();
+        .unwrap()
+        .done();
     assert!(matches!(kept.state, BankLineState::Booked(_)) && !repeated);
     assert_eq!(world.balance("alice").await, 100);
 }

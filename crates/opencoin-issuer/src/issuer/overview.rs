@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use opencoin_keys::ledger_time;
-use opencoin_ledger::LedgerTime;
 use opencoin_ledger::bank::{BankLineNo, BankLineStateKind};
+use opencoin_ledger::{LedgerTime, OperatorName};
 
 use super::Issuer;
 use super::key_overview::MintKeysOverview;
@@ -20,6 +20,8 @@ pub struct Overview {
     pub at: DateTime<Utc>,
     /// The payouts that wait for the operator.
     pub payouts: Waiting,
+    /// The proposals of other operators that wait for this one.
+    pub proposals: Waiting,
     /// The mints that wait for money.
     pub waiting_mints: u64,
     /// The lines of the bank that belong to no account, at most [`UNMATCHED_COUNTED_MAX`].
@@ -57,11 +59,11 @@ pub struct LogOverview {
 }
 
 impl Issuer {
-    /// What needs a person.
+    /// What needs a person, this operator above all.
     ///
     /// # Errors
     /// When the books cannot be read.
-    pub async fn overview(&self) -> Result<Overview, Refusal> {
+    pub async fn overview(&self, operator: &OperatorName) -> Result<Overview, Refusal> {
         let backlog = self.books.accounts.backlog().await.map_err(unavailable)?;
         let unmatched = self.books.bank.lines(
             Some(BankLineStateKind::Unmatched),
@@ -69,11 +71,17 @@ impl Issuer {
             UNMATCHED_COUNTED_MAX,
         );
         let unmatched = unmatched.await.map_err(unavailable)?;
+        let proposals = self.books.operators.proposals_for(operator).await;
+        let proposals = proposals.map_err(unavailable)?;
         Ok(Overview {
             at: self.clock.now(),
             payouts: Waiting {
                 count: backlog.payouts_requested,
                 oldest: backlog.oldest_payout,
+            },
+            proposals: Waiting {
+                count: proposals.count,
+                oldest: proposals.oldest,
             },
             waiting_mints: backlog.waiting_mints,
             unmatched: Waiting {

@@ -3,8 +3,8 @@
 use opencoin_keys::ledger_time;
 use opencoin_ledger::bank::{ExportEnd, ExportNo, ExportState, PayoutExport};
 use opencoin_ledger::{
-    Action, ActionDetail, ActionKind, ActionSubject, Command, OperatorCommand, Payout, PayoutNo, Reference,
-    Refusal, Settlement,
+    Action, ActionDetail, ActionKind, ActionSubject, Command, Consent, OperatorCommand, Payout, PayoutNo,
+    Reference, Refusal, Settlement,
 };
 
 use super::{ActingPayoutDesk, PayoutDeskError};
@@ -45,6 +45,7 @@ impl ActingPayoutDesk<'_> {
     /// # Errors
     /// When there is no such file, it was withdrawn, or the ledger fails.
     pub async fn pay(&self, no: ExportNo) -> Result<PaidExport, PayoutDeskError> {
+        self.check_second_person(no).await?;
         let action = self.action(ActionKind::PayExport, &no.get().to_string());
         let end = self.desk.books.bank.pay_export(no, action).await?;
         let (export, repeated) = ended(no, end)?;
@@ -83,6 +84,21 @@ impl ActingPayoutDesk<'_> {
         })
     }
 
+    /// Refuses whoever has made a file with a payout above the limit. What is in a file and who made it do not change.
+    async fn check_second_person(&self, no: ExportNo) -> Result<(), PayoutDeskError> {
+        let (export, payouts) = self.desk.export(no).await?;
+        let limit = self.desk.second_person;
+        let above = payouts
+            .iter()
+            .find(|payout| limit.consent(payout.amount) == Consent::Needed);
+        match above {
+            Some(payout) if export.operator == *self.operator => {
+                Err(PayoutDeskError::NeedsAnother(payout.no, no))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn paid(&self, payout: &Payout, reference: &Reference) -> OperatorCommand {
         let action = Action {
             detail: Some(ActionDetail::new(reference.as_str())),
@@ -94,7 +110,12 @@ impl ActingPayoutDesk<'_> {
             settlement: Settlement::Paid(reference.clone()),
             at: action.at,
         };
-        OperatorCommand { command, action }
+        OperatorCommand {
+            command,
+            action,
+            // The operator who has made the file was the first person.
+            consent: Consent::NotNeeded,
+        }
     }
 
     fn action(&self, kind: ActionKind, subject: &str) -> Action {

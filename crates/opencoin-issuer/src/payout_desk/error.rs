@@ -77,6 +77,13 @@ pub enum PayoutDeskError {
     /// The file cannot be written.
     #[error(transparent)]
     Transfers(#[from] TransfersError),
+    /// The operator who has made a file with a large payout does not record it as paid.
+    #[error(
+        "payout {} of export {} is above the limit for one person: another operator than the one who made the file must \
+        record it as paid. Nothing was changed",
+        .0.get(), .1.get()
+    )]
+    NeedsAnother(PayoutNo, ExportNo),
     /// The key was used for another request.
     #[error("the idempotency key was used before for another export")]
     OtherRequest,
@@ -118,6 +125,7 @@ impl From<PayoutDeskError> for Refusal {
             | PayoutDeskError::Withdrawn(_)
             | PayoutDeskError::PaidExport(_)
             | PayoutDeskError::Paid(..) => Reason::Decided,
+            PayoutDeskError::NeedsAnother(..) => Reason::SecondPerson,
             PayoutDeskError::OtherRequest => Reason::ReferenceConflict,
             PayoutDeskError::UnknownExport(_) => Reason::NotFound,
         };

@@ -29,7 +29,10 @@ async fn desk() -> (Arc<MemoryLedger>, PayoutDesk) {
     let desk = PayoutDesk::new(
         Arc::clone(&ledger),
         Arc::new(Noon),
-        account,
+        BankSettings {
+            account,
+            ..BankSettings::default()
+        },
         ("Test".to_owned(), 100),
     );
     let open = Command::OpenAccount {

@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_audit::{AuditSource, check};
 use opencoin_config::{Config, Window};
 use opencoin_crypto::{BlindingSeed, KeyStore, Signer};
-use opencoin_issuer::{Cashier, Issuer, IssuerOptions, Operator, Reason, Refusal, Signed, Token};
+use opencoin_issuer::{
+    Cashier, Issuer, IssuerOptions, Operator, Reason, Refusal, SecondPersonLimit, Signed, Token,
+};
 use opencoin_keys::{Change, Currency, DestroyedKey, Due, OpenVault, Vault};
 use opencoin_ledger::{Amount, MintKeyId, OperatorName, Reference, StopReason};
 use opencoin_schema::{
@@ -54,7 +56,12 @@ impl Fixture {
         let operator = kept.operator();
         let alice = "alice".parse().unwrap();
         let tokens = Box::new(StdRng::seed_from_u64(SEED + 1));
-        let cashier = Cashier::new(Arc::clone(&kept.ledger), kept.shared_clock(), tokens);
+        let cashier = Cashier::new(
+            Arc::clone(&kept.ledger),
+            kept.shared_clock(),
+            tokens,
+            SecondPersonLimit::OFF,
+        );
         let name = OperatorName::command_line();
         let cashier = cashier.acting(&name);
         let token = cashier.open_account(&alice, None).await.unwrap();
@@ -65,7 +72,8 @@ impl Fixture {
                 Reference::new("opening").unwrap(),
             )
             .await
-            .unwrap();
+            .unwrap()
+            .done();
         Self {
             signer,
             operator,

@@ -213,6 +213,22 @@ impl Preview {
             })
     }
 
+    /// How many of the lines that are credited are above this amount.
+    #[must_use]
+    pub fn lines_above(&self, limit: Amount) -> u32 {
+        let amounts = self.new_lines().filter_map(|(line, _)| line.amount());
+        let above = amounts.filter(|amount| *amount > limit).count();
+        u32::try_from(above).expect("a statement has few lines")
+    }
+
+    /// How many lines are above the limit, if this operator uploaded the statement and there are any: then another one
+    /// must book it.
+    #[must_use]
+    pub fn needs_another(&self, operator: &OperatorName, limit: Option<Amount>) -> Option<u32> {
+        let above = self.lines_above(limit?);
+        (above > 0 && self.statement.operator == *operator).then_some(above)
+    }
+
     /// The digest of what would be done.
     #[must_use]
     pub fn digest(&self) -> PreviewDigest {

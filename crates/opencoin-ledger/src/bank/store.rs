@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use opencoin_bank::BankLineId;
 
-use crate::{Action, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, Reference};
+use crate::{
+    Action, Amount, Consent, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, ProposalNo, Reference,
+    Refusal,
+};
 
 use super::export::{ExportEnd, ExportNo, ExportOutcome, NewExport, PayoutExport};
 use super::line::{
@@ -35,12 +38,14 @@ pub trait BankStore: Send + Sync {
     async fn preview(&self, no: StatementNo) -> Result<Option<Preview>, LedgerError>;
 
     /// Claims the new lines of a statement and keeps those that match no account, if booking it would do exactly what this
-    /// digest says. The action gets the sum of the claimed lines.
+    /// digest says. The action gets the sum of the claimed lines. If a new line is `above` this amount, somebody else
+    /// must have uploaded the statement.
     async fn claim_statement(
         &self,
         no: StatementNo,
         preview: PreviewDigest,
         action: Action,
+        above: Option<Amount>,
     ) -> Result<StatementClaim, LedgerError>;
 
     /// Up to `limit` kept lines with numbers above `after`, ascending; all of them or those in one state.
@@ -54,12 +59,14 @@ pub trait BankStore: Send + Sync {
     /// The kept line with this identity.
     async fn line(&self, id: BankLineId) -> Result<Option<KeptLine>, LedgerError>;
 
-    /// Claims an unmatched line for an account.
+    /// Claims an unmatched line for an account, or proposes to. The proposal of another operator is carried out if it
+    /// proposes the same.
     async fn claim_line(
         &self,
         id: BankLineId,
         account: LineAccount,
         action: Action,
+        consent: Consent,
     ) -> Result<LineOutcome, LedgerError>;
 
     /// Sets an unmatched line aside.
@@ -120,6 +127,8 @@ pub enum StatementClaim {
     Repeated(BankStatement),
     /// Booking would do something else now. Nothing was changed.
     Changed,
+    /// The same operator uploaded the statement, and so many new lines are above the limit. Nothing was changed.
+    NeedsAnother(u32),
     /// There is no such statement.
     Unknown,
 }
@@ -133,6 +142,10 @@ pub enum LineOutcome {
     Repeated,
     /// It was decided before in another way. Nothing was changed.
     Decided(BankLineState),
+    /// It waits for a second operator, as this proposal, new or made before.
+    Proposed(ProposalNo),
+    /// A second operator cannot carry it out, or something else is proposed for the line. Nothing was changed.
+    Refused(Refusal),
     /// No such line is kept.
     Unknown,
 }

@@ -8,13 +8,13 @@ use opencoin_bank::BankLineId;
 use super::{MemoryLedger, State, number};
 use crate::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
-    ClaimedLine, ExportEnd, ExportNo, ExportOutcome, ExportState, KeptLine, LineAccount, LineMeaning,
-    LineOutcome, NewExport, NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim,
+    ClaimedLine, ExportEnd, ExportNo, ExportOutcome, ExportState, IncomingLine, KeptLine, LineAccount,
+    LineMeaning, LineOutcome, NewExport, NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim,
     StatementDigest, StatementLine, StatementNo, VerdictOn, is_other_content, verdicts,
 };
 use crate::{
-    AccountStatus, Action, ActionDetail, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo,
-    Reference, Settlement,
+    AccountStatus, Action, ActionDetail, Amount, Consent, IdempotencyKey, LedgerError, LedgerTime,
+    OperatorName, PayoutNo, Proposal, ProposalNo, ProposalVerdict, Reference, Settlement, line_consent,
 };
 
 /// Statements and kept lines.
@@ -180,21 +180,75 @@ impl State {
         ExportEnd::Ended(export)
     }
 
+    /// Proposes to claim a line.
+    fn propose_line(&mut self, id: BankLineId, account: LineAccount, action: Action) -> LineOutcome {
+        let Some(kept) = self.bank.line(id) else {
+            return LineOutcome::Unknown;
+        };
+        if kept.state != BankLineState::Unmatched {
+            return decided(kept, &BankLineState::Claimed(account));
+        }
+        let LineMeaning::Incoming(IncomingLine { amount, .. }) = kept.line.meaning else {
+            unreachable!("only incoming money is kept");
+        };
+        let proposal = Proposal::of_line(self.view.next_proposal(), (id, account, amount), &action);
+        if let Some(waiting) = self.view.waiting_proposal(&proposal.proposed.reference()) {
+            return proposal.beside(waiting);
+        }
+        let no = proposal.no;
+        self.view.propose(proposal);
+        self.view.note_action(action);
+        self.append();
+        LineOutcome::Proposed(no)
+    }
+
+    /// Carries out the proposal of another operator to claim a line.
+    fn claim_proposed(
+        &mut self,
+        id: BankLineId,
+        account: LineAccount,
+        action: Action,
+        no: ProposalNo,
+    ) -> LineOutcome {
+        let proposal = self.view.proposal(no).cloned();
+        let consent = line_consent(proposal.as_ref(), (id, account.id), &action);
+        let is_decided = match consent {
+            Ok(is_decided) => is_decided,
+            Err(refusal) => return LineOutcome::Refused(refusal),
+        };
+        let verdict = ProposalVerdict::carried_out(&action);
+        let outcome = if is_decided {
+            LineOutcome::Repeated
+        } else {
+            self.decide_line(id, BankLineState::Claimed(account), action)
+        };
+        if !is_decided && matches!(outcome, LineOutcome::Changed | LineOutcome::Repeated) {
+            self.view.decide_proposal(no, verdict);
+            self.append();
+        }
+        outcome
+    }
+
     /// Changes an unmatched line and records the action.
     fn decide_line(&mut self, id: BankLineId, state: BankLineState, action: Action) -> LineOutcome {
         let Some(kept) = self.bank.line_mut(id) else {
             return LineOutcome::Unknown;
         };
         if kept.state != BankLineState::Unmatched {
-            return if kept.state.is_same_decision(&state) {
-                LineOutcome::Repeated
-            } else {
-                LineOutcome::Decided(kept.state.clone())
-            };
+            return decided(kept, &state);
         }
         kept.change(state, &action.operator, action.at);
         self.actions.push(action);
         LineOutcome::Changed
+    }
+}
+
+/// What becomes of a change of a line that was decided before.
+fn decided(kept: &KeptLine, state: &BankLineState) -> LineOutcome {
+    if kept.state.is_same_decision(state) {
+        LineOutcome::Repeated
+    } else {
+        LineOutcome::Decided(kept.state.clone())
     }
 }
 
@@ -252,6 +306,7 @@ impl BankStore for MemoryLedger {
         no: StatementNo,
         digest: PreviewDigest,
         action: Action,
+        above: Option<Amount>,
     ) -> Result<StatementClaim, LedgerError> {
         let mut state = self.state();
         let Some(preview) = state.preview(no) else {
@@ -268,6 +323,9 @@ impl BankStore for MemoryLedger {
         }
         if preview.is_booked_already() {
             return Ok(StatementClaim::Repeated(preview.statement));
+        }
+        if let Some(lines) = preview.needs_another(&action.operator, above) {
+            return Ok(StatementClaim::NeedsAnother(lines));
         }
         for (line, account) in preview.new_lines() {
             let claimed = BankLineState::Claimed(account.clone());
@@ -313,9 +371,14 @@ impl BankStore for MemoryLedger {
         id: BankLineId,
         account: LineAccount,
         action: Action,
+        consent: Consent,
     ) -> Result<LineOutcome, LedgerError> {
-        let claimed = BankLineState::Claimed(account);
-        Ok(self.state().decide_line(id, claimed, action))
+        let mut state = self.state();
+        Ok(match consent {
+            Consent::NotNeeded => state.decide_line(id, BankLineState::Claimed(account), action),
+            Consent::Needed => state.propose_line(id, account, action),
+            Consent::Given(no) => state.claim_proposed(id, account, action, no),
+        })
     }
 
     async fn set_aside(

@@ -6,7 +6,8 @@ use super::{AccountState, KeyOwner, MintKeyNo, MintKeyState, PayoutState, Signin
 use crate::journal::{Record, ReferenceKey};
 use crate::log::{LogBatchNo, LogTotals, PendingLeaves};
 use crate::{
-    AccountId, AccountStatus, Action, Amount, EntryNo, IssuedDigest, LedgerTime, PasswordHash, SpentDigest,
+    AccountId, AccountStatus, Action, Amount, EntryNo, IssuedDigest, LedgerTime, PasswordHash, Proposal,
+    SpentDigest,
 };
 
 /// The rows to write. Each list is sorted by key, except the journal, which is in the order of the commands.
@@ -33,6 +34,10 @@ pub struct Changes {
     pub requested: Vec<PayoutState>,
     /// Existing payouts that were settled.
     pub settled: Vec<PayoutState>,
+    /// Proposals to insert. If the same batch carried one out, it is inserted with the verdict.
+    pub proposed: Vec<Proposal>,
+    /// Existing proposals that were carried out.
+    pub decided: Vec<Proposal>,
     /// Waiting mints to insert, and their blinds as [`encode_blinds`](crate::encode_blinds) writes them.
     pub waiting: Vec<(WaitingState, Vec<u8>)>,
     /// Existing waiting mints and their new expiry.
@@ -106,6 +111,8 @@ impl Changes {
         // Every other change writes a record.
         self.journal.is_empty()
             && self.statuses.is_empty()
+            && self.proposed.is_empty()
+            && self.decided.is_empty()
             && self.waiting.is_empty()
             && self.extended.is_empty()
             && self.waited.is_empty()
@@ -121,6 +128,7 @@ impl View {
     pub fn take_changes(&mut self) -> Changes {
         let dirty = mem::take(&mut self.dirty);
         let old_accounts = dirty.balances.iter().filter(|id| !dirty.opened.contains_key(id));
+        let old_proposals = dirty.decided.difference(&dirty.proposed);
         let old_payouts = dirty.settled.difference(&dirty.requested);
         let mut registered: Vec<_> = dirty
             .registered
@@ -163,6 +171,12 @@ impl View {
                 .iter()
                 .map(|no| self.payouts[no].clone())
                 .collect(),
+            proposed: dirty
+                .proposed
+                .iter()
+                .map(|no| self.proposals[no].clone())
+                .collect(),
+            decided: old_proposals.map(|no| self.proposals[no].clone()).collect(),
             settled: old_payouts.map(|no| self.payouts[no].clone()).collect(),
             opened: dirty
                 .opened

@@ -9,8 +9,8 @@ use crate::log::LogBatchNo;
 use crate::mint_key_no::MintKeyNo;
 use crate::recovered::RecoveredPart;
 use crate::{
-    AccountId, AccountName, AccountStatus, CoinIn, Command, IssuedDigest, MintKeyId, PayoutNo, Prepared,
-    RevokedBlind, TokenHash, View,
+    AccountId, AccountName, AccountStatus, CoinIn, Command, Consent, IssuedDigest, MintKeyId, PayoutNo,
+    Prepared, ProposalNo, RevokedBlind, TokenHash, View,
 };
 
 /// The keys of all rows that a batch can read. A store locks the rows of each set in ascending order.
@@ -57,6 +57,10 @@ pub struct Touches {
     pub last_mint_key: bool,
     /// Whether the last assigned payout number is read.
     pub last_payout: bool,
+    /// Proposals to carry out. A store locks their rows before all others.
+    pub proposals: BTreeSet<ProposalNo>,
+    /// Operations to propose. Their proposals that wait are read, and the last assigned number of proposals.
+    pub proposed: BTreeSet<ReferenceKey>,
 }
 
 impl Touches {
@@ -66,6 +70,11 @@ impl Touches {
         let mut touches = Self::default();
         for prepared in batch {
             touches.references.extend(prepared.key.clone());
+            match prepared.consent {
+                Consent::NotNeeded => {}
+                Consent::Needed => touches.proposed.extend(prepared.key.clone()),
+                Consent::Given(no) => drop(touches.proposals.insert(no)),
+            }
             if let Command::Mint { account, payment, .. } = mint_of(prepared.command) {
                 touches.minting.insert(*account);
                 touches.mints.extend(prepared.key.clone());

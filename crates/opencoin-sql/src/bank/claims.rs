@@ -2,15 +2,15 @@
 
 use opencoin_bank::BankLineId;
 use opencoin_ledger::bank::{
-    BankLineNo, BankLineState, BankLineStateKind, ClaimOutcome, ClaimedLine, LineMeaning, LineOutcome,
-    Preview, PreviewDigest, StatementClaim, StatementLine, StatementNo,
+    BankLineNo, BankLineState, BankLineStateKind, ClaimOutcome, ClaimedLine, KeptLine, LineMeaning,
+    LineOutcome, Preview, PreviewDigest, StatementClaim, StatementLine, StatementNo,
 };
 use opencoin_ledger::stored;
-use opencoin_ledger::{Action, LedgerError, LedgerTime};
+use opencoin_ledger::{Action, Amount, LedgerError, LedgerTime};
 
 use super::rows::kept;
 use super::statements::{by_no, preview_of};
-use crate::operators::record;
+use crate::actions::record;
 use crate::places::places;
 use crate::{Executor, Row, SqlError, Value, pieces};
 
@@ -26,6 +26,7 @@ pub(super) async fn statement(
     no: StatementNo,
     digest: PreviewDigest,
     action: &Action,
+    above: Option<Amount>,
 ) -> Result<StatementClaim, SqlError> {
     let for_update = sql.dialect().for_update;
     // The first statement's row stands for all of them: what a booking keeps may change the preview of any other.
@@ -52,6 +53,9 @@ pub(super) async fn statement(
     }
     if preview.is_booked_already() {
         return Ok(StatementClaim::Repeated(preview.statement));
+    }
+    if let Some(lines) = preview.needs_another(&action.operator, above) {
+        return Ok(StatementClaim::NeedsAnother(lines));
     }
     claim(sql, &preview, action).await?;
     let query = "UPDATE bank_statements
@@ -211,9 +215,17 @@ pub(super) async fn line(
     }
     Ok(match kept(sql, id).await? {
         None => LineOutcome::Unknown,
-        Some(kept) if kept.state.is_same_decision(state) => LineOutcome::Repeated,
-        Some(kept) => LineOutcome::Decided(kept.state),
+        Some(kept) => decided(kept, state),
     })
+}
+
+/// What becomes of a change of a line that was decided before.
+pub(super) fn decided(kept: KeptLine, state: &BankLineState) -> LineOutcome {
+    if kept.state.is_same_decision(state) {
+        LineOutcome::Repeated
+    } else {
+        LineOutcome::Decided(kept.state)
+    }
 }
 
 pub(super) async fn open(

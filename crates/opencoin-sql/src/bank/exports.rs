@@ -4,7 +4,7 @@ use opencoin_ledger::bank::{ExportEnd, ExportNo, ExportOutcome, ExportState, New
 use opencoin_ledger::stored::{self, StoredExport};
 use opencoin_ledger::{Action, ActionDetail, IdempotencyKey, PayoutNo};
 
-use crate::operators::record;
+use crate::actions::record;
 use crate::places::{list, places};
 use crate::{Executor, Row, SqlError, Value, pieces};
 

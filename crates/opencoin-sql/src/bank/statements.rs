@@ -9,7 +9,7 @@ use opencoin_ledger::stored::{self, StoredStatement};
 use opencoin_ledger::{AccountId, AccountStatus, Action, LedgerError};
 
 use super::rows::{LINE_COLUMNS, line};
-use crate::operators::record;
+use crate::actions::record;
 use crate::places::places;
 use crate::{Executor, Row, SqlError, Value, pieces};
 

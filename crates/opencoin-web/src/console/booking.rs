@@ -8,8 +8,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, positive, text};
-use opencoin_issuer::{AdminRight, Reason, Refusal};
-use opencoin_ledger::{AccountName, Amount, Profile, Reference};
+use opencoin_issuer::{AdminRight, Asked, Reason, Refusal};
+use opencoin_ledger::{AccountName, Amount, Consent, Profile, Reference};
 use opencoin_text::printable;
 
 use super::desk::{Bar, Desk, Place};
@@ -136,6 +136,14 @@ impl TwoSteps for Booking<'_> {
                 t.console_debit_now(),
             ),
         };
+        let limit = self.server.issuer().second_person();
+        let (explained, button) = match (limit.consent(order.amount), limit.amount()) {
+            (Consent::Needed, Some(limit)) => {
+                let limit = self.money.amount(limit.units());
+                (t.proposals_above(limit), t.proposals_propose_now())
+            }
+            _ => (explained.into(), button),
+        };
         let bar = self.desk.bar(self.server, Some(Place::Accounts));
         Question {
             frame: self.desk.visit.frame(self.title()),
@@ -143,7 +151,7 @@ impl TwoSteps for Booking<'_> {
             bar: bar.html(),
             form_token: bar.form_token,
             text,
-            explained: explained.into(),
+            explained,
             button,
             action: format!("{}/confirm", self.path()),
             back: format!("/console/accounts/{name}"),
@@ -155,20 +163,23 @@ impl TwoSteps for Booking<'_> {
         let acting = cashier.acting(&self.desk.operator.name);
         let work = async {
             let (amount, reference) = (order.amount, order.reference.clone());
-            let applied = match self.way {
+            let asked = match self.way {
                 Way::Credit => acting.credit(name, amount, reference).await?,
                 Way::Debit => acting.debit(name, amount, reference).await?,
             };
-            Ok(Note::Booked {
-                way: self.way,
-                account: name.as_str().to_owned(),
-                units: amount.units(),
-                repeated: applied.repeated,
+            Ok(match asked {
+                Asked::Done(applied) => Note::Booked {
+                    way: self.way,
+                    account: name.as_str().to_owned(),
+                    units: amount.units(),
+                    repeated: applied.repeated,
+                },
+                Asked::Waits(proposal) => Note::Waits(proposal.no.get()),
             })
         };
         self.desk.once(sent, work).await?;
-        let key = sent.key.as_str();
-        Ok(format!("/console/accounts/{}?done={key}", name.as_str()))
+        let account = format!("/console/accounts/{}", name.as_str());
+        Ok(self.desk.page_after(sent, &account).await)
     }
 
     fn blame(&self, draft: &mut Draft, order: &Order, refusal: &Refusal) -> Option<StatusCode> {

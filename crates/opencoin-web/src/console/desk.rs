@@ -144,6 +144,15 @@ impl Desk {
         note.said(self.visit.messages(), money)
     }
 
+    /// The page that says what a form has done: `done`, or that of the proposal if it waits for a second person.
+    pub(super) async fn page_after(&self, sent: &SentKey, done: &str) -> String {
+        let key = sent.key.as_str();
+        match self.session.note(key).await {
+            Some(Note::Waits(no)) => format!("/console/proposals/{no}?done={key}"),
+            _ => format!("{done}?done={key}"),
+        }
+    }
+
     /// A fresh idempotency key.
     pub(super) fn new_key(&self) -> String {
         self.site.idempotency_key()
@@ -166,6 +175,7 @@ impl Desk {
             operator: self.operator.name.as_str().to_owned(),
             sees_accounts: self.may(AdminRight::ReadAccounts),
             sees_keys: self.may(AdminRight::ReadKeys),
+            needs_two: server.issuer().second_person().amount().is_some(),
             place,
         }
     }
@@ -188,6 +198,7 @@ pub(super) enum Place {
     Bank,
     Keys,
     Audit,
+    Proposals,
     Actions,
 }
 
@@ -201,6 +212,8 @@ pub(super) struct Bar {
     operator: String,
     sees_accounts: bool,
     sees_keys: bool,
+    /// Whether some operations need a second person.
+    needs_two: bool,
     place: Option<Place>,
 }
 

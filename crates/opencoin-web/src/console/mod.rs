@@ -19,6 +19,7 @@ mod making;
 mod opening;
 mod payouts;
 mod programs;
+mod proposals;
 mod settling;
 mod signing;
 mod status;
@@ -92,5 +93,12 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/console/keys/stop/{id}/confirm", post(stopping::confirm))
         .route("/console/audit", get(audit::show).post(audit::start))
         .merge(files::router())
+        .route("/console/proposals", get(proposals::show_all))
+        .route("/console/proposals/{id}", get(proposals::show))
+        .route("/console/proposals/{id}/{verdict}", post(proposals::check))
+        .route(
+            "/console/proposals/{id}/{verdict}/confirm",
+            post(proposals::confirm),
+        )
         .route("/console/actions", get(actions::show))
 }

@@ -10,7 +10,7 @@ use opencoin_api::{Payout, PayoutState};
 use opencoin_bank::{Destination, DestinationError};
 use opencoin_http::{Server, shown};
 use opencoin_issuer::accounts::text;
-use opencoin_issuer::{AdminRight, Reason, Refusal};
+use opencoin_issuer::{AdminRight, Asked, Reason, Refusal};
 use opencoin_ledger::{PayoutNo, Reference, Settlement};
 use opencoin_text::printable;
 
@@ -130,6 +130,15 @@ impl TwoSteps for Settling<'_> {
                 "failed",
             ),
         };
+        let limit = self.server.issuer().second_person().amount();
+        let above = limit.filter(|limit| self.payout.amount > limit.units());
+        let (explained, button) = match above {
+            Some(limit) => {
+                let limit = self.money.amount(limit.units());
+                (t.proposals_above(limit), t.proposals_propose_now())
+            }
+            None => (explained.into(), button),
+        };
         let bar = self.desk.bar(self.server, Some(Place::Payouts));
         Question {
             frame: self.desk.visit.frame(self.title().plain()),
@@ -137,7 +146,7 @@ impl TwoSteps for Settling<'_> {
             bar: bar.html(),
             form_token: bar.form_token,
             text: question,
-            explained: explained.into(),
+            explained,
             button,
             action: format!("{}/{word}/confirm", self.path()),
             back: self.path(),
@@ -153,11 +162,13 @@ impl TwoSteps for Settling<'_> {
                 Verdict::Paid => (Settlement::Paid(text.clone()), Note::Paid(no.get())),
                 Verdict::Failed => (Settlement::Failed(text.clone()), Note::Failed(no.get())),
             };
-            acting.settle(no, settlement).await?;
-            Ok(note)
+            Ok(match acting.settle(no, settlement).await? {
+                Asked::Done(_) => note,
+                Asked::Waits(proposal) => Note::Waits(proposal.no.get()),
+            })
         };
         self.desk.once(sent, work).await?;
-        Ok(format!("/console/payouts?done={}", sent.key.as_str()))
+        Ok(self.desk.page_after(sent, "/console/payouts").await)
     }
 
     fn blame(&self, draft: &mut Draft, _: &Reference, refusal: &Refusal) -> Option<StatusCode> {

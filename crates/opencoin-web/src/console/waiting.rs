@@ -86,12 +86,13 @@ impl Item {
 
 /// What waits for whoever is at this desk.
 pub(super) async fn items(server: &Server, desk: &Desk) -> Result<Vec<Item>, Refusal> {
-    let overview = server.issuer().overview().await?;
+    let overview = server.issuer().overview(&desk.operator.name).await?;
     let finder = Finder::new(server, desk, &overview);
     let mut items = Vec::new();
     items.extend(finder.log());
     items.extend(finder.audit());
     if desk.may(AdminRight::ReadAccounts) {
+        items.extend(finder.proposals());
         items.extend(finder.payouts());
         items.extend(finder.unmatched());
     }
@@ -202,6 +203,19 @@ impl<'a> Finder<'a> {
     fn age(&self) -> Option<TimeDelta> {
         let begun = self.overview.keys.keys().map(|key| key.signs_from).min()?;
         Some(self.overview.at - begun)
+    }
+
+    /// What other operators have proposed and this one could carry out.
+    fn proposals(&self) -> Option<Item> {
+        let (t, waiting) = (self.t, &self.overview.proposals);
+        let oldest = waiting.oldest.map(utc)?;
+        let right = AdminRight::ChangeAccounts;
+        let link = self.link(right, "/console/proposals", t.proposals_to_list())?;
+        let item = Item::new(Urgency::Soon, t.proposals_wait(waiting.count));
+        Some(Item {
+            link: Some(link),
+            ..item.at(t.today_since(), self.minute(oldest))
+        })
     }
 
     fn payouts(&self) -> Option<Item> {

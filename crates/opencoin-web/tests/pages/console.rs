@@ -300,7 +300,7 @@ async fn credits_and_debits_are_asked_about_and_booked_once() {
         .await;
     let confirm = "/console/accounts/bob/book/credit/confirm";
     let refused = desk.submit(&asked, confirm, &[]).await.with(409);
-    refused.has("This reference was booked before, for another amount or another account.");
+    refused.has("This reference was booked or proposed before, for another amount or another account.");
 
     let debit = "/console/accounts/alice/book/debit";
     let done = fill(&desk, debit, &[("amount", "12"), ("reference", "cash")], 2).await;

@@ -13,5 +13,6 @@ mod languages;
 mod new_keys;
 mod new_keys_safety;
 mod payout_files;
+mod proposals;
 mod public;
 mod world;

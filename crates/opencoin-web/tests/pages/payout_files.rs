@@ -235,7 +235,7 @@ async fn fail(world: &World, payout: i64) {
     let (cashier, night) = (world.server.issuer().cashier(), "night".parse().unwrap());
     let reason = Settlement::Failed(Reference::new("no such account").unwrap());
     let acting = cashier.acting(&night);
-    acting.settle(PayoutNo::new(payout), reason).await.unwrap();
+    acting.settle(PayoutNo::new(payout), reason).await.unwrap().done();
 }
 
 #[tokio::test]

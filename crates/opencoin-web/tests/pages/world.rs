@@ -13,7 +13,9 @@ use opencoin_config::{AccountsConfig, BankConfig, BankCsvConfig, Config, WebConf
 use opencoin_crypto::{CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, ServerOptions, admin_router, router};
 use opencoin_issuer::audits::OpenedSource;
-use opencoin_issuer::{AdminScope, AdminTokens, BankSettings, Issuer, IssuerOptions, NewPassword, Token};
+use opencoin_issuer::{
+    AdminScope, AdminTokens, BankSettings, Issuer, IssuerOptions, NewPassword, SecondPersonLimit, Token,
+};
 use opencoin_keys::{Clock, Directory, KeyFiles, NewCurrency, Passphrase, Randomness, create_with_key_files};
 use opencoin_ledger::{AccountName, Amount, MemoryLedger, Reference};
 use opencoin_private_files as private_files;
@@ -211,12 +213,12 @@ impl World {
     }
 
     pub(crate) async fn with(web: WebConfig) -> Self {
-        Self::build(web, None).await
+        Self::build(web, None, SecondPersonLimit::OFF).await
     }
 
     /// With a folder of its own, in which operators make keys.
     pub(crate) async fn making_keys(making: KeyMaking) -> Self {
-        Self::build(WebConfig::default(), Some(making)).await
+        Self::build(WebConfig::default(), Some(making), SecondPersonLimit::OFF).await
     }
 
     /// The folder of the currency.
@@ -224,7 +226,13 @@ impl World {
         &self.directory
     }
 
-    async fn build(web: WebConfig, making: Option<KeyMaking>) -> Self {
+    /// A world in which what moves more needs two operators.
+    pub(crate) async fn with_limit(units: u64) -> Self {
+        let limit = SecondPersonLimit::above(Amount::new(units).unwrap());
+        Self::build(WebConfig::default(), None, limit).await
+    }
+
+    async fn build(web: WebConfig, making: Option<KeyMaking>, second_person: SecondPersonLimit) -> Self {
         let (clock, currency) = (TestClock::at_start(), TestCurrency::get());
         let folder = tempfile::tempdir().unwrap();
         let books = Arc::<MemoryLedger>::default();
@@ -257,6 +265,7 @@ impl World {
                     ..BankConfig::default()
                 },
                 columns: BankCsvConfig::default(),
+                second_person,
             });
         let directory = Directory::new(folder.path().join("currency"));
         let issuer = match making {
@@ -376,7 +385,7 @@ impl World {
                 Amount::new(units).unwrap(),
                 Reference::new(format!("opening {name}")).unwrap(),
             );
-            cashier.credit(&name, amount, text).await.unwrap();
+            cashier.credit(&name, amount, text).await.unwrap().done();
         }
     }
 
@@ -470,7 +479,18 @@ impl Browser<'_> {
 
     /// Fills in the form of a page that is sent to `action`: its hidden fields, and these.
     pub(crate) async fn submit(&self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Answer {
-        let hidden = hidden_fields(&page.text, action);
+        self.submit_as(page, action, action, fields).await
+    }
+
+    /// Fills in a form of a page and sends it to another address than its own.
+    pub(crate) async fn submit_as(
+        &self,
+        page: &Answer,
+        form: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let hidden = hidden_fields(&page.text, form);
         let mut all: Vec<(&str, &str)> = hidden
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))

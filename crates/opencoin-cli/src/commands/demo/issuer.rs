@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::public_log;
+use crate::commands::issuer::bank_settings;
+use crate::currency_unit::CurrencyUnit;
 
 /// An issuer that serves.
 pub(super) struct RunningIssuer {
@@ -34,6 +36,7 @@ pub(super) async fn start_issuer(
 ) -> Result<RunningIssuer> {
     let currency = directory.currency()?;
     let log = public_log::open(directory, &currency, passphrase, Arc::clone(&books.log), history)?;
+    let settings = bank_settings(&directory.config()?, &CurrencyUnit::of(currency.current().cdd()))?;
     let issuer = Issuer::open(
         currency,
         books,
@@ -43,13 +46,13 @@ pub(super) async fn start_issuer(
     )
     .await?
     .in_folder(directory.clone())
-    .with_bank(bank())
     .with_audits(audit_opener(DATABASE_DEFAULT, directory.root()))
     .with_key_making(
         directory.config()?,
         Some(Arc::<KeyFiles>::clone(keys)),
         Box::new(OsRng),
     )
+    .with_bank(with_account(settings))
     .with_log(log);
     issuer.begin_log().await?;
     let (stop, stopped) = oneshot::channel();
@@ -108,8 +111,9 @@ impl RunningIssuer {
     }
 }
 
-/// An account at a bank, and the columns of its tables. The number is the example of the registry of IBANs.
-fn bank() -> BankSettings {
+/// The settings with an account at a bank, and with the columns of its tables. The number is the example of the registry
+/// of IBANs.
+fn with_account(settings: BankSettings) -> BankSettings {
     BankSettings {
         account: BankConfig {
             name: Some("Demo".to_owned()),
@@ -123,5 +127,6 @@ fn bank() -> BankSettings {
             party: Some("Name".to_owned()),
             ..BankCsvConfig::default()
         },
+        ..settings
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use opencoin_auditor::{Candidate, News, content_id};
 use opencoin_crypto::{CipherSuite, VerifiedCddc};
 use opencoin_evidence::check_evidence;
-use opencoin_issuer::{Cashier, OpenedBooks, StoreMode, open_books};
+use opencoin_issuer::{Cashier, OpenedBooks, SecondPersonLimit, StoreMode, open_books};
 use opencoin_keys::{Clock, Cosigners, Currency, Directory, LogKeys, Passphrase, SystemClock};
 use opencoin_ledger::{AccountName, Amount, OperatorName, Reference};
 use opencoin_log::checkpoint::Checkpoint;
@@ -74,7 +74,12 @@ pub(super) async fn play(folder: &Path, suite: CipherSuite) -> Result<()> {
     .await?;
     let auditors = start_auditors(auditors, &url).await?;
 
-    let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
+    let cashier = Cashier::new(
+        books,
+        Arc::new(SystemClock),
+        Box::new(OsRng),
+        SecondPersonLimit::OFF,
+    );
     let (file, key) = pay_by_key(folder, &url, &cashier).await?;
     verify_offline(&file, &key, currency.current().clone())?;
     agree(&auditors, &currency).await?;
@@ -118,7 +123,8 @@ async fn pay_by_key(folder: &Path, url: &str, cashier: &Cashier) -> Result<(Stri
     let reference = Reference::new("statement 1, line 1")?;
     let operator = OperatorName::command_line();
     let acting = cashier.acting(&operator);
-    acting.credit(&account, Amount::new(PAID_IN)?, reference).await?;
+    let paid_in = Amount::new(PAID_IN)?;
+    acting.credit(&account, paid_in, reference).await?.done();
     let order = KeyPaymentOrder {
         to: KeyPayee::Key(to),
         amount: PAID,

@@ -28,6 +28,8 @@ use crate::service;
 const PORTS: (u16, u16) = (8700, 8701);
 
 const OPERATOR: &str = "operator";
+/// A second operator, who carries out what the first one may not do alone.
+const COLLEAGUE: &str = "colleague";
 
 /// Serves until a signal arrives.
 pub(super) async fn serve(folder: &Path, suite: CipherSuite, listen: Option<SocketAddr>) -> Result<()> {
@@ -54,6 +56,7 @@ struct Site {
     holders: Vec<Holder>,
     operators_token: Token,
     passphrase: Passphrase,
+    colleagues_token: Token,
 }
 
 impl Site {
@@ -73,6 +76,8 @@ impl Site {
         let operator: OperatorName = OPERATOR.parse()?;
         let scopes = BTreeSet::from(AdminScope::ALL);
         let operators_token = tokens.create(&operator, scopes, SystemClock.now(), &mut OsRng)?;
+        let scopes = BTreeSet::from([AdminScope::Cashier]);
+        let colleagues_token = tokens.create(&COLLEAGUE.parse()?, scopes, SystemClock.now(), &mut OsRng)?;
         let issuer = start_issuer(&directory, (&keys, &passphrase), (books, history), listener).await?;
         let issuer = issuer.with_operators(operators_listener, tokens);
         step(
@@ -88,6 +93,7 @@ impl Site {
             holders,
             operators_token,
             passphrase,
+            colleagues_token,
         })
     }
 
@@ -103,6 +109,10 @@ impl Site {
         output::line(&format!(
             "             new keys  passphrase {}",
             self.passphrase.text().as_str()
+        ))?;
+        output::line(&format!(
+            "  {COLLEAGUE}  token     {}",
+            self.colleagues_token.expose()
         ))?;
         output::line(&format!("    holders  {}/account", self.url))?;
         for holder in &self.holders {

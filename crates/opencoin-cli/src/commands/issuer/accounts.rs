@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use opencoin_issuer::{Cashier, NewPassword, Token};
+use opencoin_issuer::{Asked, Cashier, NewPassword, SecondPersonLimit, Token};
 use opencoin_keys::{Directory, SystemClock};
 use opencoin_ledger::recovered::AssignmentWay;
 use opencoin_ledger::{AccountName, AccountStatus, Amount, OperatorName, Profile, Reference};
@@ -16,8 +16,8 @@ use opencoin_text::AmountText;
 use rand::rngs::OsRng;
 use serde_json::json;
 
-use super::Purpose;
 use super::pages::{PAGE, all_pages};
+use super::{Purpose, proposals};
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
 
@@ -36,9 +36,10 @@ pub(crate) enum AccountCommand {
         dir: DirArgs,
     },
     /// Credit an incoming payment to an account, by its name or by the key that it belongs to. Each reference is credited
-    /// once.
+    /// once. An amount above the limit waits for a second operator.
     Credit(PaymentArguments),
-    /// Debit an outgoing payment from an account. Each reference is debited once.
+    /// Debit an outgoing payment from an account. Each reference is debited once. An amount above the limit waits for a
+    /// second operator.
     Debit(PaymentArguments),
     /// Show an account's balance.
     Show {
@@ -241,13 +242,17 @@ async fn pay(arguments: PaymentArguments, direction: Direction, output: OutputAr
     };
     let by = arguments.by.name();
     let acting = cashier.acting(&by);
-    let applied = if arguments.recovered {
+    let asked = if arguments.recovered {
         acting.assign_recovered(&name, amount, way, reference).await?
     } else {
         match direction {
             Direction::In => acting.credit(&name, amount, reference).await?,
             Direction::Out => acting.debit(&name, amount, reference).await?,
         }
+    };
+    let applied = match asked {
+        Asked::Done(applied) => applied,
+        Asked::Waits(waiting) => return proposals::show_waiting(*waiting, &unit, output),
     };
     let balance = cashier.account(&name).await?.account.balance.units();
     let done = if applied.repeated {
@@ -277,7 +282,8 @@ async fn show(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()
             [format!("{name}: {}, {seq} payments", unit.show(balance))],
         );
     }
-    let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng));
+    let limit = SecondPersonLimit::OFF; // it only looks
+    let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng), limit);
     let account = cashier.account(name).await?.account;
     let (balance, status) = (account.balance.units(), holders::word(account.status));
     output.show(
@@ -333,8 +339,7 @@ async fn list_keys(dir: DirArgs, output: OutputArgs) -> Result<()> {
 pub(super) async fn open(dir: DirArgs, purpose: Purpose) -> Result<(Cashier, Directory)> {
     let directory = dir.directory()?;
     let books = super::books(&directory, purpose).await?;
-    Ok((
-        Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng)),
-        directory,
-    ))
+    let limit = super::second_person(&directory.config()?, &super::unit(&directory)?)?;
+    let cashier = Cashier::new(books, Arc::new(SystemClock), Box::new(OsRng), limit);
+    Ok((cashier, directory))
 }

@@ -10,7 +10,7 @@ use clap::{Subcommand, ValueEnum};
 use opencoin_bank::BankLineId;
 use opencoin_bank::statement::{FILE_BYTES_MAX, StatementFormat};
 use opencoin_http::shown;
-use opencoin_issuer::{BankDesk, StatementFile};
+use opencoin_issuer::{Asked, BankDesk, StatementFile};
 use opencoin_keys::SystemClock;
 use opencoin_ledger::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, IgnoredLine, KeptLine, Preview,
@@ -21,8 +21,8 @@ use opencoin_terminal::output::OutputArgs;
 use opencoin_text::printable;
 use serde_json::json;
 
-use super::Purpose;
 use super::pages::{PAGE, all_pages};
+use super::{Purpose, proposals};
 use crate::currency_unit::CurrencyUnit;
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
@@ -53,7 +53,8 @@ pub(crate) enum BankCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Book a statement exactly as the preview shows it. Repeating the command books nothing twice, and finishes what was
+    /// Book a statement exactly as the preview shows it. If lines are above the limit for one person, another operator than
+    /// the one who has uploaded it must do so. Repeating the command books nothing twice, and finishes what was
     /// interrupted.
     Book {
         /// The number of the statement.
@@ -74,7 +75,8 @@ pub(crate) enum BankCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
-    /// Credit an unmatched line to an account. Repeating the command changes nothing.
+    /// Credit an unmatched line to an account. Repeating the command changes nothing. A line above the limit waits for a
+    /// second operator.
     Assign {
         /// The id of the line.
         line: BankLineId,
@@ -142,8 +144,10 @@ pub(crate) async fn run(command: BankCommand, output: OutputArgs) -> Result<()> 
             dir,
         } => {
             let (desk, unit) = open(&dir, Purpose::Change).await?;
-            let (line, _) = desk.acting(&by.name()).assign(line, &account).await?;
-            show_line(line, &unit, output)
+            match desk.acting(&by.name()).assign(line, &account).await? {
+                Asked::Done((line, _)) => show_line(line, &unit, output),
+                Asked::Waits(waiting) => proposals::show_waiting(*waiting, &unit, output),
+            }
         }
         BankCommand::SetAside {
             line,
@@ -161,10 +165,8 @@ pub(crate) async fn run(command: BankCommand, output: OutputArgs) -> Result<()> 
 async fn open(dir: &DirArgs, purpose: Purpose) -> Result<(BankDesk, CurrencyUnit)> {
     let directory = dir.directory()?;
     let books = super::books(&directory, purpose).await?;
-    let (unit, settings) = (
-        super::unit(&directory)?,
-        super::bank_settings(&directory.config()?),
-    );
+    let unit = super::unit(&directory)?;
+    let settings = super::bank_settings(&directory.config()?, &unit)?;
     let desk = BankDesk::new(books, Arc::new(SystemClock), settings, unit.divisor);
     Ok((desk, unit))
 }
@@ -241,8 +243,18 @@ async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
 async fn preview(no: StatementNo, dir: &DirArgs, output: OutputArgs) -> Result<()> {
     let (desk, unit) = open(dir, Purpose::Look).await?;
     let preview = desk.preview(no).await?;
-    let said = preview_lines(&preview, &unit);
-    output.show(serde_json::to_value(shown::statement_preview(preview))?, said)
+    let above = desk.lines_above_limit(&preview);
+    let mut said = preview_lines(&preview, &unit);
+    if above > 0 {
+        let uploader = &preview.statement.operator;
+        said.push(format!(
+            "{above} of them are above the limit for one person: another operator than {uploader} must book the statement"
+        ));
+    }
+    output.show(
+        serde_json::to_value(shown::statement_preview(preview, above))?,
+        said,
+    )
 }
 
 fn preview_lines(preview: &Preview, unit: &CurrencyUnit) -> Vec<String> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use opencoin_config::{Config, KeyConfig, hide_passwords};
-use opencoin_issuer::AdminTokens;
+use opencoin_issuer::{AdminScope, AdminTokens, SecondPersonLimit};
 use opencoin_keys::{Currency, Directory};
 use opencoin_private_files::exposure;
 use opencoin_terminal::output::{self, OutputArgs};
@@ -23,6 +23,7 @@ use opencoin_terminal::secret_args::{KeySecretArgs, LogSecretArgs};
 use opencoin_text::printable;
 use serde::Serialize;
 
+use crate::currency_unit::CurrencyUnit;
 use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
 
@@ -37,6 +38,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     settings: SettingsArgs,
 }
+
+/// With fewer tokens that may move money nobody can consent to what another one proposes.
+const SECOND_PERSON_CASHIERS_MIN: usize = 2;
 
 /// The results so far.
 #[derive(Debug, Default)]
@@ -102,6 +106,7 @@ pub(crate) async fn run(arguments: &Arguments, output: OutputArgs) -> Result<Exi
             stores::clock(currency.as_ref(), ledger.as_deref(), &mut report).await;
             network::listeners(&subject, &mut report).await;
             admin_tokens(&subject, &mut report);
+            second_person(&subject, currency.as_ref(), &mut report);
             network::tls(&subject, currency.as_ref(), &mut report);
         }
         Err(error) => report.failed("settings", output::error_text(&error)),
@@ -155,6 +160,42 @@ fn admin_tokens(subject: &Subject<'_>, report: &mut Report) {
         ),
         Ok(Some(open)) => report.warn("admin tokens", open),
         Err(error) => report.failed("admin tokens", error.to_string()),
+    }
+}
+
+/// Checks that the limit above which a second operator must consent is an amount of the currency, and that there are two.
+fn second_person(subject: &Subject<'_>, currency: Option<&Currency>, report: &mut Report) {
+    let (Some(currency), Some(_)) = (currency, &subject.config.admin.second_person_above) else {
+        return;
+    };
+    let unit = CurrencyUnit::of(currency.current().cdd());
+    let limit = match SecondPersonLimit::of(&subject.config.admin, unit.divisor, &unit.name) {
+        Ok(limit) => limit.amount().map_or(0, |amount| amount.units()),
+        Err(error) => return report.failed("second person", format!("admin.second_person_above: {error}")),
+    };
+    let limit = unit.show(limit);
+    let tokens = AdminTokens::in_folder(subject.directory.root()).list();
+    let cashiers = tokens.map_or(0, |tokens| {
+        let cashiers = tokens
+            .iter()
+            .filter(|token| token.scopes.contains(&AdminScope::Cashier));
+        cashiers.count()
+    });
+    if cashiers < SECOND_PERSON_CASHIERS_MIN {
+        report.warn(
+            "second person",
+            format!(
+                "what moves more than {limit} needs two operators, and {cashiers} tokens have the scope `cashier`; the others \
+                can only consent on the command line"
+            ),
+        );
+    } else {
+        report.ok(
+            "second person",
+            format!(
+                "what moves more than {limit} needs two of {cashiers} operators with the scope `cashier`"
+            ),
+        );
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod log;
 mod migrate;
 mod pages;
 mod payouts;
+mod proposals;
 mod prune;
 mod restored_state;
 mod serve;
@@ -25,7 +26,9 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use opencoin_config::Config;
 use opencoin_http::{Audience, openapi_document};
-use opencoin_issuer::{BankSettings, Books, HighWaterMark, OpenedBooks, StoreMode, examine};
+use opencoin_issuer::{
+    BankSettings, Books, HighWaterMark, OpenedBooks, SecondPersonLimit, StoreMode, examine,
+};
 use opencoin_keys::Directory;
 use opencoin_terminal::output::{self, OutputArgs};
 
@@ -66,6 +69,9 @@ enum Command {
     /// List payouts that holders have requested, and settle them.
     #[command(subcommand)]
     Payouts(payouts::PayoutsCommand),
+    /// List operations that wait for a second operator, and carry out or decline them.
+    #[command(subcommand)]
+    Proposals(proposals::ProposalsCommand),
     /// Upload, preview and book statements of the bank.
     #[command(subcommand)]
     Bank(bank::BankCommand),
@@ -106,6 +112,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Import(arguments) => keys::import(arguments, output).await?,
         Command::Account(command) => accounts::run(command, output).await?,
         Command::Payouts(command) => payouts::run(command, output).await?,
+        Command::Proposals(command) => proposals::run(command, output).await?,
         Command::Bank(command) => bank::run(command, output).await?,
         Command::Actions(arguments) => actions::run(arguments, output).await?,
         Command::AdminToken(command) => admin_token::run(command, output).await?,
@@ -136,12 +143,19 @@ fn unit(directory: &Directory) -> Result<CurrencyUnit> {
     Ok(CurrencyUnit::of(currency.current().cdd()))
 }
 
-/// The operator's account at a bank.
-fn bank_settings(config: &Config) -> BankSettings {
-    BankSettings {
+/// The operator's account at a bank, and what needs a second operator.
+pub(crate) fn bank_settings(config: &Config, unit: &CurrencyUnit) -> Result<BankSettings> {
+    Ok(BankSettings {
         account: config.bank.clone(),
         columns: config.bank_csv.clone(),
-    }
+        second_person: second_person(config, unit)?,
+    })
+}
+
+/// The limit above which an operation needs a second operator.
+fn second_person(config: &Config, unit: &CurrencyUnit) -> Result<SecondPersonLimit> {
+    SecondPersonLimit::of(&config.admin, unit.divisor, &unit.name)
+        .context("cannot use `admin.second_person_above` of issuer.toml")
 }
 
 /// Opens the books of a currency.

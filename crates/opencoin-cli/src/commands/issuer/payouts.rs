@@ -4,12 +4,13 @@ mod exports;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
+use opencoin_issuer::Asked;
 use opencoin_ledger::{OperatorName, Payout, PayoutFilter, PayoutNo, Reference, Settlement};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_text::printable;
 
 use super::pages::{PAGE, all_pages};
-use super::{Purpose, accounts};
+use super::{Purpose, accounts, proposals};
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
 
@@ -121,12 +122,14 @@ async fn settle(
     output: OutputArgs,
 ) -> Result<()> {
     let (cashier, directory) = accounts::open(dir, Purpose::Change).await?;
-    let payout = cashier
-        .acting(by)
-        .settle(PayoutNo::new(id.into()), settlement)
-        .await
-        .with_context(|| format!("payout {id}"))?;
-    let amount = super::unit(&directory)?.show(payout.amount.units());
+    let acting = cashier.acting(by);
+    let asked = acting.settle(PayoutNo::new(id.into()), settlement).await;
+    let unit = super::unit(&directory)?;
+    let payout = match asked.with_context(|| format!("payout {id}"))? {
+        Asked::Done(payout) => payout,
+        Asked::Waits(waiting) => return proposals::show_waiting(*waiting, &unit, output),
+    };
+    let amount = unit.show(payout.amount.units());
     let what = if state(&payout).0 == "paid" {
         "is paid"
     } else {

@@ -19,6 +19,7 @@ use opencoin_web::SiteOptions;
 use rand::rngs::OsRng;
 
 use super::restored_state;
+use crate::currency_unit::CurrencyUnit;
 use crate::dir_args::DirArgs;
 use crate::settings_args::SettingsArgs;
 use crate::{key_store, lanes, log, open_files, public_log, service, signer_link};
@@ -74,12 +75,13 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let options = IssuerOptions {
         batch_commands_max: usize::try_from(arguments.batch_commands_max)?,
     };
+    let bank = super::bank_settings(&config, &CurrencyUnit::of(currency.current().cdd()))?;
     let issuer = Issuer::open(currency, books, signer, Arc::new(SystemClock), options)
         .await?
         .in_folder(directory.clone());
     let issuer = issuer
         .with_accounts(config.accounts.clone(), Box::new(OsRng))
-        .with_bank(super::bank_settings(&config))
+        .with_bank(bank)
         .with_rotation(config.rotation.clone())
         .with_audits(audit_opener(&config.database, directory.root()))
         .with_key_making(config.clone(), store, Box::new(OsRng))

@@ -9,6 +9,7 @@ mod keys;
 mod money;
 mod operators;
 mod payout_files;
+mod proposals;
 mod services;
 mod sessions;
 mod set_back;

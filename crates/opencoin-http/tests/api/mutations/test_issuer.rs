@@ -7,7 +7,7 @@ use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_audit::{AuditFacts, AuditSource};
 use opencoin_http::{Server, router};
-use opencoin_issuer::Cashier;
+use opencoin_issuer::{Cashier, SecondPersonLimit};
 use opencoin_keys::Clock;
 use opencoin_ledger::{AccountId, Command, Outcome};
 use rand::rngs::StdRng;
@@ -51,7 +51,7 @@ impl TestIssuer {
             .issuer(ledger.books(), signer.clone(), clock.clone())
             .await;
         let token_rng = Box::new(StdRng::seed_from_u64(rng.next_u64()));
-        let cashier = Cashier::new(ledger.books(), clock.clone(), token_rng);
+        let cashier = Cashier::new(ledger.books(), clock.clone(), token_rng, SecondPersonLimit::OFF);
         let mut holders = Vec::new();
         for (name, amount) in [("rich", FORTUNE), ("poor", 0)] {
             let token = open_account(&cashier, name, amount).await;

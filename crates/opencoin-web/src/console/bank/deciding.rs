@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use opencoin_bank::BankLineId;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, text};
-use opencoin_issuer::{AdminRight, BankDeskError, Reason, Refusal};
+use opencoin_issuer::{AdminRight, Asked, BankDeskError, Reason, Refusal};
 use opencoin_ledger::bank::{BankLineNo, BankLineState, KeptLine, Unmatched, Verdict as Booking};
 use opencoin_ledger::{AccountName, AccountStatus, Reference};
 use opencoin_text::printable;
@@ -177,6 +177,15 @@ impl TwoSteps for Deciding<'_> {
                 "set-aside",
             ),
         };
+        let limit = self.server.issuer().second_person().amount();
+        let above = limit.filter(|limit| self.units() > limit.units());
+        let (explained, button) = match (order, above) {
+            (Order::Assign(_), Some(limit)) => {
+                let limit = self.money.amount(limit.units());
+                (t.proposals_above(limit), t.proposals_propose_now())
+            }
+            _ => (explained.into(), button),
+        };
         let bar = self.desk.bar(self.server, Some(Place::Bank));
         Question {
             frame: self.desk.visit.frame(self.title()),
@@ -184,7 +193,7 @@ impl TwoSteps for Deciding<'_> {
             bar: bar.html(),
             form_token: bar.form_token,
             text,
-            explained: explained.into(),
+            explained,
             button,
             action: format!("{}/{word}/confirm", self.path()),
             back: self.path(),
@@ -210,7 +219,8 @@ impl TwoSteps for Deciding<'_> {
         let work = async {
             Ok(match order {
                 Order::Assign(name) => match acting.assign(self.id, name).await {
-                    Ok(_) => Note::LineAssigned(name.to_string()),
+                    Ok(Asked::Done(_)) => Note::LineAssigned(name.to_string()),
+                    Ok(Asked::Waits(proposal)) => Note::Waits(proposal.no.get()),
                     Err(BankDeskError::NotYet(name)) => Note::LineReserved(name.to_string()),
                     Err(error) => return Err(error.into()),
                 },
@@ -221,7 +231,7 @@ impl TwoSteps for Deciding<'_> {
             })
         };
         self.desk.once(sent, work).await?;
-        Ok(format!("/console/bank/lines?done={}", sent.key.as_str()))
+        Ok(self.desk.page_after(sent, "/console/bank/lines").await)
     }
 
     fn blame(&self, draft: &mut Draft, order: &Order, refusal: &Refusal) -> Option<StatusCode> {

@@ -119,7 +119,10 @@ fn shown_as(
         preview.lines_to_keep().count() as u64,
     );
     let sum = money.amount(preview.new_amount().units());
+    let above = u64::from(server.issuer().bank_desk().lines_above_limit(preview));
+    let is_own = preview.statement.operator == desk.operator.name;
     let button = match (new, keep) {
+        _ if above > 0 && is_own => None,
         _ if !desk.may(AdminRight::ChangeAccounts) => None,
         (0, 0) => None,
         (0, keep) => Some(t.bank_keep_lines(keep)),
@@ -131,6 +134,9 @@ fn shown_as(
     }
     if keep > 0 {
         explained.push(t.bank_keep_explained(keep));
+    }
+    if above > 0 {
+        explained.push(t.proposals_lines_above(above, &statement.operator));
     }
     let name = printable(&statement.name);
     let shown = StatementPage {
@@ -215,6 +221,9 @@ pub(super) async fn book(
             said = match &error {
                 BankDeskError::PreviewChanged => {
                     Some((t.bank_preview_changed().into(), StatusCode::CONFLICT))
+                }
+                BankDeskError::NeedsAnother(_) => {
+                    Some((t.proposals_must_be_another().into(), StatusCode::FORBIDDEN))
                 }
                 BankDeskError::Waiting(lines) => {
                     let waiting = t.bank_credits_wait(lines.len() as u64);

@@ -68,7 +68,7 @@ pub(super) async fn populate(
         let holder = open_account(&cashier, &acting, name).await?;
         let reference = Reference::new(format!("statement 1, line {line}"))?;
         let paid_in = Amount::new(paid_in)?;
-        acting.credit(&holder.name, paid_in, reference).await?;
+        acting.credit(&holder.name, paid_in, reference).await?.done();
         holders.push(holder);
     }
     pay(issuer.accounts(), &holders).await?;
@@ -129,7 +129,7 @@ async fn ask_for_payouts(
     }
     let first = requested.first().context("somebody asks for a payout")?;
     let paid = Settlement::Paid(Reference::new(PAID_REFERENCE)?);
-    acting.settle(*first, paid).await?;
+    acting.settle(*first, paid).await?.done();
     Ok(())
 }
 

@@ -152,8 +152,9 @@ fn described(export: &PayoutExport, unit: &CurrencyUnit) -> String {
 async fn open(dir: &DirArgs, purpose: Purpose) -> Result<(PayoutDesk, CurrencyUnit)> {
     let directory = dir.directory()?;
     let books = super::super::books(&directory, purpose).await?;
-    let (unit, account) = (super::super::unit(&directory)?, directory.config()?.bank);
+    let unit = super::super::unit(&directory)?;
+    let settings = super::super::bank_settings(&directory.config()?, &unit)?;
     let named = (unit.name.clone(), unit.divisor);
-    let desk = PayoutDesk::new(books, Arc::new(SystemClock), account, named);
+    let desk = PayoutDesk::new(books, Arc::new(SystemClock), settings, named);
     Ok((desk, unit))
 }
