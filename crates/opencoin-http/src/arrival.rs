@@ -5,7 +5,7 @@ use axum::http::{Response, StatusCode};
 use opencoin_issuer::{Reason, Refusal};
 
 use super::answer;
-use super::bodies::{BodyError, Counted};
+use super::bodies::{BodyError, Counted, Share};
 use super::server::Server;
 
 /// Why there is no body.
@@ -27,6 +27,11 @@ pub(super) async fn arrived(server: &Server, body: Body, bytes_max: usize) -> Re
     }
 }
 
+/// Keeps the memory of a body from other requests until it is dropped.
+pub struct BodyShare {
+    _share: Share,
+}
+
 impl Server {
     /// The length of the longest body of any request, in bytes.
     pub fn body_bytes_max(&self) -> usize {
@@ -42,6 +47,17 @@ impl Server {
         // The parsed form is small, so its share of the memory ends here.
         read.map(|counted| counted.bytes)
             .map_err(|unread| unread.refusal())
+    }
+
+    /// As [`Self::read_form`], for a form with a file: it is not small when it is parsed, so its share of the memory is
+    /// kept with it.
+    ///
+    /// # Errors
+    /// As [`Self::read_form`].
+    pub async fn read_upload(&self, body: Body, bytes_max: usize) -> Result<(Vec<u8>, BodyShare), Refusal> {
+        let read = arrived(self, body, bytes_max).await;
+        let Counted { bytes, share } = read.map_err(|unread| unread.refusal())?;
+        Ok((bytes, BodyShare { _share: share }))
     }
 }
 

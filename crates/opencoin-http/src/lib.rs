@@ -43,6 +43,7 @@ mod tls;
 pub use accounts::stream::{EntryStream, KEEP_ALIVE_INTERVAL};
 pub use admin::{admin_router, serve_admin};
 pub use answer::{ERROR_HEADER, problem};
+pub use arrival::BodyShare;
 pub use listener::{ListenError, Listener};
 #[cfg(feature = "openapi")]
 pub use openapi::generate as generate_openapi;

@@ -20,7 +20,7 @@ pub(crate) const LANGUAGE_PARAMETER: &str = "lang";
 
 /// What follows the path of a page in the paths of its forms, and below which path. A form whose page has the same path,
 /// but for the `/confirm` of a second step, is not here.
-const FORM_ENDS: [(&str, &str); 16] = [
+const FORM_ENDS: [(&str, &str); 18] = [
     ("/console/accounts/", "/programs/remove"),
     ("/console/accounts/", "/handed-over"),
     ("/console/payouts/", "/paid"),
@@ -30,6 +30,8 @@ const FORM_ENDS: [(&str, &str); 16] = [
     ("/console/bank/statements/", "/book"),
     ("/console/bank/lines/", "/assign"),
     ("/console/bank/lines/", "/set-aside"),
+    ("/console/proposals/", "/approve"),
+    ("/console/proposals/", "/decline"),
     ("/console/keys/", "/signing/paused"),
     ("/console/keys/", "/signing/on"),
     ("/account/programs/", "/pair"),

@@ -3,11 +3,11 @@
 use opencoin_keys::ledger_time;
 use opencoin_ledger::bank::{ExportEnd, ExportNo, ExportState, PayoutExport};
 use opencoin_ledger::{
-    Action, ActionDetail, ActionKind, ActionSubject, Command, Consent, OperatorCommand, Payout, PayoutNo,
-    Reference, Refusal, Settlement,
+    Action, ActionDetail, ActionKind, ActionSubject, Command, Consent, OperatorCommand, OperatorName, Payout,
+    PayoutNo, Reference, Refusal, Settlement,
 };
 
-use super::{ActingPayoutDesk, PayoutDeskError};
+use super::{ActingPayoutDesk, PayoutDesk, PayoutDeskError};
 
 /// How many payouts one transaction settles. A larger one would keep other payments waiting.
 const SETTLED_AT_A_TIME_MAX: usize = 500;
@@ -23,6 +23,22 @@ pub struct PaidExport {
     pub paid: usize,
     /// Its payouts that are recorded as failed. They stay so: if the bank has paid them, a person must look at them.
     pub failed: Vec<PayoutNo>,
+}
+
+impl PayoutDesk {
+    /// The first payout of a file that is above the limit, if this operator has made the file: then another one must record
+    /// it as paid.
+    #[must_use]
+    pub fn needs_another(
+        &self,
+        export: &PayoutExport,
+        payouts: &[Payout],
+        operator: &OperatorName,
+    ) -> Option<PayoutNo> {
+        let mut amounts = payouts.iter();
+        let above = amounts.find(|payout| self.second_person.consent(payout.amount) == Consent::Needed)?;
+        (export.operator == *operator).then_some(above.no)
+    }
 }
 
 impl ActingPayoutDesk<'_> {
@@ -87,15 +103,9 @@ impl ActingPayoutDesk<'_> {
     /// Refuses whoever has made a file with a payout above the limit. What is in a file and who made it do not change.
     async fn check_second_person(&self, no: ExportNo) -> Result<(), PayoutDeskError> {
         let (export, payouts) = self.desk.export(no).await?;
-        let limit = self.desk.second_person;
-        let above = payouts
-            .iter()
-            .find(|payout| limit.consent(payout.amount) == Consent::Needed);
-        match above {
-            Some(payout) if export.operator == *self.operator => {
-                Err(PayoutDeskError::NeedsAnother(payout.no, no))
-            }
-            Some(_) | None => Ok(()),
+        match self.desk.needs_another(&export, &payouts, self.operator) {
+            Some(payout) => Err(PayoutDeskError::NeedsAnother(payout, no)),
+            None => Ok(()),
         }
     }
 

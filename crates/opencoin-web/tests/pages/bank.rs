@@ -1,6 +1,7 @@
 //! Statements of the bank in the console: upload, preview, booking, and lines that match no account.
 
 use opencoin_bank::payment_code;
+use opencoin_config::BankCsvConfig;
 use opencoin_issuer::AdminScope;
 
 use crate::world::{Answer, Browser, IBAN, World};
@@ -261,18 +262,76 @@ async fn a_file_that_is_not_read_is_refused_in_words_and_the_columns_are_kept() 
         refused.has("id=\"amount\" name=\"amount\" value=\"Amount\"");
         refused.lacks("<script>");
     }
-    form.has("At most <bdi>4</bdi> MiB and <bdi>10,000</bdi> lines.");
+    form.has("At most <bdi>3 MiB</bdi> and <bdi>10,000</bdi> lines.");
+    let largest = vec![b'\n'; 3 * 1024 * 1024];
+    let refused = desk.send_file(&form, BANK, &COLUMNS, ("f.csv", &largest)).await;
+    refused.with(422).lacks("MiB. Export fewer days.");
     let too_large = vec![b' '; world.server.body_bytes_max() + 1];
     let refused = desk
         .send_file(&form, BANK, &COLUMNS, ("f.csv", &too_large))
         .await
         .with(413);
-    refused.has("This is too long");
+    refused.has("The file has more than <bdi>3 MiB</bdi>. Export fewer days.");
+    refused.has("must be typed again");
+    refused.has("type=\"file\"");
+    // What is there twice, or is no file, is not guessed.
+    for odd in [("day", "Other"), ("key", "other"), ("file", "x")] {
+        let fields = columns(&[]);
+        let fields: Vec<_> = fields.into_iter().chain([odd]).collect();
+        desk.send_file(&form, BANK, &fields, ("f.csv", &good))
+            .await
+            .with(400);
+    }
     desk.get(BANK).await.with(200).has("No statements yet.");
     // The form whose file was refused is good for another file.
     desk.send_file(&form, BANK, &COLUMNS, ("f.csv", &good))
         .await
         .with(303);
+}
+
+/// Some settings cannot be typed. They are good all the same if nobody changes them, and are nothing to CAMT.053.
+#[tokio::test]
+async fn the_columns_of_the_settings_are_used_as_they_are() {
+    let name = |name: &str| Some(name.to_owned());
+    let columns = BankCsvConfig {
+        delimiter: "\t".to_owned(),
+        day: name("Day"),
+        amount: name("Amount"),
+        text: vec!["Text, long".to_owned(), "x".repeat(150), "y".repeat(150)],
+        ..BankCsvConfig::default()
+    };
+    let world = World::reading(columns.clone()).await;
+    world.open("alice", 0).await;
+    let desk = world.operator("desk", ALL).await;
+    let form = desk.get(BANK).await.with(200);
+    form.has("<option value=\"\\t\" selected>Tab</option>");
+    let text = columns.text.join(", ");
+    let typed = [
+        ("day", "Day"),
+        ("amount", "Amount"),
+        ("text", text.as_str()),
+        ("delimiter", "\\t"),
+        ("encoding", columns.encoding.as_str()),
+        ("decimal", columns.decimal.as_str()),
+        ("date_format", columns.date_format.as_str()),
+    ];
+    let head = [
+        "Day",
+        "Amount",
+        &columns.text[0],
+        &columns.text[1],
+        &columns.text[2],
+    ]
+    .join("\t");
+    let table = format!("{head}\n04.05.2026\t5,00\t{}\t\t\n", code("alice"));
+    let sent = desk.send_file(&form, BANK, &typed, ("t.csv", table.as_bytes()));
+    let stored = sent.await.with(303);
+    desk.get(stored.header("location")).await.has("Book one line");
+    let form = desk.get(BANK).await.with(200);
+    let wrong = [("day", "\u{202e}"), ("decimal", "x")];
+    let message = camt(&[("Eve", "gift", "6.00")]);
+    let sent = desk.send_file(&form, BANK, &wrong, ("m.xml", &message));
+    sent.await.with(303);
 }
 
 #[tokio::test]
@@ -291,11 +350,11 @@ async fn a_file_without_the_token_of_the_session_is_not_stored() {
     desk.post(BANK, &[("key", "x")]).await.with(400);
     desk.post_from("cross-site", BANK, &[]).await.with(403);
     let reader = world.operator("reader", &[AdminScope::Read]).await;
-    reader
-        .send_file(&form, BANK, &COLUMNS, ("f.csv", &good))
-        .await
-        .with(403);
     let page = reader.get(BANK).await.with(200);
+    let form = form.with_tokens_of(&page);
+    let refused = reader.send_file(&form, BANK, &COLUMNS, ("f.csv", &good));
+    let refused = refused.await.with(403);
+    refused.has("Changing accounts and payouts needs the scope “cashier”.");
     page.lacks("type=\"file\"");
     page.has("No statements yet.");
     desk.upload("f.csv", &good).await;

@@ -13,7 +13,7 @@ const SCRIPT: &str = "<script>alert(1)</script>";
 const ALL: &[AdminScope] = &AdminScope::ALL;
 
 /// The forms of the console, with the page that has each.
-const FORMS: [&str; 14] = [
+const FORMS: [&str; 15] = [
     "/console/logout",
     "/console/open-account",
     "/console/open-account/confirm",
@@ -28,6 +28,7 @@ const FORMS: [&str; 14] = [
     "/console/payouts/1/paid/confirm",
     "/console/bank/statements/1/book",
     "/console/bank/lines/1/assign/confirm",
+    "/console/bank/lines/1/set-aside/confirm",
 ];
 
 impl World {

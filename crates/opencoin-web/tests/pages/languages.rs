@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use opencoin_issuer::AdminScope;
+use opencoin_ledger::{Amount, Reference};
 
 use crate::bank::table;
-use crate::world::{Answer, Browser, KeyMaking, World};
+use crate::world::{Answer, Browser, KeyMaking, LARGE_UNITS, World};
 
 /// What is typed into every form: enough for some to go on to their question, or to what they do.
 const TYPED: [(&str, &str); 9] = [
@@ -51,6 +52,7 @@ fn filled(path: &str, key: &str) -> String {
     let path = path
         .replace("/keys/stop/{id}", &format!("/keys/stop/{key}"))
         .replace("/lines/{no}/{verdict}", "/lines/1/assign")
+        .replace("/proposals/{id}/{verdict}", "/proposals/1/approve")
         .replace("{name}", "alice")
         .replace("{way}", "credit")
         .replace("{status}", "frozen")
@@ -92,6 +94,18 @@ async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
     world.ask_for_payout("alice", 10, "DE89370400440532013000").await;
     let desk = world.operator("desk", &AdminScope::ALL).await;
     desk.make(&["1"], "csv").await;
+    // A credit that waits for a second operator.
+    let (cashier, alice) = (world.server.issuer().cashier(), "alice".parse().unwrap());
+    let (large, reference) = (
+        Amount::new(LARGE_UNITS + 1).unwrap(),
+        Reference::new("large").unwrap(),
+    );
+    let night = "night".parse().unwrap();
+    cashier
+        .acting(&night)
+        .credit(&alice, large, reference)
+        .await
+        .unwrap();
     // A line of a statement that waits.
     let matched = opencoin_bank::payment_code::of_account("bob");
     let lines = [("Eve", "no code", "5,00"), ("Bob", &matched, "1,00")];

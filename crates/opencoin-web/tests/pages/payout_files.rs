@@ -1,7 +1,7 @@
 //! Files of payouts in the console: made, downloaded, withdrawn, recorded as paid.
 
 use opencoin_issuer::AdminScope;
-use opencoin_ledger::{PayoutNo, Reference, Settlement};
+use opencoin_ledger::{Amount, PayoutNo, Reference, Settlement};
 
 use crate::world::{Answer, Browser, World};
 
@@ -236,6 +236,44 @@ async fn fail(world: &World, payout: i64) {
     let reason = Settlement::Failed(Reference::new("no such account").unwrap());
     let acting = cashier.acting(&night);
     acting.settle(PayoutNo::new(payout), reason).await.unwrap().done();
+}
+
+#[tokio::test]
+async fn a_file_with_a_large_payout_is_recorded_as_paid_by_another_operator() {
+    let world = World::with_limit(100).await;
+    world.open("alice", 100).await;
+    world.open("bob", 100).await;
+    let (cashier, by) = (world.server.issuer().cashier(), "desk".parse().unwrap());
+    let (acting, alice) = (cashier.acting(&by), "alice".parse().unwrap());
+    let (amount, more) = (Amount::new(100).unwrap(), Reference::new("more").unwrap());
+    acting.credit(&alice, amount, more).await.unwrap().done();
+    world.ask_for_payout("alice", 101, GOOD[1]).await;
+    world.ask_for_payout("bob", 100, GOOD[2]).await;
+    let (desk, night) = (
+        world.operator("desk", ALL).await,
+        world.operator("night", ALL).await,
+    );
+    let file = desk.make(&["1", "2"], "pain001").await;
+    file.has("Another operator than <bdi>desk</bdi> must record the file as paid.");
+    file.lacks("/paid\"");
+
+    // Whoever made it is refused, whatever form they send.
+    let (withdraw, paid) = (format!("{FILES}/1/withdraw"), format!("{FILES}/1/paid"));
+    for path in [paid.clone(), format!("{paid}/confirm")] {
+        let refused = desk.submit_as(&file, &withdraw, &path, &[]).await.with(403);
+        refused.has("Another operator must do this.");
+    }
+    let waiting = desk.get(PAYOUTS).await.with(200);
+    waiting.has("Settle <bdi>1</bdi>");
+
+    let seen = night.get(&format!("{FILES}/1")).await.with(200);
+    seen.lacks("must record the file as paid");
+    night
+        .end(&seen, 1, "paid")
+        .await
+        .has("All <bdi>2</bdi> payouts of the file are paid.");
+    let seen = desk.get(&format!("{FILES}/1")).await.with(200);
+    seen.lacks("must record the file as paid");
 }
 
 #[tokio::test]

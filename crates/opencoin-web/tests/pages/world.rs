@@ -34,6 +34,9 @@ pub(crate) const HOST: &str = "cents.test";
 /// The host of every request to the operator's listener.
 const OPERATORS_HOST: &str = "127.0.0.1:9464";
 
+/// More than anything that tests move who do not want two operators.
+pub(crate) const LARGE_UNITS: u64 = 1_000_000;
+
 /// The operator's account at a bank.
 pub(crate) const IBAN: &str = "DE89370400440532013000";
 /// Between the parts of a form with a file.
@@ -196,6 +199,19 @@ impl Answer {
         self
     }
 
+    /// The page as a session would see it whose token the forms of another page have.
+    pub(crate) fn with_tokens_of(&self, other: &Self) -> Self {
+        let token = |page: &Self| {
+            let tokens = page.text.split("name=\"form_token\" value=\"").nth(1).unwrap();
+            tokens.split('"').next().unwrap().to_owned()
+        };
+        Self {
+            status: self.status,
+            headers: self.headers.clone(),
+            text: self.text.replace(&token(self), &token(other)),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn has(&self, text: &str) {
         assert!(self.text.contains(text), "{text:?} is missing:\n{}", self.text);
@@ -213,12 +229,13 @@ impl World {
     }
 
     pub(crate) async fn with(web: WebConfig) -> Self {
-        Self::build(web, None, SecondPersonLimit::OFF).await
+        Self::build((web, BankCsvConfig::default()), None, SecondPersonLimit::OFF).await
     }
 
-    /// With a folder of its own, in which operators make keys.
+    /// With a folder of its own, in which operators make keys. What moves more than [`LARGE_UNITS`] needs two operators.
     pub(crate) async fn making_keys(making: KeyMaking) -> Self {
-        Self::build(WebConfig::default(), Some(making), SecondPersonLimit::OFF).await
+        let limit = SecondPersonLimit::above(Amount::new(LARGE_UNITS).unwrap());
+        Self::build(<_>::default(), Some(making), limit).await
     }
 
     /// The folder of the currency.
@@ -229,10 +246,20 @@ impl World {
     /// A world in which what moves more needs two operators.
     pub(crate) async fn with_limit(units: u64) -> Self {
         let limit = SecondPersonLimit::above(Amount::new(units).unwrap());
-        Self::build(WebConfig::default(), None, limit).await
+        Self::build(<_>::default(), None, limit).await
     }
 
-    async fn build(web: WebConfig, making: Option<KeyMaking>, second_person: SecondPersonLimit) -> Self {
+    /// With these columns of tables of the bank.
+    pub(crate) async fn reading(columns: BankCsvConfig) -> Self {
+        let settings = (WebConfig::default(), columns);
+        Self::build(settings, None, SecondPersonLimit::OFF).await
+    }
+
+    async fn build(
+        (web, columns): (WebConfig, BankCsvConfig),
+        making: Option<KeyMaking>,
+        second_person: SecondPersonLimit,
+    ) -> Self {
         let (clock, currency) = (TestClock::at_start(), TestCurrency::get());
         let folder = tempfile::tempdir().unwrap();
         let books = Arc::<MemoryLedger>::default();
@@ -264,7 +291,7 @@ impl World {
                     iban: Some(IBAN.to_owned()),
                     ..BankConfig::default()
                 },
-                columns: BankCsvConfig::default(),
+                columns,
                 second_person,
             });
         let directory = Directory::new(folder.path().join("currency"));

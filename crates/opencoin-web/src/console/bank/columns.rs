@@ -1,6 +1,5 @@
 //! The fields of the form with which a statement is uploaded: the columns of a table, and how it is written.
 
-use opencoin_bank::statement::FILE_BYTES_MAX;
 use opencoin_config::BankCsvConfig;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::text;
@@ -8,6 +7,7 @@ use opencoin_issuer::accounts::text;
 use crate::console::desk::Desk;
 use crate::messages::{Message, Messages};
 use crate::steps::Draft;
+use crate::uploads::file_bytes_max;
 
 /// What is typed into the form besides the file.
 pub(super) const FIELDS: [&str; 13] = [
@@ -27,7 +27,8 @@ pub(super) const FIELDS: [&str; 13] = [
 ];
 /// The settings have a tab as these two characters.
 const TAB: &str = "\\t";
-pub(super) const MIB: usize = 1024 * 1024;
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
 
 /// A choice of a list: its value, what it says, and whether it is the chosen one.
 pub(super) type Choice = (String, Message, bool);
@@ -94,17 +95,32 @@ impl Choices {
     }
 }
 
-/// How many MiB a file may have.
-pub(super) fn mib_max(server: &Server) -> usize {
-    FILE_BYTES_MAX.min(server.body_bytes_max()) / MIB
+/// How large a file may be, in words. It is not rounded up, so that a file of this size is taken.
+pub(super) fn size_max(server: &Server) -> String {
+    match file_bytes_max(server) {
+        bytes if bytes < MIB => format!("{} KiB", bytes / KIB),
+        bytes => format!("{} MiB", bytes / MIB),
+    }
 }
 
 /// A form with the columns of the settings.
 pub(super) fn fresh(server: &Server, desk: &Desk) -> Draft {
-    let columns = server.issuer().bank_desk().settings().columns.clone();
     let mut draft = Draft::fresh(desk.new_key());
+    for (name, value) in typed(&server.issuer().bank_desk().settings().columns) {
+        draft.fill(name, value);
+    }
+    draft
+}
+
+/// The columns as they are typed.
+fn typed(columns: &BankCsvConfig) -> [(&'static str, String); FIELDS.len()] {
+    let columns = columns.clone();
     let optional = Option::unwrap_or_default;
-    for (name, value) in [
+    let delimiter = match columns.delimiter.as_str() {
+        "\t" => TAB.to_owned(),
+        other => other.to_owned(),
+    };
+    [
         ("day", optional(columns.day)),
         ("amount", optional(columns.amount)),
         ("text", columns.text.join(", ")),
@@ -114,21 +130,24 @@ pub(super) fn fresh(server: &Server, desk: &Desk) -> Draft {
         ("direction", optional(columns.direction)),
         ("account", optional(columns.account)),
         ("bank_reference", optional(columns.bank_reference)),
-        ("delimiter", columns.delimiter),
+        ("delimiter", delimiter),
         ("encoding", columns.encoding),
         ("decimal", columns.decimal),
         ("date_format", columns.date_format),
-    ] {
-        draft.fill(name, value);
-    }
-    draft
+    ]
 }
 
-/// The columns that the form names. What is wrong is noted in the draft.
-pub(super) fn columns(draft: &mut Draft, t: Messages) -> BankCsvConfig {
+/// The columns that the form names. What is wrong is noted in the draft. If nothing was changed, they are those of the
+/// settings, some of which cannot be typed.
+pub(super) fn columns(draft: &mut Draft, set: &BankCsvConfig, t: Messages) -> BankCsvConfig {
+    let is_unchanged = |(name, value): &(&str, String)| draft.value(name) == value.trim();
+    if typed(set).iter().all(is_unchanged) {
+        return set.clone();
+    }
     for name in FIELDS {
-        let value = draft.value(name);
-        if !value.is_empty() && text(name, value).is_err() {
+        let is_list = name == "text";
+        let mut values = draft.value(name).split(|mark| is_list && mark == ',');
+        if values.any(|value| !value.trim().is_empty() && text(name, value.trim()).is_err()) {
             draft.blame(name, t.common_wrong_text());
         }
     }

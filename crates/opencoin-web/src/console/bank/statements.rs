@@ -38,13 +38,41 @@ struct BankPage {
     may_change: bool,
     /// How large a file may be.
     limits: Message,
-    /// What is wrong with the file, and the same for support.
-    fault: Option<(Message, String)>,
+    fault: Option<Fault>,
     draft: Draft,
     choices: Choices,
     statements: Vec<Line>,
     /// The address of the page with earlier statements.
     earlier: Option<String>,
+}
+
+/// What is wrong with a file.
+pub(super) struct Fault {
+    text: Message,
+    /// The same for support.
+    detail: String,
+    /// Whether what was typed besides is kept.
+    is_kept: bool,
+}
+
+impl Fault {
+    /// The form was read.
+    pub(super) fn of_file(text: Message, detail: String) -> Self {
+        Self {
+            text,
+            detail,
+            is_kept: true,
+        }
+    }
+
+    /// The form was not read, so nothing of it is kept.
+    pub(super) fn of_all(text: Message) -> Self {
+        Self {
+            text,
+            detail: String::new(),
+            is_kept: false,
+        }
+    }
 }
 
 struct Line {
@@ -83,7 +111,7 @@ pub(super) async fn shown(
     server: &Server,
     desk: &Desk,
     before: Option<StatementNo>,
-    (draft, fault, done, status): (Draft, Option<(Message, String)>, Option<Message>, StatusCode),
+    (draft, fault, done, status): (Draft, Option<Fault>, Option<Message>, StatusCode),
 ) -> PageResult {
     let (language, t) = (desk.visit.language, desk.visit.messages());
     let (bank, money) = (server.issuer().bank_desk(), desk.money(server));
@@ -99,7 +127,7 @@ pub(super) async fn shown(
         unmatched: unmatched(server, desk).await?,
         has_account: bank.settings().account.iban.is_some(),
         may_change: desk.may(AdminRight::ChangeAccounts),
-        limits: t.bank_file_limits(columns::mib_max(server), language.number(LINES_MAX as u64)),
+        limits: t.bank_file_limits(columns::size_max(server), language.number(LINES_MAX as u64)),
         fault,
         choices: Choices::of(&draft, t),
         draft,

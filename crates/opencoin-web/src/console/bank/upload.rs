@@ -7,10 +7,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use opencoin_bank::statement::{FILE_BYTES_MAX, LINES_MAX, StatementError, StatementFormat};
+use opencoin_bank::statement::{LINES_MAX, StatementError, StatementFormat};
 use opencoin_http::Server;
 use opencoin_issuer::accounts::text;
-use opencoin_issuer::{AdminRight, BankDeskError, Refusal, StatementFile};
+use opencoin_issuer::{AdminRight, BankDeskError, Reason, Refusal, StatementFile};
 use opencoin_ledger::{Reference, TEXT_CHARS_MAX};
 use opencoin_text::printable;
 use sha2::{Digest, Sha256};
@@ -21,8 +21,8 @@ use crate::notes::Note;
 use crate::steps::Draft;
 use crate::visit::{Failure, PageResult, see_other};
 
-use super::columns::{FIELDS, MIB, columns};
-use super::statements;
+use super::columns::{self, FIELDS, columns};
+use super::statements::{self, Fault};
 
 /// `POST /console/bank`: stores a statement. Nothing is booked.
 pub(super) async fn store(
@@ -33,16 +33,33 @@ pub(super) async fn store(
 ) -> PageResult {
     desk.needs(&server, AdminRight::ChangeAccounts)?;
     let t = desk.visit.messages();
-    let upload = desk.upload(&server, &headers, body).await?;
+    let upload = match desk.upload(&server, &headers, body).await {
+        Ok(upload) => upload,
+        Err(refusal) if refusal.reason == Reason::TooLarge => {
+            let text = t.bank_file_too_large(columns::size_max(&server));
+            let fault = Fault::of_all(text);
+            let draft = columns::fresh(&server, &desk);
+            let again = (draft, Some(fault), None, StatusCode::PAYLOAD_TOO_LARGE);
+            return statements::shown(&server, &desk, None, again).await;
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
+    // The memory is another request's when this one is done.
+    let _share = upload.share;
     let (mut draft, mut sent) = Draft::of(&upload.fields, &FIELDS)?;
-    let columns = columns(&mut draft, t);
+    let format = StatementFormat::detect(&upload.content);
+    let set = server.issuer().bank_desk().settings().columns.clone();
+    let columns = match format {
+        StatementFormat::Csv => columns(&mut draft, &set, t),
+        StatementFormat::Camt053 => set,
+    };
     let is_wrong = FIELDS.iter().any(|name| draft.fault(name).is_some());
     if upload.content.is_empty() || is_wrong {
         let fault = is_wrong.then(|| t.bank_wrong_columns().into());
         let fault = fault.unwrap_or_else(|| Message::from(t.bank_no_file()));
         let again = (
             draft,
-            Some((fault, String::new())),
+            Some(Fault::of_file(fault, String::new())),
             None,
             StatusCode::UNPROCESSABLE_ENTITY,
         );
@@ -56,12 +73,11 @@ pub(super) async fn store(
         columns,
         content: upload.content,
     };
-    let format = StatementFormat::detect(&file.content);
     let (bank, mut fault) = (server.issuer().bank_desk(), None);
     let work = async {
         let uploaded = bank.acting(&desk.operator.name).upload(file).await;
         let (statement, is_new) = uploaded.map_err(|error| {
-            fault = blame(&error, format, &mut draft, t);
+            fault = blame(&error, (&server, format), &mut draft, t);
             Refusal::from(error)
         })?;
         let no = statement.no.get();
@@ -69,7 +85,7 @@ pub(super) async fn store(
     };
     if let Err(refusal) = desk.once(&sent, work).await {
         let fault = fault.ok_or_else(|| Failure::from(refusal.clone()))?;
-        let fault = (fault, printable(&refusal.description));
+        let fault = Fault::of_file(fault, printable(&refusal.description));
         let again = (draft, Some(fault), None, StatusCode::UNPROCESSABLE_ENTITY);
         return statements::shown(&server, &desk, None, again).await;
     }
@@ -94,7 +110,12 @@ fn file_name(name: &str) -> Result<Reference, Refusal> {
 }
 
 /// What is wrong with the file, in words. `None`: it is not about the file.
-fn blame(error: &BankDeskError, format: StatementFormat, draft: &mut Draft, t: Messages) -> Option<Message> {
+fn blame(
+    error: &BankDeskError,
+    (server, format): (&Server, StatementFormat),
+    draft: &mut Draft,
+    t: Messages,
+) -> Option<Message> {
     let error = match error {
         BankDeskError::Statement(error) => error,
         BankDeskError::NoAccount => return Some(t.bank_no_account().into()),
@@ -107,7 +128,7 @@ fn blame(error: &BankDeskError, format: StatementFormat, draft: &mut Draft, t: M
     };
     let is_table = format == StatementFormat::Csv;
     Some(match error {
-        StatementError::TooLarge => t.bank_file_too_large(FILE_BYTES_MAX / MIB),
+        StatementError::TooLarge => t.bank_file_too_large(columns::size_max(server)),
         StatementError::TooManyLines => t.bank_file_too_many_lines(t.language.number(LINES_MAX as u64)),
         StatementError::Archive => t.bank_file_archive().into(),
         StatementError::Encoding(_) if is_table => {

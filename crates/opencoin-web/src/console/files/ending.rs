@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use opencoin_api::{ExportState, PayoutExport, PayoutState};
 use opencoin_http::{Server, shown};
 use opencoin_issuer::{AdminRight, PayoutDeskError, Reason, Refusal};
-use opencoin_ledger::Payout;
 use opencoin_ledger::bank::ExportNo;
+use opencoin_ledger::{Payout, PayoutNo};
 
 use crate::console::desk::{After, Bar, Desk, Place};
 use crate::format::Money;
@@ -42,6 +42,8 @@ struct FilePage {
     /// Whether the operator may record it as paid.
     may_pay: bool,
     may_withdraw: bool,
+    /// Why the operator may not record it as paid, if another one may.
+    needs_another: Option<Message>,
     key: String,
 }
 
@@ -67,6 +69,8 @@ struct Ending<'a> {
     no: ExportNo,
     export: PayoutExport,
     payouts: Vec<Payout>,
+    /// The payout because of which another operator must record the file as paid.
+    above_limit: Option<PayoutNo>,
     end: End,
     done: Option<Message>,
 }
@@ -74,9 +78,10 @@ struct Ending<'a> {
 impl<'a> Ending<'a> {
     async fn of(server: &'a Server, desk: &'a Desk, no: &str, end: End) -> Result<Self, Failure> {
         let no = number(no)?;
-        let found = server.issuer().payout_desk().export(no).await;
-        let (export, payouts) = found.map_err(Refusal::from)?;
+        let files = server.issuer().payout_desk();
+        let (export, payouts) = files.export(no).await.map_err(Refusal::from)?;
         Ok(Self {
+            above_limit: files.needs_another(&export, &payouts, &desk.operator.name),
             server,
             desk,
             t: desk.visit.messages(),
@@ -110,6 +115,10 @@ impl TwoSteps for Ending<'_> {
         match (self.export.state, self.end) {
             (ExportState::Withdrawn, _) => Err(PayoutDeskError::Withdrawn(self.no).into()),
             (ExportState::Paid, End::Withdrawn) => Err(PayoutDeskError::PaidExport(self.no).into()),
+            (_, End::Paid) => match self.above_limit {
+                Some(payout) => Err(PayoutDeskError::NeedsAnother(payout, self.no).into()),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -170,6 +179,10 @@ impl TwoSteps for Ending<'_> {
     }
 
     fn blame(&self, draft: &mut Draft, (): &(), refusal: &Refusal) -> Option<StatusCode> {
+        if refusal.reason == Reason::SecondPerson {
+            draft.blame("end", self.t.proposals_must_be_another());
+            return Some(StatusCode::FORBIDDEN);
+        }
         if refusal.reason != Reason::Decided {
             return None;
         }
@@ -188,6 +201,8 @@ impl TwoSteps for Ending<'_> {
         let any = |state: PayoutState| payouts.iter().any(|payout| payout.state == state);
         let may = self.desk.may(AdminRight::ChangeAccounts);
         let is_made = self.export.state == ExportState::Made;
+        let could_be_paid =
+            may && self.export.state != ExportState::Withdrawn && (is_made || any(PayoutState::Requested));
         let form = FilePage {
             frame: self.desk.visit.frame(self.title()),
             t,
@@ -199,9 +214,11 @@ impl TwoSteps for Ending<'_> {
             message_id: self.export.message_id.clone(),
             is_paid: any(PayoutState::Paid),
             is_given_out: self.export.state != ExportState::Withdrawn && !any(PayoutState::Failed),
-            may_pay: may
-                && self.export.state != ExportState::Withdrawn
-                && (is_made || any(PayoutState::Requested)),
+            may_pay: could_be_paid && self.above_limit.is_none(),
+            needs_another: self
+                .above_limit
+                .filter(|_| could_be_paid)
+                .map(|payout| t.proposals_payout_above(payout.get(), self.desk.operator.name.as_str())),
             may_withdraw: may && is_made && !any(PayoutState::Paid),
             key: draft.key,
             payouts: payouts
