@@ -464,7 +464,7 @@ fn an_operator_checks_the_books_and_looks_after_the_keys() {
 
 #[test]
 fn two_operators_move_what_one_may_not_alone() {
-    let Some(browser) = browser::start_or_skip(Scripts::Blocked) else {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
