@@ -498,7 +498,7 @@ fn two_operators_move_what_one_may_not_alone() {
     browser.leave_by(SEND);
     says(&["Proposal 1 is carried out.", "Nothing waits for a second person."]);
     browser.open(&format!("{console}/proposals/1"));
-    says(&["Carried out by colleague"]);
+    says(&["Carried out by", "colleague"]);
     look("console-proposal-done");
     browser.open(&format!("{console}/accounts/alice"));
     says(&["statement 3, line 1"]);
