@@ -59,6 +59,7 @@ fn every_setting_can_be_given_by_a_flag_and_by_a_variable() {
             "proxy.trusted" => "10.0.0.1, ::1",
             "admin.hosts" | "hosts" => "desk.example, metrics.example",
             "accounts.when_short" => "delay",
+            "admin.second_person_above" => "500.00",
             "web.supply" => "off",
             "bank.iban" => "GB29NWBK60161331926819",
             "bank.bic" => "COBADEFFXXX",
