@@ -131,8 +131,8 @@ impl Documents {
         self.published.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The current currency. If `is_enough` is false for it, looks for new certificates first. Concurrent calls share
-    /// one look.
+    /// The current currency. If `is_enough` is false for it, looks for new certificates first, and asks the books which mint
+    /// keys are published: another process may have published one a moment ago. Concurrent calls share one look.
     pub(crate) async fn with(
         &self,
         is_enough: impl Fn(&Currency) -> bool,
@@ -154,6 +154,7 @@ impl Documents {
             }
             folder.seen().looked = Some(Instant::now());
             self.load_new(folder, ledger, signer, clock, seals_soon).await;
+            self.read_statuses(ledger).await;
         }
         self.currency()
     }
@@ -171,6 +172,7 @@ impl Documents {
             let _turn = folder.turn.lock().await;
             self.load_new(folder, ledger, signer, clock, seals_soon).await;
         }
+        self.read_statuses(ledger).await;
         if self
             .looks
             .fetch_add(1, Ordering::Relaxed)
@@ -178,7 +180,6 @@ impl Documents {
         {
             refresh(signer).await;
         }
-        self.read_statuses(ledger).await;
         if seals_soon {
             self.register_waiting(ledger, clock).await;
         }
@@ -245,6 +246,7 @@ impl Documents {
         self.read_statuses(ledger).await;
     }
 
+    /// Takes over new certificates. The caller reads the statuses of mint keys afterwards.
     async fn load_new(
         &self,
         folder: &Folder,
@@ -278,7 +280,6 @@ impl Documents {
             tracing::info!(serial, mint_keys, "new certificates are in force");
         }
         self.write().currency = Arc::new(currency);
-        self.read_statuses(ledger).await;
     }
 
     async fn read_statuses(&self, ledger: &dyn Ledger) {
@@ -339,7 +340,8 @@ fn unpublished(statuses: &[MintKeyStatus]) -> BTreeSet<MintKeyId> {
     statuses.iter().filter(is_out).map(|status| status.id).collect()
 }
 
-fn numbers(statuses: &[MintKeyStatus]) -> HashMap<MintKeyId, MintKeyNo> {
+/// The number of each mint key in the books and in the log.
+pub(crate) fn numbers(statuses: &[MintKeyStatus]) -> HashMap<MintKeyId, MintKeyNo> {
     statuses.iter().map(|status| (status.id, status.no)).collect()
 }
 

@@ -43,7 +43,7 @@ use crate::audits::Audits;
 use crate::bank_desk::{BankDesk, BankSettings};
 use crate::cashier::Cashier;
 use crate::committer::Committer;
-use crate::documents::{Documents, FOLLOW_INTERVAL};
+use crate::documents::{Documents, FOLLOW_INTERVAL, numbers};
 use crate::guard::Guard;
 use crate::log::IssuerLog;
 use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
@@ -228,8 +228,16 @@ impl Issuer {
         let Some(log) = &self.log else {
             return Ok(Vec::new());
         };
-        let (currency, numbers) = (self.documents.currency(), self.documents.numbers());
-        log.mint_keys(&currency, &numbers).await.map_err(unavailable)
+        // Those of the books: this process may not know yet what another one has published.
+        let statuses = self.mint_key_statuses().await?;
+        let published = statuses.iter().filter(|status| !status.awaits_log);
+        let ids: Vec<BigInt> = published
+            .map(|status| BigInt::from_be_bytes(status.id.as_bytes()))
+            .collect();
+        let currency = self.currency_with_keys(ids.iter()).await;
+        log.mint_keys(&currency, &numbers(&statuses))
+            .await
+            .map_err(unavailable)
     }
 
     /// Asks the witnesses whether these books are the newest ones, and publishes what waits, so that mint keys sign.

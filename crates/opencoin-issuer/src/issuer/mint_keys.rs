@@ -1,6 +1,7 @@
 //! The certificates of mint keys, and the list of keys whose coins are accepted.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use opencoin_keys::Currency;
 use opencoin_ledger::MintKeyId;
@@ -35,7 +36,7 @@ impl Issuer {
         admission::check_count("denominations", request.denominations.len())?;
         admission::check_count("mint_key_ids", request.mint_key_ids.len())?;
         let is_all = request.denominations.is_empty() && request.mint_key_ids.is_empty();
-        let currency = self.currency_with_keys(request.mint_key_ids.iter()).await;
+        let currency = self.currency_showing(request.mint_key_ids.iter()).await;
         let unpublished = self.unpublished(&currency);
         let current = currency.current_mint_keys(self.clock.now(), &unpublished);
         let is_current = |id: &BigInt| {
@@ -80,9 +81,19 @@ impl Issuer {
 
     /// The certificate of one mint key.
     pub async fn mint_key_certificate(&self, id: &BigInt) -> Option<Mkc> {
-        let currency = self.currency_with_keys([id].into_iter()).await;
+        let currency = self.currency_showing([id].into_iter()).await;
         let key = currency.mint_key(id).filter(|_| self.is_shown(&currency, id))?;
         Some(key.verified.mkc().clone())
+    }
+
+    /// The currency, after a look at the folder and the books if one of these mint keys is not shown here. Another process
+    /// may have shown it before, and somebody asks about its coins.
+    async fn currency_showing<'ids>(&self, ids: impl Iterator<Item = &'ids BigInt> + Clone) -> Arc<Currency> {
+        self.currency_with(|currency| {
+            ids.clone()
+                .all(|id| currency.mint_key(id).is_some() && self.is_shown(currency, id))
+        })
+        .await
     }
 
     /// Whether anybody may see the certificate. One that is not in the public log yet may never be there.

@@ -149,7 +149,11 @@ impl World {
             self.kept.shared_clock(),
             IssuerOptions::default(),
         );
-        let issuer = opened.await.unwrap().with_log(log);
+        let issuer = opened
+            .await
+            .unwrap()
+            .with_log(log)
+            .in_folder(self.kept.directory.clone());
         issuer.begin_log().await.unwrap();
         issuer
     }
@@ -295,7 +299,7 @@ async fn keys_that_are_made_without_a_server_are_registered_when_their_leaves_ar
     assert!(waits(&timely).is_some_and(|until| until > world.now()));
     assert_eq!(waits(&late), None);
     drop(server);
-    let server = world.server().await;
+    let (server, other) = (world.server().await, world.server().await);
     assert_eq!(world.registered().await, 2);
     assert_eq!(
         server.mint_key_certificate(&timely).await,
@@ -313,7 +317,13 @@ async fn keys_that_are_made_without_a_server_are_registered_when_their_leaves_ar
     assert!(matches!(sealed, SealOutcome::Sealed(_)), "{sealed:?}");
     server.begin_log().await.unwrap();
     assert!(server.mint_key_certificate(&timely).await.is_some());
-    assert_eq!(server.mint_key_certificate(&late).await, None);
+    // Another process answers whoever has got coins of the key from the first one.
+    assert!(other.mint_key_certificate(&timely).await.is_some());
+    let listed = other.logged_mint_keys().await.unwrap();
+    assert!(listed.iter().any(|(id, ..)| *id == timely), "{listed:?}");
+    for server in [server, other] {
+        assert_eq!(server.mint_key_certificate(&late).await, None);
+    }
 }
 
 #[tokio::test]
