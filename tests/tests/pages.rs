@@ -19,7 +19,7 @@ const SEND: &str = "main form button[type=submit]";
 const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
 
 /// The pages of the console, in the order in which they are looked at.
-const CONSOLE_PAGES: [&str; 21] = [
+const CONSOLE_PAGES: [&str; 22] = [
     "",
     "/figures",
     "/figures?period=day",
@@ -41,6 +41,7 @@ const CONSOLE_PAGES: [&str; 21] = [
     "/keys/request",
     "/audit",
     "/actions",
+    "/setup",
 ];
 
 /// The bytes of a first visit, with all files of the page. They are not compressed, so compressed they would be fewer.

@@ -13,7 +13,7 @@ use opencoin_e2e::{
 };
 use reqwest::blocking::{Client, Response};
 use reqwest::tls::Version;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Starts a server with these flags and environment variables. Returns it with its log.
 fn serve(currency: &Currency, flags: &[&str], environment: &[(&str, &str)], ready: &str) -> (Process, Log) {
@@ -221,6 +221,58 @@ fn operators_on_other_machines_need_tls_or_explicit_permission() {
         ready,
     );
     operate(&currency, &Client::new(), &format!("http://{here}"));
+    server.stop();
+}
+
+/// Operators read what the running server uses, not what the file says by now.
+#[test]
+fn operators_read_the_settings_of_the_running_server_and_where_each_comes_from() {
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
+    let (wallets, operators) = (currency.port(), free_port());
+    let [wallets, operators] = [wallets, operators].map(|port| format!("127.0.0.1:{port}"));
+    let (server, _) = serve(
+        &currency,
+        &["--listen", &wallets, "--admin-listen", &operators],
+        &[("OPENCOIN_ISSUER_LIMITS_REQUESTS_PER_SECOND", "7")],
+        "serving OpenCent on http://127.0.0.1:",
+    );
+    let file = currency.dir().join("issuer.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n[web]\ncors = false\n")).unwrap();
+    let answer = Client::new()
+        .get(format!("http://{operators}/v1/admin/settings"))
+        .bearer_auth(currency.admin_token("desk"))
+        .send();
+    let settings: Value = serde_json::from_str(&answer.unwrap().text().unwrap()).unwrap();
+    let of = |key: &str| {
+        let all = settings["settings"].as_array().unwrap();
+        all.iter().find(|setting| setting["key"] == key).unwrap()
+    };
+    assert_eq!(
+        *of("limits.requests_per_second"),
+        json!({
+            "key": "limits.requests_per_second",
+            "value": "7",
+            "from": "environment",
+            "name": "OPENCOIN_ISSUER_LIMITS_REQUESTS_PER_SECOND"
+        })
+    );
+    assert_eq!(
+        *of("listen"),
+        json!({ "key": "listen", "value": format!("{wallets:?}"), "from": "flag", "name": "--listen" })
+    );
+    let database = of("database");
+    assert_eq!(database["from"], "file");
+    let line = usize::try_from(database["line"].as_u64().unwrap()).unwrap();
+    assert!(text.lines().nth(line - 1).unwrap().starts_with("database"));
+    assert_eq!(
+        *of("web.cors"),
+        json!({ "key": "web.cors", "value": "true", "from": "default" })
+    );
+    assert_eq!(
+        *of("hosts"),
+        json!({ "key": "hosts", "value": "[]", "from": "default" })
+    );
     server.stop();
 }
 

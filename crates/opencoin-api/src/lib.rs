@@ -11,6 +11,7 @@ mod admin_keys;
 mod admin_overview;
 mod admin_proposals;
 mod admin_samples;
+mod admin_setup;
 mod bank;
 mod coin_indices;
 mod entry;
@@ -38,6 +39,7 @@ pub use admin_keys::{
 pub use admin_overview::{AdminOverview, AuditSummary, KeysOverview, LogOverview, Waiting};
 pub use admin_proposals::{AdminProposal, AdminProposals, ProposalState, ProposedOperation};
 pub use admin_samples::{AdminSample, AdminSamples};
+pub use admin_setup::{AdminOperator, AdminOperators, AdminSetting, AdminSettings, SettingSource};
 pub use bank::{
     AssignBankLine, BankLine, BankLineState, BankStatement, BankStatements, BookStatement, BookedStatement,
     DecidedBankLine, Ignored, IgnoredBankLine, KeptBankLine, KeptBankLines, NewBankLine, SetBankLineAside,

@@ -19,6 +19,6 @@ pub use sections::{
     AccountsConfig, AdminConfig, LimitsConfig, LogConfig, LogFormat, ProxyConfig, PublicLogConfig,
     RelayConfig, SupplyFigures, TlsConfig, WebConfig, WhenShort,
 };
-pub use settings::{Origin, Overrides, Settings, SettingsError};
+pub use settings::{Origin, Overrides, SettingEntry, Settings, SettingsError};
 pub use signer::{Lanes, SignerConfig, SignerProcess};
 pub use table::{SETTINGS, Setting, SettingKind};

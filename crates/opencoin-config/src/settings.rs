@@ -61,6 +61,17 @@ pub struct Settings {
     origins: BTreeMap<&'static str, Origin>,
 }
 
+/// A setting as people read it, without passwords.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettingEntry {
+    /// The path in `issuer.toml`.
+    pub path: &'static str,
+    /// The effective value, if any.
+    pub value: Option<Value>,
+    /// Where the value comes from.
+    pub origin: Origin,
+}
+
 /// Why the settings cannot be loaded. The texts contain no passwords.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
@@ -171,15 +182,18 @@ impl Settings {
     }
 
     /// Each setting with its value, if any, and its origin. Passwords are hidden.
-    pub fn entries(&self) -> impl Iterator<Item = (&'static Setting, Option<Value>, &Origin)> {
+    #[must_use]
+    pub fn entries(&self) -> Vec<SettingEntry> {
         let mut values = values(&self.config);
-        SETTINGS.iter().map(move |setting| {
-            let value = values.remove(setting.path).map(|value| match value {
+        let entry = |setting: &Setting| SettingEntry {
+            path: setting.path,
+            value: values.remove(setting.path).map(|value| match value {
                 Value::String(text) => Value::String(hide_passwords(&text)),
                 other => other,
-            });
-            (setting, value, self.origin(setting.path))
-        })
+            }),
+            origin: self.origin(setting.path).clone(),
+        };
+        SETTINGS.iter().map(entry).collect()
     }
 }
 

@@ -48,7 +48,7 @@ pub use listener::{ListenError, Listener};
 #[cfg(feature = "openapi")]
 pub use openapi::generate as generate_openapi;
 pub use openapi::{Audience, document as openapi_document};
-pub use operators::authenticated_operator;
+pub use operators::{authenticated_operator, operators};
 pub use options::ServerOptions;
 pub use router::router;
 pub use serve::{TaskEnded, serve};

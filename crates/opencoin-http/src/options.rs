@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencoin_config::{LimitsConfig, ProxyConfig, RelayConfig, WebConfig};
+use opencoin_config::{LimitsConfig, ProxyConfig, RelayConfig, SettingEntry, Settings, WebConfig};
 use opencoin_relay::{Relay, RelayLimits, RelayOptions};
 
 /// The options of a server: the settings `[limits]`, `[proxy]`, `[web]`, `[relay]`, `shutdown_grace`, `hosts`
-/// and `admin.hosts`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// and `admin.hosts`, and all settings for operators to read.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServerOptions {
     /// The limits of connections, bodies and rates.
     pub limits: LimitsConfig,
@@ -26,9 +26,28 @@ pub struct ServerOptions {
     pub web: WebConfig,
     /// The relay for live transfers.
     pub relay: RelayConfig,
+    /// All settings of the process, which operators read. Empty if it has no file of settings.
+    pub settings: Vec<SettingEntry>,
 }
 
 impl ServerOptions {
+    /// The options of a server with these settings.
+    #[must_use]
+    pub fn of_settings(settings: &Settings) -> Self {
+        let config = settings.config.clone();
+        let shutdown_grace = config.shutdown_grace.get();
+        Self {
+            limits: config.limits,
+            proxy: config.proxy,
+            shutdown_grace: shutdown_grace.to_std().expect("a span is not negative"),
+            hosts: config.hosts,
+            admin_hosts: config.admin.hosts,
+            web: config.web,
+            relay: config.relay,
+            settings: settings.entries(),
+        }
+    }
+
     /// The relay, if the server is one.
     pub(super) fn make_relay(&self) -> Option<Arc<Relay>> {
         let limits = RelayLimits {

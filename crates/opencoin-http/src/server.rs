@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
-use opencoin_config::{LimitsConfig, SupplyFigures, WebConfig};
+use opencoin_config::{LimitsConfig, SettingEntry, SupplyFigures, WebConfig};
 use opencoin_issuer::accounts::AccountService;
 use opencoin_issuer::{Issuer, Reason};
 use opencoin_relay::Relay;
@@ -36,6 +36,7 @@ pub struct Server {
     admin_hosts: Vec<String>,
     web: WebConfig,
     relay: Option<Arc<Relay>>,
+    settings: Vec<SettingEntry>,
     pages: Option<Pages>,
 }
 
@@ -115,6 +116,7 @@ impl Server {
             admin_hosts: options.admin_hosts,
             web: options.web,
             relay,
+            settings: options.settings,
             pages,
         })
     }
@@ -123,6 +125,12 @@ impl Server {
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
+    }
+
+    /// The settings since this process began. Empty if it has no file of settings.
+    #[must_use]
+    pub fn settings(&self) -> &[SettingEntry] {
+        &self.settings
     }
 
     pub(super) fn pages(&self) -> Option<&Pages> {

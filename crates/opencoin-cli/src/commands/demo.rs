@@ -187,8 +187,6 @@ fn make_currency(
     passphrase: &Passphrase,
     log: Cosigners,
 ) -> Result<(Currency, Arc<KeyFiles>)> {
-    let mut config = Config::new(DATABASE_DEFAULT, url.trim_start_matches("http://"));
-    config.admin.second_person_above = Some(SECOND_PERSON_ABOVE.to_owned());
     let new = NewCurrency {
         name: NAME.to_owned(),
         divisor: DIVISOR,
@@ -196,7 +194,7 @@ fn make_currency(
         url: url.to_owned(),
         cipher_suite: suite,
         log: Some(log),
-        config,
+        config: settings(url),
     };
     let made = tokio::task::block_in_place(|| {
         let progress = ProgressBar::new("generating keys");
@@ -220,6 +218,20 @@ fn make_currency(
     )?;
     let (currency, keys) = made;
     Ok((currency, Arc::new(keys)))
+}
+
+/// The settings of the demo's issuer, which has an account at a bank. Its number is the example of the registry of IBANs.
+fn settings(url: &str) -> Config {
+    let mut config = Config::new(DATABASE_DEFAULT, url.trim_start_matches("http://"));
+    config.admin.second_person_above = Some(SECOND_PERSON_ABOVE.to_owned());
+    config.relay.enabled = true;
+    config.bank.name = Some("Demo".to_owned());
+    config.bank.iban = Some("DE89370400440532013000".to_owned());
+    config.bank_csv.day = Some("Day".to_owned());
+    config.bank_csv.amount = Some("Amount".to_owned());
+    config.bank_csv.text = vec!["Text".to_owned()];
+    config.bank_csv.party = Some("Name".to_owned());
+    config
 }
 
 /// Alice has kept a copy of the stack. Her second wallet tries to spend it.

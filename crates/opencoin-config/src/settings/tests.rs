@@ -128,9 +128,10 @@ fn every_setting_can_be_given_by_a_flag_and_by_a_variable() {
         ));
         let shown = by_flags
             .entries()
-            .find(|(other, _, _)| other.path == setting.path)
+            .into_iter()
+            .find(|entry| entry.path == setting.path)
             .unwrap()
-            .1
+            .value
             .unwrap();
         let shown = shown.as_str().map_or_else(|| shown.to_string(), str::to_owned);
         assert_eq!(shown.replace(['[', ']', '"'], ""), value, "{}", setting.path);
@@ -311,7 +312,8 @@ fn no_password_is_shown() {
     let shown = |settings: &Settings| {
         settings
             .entries()
-            .map(|(_, value, _)| format!("{value:?}"))
+            .iter()
+            .map(|entry| format!("{:?}", entry.value))
             .collect::<String>()
     };
     let variable = ("OPENCOIN_ISSUER_DATABASE", URL);

@@ -64,6 +64,8 @@ struct Accounts;
     operators::audit::show,
     operators::audit::start,
     operators::overview::show,
+    operators::setup::list_operators,
+    operators::setup::settings,
     operators::samples::list,
     operators::keys::list,
     operators::key_making::rotate,

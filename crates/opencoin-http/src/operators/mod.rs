@@ -13,6 +13,7 @@ pub(super) mod overview;
 pub(super) mod payouts;
 pub(super) mod proposals;
 pub(super) mod samples;
+pub(super) mod setup;
 pub(super) mod statements;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use axum::routing::{delete, get, post, put};
 use opencoin_issuer::AdminTokens;
 use operator::Admin;
 pub use operator::authenticated_operator;
+pub use setup::operators;
 
 use super::server::Server;
 
@@ -57,6 +59,8 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/bank-lines", get(bank_lines::list))
         .route("/v1/admin/bank-lines/{id}/assign", post(bank_lines::assign))
         .route("/v1/admin/bank-lines/{id}/set-aside", post(bank_lines::set_aside))
+        .route("/v1/admin/operators", get(setup::list_operators))
+        .route("/v1/admin/settings", get(setup::settings))
         .route("/v1/admin/overview", get(overview::show))
         .route("/v1/admin/samples", get(samples::list))
         .route("/v1/admin/audit", get(audit::show).post(audit::start))

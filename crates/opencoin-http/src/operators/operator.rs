@@ -38,6 +38,14 @@ impl Admin {
         self.0.server.issuer()
     }
 
+    pub(super) fn server(&self) -> &Server {
+        &self.0.server
+    }
+
+    pub(super) fn tokens(&self) -> &AdminTokens {
+        &self.0.tokens
+    }
+
     pub(super) fn cashier(&self) -> &Cashier {
         &self.0.cashier
     }

@@ -10,7 +10,7 @@ use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Response, StatusCode};
 use opencoin_http::{Server, authenticated_operator};
-use opencoin_issuer::{AdminRight, AuthenticatedOperator, Refusal};
+use opencoin_issuer::{AdminRight, AdminTokens, AuthenticatedOperator, Refusal};
 use opencoin_ledger::TokenHash;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -153,6 +153,11 @@ impl Desk {
         }
     }
 
+    /// The tokens of all operators.
+    pub(super) fn tokens(&self) -> &AdminTokens {
+        &self.site.operators
+    }
+
     /// A fresh idempotency key.
     pub(super) fn new_key(&self) -> String {
         self.site.idempotency_key()
@@ -200,6 +205,7 @@ pub(super) enum Place {
     Audit,
     Proposals,
     Actions,
+    Setup,
 }
 
 /// The bar of a page of the console.

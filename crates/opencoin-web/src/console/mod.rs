@@ -21,6 +21,7 @@ mod payouts;
 mod programs;
 mod proposals;
 mod settling;
+mod setup;
 mod signing;
 mod status;
 mod stopping;
@@ -101,4 +102,5 @@ pub(crate) fn router() -> Router<Arc<Server>> {
             post(proposals::confirm),
         )
         .route("/console/actions", get(actions::show))
+        .route("/console/setup", get(setup::show))
 }

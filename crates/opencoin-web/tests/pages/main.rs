@@ -15,4 +15,5 @@ mod new_keys_safety;
 mod payout_files;
 mod proposals;
 mod public;
+mod setup;
 mod world;

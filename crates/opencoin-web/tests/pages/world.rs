@@ -276,6 +276,7 @@ impl World {
         );
         let options = ServerOptions {
             web,
+            settings: currency.directory.settings().unwrap().entries(),
             ..ServerOptions::default()
         };
         let issuer = issuer.await.unwrap();

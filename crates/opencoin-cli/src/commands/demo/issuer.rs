@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use opencoin_config::{BankConfig, BankCsvConfig, DATABASE_DEFAULT, RelayConfig};
+use opencoin_config::DATABASE_DEFAULT;
 use opencoin_crypto::KeyStore;
 use opencoin_http::{Server, ServerOptions, TaskEnded, serve, serve_admin};
-use opencoin_issuer::{AdminTokens, BankSettings, Books, Issuer, IssuerOptions, audit_opener};
+use opencoin_issuer::{AdminTokens, Books, Issuer, IssuerOptions, audit_opener};
 use opencoin_keys::{Directory, KeyFiles, Passphrase, SystemClock};
 use opencoin_ledger::HistoryId;
 use opencoin_web::SiteOptions;
@@ -36,7 +36,8 @@ pub(super) async fn start_issuer(
 ) -> Result<RunningIssuer> {
     let currency = directory.currency()?;
     let log = public_log::open(directory, &currency, passphrase, Arc::clone(&books.log), history)?;
-    let settings = bank_settings(&directory.config()?, &CurrencyUnit::of(currency.current().cdd()))?;
+    let settings = directory.settings()?;
+    let bank = bank_settings(&settings.config, &CurrencyUnit::of(currency.current().cdd()))?;
     let issuer = Issuer::open(
         currency,
         books,
@@ -48,22 +49,16 @@ pub(super) async fn start_issuer(
     .in_folder(directory.clone())
     .with_audits(audit_opener(DATABASE_DEFAULT, directory.root()))
     .with_key_making(
-        directory.config()?,
+        settings.config.clone(),
         Some(Arc::<KeyFiles>::clone(keys)),
         Box::new(OsRng),
     )
-    .with_bank(with_account(settings))
+    .with_bank(bank)
     .with_log(log);
     issuer.begin_log().await?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move { drop(stopped.await) };
-    let options = ServerOptions {
-        relay: RelayConfig {
-            enabled: true,
-            ..RelayConfig::default()
-        },
-        ..ServerOptions::default()
-    };
+    let options = ServerOptions::of_settings(&settings);
     let pages = opencoin_web::pages(SiteOptions {
         rng: Box::new(OsRng),
         clock: Arc::new(SystemClock),
@@ -108,25 +103,5 @@ impl RunningIssuer {
                 .context("the operator's listener ended in a panic")?;
         }
         Ok(())
-    }
-}
-
-/// The settings with an account at a bank, and with the columns of its tables. The number is the example of the registry
-/// of IBANs.
-fn with_account(settings: BankSettings) -> BankSettings {
-    BankSettings {
-        account: BankConfig {
-            name: Some("Demo".to_owned()),
-            iban: Some("DE89370400440532013000".to_owned()),
-            ..BankConfig::default()
-        },
-        columns: BankCsvConfig {
-            day: Some("Day".to_owned()),
-            amount: Some("Amount".to_owned()),
-            text: vec!["Text".to_owned()],
-            party: Some("Name".to_owned()),
-            ..BankCsvConfig::default()
-        },
-        ..settings
     }
 }

@@ -44,7 +44,9 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> {
     let directory = arguments.dir.directory_with(&arguments.settings)?;
-    let config = directory.config()?;
+    let settings = directory.settings()?;
+    let options = ServerOptions::of_settings(&settings);
+    let config = settings.config;
     let _log = log::start(&config.log)?;
     open_files::raise(config.limits.connections_max.get());
     lanes::choose(&config);
@@ -72,11 +74,11 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
     let books_history = history.position(None).await?.mark.history;
     let log = Arc::clone(&books.log);
     let public_log = public_log::open(&directory, &config, &currency, log, books_history, secrets)?;
-    let options = IssuerOptions {
+    let issuer_options = IssuerOptions {
         batch_commands_max: usize::try_from(arguments.batch_commands_max)?,
     };
     let bank = super::bank_settings(&config, &CurrencyUnit::of(currency.current().cdd()))?;
-    let issuer = Issuer::open(currency, books, signer, Arc::new(SystemClock), options)
+    let issuer = Issuer::open(currency, books, signer, Arc::new(SystemClock), issuer_options)
         .await?
         .in_folder(directory.clone());
     let issuer = issuer
@@ -108,20 +110,6 @@ pub(crate) async fn run(arguments: Arguments, output: OutputArgs) -> Result<()> 
         serde_json::json!({ "currency": name, "url": url.to_string() }),
         [said],
     )?;
-    let shutdown_grace = config
-        .shutdown_grace
-        .get()
-        .to_std()
-        .expect("a span is not negative");
-    let options = ServerOptions {
-        limits: config.limits,
-        proxy: config.proxy,
-        shutdown_grace,
-        hosts: config.hosts,
-        admin_hosts: config.admin.hosts,
-        web: config.web,
-        relay: config.relay,
-    };
     let tokens = AdminTokens::in_folder(directory.root());
     let pages = opencoin_web::pages(SiteOptions {
         rng: Box::new(OsRng),

@@ -177,3 +177,26 @@ async fn what_operators_do_is_recorded() {
             .fails(status);
     }
 }
+
+#[tokio::test]
+async fn every_operator_reads_who_the_operators_are() {
+    let world = World::new().await;
+    let reader = world.operator_with("reader", &[AdminScope::Read]);
+    world.operator_with("ann", &[AdminScope::Cashier, AdminScope::Keys]);
+    let listed = world.get("/v1/admin/operators", &reader).await.with(200);
+    let operators = listed["operators"].as_array().unwrap();
+    let scopes = |name: &str| {
+        let found = operators.iter().find(|operator| operator["name"] == name);
+        found.unwrap()["scopes"].clone()
+    };
+    assert_eq!(scopes("reader"), json!(["read"]));
+    assert_eq!(scopes("ann"), json!(["cashier", "keys"]));
+    let text = listed.to_string();
+    assert!(!text.contains("sha256") && !text.contains("oca_"), "{text}");
+    // This server has no file of settings.
+    let settings = world.get("/v1/admin/settings", &reader).await.with(200);
+    assert_eq!(settings, json!({ "settings": [] }));
+    for path in ["/v1/admin/operators", "/v1/admin/settings"] {
+        world.get(path, "").await.fails_with(401, "unauthorized");
+    }
+}
