@@ -107,7 +107,7 @@ CREATE TABLE payout_exports (
     amount     int8 NOT NULL CHECK (amount >= 0),
     operator   text NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
     at         int8 NOT NULL,
-    state      int2 NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)),
+    state      int2 NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2, 3)),
     ended_at   int8,
     file       bytea NOT NULL,
     CONSTRAINT payout_exports_end_once CHECK ((state = 0) = (ended_at IS NULL))
@@ -119,13 +119,18 @@ COMMENT ON COLUMN payout_exports.request IS 'A digest of what the request wanted
 COMMENT ON COLUMN payout_exports.format IS '0 pain.001, 1 a table.';
 COMMENT ON COLUMN payout_exports.message_id IS 'By which the bank recognises a file that it gets twice.';
 COMMENT ON COLUMN payout_exports.state IS
-    '0 made, 1 the bank has paid all of it, 2 withdrawn: it was never sent, and its payouts are in no file any more.';
-COMMENT ON COLUMN payout_exports.ended_at IS 'When it came into this state.';
+    '0 made, 3 the bank has paid all of it and its payouts are being settled, 1 they are settled, 2 withdrawn: it was never sent.';
+COMMENT ON COLUMN payout_exports.ended_at IS 'When it was withdrawn or an operator said that it is paid.';
 COMMENT ON COLUMN payout_exports.file IS 'The file, byte for byte. It has names and accounts of payees.';
 
+CREATE INDEX payout_exports_settling ON payout_exports (no) WHERE state = 3;
+
 CREATE TABLE exported_payouts (
-    payout int8 PRIMARY KEY CHECK (payout >= 1),
-    export int8 NOT NULL CHECK (export >= 1)
+    export       int8 NOT NULL CHECK (export >= 1),
+    payout       int8 NOT NULL CHECK (payout >= 1),
+    is_withdrawn bool NOT NULL DEFAULT false,
+    PRIMARY KEY (export, payout)
 );
-CREATE INDEX exported_payouts_by_export ON exported_payouts (export, payout);
-COMMENT ON TABLE exported_payouts IS 'Which payout is in which file that was not withdrawn: in one at most.';
+CREATE UNIQUE INDEX exported_payouts_in_one_file ON exported_payouts (payout) WHERE NOT is_withdrawn;
+COMMENT ON TABLE exported_payouts IS 'Which payout is in which file: in one at most that was not withdrawn.';
+COMMENT ON COLUMN exported_payouts.is_withdrawn IS 'Whether the file was withdrawn. The row stays, so that it can be seen later.';

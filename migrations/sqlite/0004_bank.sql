@@ -101,18 +101,24 @@ CREATE TABLE payout_exports (
     amount     INTEGER NOT NULL CHECK (amount >= 0),
     operator   TEXT NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
     at         INTEGER NOT NULL,
-    -- 0 made, 1 the bank has paid all of it, 2 withdrawn: it was never sent, and its payouts are in no file any more.
-    state      INTEGER NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)),
-    -- When it came into this state.
+    -- 0 made, 3 the bank has paid all of it and its payouts are being settled, 1 they are settled, 2 withdrawn: it was
+    -- never sent.
+    state      INTEGER NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2, 3)),
+    -- When it was withdrawn or an operator said that it is paid.
     ended_at   INTEGER,
     -- The file, byte for byte. It has names and accounts of payees.
     file       BLOB NOT NULL,
     CONSTRAINT payout_exports_end_once CHECK ((state = 0) = (ended_at IS NULL))
 ) STRICT;
 
--- Which payout is in which file that was not withdrawn: in one at most.
+CREATE INDEX payout_exports_settling ON payout_exports (no) WHERE state = 3;
+
+-- Which payout is in which file: in one at most that was not withdrawn.
 CREATE TABLE exported_payouts (
-    payout INTEGER PRIMARY KEY CHECK (payout >= 1),
-    export INTEGER NOT NULL CHECK (export >= 1)
-) STRICT;
-CREATE INDEX exported_payouts_by_export ON exported_payouts (export, payout);
+    export       INTEGER NOT NULL CHECK (export >= 1),
+    payout       INTEGER NOT NULL CHECK (payout >= 1),
+    -- Whether the file was withdrawn. The row stays, so that it can be seen later.
+    is_withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (is_withdrawn IN (0, 1)),
+    PRIMARY KEY (export, payout)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX exported_payouts_in_one_file ON exported_payouts (payout) WHERE NOT is_withdrawn;

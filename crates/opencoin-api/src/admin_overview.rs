@@ -13,6 +13,8 @@ pub struct AdminOverview {
     pub at: DateTime<Utc>,
     /// Payouts that are neither paid nor failed.
     pub payouts: Waiting,
+    /// Files of payouts that the bank has paid and whose payouts are not all settled. No more than 20 are counted.
+    pub unfinished_exports: Waiting,
     /// Lines of the bank that belong to no account. No more than 100 are counted.
     pub unmatched_lines: Waiting,
     /// Proposals of other operators that wait for the one who asks.

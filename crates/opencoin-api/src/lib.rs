@@ -53,8 +53,8 @@ pub use key_account::{
 };
 pub use pairing::{NoPairingLink, PAIRING_PATH, PairingLink, SERVICE_KEY_PREFIX};
 pub use payout::{
-    ExportForm, ExportPayouts, ExportState, FailPayout, PaidExport, PayPayout, Payout, PayoutExport,
-    PayoutExports, PayoutState, Payouts, RequestPayout,
+    ExportForm, ExportPayouts, ExportState, ExportedPayouts, FailPayout, PaidExport, PayPayout, Payout,
+    PayoutExport, PayoutExports, PayoutState, Payouts, RequestPayout,
 };
 pub use service::{
     DeclareService, DeclaredService, ReplaceServiceKey, RotatedService, Scope, ServiceLogin, ServiceSession,

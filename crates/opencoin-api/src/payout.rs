@@ -124,10 +124,23 @@ pub enum ExportForm {
 pub enum ExportState {
     /// It was made.
     Made,
-    /// The bank has paid all of it.
+    /// The bank has paid all of it, and its payouts are being settled. If this stays, whoever has said so was interrupted:
+    /// say it again.
+    Settling,
+    /// The bank has paid all of it, and its payouts are settled.
     Paid,
-    /// It was never sent, and its payouts are in no file any more.
+    /// It was never sent, and its payouts can be in another file.
     Withdrawn,
+}
+
+/// `GET /v1/admin/payouts/exports/{id}/payouts`: what a file has in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExportedPayouts {
+    /// The file.
+    pub export: PayoutExport,
+    /// Its payouts, ascending, also if it was withdrawn.
+    pub payouts: Vec<Payout>,
 }
 
 /// The answer to `POST /v1/admin/payouts/exports/{id}/paid`.
@@ -173,7 +186,7 @@ pub struct PayoutExport {
     pub at: DateTime<Utc>,
     /// What became of it.
     pub state: ExportState,
-    /// When it came into this state; absent while it is `made`.
+    /// When it was withdrawn or somebody said that it is paid; absent while it is `made`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<DateTime<Utc>>,
 }

@@ -2,23 +2,11 @@
 
 use opencoin_ledger::LogTotals;
 
+use crate::rule::for_all;
 use crate::{
-    AccountFacts, AuditFacts, ClosedAccountFacts, LogFacts, LoggedAccountFacts, MintKeyFacts, PayoutFacts,
+    AccountFacts, AuditFacts, Check, ClosedAccountFacts, LogFacts, LoggedAccountFacts, MintKeyFacts,
+    PayoutFacts,
 };
-
-/// How many offending items a failed check names.
-const OFFENDERS_NAMED_MAX: usize = 5;
-
-/// An invariant, and whether it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// The invariant in words. It identifies the check.
-    pub name: &'static str,
-    /// Whether the invariant holds.
-    pub holds: bool,
-    /// The figures, or the items that break the invariant.
-    pub detail: String,
-}
 
 /// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +34,7 @@ impl AuditReport {
 #[must_use]
 pub fn check(facts: &AuditFacts) -> AuditReport {
     let (accounts, keys) = (&facts.accounts, &facts.mint_keys);
-    let checks = vec![
+    let mut checks = vec![
         for_all("every row makes sense", &facts.invalid, |row| {
             Some((*row).clone())
         }),
@@ -173,37 +161,8 @@ pub fn check(facts: &AuditFacts) -> AuditReport {
         ledger_root_agrees(facts),
         log_goes_on(facts),
     ];
+    checks.extend(crate::files::rules(facts));
     AuditReport { checks }
-}
-
-fn for_all<T>(name: &'static str, items: &[T], offence: impl Fn(&T) -> Option<String>) -> Check {
-    let offences: Vec<String> = items.iter().filter_map(offence).collect();
-    if offences.is_empty() {
-        let detail = format!("{} checked", items.len());
-        return Check {
-            name,
-            holds: true,
-            detail: if items.is_empty() {
-                "none".to_owned()
-            } else {
-                detail
-            },
-        };
-    }
-    let mut detail = offences
-        .iter()
-        .take(OFFENDERS_NAMED_MAX)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("; ");
-    if offences.len() > OFFENDERS_NAMED_MAX {
-        detail.push_str(&format!("; and {} more", offences.len() - OFFENDERS_NAMED_MAX));
-    }
-    Check {
-        name,
-        holds: false,
-        detail,
-    }
 }
 
 const CLOSED: &str = "a closed account has no money and no way in";
@@ -415,7 +374,8 @@ fn log_goes_on(facts: &AuditFacts) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AccountSums, KeyAccountFacts};
+    use crate::{AccountSums, FileFacts, KeyAccountFacts};
+    use opencoin_ledger::bank::{ExportNo, ExportState};
     use opencoin_ledger::{AccountId, MintKeyId, PayoutNo};
     use opencoin_log::hash::Hash;
 
@@ -484,6 +444,16 @@ mod tests {
                 paid: None,
                 requests: 1,
                 settlements: 0,
+                files: 1,
+            }],
+            files: vec![FileFacts {
+                no: ExportNo::new(1),
+                state: Some(ExportState::Made),
+                payouts: 1,
+                amount: 20,
+                held: 1,
+                held_amount: 20,
+                open: 1,
             }],
             paid_in: 110,
             paid_out: 10,
@@ -539,7 +509,19 @@ mod tests {
 
     #[test]
     fn every_broken_invariant_is_found_and_named() {
-        let breaks: [Break; 35] = [
+        let breaks: [Break; 38] = [
+            (
+                |facts| facts.payouts[0].files = 2,
+                "every payout is in at most one file that was not withdrawn",
+            ),
+            (
+                |facts| facts.files[0].state = Some(ExportState::Paid),
+                "every payout of a file that the bank has paid is settled",
+            ),
+            (
+                |facts| facts.files[0].held_amount = 21,
+                "every file has as many payouts and as much money as it says",
+            ),
             (
                 |facts| facts.mint_keys[0].logged_issued = 4,
                 "the public log has every signature and every coin that came back",

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use crate::logged_accounts::LoggedAccounts;
 use crate::sums::{KeySums, Sums};
 use crate::{
-    AccountFacts, AuditFacts, ClosedAccountFacts, INVALID_ROWS_DESCRIBED_MAX, KeyAccountFacts, LogFacts,
-    MintKeyFacts, PayoutFacts,
+    AccountFacts, AuditFacts, ClosedAccountFacts, FilePayoutRow, FileRow, INVALID_ROWS_DESCRIBED_MAX,
+    KeyAccountFacts, LogFacts, MintKeyFacts, PayoutFacts,
 };
 use opencoin_ledger::journal::{IssuedCounts, Kind, ReferenceKey};
 use opencoin_ledger::stored::StoredMintKey;
@@ -148,6 +148,7 @@ impl Collector {
             accounts,
             mint_keys,
             payouts,
+            files: Vec::new(),
             waiting_mints: 0,
             waited_for: 0,
             waiting_although_given_up: 0,
@@ -284,7 +285,22 @@ impl Collector {
             paid,
             requests,
             settlements,
+            files: 0,
         });
+    }
+
+    /// Takes a file of payouts. Call it after the last payout.
+    pub fn file(&mut self, row: FileRow) {
+        if let Err(reason) = self.facts.take_file(row) {
+            self.invalid_table_row(reason);
+        }
+    }
+
+    /// Takes a payout of a file. Call it after the last file.
+    pub fn file_payout(&mut self, row: FilePayoutRow) {
+        if let Err(reason) = self.facts.take_file_payout(row) {
+            self.invalid_table_row(reason);
+        }
     }
 
     /// Takes a waiting mint.

@@ -11,22 +11,27 @@ mod auditor;
 mod chain;
 mod check;
 mod collector;
+mod files;
 mod logged_accounts;
 mod memory;
 mod pass;
+mod rule;
 mod source;
 mod state;
 mod sums;
 
 pub use auditor::{Audited, Auditor, Extent};
 pub use chain::Chain;
-pub use check::{AuditReport, Check, check};
+pub use check::{AuditReport, check};
 pub use collector::{AccountRow, Collector, JournalRow, PayoutRow, WaitingRow};
+pub use files::{FilePayoutRow, FileRow};
 pub use pass::{CoinsToCount, Pass, SETTLE_SECONDS, Sample, Settled};
+pub use rule::Check;
 pub use source::{ACCEPTANCES_PER_PAGE_MAX, AuditSource, StoredAcceptance, Wanted};
 pub use state::{StateError, decode_state, encode_state};
 pub use sums::{AccountSums, Sums};
 
+use opencoin_ledger::bank::{ExportNo, ExportState};
 use opencoin_ledger::{AccountId, LogTotals, MintKeyId, MintKeyTerms, PayoutNo};
 use opencoin_log::hash::Hash;
 
@@ -42,6 +47,8 @@ pub struct AuditFacts {
     pub mint_keys: Vec<MintKeyFacts>,
     /// The payouts, ordered by number.
     pub payouts: Vec<PayoutFacts>,
+    /// The files of payouts for the bank, ordered by number.
+    pub files: Vec<FileFacts>,
     /// The number of waiting mints.
     pub waiting_mints: u64,
     /// The sum of their amounts.
@@ -200,4 +207,25 @@ pub struct PayoutFacts {
     pub requests: u64,
     /// The number of matching settlements in the journal.
     pub settlements: u64,
+    /// The number of files that were not withdrawn and have it.
+    pub files: u64,
+}
+
+/// The facts about a file of payouts for the bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFacts {
+    /// The number of the file.
+    pub no: ExportNo,
+    /// What became of it; `None` if that is invalid.
+    pub state: Option<ExportState>,
+    /// The number of its payouts, in the file's row.
+    pub payouts: i128,
+    /// Their sum, in the file's row.
+    pub amount: i128,
+    /// The number of its payouts, by their own rows.
+    pub held: i128,
+    /// Their sum, by their own rows.
+    pub held_amount: i128,
+    /// How many of them are not settled.
+    pub open: i128,
 }

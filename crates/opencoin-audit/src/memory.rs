@@ -1,6 +1,7 @@
 //! Lets an auditor read the in-memory model.
 
 use async_trait::async_trait;
+use opencoin_ledger::bank::ExportState;
 use opencoin_ledger::journal::{IssuedCounts, Record};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::view::MintKeyState;
@@ -11,8 +12,8 @@ use opencoin_ledger::{
 use opencoin_log::key_ledger::KeyAccount;
 
 use crate::{
-    ACCEPTANCES_PER_PAGE_MAX, AccountRow, AuditSource, CoinsToCount, JournalRow, Pass, PayoutRow,
-    StoredAcceptance, WaitingRow, Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AccountRow, AuditSource, CoinsToCount, FilePayoutRow, FileRow, JournalRow,
+    Pass, PayoutRow, StoredAcceptance, WaitingRow, Wanted,
 };
 
 #[async_trait]
@@ -87,6 +88,21 @@ fn state(books: MemorySnapshot<'_>, pass: &mut Pass) {
             reference: payout.request.as_bytes(),
             paid: payout.settled.as_ref().map(is_paid),
         });
+    }
+    for (export, payouts) in books.files() {
+        pass.file(FileRow {
+            no: export.no.get(),
+            payouts: export.payouts.into(),
+            amount: export.amount.as_i64(),
+            state: export.state.code(),
+        });
+        for payout in payouts {
+            pass.file_payout(FilePayoutRow {
+                file: export.no.get(),
+                payout: payout.get(),
+                is_withdrawn: export.state == ExportState::Withdrawn,
+            });
+        }
     }
     for waiting in view.all_waiting() {
         pass.waiting(&WaitingRow {

@@ -18,7 +18,9 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::{Chain, digest_of};
 use crate::sums::Sums;
-use crate::{AccountRow, AuditFacts, Check, Collector, JournalRow, PayoutRow, WaitingRow};
+use crate::{
+    AccountRow, AuditFacts, Check, Collector, FilePayoutRow, FileRow, JournalRow, PayoutRow, WaitingRow,
+};
 use opencoin_ledger::stored::StoredMintKey;
 use opencoin_ledger::{LedgerTime, TransactionNo};
 
@@ -54,7 +56,8 @@ pub struct Sample {
 /// A pass in progress. The store calls, in this order:
 ///
 /// 1. [`Self::settle_before`] or [`Self::settle_at_once`],
-/// 2. the methods that take accounts, mint keys, payouts and waiting mints, in this order and for every row,
+/// 2. the methods that take accounts, mint keys, payouts, files of payouts and waiting mints, in this order and for every
+///    row,
 /// 3. [`Self::coins_to_count`], and the methods that take these counts,
 /// 4. [`Self::journal`] for each record from [`Self::journal_from`] on, in ascending order of numbers.
 ///
@@ -170,6 +173,16 @@ impl Pass {
     /// Takes a payout.
     pub fn payout(&mut self, row: PayoutRow<'_>) {
         self.collector.payout(row);
+    }
+
+    /// Takes a file of payouts. Call it after the last payout.
+    pub fn file(&mut self, row: FileRow) {
+        self.collector.file(row);
+    }
+
+    /// Takes a payout of a file. Call it after the last file.
+    pub fn file_payout(&mut self, row: FilePayoutRow) {
+        self.collector.file_payout(row);
     }
 
     /// Takes a closed account that has a session, a service or a start code.

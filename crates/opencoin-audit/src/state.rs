@@ -40,6 +40,7 @@ pub fn encode_state(settled: &Settled, books: &str) -> Vec<u8> {
         accounts: _,
         mint_keys: _,
         payouts: _,
+        files: _,
         waiting_mints: _,
         waited_for: _,
         waiting_although_given_up: _,

@@ -1,12 +1,14 @@
 //! Tests of an auditor: what it must find after somebody tampered with a store, in a full pass or in the
 //! short passes after it.
 
+use crate::exports::{added, export_worth, finish, pay, withdraw};
 use crate::key_world::*;
 use crate::world::*;
-use crate::{Pair, World};
+use crate::{Pair, Store, World};
 use opencoin_audit::{
     ACCEPTANCES_PER_PAGE_MAX, AuditSource, Audited, Auditor, Extent, Wanted, decode_state, encode_state,
 };
+use opencoin_ledger::bank::{ExportEnd, ExportNo};
 use opencoin_ledger::{Ledger, TransactionNo};
 
 const PAST: &str = "the journal that was read earlier has not changed";
@@ -40,7 +42,7 @@ const fn in_a_full_pass(statements: &'static str, finding: &'static str) -> Tamp
 }
 
 /// Every kind of tampering that the constraints of the tables do not prevent.
-pub const TAMPERINGS: [Tampering; 38] = [
+pub const TAMPERINGS: [Tampering; 44] = [
     at_once(
         "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
         "every balance is what the journal says",
@@ -135,6 +137,28 @@ pub const TAMPERINGS: [Tampering; 38] = [
         "payouts on their way are what the journal says",
     ),
     at_once(
+        "UPDATE payout_exports SET state = 0, ended_at = NULL WHERE no = 1",
+        "every payout is in at most one file that was not withdrawn",
+    ),
+    at_once(
+        "UPDATE payout_exports SET state = 1, ended_at = 1 WHERE no = 3",
+        "every payout of a file that the bank has paid is settled",
+    ),
+    at_once(
+        "UPDATE payout_exports SET amount = amount + 1 WHERE no = 3",
+        "every file has as many payouts and as much money as it says",
+    ),
+    // What was in a file that was withdrawn shall be seen later.
+    at_once(
+        "DELETE FROM exported_payouts WHERE export = 1",
+        "every file has as many payouts and as much money as it says",
+    ),
+    at_once(
+        "UPDATE exported_payouts SET is_withdrawn = true WHERE export = 3",
+        "every row makes sense",
+    ),
+    at_once("DELETE FROM payout_exports WHERE no = 1", "every row makes sense"),
+    at_once(
         "UPDATE waiting_mints SET amount = amount + 1",
         "every row makes sense",
     ),
@@ -207,9 +231,11 @@ pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
         world.one(command).await.unwrap();
     }
     world.one(recoup("d", &[(5, 1, 1)], &[2, 2, 1])).await.unwrap();
+    for command in [payout(alice(), 3, "p"), payout(alice(), 4, "q")] {
+        world.one(command).await.unwrap();
+    }
+    three_files(&*ledgers[0]).await;
     for command in [
-        payout(alice(), 3, "p"),
-        payout(alice(), 4, "q"),
         paid(1, "bank 1"),
         patient(SIGN_TO, mint(bob(), "waits", &[2])),
         patient(SIGN_TO - 1, mint(bob(), "given up", &[2, 2])),
@@ -221,7 +247,20 @@ pub async fn books_to_tamper_with(ledgers: &Pair) -> World {
     ] {
         world.one(command).await.unwrap();
     }
+    assert!(matches!(
+        finish(&*ledgers[0], ExportNo::new(2)).await,
+        ExportEnd::Ended(_)
+    ));
     world
+}
+
+/// A file with payouts 1 and 2 that was withdrawn, one with payout 1 that the bank has paid, and one with payout 2.
+async fn three_files(ledger: &dyn Store) {
+    let first = added(ledger, export_worth("first", &[1, 2], 7)).await;
+    assert!(matches!(withdraw(ledger, first).await, ExportEnd::Ended(_)));
+    let second = added(ledger, export_worth("second", &[1], 3)).await;
+    assert!(matches!(pay(ledger, second).await, ExportEnd::Ended(_)));
+    added(ledger, export_worth("third", &[2], 4)).await;
 }
 
 /// After a full pass and a short pass in which everything holds, the books are tampered with. The auditor

@@ -7,11 +7,10 @@ pub use second_operator::*;
 use opencoin_bank::statement::{ColumnMap, Encoding, StatementFormat, StatementReading, read};
 use opencoin_bank::{BankCurrency, BankLineId};
 use opencoin_ledger::bank::{
-    BankLineNo, BankLineState, BankLineStateKind, ClaimOutcome, ExportFormat, ExportNo, ExportOutcome,
-    LineAccount, LineMeaning, LineOutcome, NewExport, NewStatement, Preview, StatementClaim, StatementDigest,
-    StatementNo, Unmatched, Verdict,
+    BankLineNo, BankLineState, BankLineStateKind, ClaimOutcome, LineAccount, LineMeaning, LineOutcome,
+    NewStatement, Preview, StatementClaim, StatementDigest, StatementNo, Unmatched, Verdict,
 };
-use opencoin_ledger::{AccountStatus, ActionFilter, ActionKind, Amount, Consent, PayoutNo, Reference};
+use opencoin_ledger::{AccountStatus, ActionFilter, ActionKind, Amount, Consent, Reference};
 
 use crate::world::*;
 use crate::{Pair, Store, World};
@@ -431,113 +430,4 @@ pub async fn a_line_for_a_closed_account_is_kept(ledgers: &Pair) {
         preview.lines[0].verdict,
         Verdict::Unmatched { why, is_kept: false }
     );
-}
-
-fn export(key: &str, payouts: &[i64]) -> NewExport {
-    NewExport {
-        key: idempotency_key(key),
-        request: [7; 32],
-        format: ExportFormat::Pain001,
-        message_id: format!("message {key}"),
-        payouts: payouts.iter().map(|no| PayoutNo::new(*no)).collect(),
-        amount: amount(9),
-        file: key.as_bytes().to_vec(),
-    }
-}
-
-async fn add(ledger: &dyn Store, new: NewExport) -> ExportOutcome {
-    let exported = action(ActionKind::ExportPayouts, &new.message_id);
-    ledger.bank().add_export(new, exported).await.unwrap()
-}
-
-/// A payout is in one file, and a file is stored once with its bytes.
-pub async fn a_payout_is_exported_once(ledgers: &Pair) {
-    let world = World::with_paid_in(ledgers, 100).await;
-    let requests: Vec<_> = (1..=5).map(|no| payout(alice(), no, &no.to_string())).collect();
-    world.apply(&requests).await;
-    world.apply(&[paid(2, "x")]).await;
-    let ExportOutcome::Added(first) = add(&*ledgers[0], export("a", &[1, 3])).await else {
-        panic!("it is not added");
-    };
-    assert_eq!(
-        add(&*ledgers[1], export("a", &[1, 3])).await,
-        ExportOutcome::Repeated(first.clone())
-    );
-    let again = ExportOutcome::Exported(PayoutNo::new(3), first.no);
-    assert_eq!(add(&*ledgers[1], export("b", &[3, 4])).await, again);
-    for missing in [2, 9] {
-        let new = export("b", &[4, missing]);
-        assert_eq!(
-            add(&*ledgers[0], new).await,
-            ExportOutcome::NotOpen(PayoutNo::new(missing))
-        );
-    }
-    let bank = ledgers[1].bank();
-    assert_eq!(
-        bank.export_of(&idempotency_key("a")).await.unwrap().as_ref(),
-        Some(&first)
-    );
-    assert_eq!(bank.export_of(&idempotency_key("b")).await.unwrap(), None);
-    let ExportOutcome::Added(second) = add(&*ledgers[1], export("b", &[4, 5])).await else {
-        panic!("it is not added");
-    };
-    assert_eq!(
-        bank.exports(None, 10).await.unwrap(),
-        [second.clone(), first.clone()]
-    );
-    assert_eq!(
-        bank.exports(Some(second.no), 10).await.unwrap(),
-        std::slice::from_ref(&first)
-    );
-    let file = bank.export_file(first.no).await.unwrap();
-    assert_eq!(file, Some((first, b"a".to_vec())));
-    let exported = bank.exported((2..=4).map(PayoutNo::new).collect()).await.unwrap();
-    let numbers: Vec<_> = exported
-        .iter()
-        .map(|(payout, export)| (payout.get(), export.get()))
-        .collect();
-    assert_eq!(numbers, [(3, 1), (4, 2)]);
-    assert_eq!(kinds(&*ledgers[0]).await, ["export-payouts", "export-payouts"]);
-    // What is in a file can be settled in either way.
-    world.apply(&[paid(1, "y")]).await;
-    assert_eq!(bank.failed_of_export(ExportNo::new(1)).await.unwrap(), None);
-    world.apply(&[failed(3, "z")]).await;
-    let failed = bank.failed_of_export(ExportNo::new(1)).await.unwrap();
-    assert_eq!(failed, Some(PayoutNo::new(3)));
-    assert_eq!(bank.failed_of_export(ExportNo::new(2)).await.unwrap(), None);
-}
-
-/// Several operators export the same payouts at once, and each payout is in one file.
-pub async fn payouts_exported_at_once_are_in_one_file(ledgers: &Pair) {
-    let world = World::with_paid_in(ledgers, 100).await;
-    let requests: Vec<_> = (1..=6).map(|no| payout(alice(), 1, &no.to_string())).collect();
-    world.apply(&requests).await;
-    let exporting = (0..8_usize).map(|number| {
-        let ledger = std::sync::Arc::clone(&ledgers[number % 2]);
-        let payouts = if number % 3 == 0 { [1, 2, 3] } else { [3, 4, 5] };
-        tokio::spawn(async move { add(&*ledger, export(&format!("key-{number}"), &payouts)).await })
-    });
-    let mut added = 0;
-    for exported in exporting.collect::<Vec<_>>() {
-        added += usize::from(matches!(exported.await.unwrap(), ExportOutcome::Added(_)));
-    }
-    assert_eq!(added, 1, "both sets of payouts have the third");
-    let repeating = (0..8_usize).map(|number| {
-        let ledger = std::sync::Arc::clone(&ledgers[number % 2]);
-        tokio::spawn(async move { add(&*ledger, export("same", &[6])).await })
-    });
-    let mut added = 0;
-    for exported in repeating.collect::<Vec<_>>() {
-        match exported.await.unwrap() {
-            ExportOutcome::Added(_) => added += 1,
-            ExportOutcome::Repeated(_) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(added, 1, "the same request is carried out once");
-    let exported = ledgers[0]
-        .bank()
-        .exported((1..=6).map(PayoutNo::new).collect())
-        .await;
-    assert_eq!(exported.unwrap().len(), 4);
 }

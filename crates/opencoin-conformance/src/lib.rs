@@ -243,6 +243,8 @@ macro_rules! conformance_tests {
             a_file_is_withdrawn_once
             a_file_is_paid_once
             a_file_ends_in_one_way
+            a_payout_is_settled_while_its_file_ends
+            a_file_has_many_payouts
             a_frozen_account_moves_no_money
             a_waiting_mint_of_a_frozen_account_waits
             a_closed_account_has_no_money_and_no_way_in

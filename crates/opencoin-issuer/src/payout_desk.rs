@@ -116,7 +116,6 @@ impl PayoutDesk {
     /// # Errors
     /// When there is no such file, it was withdrawn, one of its payouts has failed, or the ledger fails.
     pub async fn file(&self, no: ExportNo) -> Result<ExportedFile, PayoutDeskError> {
-        // First, because the payouts of a file that is withdrawn meanwhile are in it no longer.
         let failed = self.books.bank.failed_of_export(no).await?;
         let found = self.books.bank.export_file(no).await?;
         let (export, file) = found.ok_or(PayoutDeskError::UnknownExport(no))?;
@@ -133,7 +132,7 @@ impl PayoutDesk {
         })
     }
 
-    /// What is known of a file, and its payouts, ascending. A file that was withdrawn has none.
+    /// What is known of a file, and its payouts, ascending, also of one that was withdrawn.
     ///
     /// # Errors
     /// When there is no such file, or the ledger fails.
@@ -147,7 +146,7 @@ impl PayoutDesk {
         Ok((export, payouts))
     }
 
-    /// The files in which these payouts are. They are in ascending order.
+    /// The files that were not withdrawn in which these payouts are. They are in ascending order.
     ///
     /// # Errors
     /// When the ledger fails.

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bank;
+mod exports;
 mod log;
 mod operators;
 
@@ -18,6 +19,7 @@ use opencoin_log::key_ledger::KeyLedger;
 use opencoin_log::key_no::KeyNo;
 
 use self::log::MemoryLog;
+use crate::bank::PayoutExport;
 use crate::journal::{IssuedCounts, Record, ReferenceKey};
 use crate::log::{BooksBeforeLog, LogHead, LogKey, PendingLeaves};
 use crate::log_store::{HasLog, LogStore};
@@ -25,8 +27,8 @@ use crate::stored::{self, StoredTransaction, StoredUnsigned};
 use crate::view::MintKeyState;
 use crate::{
     AccountId, AccountStatus, Action, BATCH_COMMANDS_MAX, Command, KeptSignatures, Ledger, LedgerError,
-    LedgerTime, MintKeyId, MintKeyStatus, OperatorCommand, Outcome, Prepared, Transaction, TransactionNo,
-    TransactionReference, UnsignedPage, View, decide,
+    LedgerTime, MintKeyId, MintKeyStatus, OperatorCommand, Outcome, PayoutNo, Prepared, Transaction,
+    TransactionNo, TransactionReference, UnsignedPage, View, decide,
 };
 
 /// Books in memory. A clone is another handle to the same books.
@@ -66,6 +68,14 @@ pub struct MemorySnapshot<'a> {
     pub accessible: &'a BTreeSet<AccountId>,
     /// The public log; `None` if the currency has none.
     pub log: Option<LogSnapshot<'a>>,
+    files: &'a exports::MemoryFiles,
+}
+
+impl<'a> MemorySnapshot<'a> {
+    /// The files of payouts, ascending, each with its payouts.
+    pub fn files(&self) -> impl Iterator<Item = (&'a PayoutExport, &'a [PayoutNo])> {
+        self.files.with_payouts()
+    }
 }
 
 /// The public log at one time.
@@ -99,6 +109,7 @@ impl MemoryLedger {
             blinds: &state.blinds,
             waiting_blinds: &state.waiting_blinds,
             log: state.log.as_ref().map(MemoryLog::snapshot),
+            files: &state.bank.files,
         })
     }
 

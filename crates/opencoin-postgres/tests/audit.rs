@@ -188,6 +188,8 @@ async fn a_role_that_may_read_some_columns_is_enough() {
         "CREATE ROLE {role} LOGIN;
         GRANT SELECT (id, name, balance, last_entry, seq, credits, status) ON accounts TO {role};
         GRANT SELECT (no, account, amount, reference, paid) ON payouts TO {role};
+        GRANT SELECT (no, payouts, amount, state) ON payout_exports TO {role};
+        GRANT SELECT ON exported_payouts TO {role};
         GRANT SELECT (account) ON sessions, services, start_codes TO {role};
         GRANT SELECT (reference, id, kind, content, debit_account, debit_entry, credit_account, credit_entry, amount, applied_at, issued)
             ON transactions TO {role};

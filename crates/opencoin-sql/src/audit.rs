@@ -4,8 +4,8 @@
 //! A role that may read these columns and no others is enough (docs/AUDIT.md has the grants).
 
 use opencoin_audit::{
-    ACCEPTANCES_PER_PAGE_MAX, AccountRow, CoinsToCount, JournalRow, Pass, PayoutRow, StoredAcceptance,
-    WaitingRow, Wanted,
+    ACCEPTANCES_PER_PAGE_MAX, AccountRow, CoinsToCount, FilePayoutRow, FileRow, JournalRow, Pass, PayoutRow,
+    StoredAcceptance, WaitingRow, Wanted,
 };
 
 use crate::rows::{mint_key, mint_key_columns};
@@ -19,6 +19,7 @@ pub async fn tables(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlEr
     accounts(sql, pass).await?;
     mint_keys(sql, pass).await?;
     payouts(sql, pass).await?;
+    files(sql, pass).await?;
     waiting_mints(sql, pass).await?;
     ways_in(sql, pass).await?;
     log(sql, pass).await?;
@@ -79,6 +80,30 @@ async fn payouts(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError
         });
         Ok(())
     };
+    sql.stream(query, &[], &mut take).await
+}
+
+async fn files(sql: &mut dyn Executor, pass: &mut Pass) -> Result<(), SqlError> {
+    let mut take = |mut row: Row| {
+        pass.file(FileRow {
+            no: row.take()?,
+            payouts: row.take()?,
+            amount: row.take()?,
+            state: row.take()?,
+        });
+        Ok(())
+    };
+    let query = "SELECT no, payouts, amount, state FROM payout_exports ORDER BY no";
+    sql.stream(query, &[], &mut take).await?;
+    let mut take = |mut row: Row| {
+        pass.file_payout(FilePayoutRow {
+            file: row.take()?,
+            payout: row.take()?,
+            is_withdrawn: row.take()?,
+        });
+        Ok(())
+    };
+    let query = "SELECT export, payout, is_withdrawn FROM exported_payouts ORDER BY export, payout";
     sql.stream(query, &[], &mut take).await
 }
 

@@ -207,9 +207,23 @@ impl<R: Runner> BankStore for SqlBank<R> {
         let change = self
             .0
             .change("pay a payout export", (no, action), |sql, (no, action)| {
-                Box::pin(exports::end(sql, *no, ExportState::Paid, action))
+                Box::pin(exports::end(sql, *no, ExportState::Settling, action))
             });
         change.await
+    }
+
+    async fn finish_export(&self, no: ExportNo) -> Result<ExportEnd, LedgerError> {
+        let change = self.0.change("finish a payout export", no, |sql, no| {
+            Box::pin(exports::finish(sql, *no))
+        });
+        change.await
+    }
+
+    async fn settling_exports(&self, limit: u32) -> Result<Vec<PayoutExport>, LedgerError> {
+        let read = self.0.read("settling payout exports", limit, |sql, limit| {
+            Box::pin(exports::settling(sql, *limit))
+        });
+        read.await
     }
 
     async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError> {

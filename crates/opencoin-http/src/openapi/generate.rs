@@ -77,6 +77,7 @@ struct Accounts;
     operators::exports::make,
     operators::exports::list,
     operators::exports::show,
+    operators::exports::payouts,
     operators::exports::withdraw,
     operators::exports::paid,
     operators::payouts::paid,

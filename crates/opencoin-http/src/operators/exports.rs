@@ -6,7 +6,9 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATIO
 use axum::http::{Response, StatusCode};
 #[cfg(feature = "openapi")]
 use opencoin_api::shapes;
-use opencoin_api::{ExportForm, ExportPayouts, ExportState, PaidExport, PayoutExport, PayoutExports};
+use opencoin_api::{
+    ExportForm, ExportPayouts, ExportState, ExportedPayouts, PaidExport, PayoutExport, PayoutExports,
+};
 use opencoin_issuer::accounts::{Page, page_length};
 use opencoin_issuer::{ExportRequest, ExportedFile, PayoutDeskError, Reason, Refusal};
 use opencoin_ledger::PayoutNo;
@@ -16,7 +18,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
-use crate::accounts::convert::{moment, number};
+use crate::accounts::convert::{self, moment, number};
 use crate::json::{HandlerResult, Idempotent, Json, Parameters, PathParameter, Problem, created, document};
 #[cfg(feature = "openapi")]
 use crate::problems::{
@@ -108,6 +110,26 @@ pub(crate) async fn show(
     file(admin.payout_desk().file(export_no(&id)?).await?)
 }
 
+/// What a file has in it, also if it was withdrawn.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/admin/payouts/exports/{id}/payouts", tag = "admin",
+    params(("id" = inline(shapes::ExportId), Path, description = "The export.")),
+    responses((status = 200, description = "The file and its payouts.", body = ExportedPayouts),
+        Unauthorized, Forbidden, NotFound, Unavailable)
+))]
+pub(crate) async fn payouts(
+    State(admin): State<Admin>,
+    _: ReadsAccounts,
+    PathParameter(id): PathParameter,
+) -> HandlerResult {
+    let (export, payouts) = admin.payout_desk().export(export_no(&id)?).await?;
+    let exported = ExportedPayouts {
+        export: payout_export(export),
+        payouts: payouts.into_iter().map(convert::payout).collect(),
+    };
+    document(StatusCode::OK, &exported)
+}
+
 /// Withdraw a file that was never sent to the bank. It is not given out again, and its payouts can be in another file.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/payouts/exports/{id}/withdraw", tag = "admin",
@@ -190,6 +212,7 @@ pub fn payout_export(export: bank::PayoutExport) -> PayoutExport {
         at: moment(export.at),
         state: match export.state {
             bank::ExportState::Made => ExportState::Made,
+            bank::ExportState::Settling => ExportState::Settling,
             bank::ExportState::Paid => ExportState::Paid,
             bank::ExportState::Withdrawn => ExportState::Withdrawn,
         },

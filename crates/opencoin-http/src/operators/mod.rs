@@ -80,6 +80,7 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
             post(exports::make).get(exports::list),
         )
         .route("/v1/admin/payouts/exports/{id}", get(exports::show))
+        .route("/v1/admin/payouts/exports/{id}/payouts", get(exports::payouts))
         .route("/v1/admin/payouts/exports/{id}/withdraw", post(exports::withdraw))
         .route("/v1/admin/payouts/exports/{id}/paid", post(exports::paid))
         .route("/v1/admin/payouts/{id}/paid", post(payouts::paid))

@@ -26,6 +26,14 @@ fn shown(overview: Overview) -> AdminOverview {
     AdminOverview {
         at: overview.at,
         payouts: waiting(overview.payouts),
+        unfinished_exports: Waiting {
+            count: number(overview.unfinished_files.len()),
+            oldest_at: overview
+                .unfinished_files
+                .first()
+                .and_then(|file| file.ended_at)
+                .map(moment),
+        },
         unmatched_lines: waiting(overview.unmatched),
         proposals: waiting(overview.proposals),
         waiting_mints: overview.waiting_mints,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use opencoin_keys::ledger_time;
-use opencoin_ledger::bank::{BankLineNo, BankLineStateKind};
+use opencoin_ledger::bank::{BankLineNo, BankLineStateKind, PayoutExport};
 use opencoin_ledger::{LedgerTime, OperatorName};
 
 use super::Issuer;
@@ -13,6 +13,9 @@ use crate::refusal::{Refusal, unavailable};
 /// The most unmatched lines of the bank that are counted.
 pub const UNMATCHED_COUNTED_MAX: u32 = 100;
 
+/// The most files of payouts that wait to be finished that are shown.
+pub const UNFINISHED_FILES_MAX: u32 = 20;
+
 /// What needs a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
@@ -20,6 +23,9 @@ pub struct Overview {
     pub at: DateTime<Utc>,
     /// The payouts that wait for the operator.
     pub payouts: Waiting,
+    /// Files that the bank has paid and whose payouts are not all settled, at most [`UNFINISHED_FILES_MAX`]: somebody records
+    /// them as paid now, or did and was interrupted.
+    pub unfinished_files: Vec<PayoutExport>,
     /// The proposals of other operators that wait for this one.
     pub proposals: Waiting,
     /// The mints that wait for money.
@@ -73,7 +79,9 @@ impl Issuer {
         let unmatched = unmatched.await.map_err(unavailable)?;
         let proposals = self.books.operators.proposals_for(operator).await;
         let proposals = proposals.map_err(unavailable)?;
+        let unfinished = self.books.bank.settling_exports(UNFINISHED_FILES_MAX).await;
         Ok(Overview {
+            unfinished_files: unfinished.map_err(unavailable)?,
             at: self.clock.now(),
             payouts: Waiting {
                 count: backlog.payouts_requested,

@@ -56,7 +56,8 @@ impl ActingPayoutDesk<'_> {
     /// Records that the bank has paid a file: each of its payouts that waits is paid, with the id of the message as the
     /// reference of the bank. One that has failed stays so. Idempotent: what an interrupted call has left is settled by the next one.
     ///
-    /// The file is marked first, in a transaction that a withdrawal excludes.
+    /// The file is marked first, in a transaction that a withdrawal excludes, and again when its payouts are settled. In
+    /// between it is [`ExportState::Settling`].
     ///
     /// # Errors
     /// When there is no such file, it was withdrawn, or the ledger fails.
@@ -65,18 +66,32 @@ impl ActingPayoutDesk<'_> {
         let action = self.action(ActionKind::PayExport, &no.get().to_string());
         let end = self.desk.books.bank.pay_export(no, action).await?;
         let (export, repeated) = ended(no, end)?;
+        if export.state == ExportState::Settling {
+            self.settle(&export).await?;
+        }
+        let end = self.desk.books.bank.finish_export(no).await?;
+        let (export, _) = ended(no, end)?;
         let (_, payouts) = self.desk.export(no).await?;
+        let has_failed = |payout: &&Payout| matches!(payout.settled, Some((Settlement::Failed(_), _)));
+        let failed: Vec<_> = payouts
+            .iter()
+            .filter(has_failed)
+            .map(|payout| payout.no)
+            .collect();
+        Ok(PaidExport {
+            export,
+            repeated,
+            paid: payouts.len() - failed.len(),
+            failed,
+        })
+    }
+
+    /// Settles what waits of a file as paid.
+    async fn settle(&self, export: &PayoutExport) -> Result<(), PayoutDeskError> {
+        let (_, payouts) = self.desk.export(export.no).await?;
         let reference =
             Reference::new(export.message_id.as_str()).expect("the id of a message is a reference");
-        let (mut failed, mut open) = (Vec::new(), Vec::new());
-        for payout in &payouts {
-            match payout.settled {
-                None => open.push(payout),
-                Some((Settlement::Failed(_), _)) => failed.push(payout.no),
-                Some((Settlement::Paid(_), _)) => {}
-            }
-        }
-        let mut conflicts = Vec::new();
+        let open: Vec<_> = payouts.iter().filter(|payout| payout.settled.is_none()).collect();
         for piece in open.chunks(SETTLED_AT_A_TIME_MAX) {
             let commands: Vec<_> = piece.iter().map(|payout| self.paid(payout, &reference)).collect();
             let outcomes = self.desk.books.ledger.apply_for_operator(&commands).await?;
@@ -84,20 +99,12 @@ impl ActingPayoutDesk<'_> {
                 match outcome {
                     Ok(_) => {}
                     // Somebody has settled it meanwhile.
-                    Err(Refusal::ReferenceConflict) => conflicts.push(payout.no),
+                    Err(Refusal::ReferenceConflict) => {}
                     Err(refusal) => return Err(PayoutDeskError::Unsettled(payout.no, refusal)),
                 }
             }
         }
-        let conflicts = self.desk.books.accounts.payouts_with(conflicts).await?;
-        let has_failed = |payout: &&Payout| matches!(payout.settled, Some((Settlement::Failed(_), _)));
-        failed.extend(conflicts.iter().filter(has_failed).map(|payout| payout.no));
-        Ok(PaidExport {
-            export,
-            repeated,
-            paid: payouts.len() - failed.len(),
-            failed,
-        })
+        Ok(())
     }
 
     /// Refuses whoever has made a file with a payout above the limit. What is in a file and who made it do not change.
@@ -144,8 +151,10 @@ fn ended(no: ExportNo, end: ExportEnd) -> Result<(PayoutExport, bool), PayoutDes
     match end {
         ExportEnd::Ended(export) => Ok((export, false)),
         ExportEnd::Repeated(export) => Ok((export, true)),
-        ExportEnd::Other(ExportState::Paid | ExportState::Made) => Err(PayoutDeskError::PaidExport(no)),
+        ExportEnd::Other(ExportState::Made) => Err(PayoutDeskError::Unfinished(no)),
+        ExportEnd::Other(ExportState::Paid | ExportState::Settling) => Err(PayoutDeskError::PaidExport(no)),
         ExportEnd::Other(ExportState::Withdrawn) => Err(PayoutDeskError::Withdrawn(no)),
+        ExportEnd::PayoutOpen(_) => Err(PayoutDeskError::Unfinished(no)),
         ExportEnd::PayoutPaid(payout) => Err(PayoutDeskError::Paid(payout, no)),
         ExportEnd::Unknown => Err(PayoutDeskError::UnknownExport(no)),
     }

@@ -60,6 +60,9 @@ pub enum PayoutDeskError {
     /// The ledger refuses to settle a payout of a file that is recorded as paid. The same call tries again.
     #[error("payout {} is not settled: {}", .0.get(), .1)]
     Unsettled(PayoutNo, opencoin_ledger::Refusal),
+    /// The payouts of a file that is recorded as paid are not all settled. The same call tries again.
+    #[error("not all payouts of export {} are settled yet", .0.get())]
+    Unfinished(ExportNo),
     /// The day of execution is past or far ahead.
     #[error("the day of execution must be from {0} to a year ahead")]
     Execution(NaiveDate),
@@ -118,7 +121,7 @@ impl From<PayoutDeskError> for Refusal {
             | PayoutDeskError::Destinations(_)
             | PayoutDeskError::Amount { .. }
             | PayoutDeskError::Transfers(_) => Reason::Invalid,
-            PayoutDeskError::Unsettled(..) => Reason::Unavailable,
+            PayoutDeskError::Unsettled(..) | PayoutDeskError::Unfinished(_) => Reason::Unavailable,
             PayoutDeskError::NotOpen(_)
             | PayoutDeskError::Exported(..)
             | PayoutDeskError::Failed(..)

@@ -140,7 +140,8 @@ async fn a_withdrawn_file_is_not_handed_out_and_its_payouts_can_be_in_another() 
     assert_ne!(second.no, first);
     let (_, payouts) = desk.export(second.no).await.unwrap();
     assert_eq!(payouts.len(), 2);
-    assert_eq!(desk.export(first).await.unwrap().1, []);
+    let (withdrawn, had) = desk.export(first).await.unwrap();
+    assert_eq!((withdrawn.state, had), (ExportState::Withdrawn, payouts));
 }
 
 /// The file is marked, and the process dies before it settles the payouts.
@@ -165,13 +166,17 @@ async fn a_file_is_paid_once_and_what_was_interrupted_is_finished() {
         at: AT,
     };
     desk.books.bank.pay_export(made.no, action).await.unwrap();
+    let waiting = desk.books.bank.settling_exports(9).await.unwrap();
+    assert_eq!(waiting.iter().map(|file| file.no).collect::<Vec<_>>(), [made.no]);
     let withdrawn = acting.withdraw(made.no).await;
     assert!(matches!(withdrawn, Err(PayoutDeskError::PaidExport(_))));
     for _ in 0..2 {
         let paid = acting.pay(made.no).await.unwrap();
         assert_eq!((paid.paid, paid.repeated), (2, true));
         assert_eq!(paid.failed, []);
+        assert_eq!(paid.export.state, ExportState::Paid);
     }
+    assert_eq!(desk.books.bank.settling_exports(9).await.unwrap(), []);
     let (_, payouts) = desk.export(made.no).await.unwrap();
     let notes: Vec<_> = payouts
         .iter()

@@ -52,10 +52,13 @@ impl ExportFormat {
 pub enum ExportState {
     /// It was made.
     Made = 0,
-    /// An operator has said that the bank has paid all of it.
+    /// An operator has said that the bank has paid all of it, and its payouts are settled.
     Paid = 1,
-    /// It was never sent. Its payouts are in no file any more, and it is not given out again.
+    /// It was never sent. Its payouts can be in another file, and it is not given out again.
     Withdrawn = 2,
+    /// An operator has said that the bank has paid all of it, and its payouts are being settled. If this was interrupted,
+    /// the same is said again.
+    Settling = 3,
 }
 
 impl ExportState {
@@ -68,9 +71,15 @@ impl ExportState {
     /// The state with this stored number; `None` if there is none.
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
-        [Self::Made, Self::Paid, Self::Withdrawn]
+        [Self::Made, Self::Paid, Self::Withdrawn, Self::Settling]
             .into_iter()
             .find(|state| state.code() == code)
+    }
+
+    /// Whether a file in this state has come to `end` before: [`Self::Settling`] or [`Self::Withdrawn`].
+    #[must_use]
+    pub fn has_come_to(self, end: Self) -> bool {
+        self == end || (self, end) == (Self::Paid, Self::Settling)
     }
 }
 
@@ -114,22 +123,26 @@ pub struct PayoutExport {
     pub at: LedgerTime,
     /// What became of it.
     pub state: ExportState,
-    /// When it came into this state; `None` while it is [`ExportState::Made`]. The issuer's time.
+    /// When it was withdrawn or an operator said that it is paid; `None` while it is [`ExportState::Made`]. The issuer's
+    /// time.
     pub ended_at: Option<LedgerTime>,
 }
 
-/// What became of [`BankStore::withdraw_export`](super::BankStore::withdraw_export) or
-/// [`BankStore::pay_export`](super::BankStore::pay_export).
+/// What became of [`BankStore::withdraw_export`](super::BankStore::withdraw_export),
+/// [`BankStore::pay_export`](super::BankStore::pay_export) or
+/// [`BankStore::finish_export`](super::BankStore::finish_export).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExportEnd {
     /// The file is in the state.
     Ended(PayoutExport),
     /// It was in the state before. Nothing was changed.
     Repeated(PayoutExport),
-    /// It is in the other state. Nothing was changed.
+    /// It is in another state. Nothing was changed.
     Other(ExportState),
     /// This payout of a file that should be withdrawn is paid. Nothing was changed.
     PayoutPaid(PayoutNo),
+    /// This payout of a file that should be finished is not settled. Nothing was changed.
+    PayoutOpen(PayoutNo),
     /// There is no such file.
     Unknown,
 }

@@ -88,7 +88,7 @@ pub trait BankStore: Send + Sync {
         at: LedgerTime,
     ) -> Result<(), LedgerError>;
 
-    /// Stores a file of payouts, if all of them are open and in no other file.
+    /// Stores a file of payouts, if all of them are open and in no other file that was not withdrawn.
     async fn add_export(&self, export: NewExport, action: Action) -> Result<ExportOutcome, LedgerError>;
 
     /// The file that was stored with this idempotency key.
@@ -100,7 +100,7 @@ pub trait BankStore: Send + Sync {
     /// A file with its bytes.
     async fn export_file(&self, no: ExportNo) -> Result<Option<(PayoutExport, Vec<u8>)>, LedgerError>;
 
-    /// The payouts of a file, ascending. A file that was withdrawn has none.
+    /// The payouts of a file, ascending, also of one that was withdrawn.
     async fn payouts_of_export(&self, no: ExportNo) -> Result<Vec<PayoutNo>, LedgerError>;
 
     /// Withdraws a file of which no payout is paid: its payouts can be in another file from now on. The action gets its
@@ -108,13 +108,19 @@ pub trait BankStore: Send + Sync {
     async fn withdraw_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError>;
 
     /// Records that the bank has paid a file, but for payouts of it that have failed. The payouts themselves stay as they
-    /// are. The action gets its sum.
+    /// are: they are settled next, and [`Self::finish_export`] follows. The action gets its sum.
     async fn pay_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError>;
+
+    /// Records that the payouts of a file that the bank has paid are settled.
+    async fn finish_export(&self, no: ExportNo) -> Result<ExportEnd, LedgerError>;
+
+    /// Up to `limit` files whose payouts are being settled, ascending.
+    async fn settling_exports(&self, limit: u32) -> Result<Vec<PayoutExport>, LedgerError>;
 
     /// The first payout of a file that has failed.
     async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError>;
 
-    /// Which of these payouts are in a file, ascending, each with the file.
+    /// Which of these payouts are in a file that was not withdrawn, ascending, each with the file.
     async fn exported(&self, payouts: Vec<PayoutNo>) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError>;
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use opencoin_bank::BankLineId;
 
+use super::exports::MemoryFiles;
 use super::{MemoryLedger, State, number};
 use crate::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
@@ -13,8 +14,8 @@ use crate::bank::{
     StatementDigest, StatementLine, StatementNo, VerdictOn, is_other_content, verdicts,
 };
 use crate::{
-    AccountStatus, Action, ActionDetail, Amount, Consent, IdempotencyKey, LedgerError, LedgerTime,
-    OperatorName, PayoutNo, Proposal, ProposalNo, ProposalVerdict, Reference, Settlement, line_consent,
+    AccountStatus, Action, Amount, Consent, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo,
+    Proposal, ProposalNo, ProposalVerdict, Reference, Settlement, line_consent,
 };
 
 /// Statements and kept lines.
@@ -24,15 +25,7 @@ pub(super) struct MemoryBank {
     /// In the order of their numbers from 1.
     lines: Vec<KeptLine>,
     by_id: BTreeMap<BankLineId, usize>,
-    exports: Vec<Exported>,
-    exported: BTreeMap<PayoutNo, ExportNo>,
-}
-
-#[derive(Debug)]
-struct Exported {
-    key: IdempotencyKey,
-    export: PayoutExport,
-    file: Vec<u8>,
+    pub(super) files: MemoryFiles,
 }
 
 #[derive(Debug)]
@@ -136,48 +129,6 @@ impl State {
             name: account.name.clone(),
         };
         Some((payee, account.status))
-    }
-
-    fn payouts_of(&self, no: ExportNo) -> Vec<PayoutNo> {
-        let exported = self.bank.exported.iter();
-        exported
-            .filter(|(_, export)| **export == no)
-            .map(|(payout, _)| *payout)
-            .collect()
-    }
-
-    /// Brings a file into a state, and records the action.
-    fn end_export(&mut self, no: ExportNo, end: ExportState, action: Action) -> ExportEnd {
-        let payouts = self.payouts_of(no);
-        let hinders = |payout: &PayoutNo| {
-            let settled = self
-                .view
-                .payout(*payout)
-                .and_then(|payout| payout.settled.as_ref());
-            end == ExportState::Withdrawn && matches!(settled, Some((Settlement::Paid(_), _)))
-        };
-        let hindrance = payouts.iter().copied().find(hinders);
-        let mut stored = self.bank.exports.iter_mut();
-        let Some(stored) = stored.find(|stored| stored.export.no == no) else {
-            return ExportEnd::Unknown;
-        };
-        match (stored.export.state, hindrance) {
-            (state, _) if state == end => return ExportEnd::Repeated(stored.export.clone()),
-            (ExportState::Made, None) => {}
-            (ExportState::Made, Some(payout)) => return ExportEnd::PayoutPaid(payout),
-            (other, _) => return ExportEnd::Other(other),
-        }
-        (stored.export.state, stored.export.ended_at) = (end, Some(action.at));
-        let export = stored.export.clone();
-        if end == ExportState::Withdrawn {
-            self.bank.exported.retain(|_, export| *export != no);
-        }
-        self.actions.push(Action {
-            amount: Some(export.amount),
-            detail: Some(ActionDetail::new(&export.message_id)),
-            ..action
-        });
-        ExportEnd::Ended(export)
     }
 
     /// Proposes to claim a line.
@@ -422,69 +373,29 @@ impl BankStore for MemoryLedger {
     }
 
     async fn add_export(&self, new: NewExport, action: Action) -> Result<ExportOutcome, LedgerError> {
-        let mut state = self.state();
-        if let Some(same) = state.bank.exports.iter().find(|stored| stored.key == new.key) {
-            return Ok(ExportOutcome::Repeated(same.export.clone()));
-        }
-        for no in &new.payouts {
-            let mut payouts = state.view.payouts();
-            if !payouts.any(|payout| payout.no == *no && payout.settled.is_none()) {
-                return Ok(ExportOutcome::NotOpen(*no));
-            }
-            if let Some(export) = state.bank.exported.get(no) {
-                return Ok(ExportOutcome::Exported(*no, *export));
-            }
-        }
-        let no = ExportNo::new(number(state.bank.exports.len()));
-        let export = PayoutExport {
-            no,
-            request: new.request,
-            format: new.format,
-            message_id: new.message_id,
-            payouts: u32::try_from(new.payouts.len()).expect("a file has few payouts"),
-            amount: new.amount,
-            operator: action.operator.clone(),
-            at: action.at,
-            state: ExportState::Made,
-            ended_at: None,
-        };
-        state
-            .bank
-            .exported
-            .extend(new.payouts.iter().map(|payout| (*payout, no)));
-        state.bank.exports.push(Exported {
-            key: new.key,
-            export: export.clone(),
-            file: new.file,
-        });
-        state.actions.push(action);
-        Ok(ExportOutcome::Added(export))
+        Ok(self.state().add_export(new, action))
     }
 
     async fn export_of(&self, key: &IdempotencyKey) -> Result<Option<PayoutExport>, LedgerError> {
-        let state = self.state();
-        let found = state.bank.exports.iter().find(|stored| stored.key == *key);
-        Ok(found.map(|stored| stored.export.clone()))
+        Ok(self.state().bank.files.of_key(key))
     }
 
     async fn exports(&self, before: Option<ExportNo>, limit: u32) -> Result<Vec<PayoutExport>, LedgerError> {
         let state = self.state();
-        let all = state.bank.exports.iter().rev();
+        let all = state.bank.files.all().rev();
         Ok(all
-            .map(|stored| stored.export.clone())
             .filter(|export| before.is_none_or(|before| export.no < before))
             .take(limit as usize)
+            .cloned()
             .collect())
     }
 
     async fn export_file(&self, no: ExportNo) -> Result<Option<(PayoutExport, Vec<u8>)>, LedgerError> {
-        let state = self.state();
-        let found = state.bank.exports.iter().find(|stored| stored.export.no == no);
-        Ok(found.map(|stored| (stored.export.clone(), stored.file.clone())))
+        Ok(self.state().bank.files.file(no))
     }
 
     async fn payouts_of_export(&self, no: ExportNo) -> Result<Vec<PayoutNo>, LedgerError> {
-        Ok(self.state().payouts_of(no))
+        Ok(self.state().bank.files.payouts_of(no).to_vec())
     }
 
     async fn withdraw_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError> {
@@ -492,27 +403,32 @@ impl BankStore for MemoryLedger {
     }
 
     async fn pay_export(&self, no: ExportNo, action: Action) -> Result<ExportEnd, LedgerError> {
-        Ok(self.state().end_export(no, ExportState::Paid, action))
+        Ok(self.state().end_export(no, ExportState::Settling, action))
+    }
+
+    async fn finish_export(&self, no: ExportNo) -> Result<ExportEnd, LedgerError> {
+        Ok(self.state().finish_export(no))
+    }
+
+    async fn settling_exports(&self, limit: u32) -> Result<Vec<PayoutExport>, LedgerError> {
+        let state = self.state();
+        let all = state.bank.files.all();
+        let settling = all.filter(|export| export.state == ExportState::Settling);
+        Ok(settling.take(limit as usize).cloned().collect())
     }
 
     async fn failed_of_export(&self, no: ExportNo) -> Result<Option<PayoutNo>, LedgerError> {
         let state = self.state();
-        let has_failed = |no: &PayoutNo| {
-            let mut payouts = state.view.payouts();
-            payouts
-                .any(|payout| payout.no == *no && matches!(payout.settled, Some((Settlement::Failed(_), _))))
-        };
-        let mut exported = state.bank.exported.iter();
-        let found = exported.find(|(payout, export)| **export == no && has_failed(payout));
-        Ok(found.map(|(payout, _)| *payout))
+        let has_failed = |no: &&PayoutNo| matches!(state.settlement(**no), Some(Settlement::Failed(_)));
+        Ok(state.bank.files.payouts_of(no).iter().find(has_failed).copied())
     }
 
     async fn exported(&self, payouts: Vec<PayoutNo>) -> Result<Vec<(PayoutNo, ExportNo)>, LedgerError> {
         let state = self.state();
-        let exported = state.bank.exported.iter();
-        Ok(exported
-            .filter(|(payout, _)| payouts.contains(payout))
-            .map(|(payout, export)| (*payout, *export))
-            .collect())
+        let mut payouts = payouts;
+        payouts.sort_unstable();
+        payouts.dedup();
+        let file_of = |no: PayoutNo| Some((no, state.bank.files.file_of(no)?));
+        Ok(payouts.into_iter().filter_map(file_of).collect())
     }
 }

@@ -36,6 +36,10 @@ pub(super) async fn add(
     new: &NewExport,
     action: &Action,
 ) -> Result<ExportOutcome, SqlError> {
+    assert!(
+        new.payouts.is_sorted_by(|one, next| one < next),
+        "each payout once, ascending"
+    );
     if let Some(same) = of_key(sql, &new.key).await? {
         return Ok(ExportOutcome::Repeated(same));
     }
@@ -139,7 +143,7 @@ pub(super) async fn exported(
     let mut found = Vec::new();
     for piece in pieces(payouts, READ_AT_A_TIME_MAX) {
         let query = format!(
-            "SELECT payout, export FROM exported_payouts WHERE payout IN ({})",
+            "SELECT payout, export FROM exported_payouts WHERE payout IN ({}) AND NOT is_withdrawn",
             list(piece.len())
         );
         found.extend(sql.all(&query, &numbers(piece), exported).await?);
@@ -154,7 +158,7 @@ pub(super) async fn payouts_of(sql: &mut dyn Executor, no: ExportNo) -> Result<V
     sql.all(query, &[no.get().into()], number).await
 }
 
-/// Brings a file into a state. Its row and those of its payouts are locked first, so that none of them is settled
+/// Withdraws a file or records it as paid. Its row and those of its payouts are locked first, so that none of them is settled
 /// meanwhile and no other file takes them.
 pub(super) async fn end(
     sql: &mut dyn Executor,
@@ -169,7 +173,7 @@ pub(super) async fn end(
     };
     match found.state {
         ExportState::Made => {}
-        state if state == end => return Ok(ExportEnd::Repeated(found)),
+        state if state.has_come_to(end) => return Ok(ExportEnd::Repeated(found)),
         other => return Ok(ExportEnd::Other(other)),
     }
     let payouts = payouts_of(sql, no).await?;
@@ -186,7 +190,7 @@ pub(super) async fn end(
     ];
     let ended = sql.one(&query, &values, export).await?;
     if end == ExportState::Withdrawn {
-        let query = "DELETE FROM exported_payouts WHERE export = $1";
+        let query = "UPDATE exported_payouts SET is_withdrawn = true WHERE export = $1";
         sql.execute(query, &[no.get().into()]).await?;
     }
     let action = Action {
@@ -196,6 +200,35 @@ pub(super) async fn end(
     };
     record(sql, &action).await?;
     Ok(ExportEnd::Ended(ended))
+}
+
+/// Records that the payouts of a file are settled. A payout that is settled stays so.
+pub(super) async fn finish(sql: &mut dyn Executor, no: ExportNo) -> Result<ExportEnd, SqlError> {
+    let for_update = sql.dialect().for_update;
+    let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE no = $1 {for_update}");
+    let Some(found) = sql.optional(&query, &[no.get().into()], export).await? else {
+        return Ok(ExportEnd::Unknown);
+    };
+    match found.state {
+        ExportState::Settling => {}
+        ExportState::Paid => return Ok(ExportEnd::Repeated(found)),
+        other => return Ok(ExportEnd::Other(other)),
+    }
+    let query = "SELECT p.no FROM exported_payouts e JOIN payouts p ON p.no = e.payout
+        WHERE e.export = $1 AND p.paid IS NULL ORDER BY p.no LIMIT 1";
+    let number = |row: &mut Row| Ok(PayoutNo::new(row.take()?));
+    if let Some(open) = sql.optional(query, &[no.get().into()], number).await? {
+        return Ok(ExportEnd::PayoutOpen(open));
+    }
+    let query = format!("UPDATE payout_exports SET state = $2 WHERE no = $1 RETURNING {COLUMNS}");
+    let values = [no.get().into(), i64::from(ExportState::Paid.code()).into()];
+    Ok(ExportEnd::Ended(sql.one(&query, &values, export).await?))
+}
+
+pub(super) async fn settling(sql: &mut dyn Executor, limit: u32) -> Result<Vec<PayoutExport>, SqlError> {
+    let settling = ExportState::Settling.code();
+    let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE state = {settling} ORDER BY no LIMIT $1");
+    sql.all(&query, &[i64::from(limit).into()], export).await
 }
 
 /// Locks payouts, and returns the first that is paid.

@@ -169,6 +169,9 @@ fn words(name: &str, t: Messages) -> Option<&'static str> {
         "every retired mint key was retired in the journal" => t.audit_rule_retired(),
         "every pruned mint key was pruned in the journal" => t.audit_rule_pruned(),
         "every payout was asked for in the journal and settled as it says" => t.audit_rule_payouts(),
+        "every payout is in at most one file that was not withdrawn" => t.audit_rule_one_file(),
+        "every payout of a file that the bank has paid is settled" => t.audit_rule_paid_files(),
+        "every file has as many payouts and as much money as it says" => t.audit_rule_files(),
         "all stored blinds belong to a transaction" => t.audit_rule_blinds(),
         "no mint waits for money that was given up" => t.audit_rule_given_up(),
         "accounts, payouts on their way and coins outstanding are what was paid in minus what was paid out plus what was recouped" => {

@@ -3,6 +3,7 @@
 //! The numbers are those of `GET /v1/admin/overview`. Everybody at the console reads what keeps the issuer from working;
 //! a link to the page on which it is mended is for those who may open it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,6 +14,7 @@ use opencoin_issuer::{
     AdminRight, KeyState, LogOverview, MintKeyOverview, MintKeysOverview, Overview, Refusal,
     UNMATCHED_COUNTED_MAX,
 };
+use opencoin_ledger::bank::PayoutExport;
 
 use super::desk::Desk;
 use crate::format::{Moment, Money, utc};
@@ -36,7 +38,7 @@ pub(super) struct Item {
     /// The same in technical words, for those who help.
     pub(super) technical: String,
     /// The page on which it is done, and what the link says.
-    pub(super) link: Option<(&'static str, &'static str)>,
+    pub(super) link: Option<(Cow<'static, str>, &'static str)>,
 }
 
 /// How urgent something is.
@@ -94,6 +96,7 @@ pub(super) async fn items(server: &Server, desk: &Desk) -> Result<Vec<Item>, Ref
     if desk.may(AdminRight::ReadAccounts) {
         items.extend(finder.proposals());
         items.extend(finder.payouts());
+        items.extend(finder.unfinished_files());
         items.extend(finder.unmatched());
     }
     items.extend(finder.keys());
@@ -138,8 +141,8 @@ impl<'a> Finder<'a> {
         right: AdminRight,
         path: &'static str,
         says: &'static str,
-    ) -> Option<(&'static str, &'static str)> {
-        self.desk.may(right).then_some((path, says))
+    ) -> Option<(Cow<'static, str>, &'static str)> {
+        self.desk.may(right).then_some((path.into(), says))
     }
 
     fn log(&self) -> Vec<Item> {
@@ -223,9 +226,31 @@ impl<'a> Finder<'a> {
         let oldest = waiting.oldest.map(utc)?;
         let item = Item::new(Urgency::Soon, t.today_payouts_wait(waiting.count));
         Some(Item {
-            link: Some(("/console/payouts", t.today_to_payouts())),
+            link: Some(("/console/payouts".into(), t.today_to_payouts())),
             ..item.at(t.today_oldest_since(), self.minute(oldest))
         })
+    }
+
+    /// Files that the bank has paid and whose payouts are not all settled. One that is being settled now is among them for
+    /// a moment.
+    fn unfinished_files(&self) -> Vec<Item> {
+        let t = self.t;
+        let item = |file: &PayoutExport| {
+            let no = file.no.get();
+            let item = Item {
+                link: Some((
+                    format!("/console/payout-files/{no}").into(),
+                    t.files_to_unfinished(),
+                )),
+                ..Item::new(Urgency::Soon, t.files_unfinished(no))
+            };
+            let item = item.with_detail(t.files_unfinished_advice());
+            match file.ended_at {
+                Some(at) => item.at(t.today_since(), self.minute(utc(at))),
+                None => item,
+            }
+        };
+        self.overview.unfinished_files.iter().map(item).collect()
     }
 
     fn unmatched(&self) -> Option<Item> {
@@ -238,7 +263,7 @@ impl<'a> Finder<'a> {
         };
         let item = Item::new(Urgency::Soon, text);
         Some(Item {
-            link: Some(("/console/bank/lines", t.bank_to_lines())),
+            link: Some(("/console/bank/lines".into(), t.bank_to_lines())),
             ..item.at(t.today_oldest_since(), self.minute(oldest))
         })
     }
@@ -259,7 +284,7 @@ impl<'a> Finder<'a> {
         if !unsigned.is_empty() {
             items.push(Item {
                 detail: detail(&unsigned),
-                link,
+                link: link.clone(),
                 ..Item::new(Urgency::Alarm, t.today_no_key(values(&unsigned)))
             });
         }
@@ -267,7 +292,7 @@ impl<'a> Finder<'a> {
             let day = Moment::day(self.language, *end).plain();
             items.push(Item {
                 detail: detail(denominations),
-                link,
+                link: link.clone(),
                 ..Item::new(Urgency::Soon, t.today_keys_due(values(denominations), day))
             });
         }
@@ -309,7 +334,7 @@ impl<'a> Finder<'a> {
             t.today_accounts_frozen_more(self.language.number(count))
         };
         Ok(Some(Item {
-            link: Some(("/console/accounts?only=frozen", t.today_to_frozen())),
+            link: Some(("/console/accounts?only=frozen".into(), t.today_to_frozen())),
             ..Item::new(Urgency::Note, text)
         }))
     }

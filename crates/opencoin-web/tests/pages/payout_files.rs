@@ -1,7 +1,12 @@
 //! Files of payouts in the console: made, downloaded, withdrawn, recorded as paid.
 
+use std::sync::Arc;
+
 use opencoin_issuer::AdminScope;
-use opencoin_ledger::{Amount, PayoutNo, Reference, Settlement};
+use opencoin_ledger::bank::ExportNo;
+use opencoin_ledger::{
+    Action, ActionKind, ActionSubject, Amount, HasOperators, LedgerTime, PayoutNo, Reference, Settlement,
+};
 
 use crate::world::{Answer, Browser, World};
 
@@ -165,6 +170,9 @@ async fn a_file_that_was_never_sent_is_withdrawn() {
     done.has("The file is withdrawn. Its payouts can be in another file.");
     done.lacks("/download");
     done.lacks("/withdraw\"");
+    // What was in it is seen later.
+    done.has("/console/payouts/1\"");
+    done.has("Erika Muster");
     desk.get(&format!("{FILES}/1/download")).await.with(409);
     let late = desk.submit(&paid, &format!("{FILES}/1/paid/confirm"), &[]).await;
     late.with(409).has("Nothing was done: the file was withdrawn");
@@ -266,6 +274,13 @@ async fn a_file_with_a_large_payout_is_recorded_as_paid_by_another_operator() {
     let waiting = desk.get(PAYOUTS).await.with(200);
     waiting.has("Settle <bdi>1</bdi>");
 
+    // Also if somebody else was interrupted.
+    interrupt(&world, "night").await;
+    desk.get("/console").await.has("The bank has paid file");
+    let file = desk.get(&format!("{FILES}/1")).await.with(200);
+    file.has("Another operator than <bdi>desk</bdi> must record the file as paid.");
+    file.lacks("/paid\"");
+
     let seen = night.get(&format!("{FILES}/1")).await.with(200);
     seen.lacks("must record the file as paid");
     night
@@ -274,6 +289,57 @@ async fn a_file_with_a_large_payout_is_recorded_as_paid_by_another_operator() {
         .has("All <bdi>2</bdi> payouts of the file are paid.");
     let seen = desk.get(&format!("{FILES}/1")).await.with(200);
     seen.lacks("must record the file as paid");
+}
+
+/// The server died after it had marked file 1 as paid.
+async fn interrupt(world: &World, by: &str) {
+    let books = Arc::clone(&world.audited.books.lock().unwrap());
+    let action = Action {
+        operator: by.parse().unwrap(),
+        kind: ActionKind::PayExport,
+        subject: ActionSubject::new("1"),
+        amount: None,
+        detail: None,
+        at: LedgerTime::from_unix_micros(1),
+    };
+    books.bank().pay_export(ExportNo::new(1), action).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_whose_payment_was_interrupted_is_finished() {
+    let world = world(&GOOD).await;
+    let (desk, night) = (
+        world.operator("desk", ALL).await,
+        world.operator("night", ALL).await,
+    );
+    desk.make(&["1", "2"], "csv").await;
+    interrupt(&world, "night").await;
+    for operator in [&desk, &night] {
+        let today = operator.get("/console").await.with(200);
+        today.has("The bank has paid file <bdi>1</bdi>, but not all of its payouts are marked as paid.");
+        today.has("href=\"/console/payout-files/1\"");
+    }
+    let file = desk.get(&format!("{FILES}/1")).await.with(200);
+    file.has("Paid, not finished");
+    file.lacks("/withdraw\"");
+    desk.end(&file, 1, "paid").await.has("All <bdi>2</bdi> payouts");
+    desk.get("/console").await.lacks("The bank has paid file");
+    desk.get(PAYOUTS).await.lacks("Settle <bdi>1</bdi>");
+}
+
+/// The last payout was settled by hand, so nothing is left to do but to say so.
+#[tokio::test]
+async fn a_file_without_payouts_that_wait_is_finished() {
+    let world = world(&GOOD).await;
+    let desk = world.operator("desk", ALL).await;
+    desk.make(&["1"], "csv").await;
+    interrupt(&world, "desk").await;
+    fail(&world, 1).await;
+    let file = desk.get(&format!("{FILES}/1")).await.with(200);
+    let asked = desk.submit(&file, &format!("{FILES}/1/paid"), &[]).await;
+    asked.with(200).has("Is file <bdi>1</bdi> finished?");
+    desk.end(&file, 1, "paid").await.lacks("Paid, not finished");
+    desk.get("/console").await.lacks("The bank has paid file");
 }
 
 #[tokio::test]

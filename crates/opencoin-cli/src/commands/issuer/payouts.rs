@@ -11,6 +11,7 @@ use opencoin_text::printable;
 
 use super::pages::{PAGE, all_pages};
 use super::{Purpose, accounts, proposals};
+use crate::currency_unit::CurrencyUnit;
 use crate::dir_args::DirArgs;
 use crate::operator_args::OperatorArgs;
 
@@ -31,6 +32,13 @@ pub(crate) enum PayoutsCommand {
     Export(Box<exports::Arguments>),
     /// Show the files that were made, the newest first.
     Exports {
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Show what a file has in it, also if it was withdrawn.
+    ShowExport {
+        /// The number of the export.
+        id: u32,
         #[command(flatten)]
         dir: DirArgs,
     },
@@ -76,6 +84,7 @@ pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<(
         }
         PayoutsCommand::Export(arguments) => exports::export(*arguments, output).await,
         PayoutsCommand::Exports { dir } => exports::list(&dir, output).await,
+        PayoutsCommand::ShowExport { id, dir } => exports::show(&dir, id, output).await,
         PayoutsCommand::Withdraw(ending) => exports::withdraw(ending, output).await,
         PayoutsCommand::PaidExport(ending) => exports::paid(ending, output).await,
         PayoutsCommand::Paid {
@@ -98,20 +107,22 @@ async fn list(dir: DirArgs, filter: PayoutFilter, after: PayoutNo, output: Outpu
     };
     let payouts = all_pages(page).await?;
     let unit = super::unit(&directory)?;
-    let line = |payout: &Payout| {
-        let (state, note) = state(payout);
-        let note = note
-            .map(|note| format!(" ({})", printable(note.as_str())))
-            .unwrap_or_default();
-        format!(
-            "{}: {} from {} to {}: {state}{note}",
-            payout.no.get(),
-            unit.show(payout.amount.units()),
-            payout.name,
-            printable(payout.destination.as_str())
-        )
-    };
-    output.show(payouts.iter().map(as_json).collect(), payouts.iter().map(line))
+    let said = payouts.iter().map(|payout| line(payout, &unit));
+    output.show(payouts.iter().map(as_json).collect(), said)
+}
+
+fn line(payout: &Payout, unit: &CurrencyUnit) -> String {
+    let (state, note) = state(payout);
+    let note = note
+        .map(|note| format!(" ({})", printable(note.as_str())))
+        .unwrap_or_default();
+    format!(
+        "{}: {} from {} to {}: {state}{note}",
+        payout.no.get(),
+        unit.show(payout.amount.units()),
+        payout.name,
+        printable(payout.destination.as_str())
+    )
 }
 
 async fn settle(

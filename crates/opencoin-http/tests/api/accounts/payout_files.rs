@@ -47,6 +47,19 @@ async fn a_file_that_was_not_sent_is_withdrawn_once_and_its_payout_can_be_in_ano
         .await;
     paid.fails_with(409, "decided");
     export(&world, "two", 1).await;
+    let had = world
+        .admin_get("/v1/admin/payouts/exports/1/payouts")
+        .await
+        .with(200);
+    assert_eq!(had["export"], withdrawn);
+    assert_eq!(
+        (&had["payouts"][0]["id"], &had["payouts"][1]),
+        (&json!(1), &Value::Null)
+    );
+    world
+        .admin_get("/v1/admin/payouts/exports/9/payouts")
+        .await
+        .fails(404);
     world
         .admin_post("/v1/admin/payouts/exports/9/withdraw", Value::Null)
         .await

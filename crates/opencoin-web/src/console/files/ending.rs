@@ -38,6 +38,8 @@ struct FilePage {
     is_given_out: bool,
     /// Whether the bank has paid something of it, so that it must not get it again.
     is_paid: bool,
+    /// Whether the bank has paid it and its payouts are not all settled.
+    is_settling: bool,
     payouts: Vec<Line>,
     /// Whether the operator may record it as paid.
     may_pay: bool,
@@ -114,7 +116,9 @@ impl TwoSteps for Ending<'_> {
     async fn check(&self, (): &()) -> Result<(), Refusal> {
         match (self.export.state, self.end) {
             (ExportState::Withdrawn, _) => Err(PayoutDeskError::Withdrawn(self.no).into()),
-            (ExportState::Paid, End::Withdrawn) => Err(PayoutDeskError::PaidExport(self.no).into()),
+            (ExportState::Paid | ExportState::Settling, End::Withdrawn) => {
+                Err(PayoutDeskError::PaidExport(self.no).into())
+            }
             (_, End::Paid) => match self.above_limit {
                 Some(payout) => Err(PayoutDeskError::NeedsAnother(payout, self.no).into()),
                 None => Ok(()),
@@ -129,6 +133,12 @@ impl TwoSteps for Ending<'_> {
         let waiting = || self.payouts.iter().filter(|payout| payout.settled.is_none());
         let units = waiting().fold(0_u64, |sum, payout| sum.saturating_add(payout.amount.units()));
         let (text, explained, button, word) = match self.end {
+            End::Paid if waiting().next().is_none() => (
+                t.files_finish_question(self.no.get()),
+                t.files_finish_explained(),
+                t.files_paid_now(),
+                "paid",
+            ),
             End::Paid => (
                 t.files_paid_question(waiting().count() as u64, self.money.amount(units)),
                 t.files_paid_explained(),
@@ -201,8 +211,8 @@ impl TwoSteps for Ending<'_> {
         let any = |state: PayoutState| payouts.iter().any(|payout| payout.state == state);
         let may = self.desk.may(AdminRight::ChangeAccounts);
         let is_made = self.export.state == ExportState::Made;
-        let could_be_paid =
-            may && self.export.state != ExportState::Withdrawn && (is_made || any(PayoutState::Requested));
+        let is_settling = self.export.state == ExportState::Settling;
+        let could_be_paid = may && (is_made || is_settling);
         let form = FilePage {
             frame: self.desk.visit.frame(self.title()),
             t,
@@ -212,7 +222,8 @@ impl TwoSteps for Ending<'_> {
             currency: self.money.name(),
             file: list::line(&self.export, &self.money, self.desk),
             message_id: self.export.message_id.clone(),
-            is_paid: any(PayoutState::Paid),
+            is_paid: !is_made || any(PayoutState::Paid),
+            is_settling,
             is_given_out: self.export.state != ExportState::Withdrawn && !any(PayoutState::Failed),
             may_pay: could_be_paid && self.above_limit.is_none(),
             needs_another: self

@@ -130,6 +130,7 @@ fn blame(error: &PayoutDeskError, desk: &Desk) -> Vec<Message> {
         | PayoutDeskError::PaidExport(_)
         | PayoutDeskError::Paid(..)
         | PayoutDeskError::Unsettled(..)
+        | PayoutDeskError::Unfinished(_)
         | PayoutDeskError::NeedsAnother(..)
         | PayoutDeskError::OtherRequest
         | PayoutDeskError::UnknownExport(_) => return Vec::new(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use chrono::NaiveDate;
 use clap::ValueEnum;
+use opencoin_api::ExportedPayouts;
 use opencoin_http::shown;
 use opencoin_issuer::{ExportRequest, PayoutDesk};
 use opencoin_keys::SystemClock;
@@ -107,6 +108,7 @@ pub(super) async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
         .map(|export| {
             let state = match export.state {
                 ExportState::Made => "",
+                ExportState::Settling => ": paid, not all payouts are settled",
                 ExportState::Paid => ": paid",
                 ExportState::Withdrawn => ": withdrawn",
             };
@@ -115,6 +117,18 @@ pub(super) async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
         .collect();
     let exports = exports.into_iter().map(shown::payout_export);
     output.show(serde_json::to_value(exports.collect::<Vec<_>>())?, said)
+}
+
+pub(super) async fn show(dir: &DirArgs, id: u32, output: OutputArgs) -> Result<()> {
+    let (desk, unit) = open(dir, Purpose::Look).await?;
+    let (export, payouts) = desk.export(ExportNo::new(id.into())).await?;
+    let mut said = vec![described(&export, &unit)];
+    said.extend(payouts.iter().map(|payout| super::line(payout, &unit)));
+    let exported = ExportedPayouts {
+        export: shown::payout_export(export),
+        payouts: payouts.into_iter().map(shown::payout).collect(),
+    };
+    output.show(serde_json::to_value(exported)?, said)
 }
 
 pub(super) async fn withdraw(ending: Ending, output: OutputArgs) -> Result<()> {
