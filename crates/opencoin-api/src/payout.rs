@@ -40,6 +40,9 @@ pub struct Payout {
     /// The bank's reference of a payment, or the reason of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// For operators, in their list: `true` if the account is frozen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub account_frozen: bool,
     /// For operators: the export that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<u64>,

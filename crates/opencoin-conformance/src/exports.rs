@@ -1,7 +1,7 @@
 //! Rules of files of payouts: a file ends once, and whoever ends it, a payout is never in two files at a time.
 
 use opencoin_ledger::bank::{ExportEnd, ExportFormat, ExportNo, ExportOutcome, ExportState, NewExport};
-use opencoin_ledger::{ActionFilter, ActionKind, Amount, PayoutNo};
+use opencoin_ledger::{AccountStatus, ActionFilter, ActionKind, Amount, PayoutFilter, PayoutNo};
 
 use crate::world::*;
 use crate::{Pair, Store, World};
@@ -284,6 +284,29 @@ pub async fn a_payout_is_settled_while_its_file_ends(ledgers: &Pair) {
             assert!(matches!(finish(&*ledgers[0], file).await, ExportEnd::Ended(_)));
         }
     }
+}
+
+/// Whoever makes a file sees which payouts are of frozen accounts.
+pub async fn payouts_of_frozen_accounts_are_told(ledgers: &Pair) {
+    let world = six_payouts(ledgers).await;
+    world.one(credit(bob(), 1, "bob")).await.unwrap();
+    world.one(payout(bob(), 1, "bob")).await.unwrap();
+    world.one(set_status(bob(), AccountStatus::Frozen)).await.unwrap();
+    let accounts = ledgers[1].accounts();
+    let payouts = accounts
+        .payouts(PayoutFilter::All, PayoutNo::BEFORE_ALL, 100)
+        .await
+        .unwrap();
+    let frozen = payouts.iter().filter(|payout| payout.is_frozen);
+    assert_eq!(frozen.map(|payout| payout.no.get()).collect::<Vec<_>>(), [7]);
+    assert!(
+        accounts
+            .payout(PayoutNo::new(7))
+            .await
+            .unwrap()
+            .unwrap()
+            .is_frozen
+    );
 }
 
 /// A file has more payouts than one statement of SQL reads or writes, and the first that hinders it is named.

@@ -244,6 +244,7 @@ macro_rules! conformance_tests {
             a_file_is_paid_once
             a_file_ends_in_one_way
             a_payout_is_settled_while_its_file_ends
+            payouts_of_frozen_accounts_are_told
             a_file_has_many_payouts
             a_frozen_account_moves_no_money
             a_waiting_mint_of_a_frozen_account_waits

@@ -142,8 +142,16 @@ impl PayoutDesk {
         let found = found.filter(|export| export.no == no);
         let export = found.ok_or(PayoutDeskError::UnknownExport(no))?;
         let numbers = self.books.bank.payouts_of_export(no).await?;
-        let payouts = self.books.accounts.payouts_with(numbers).await?;
+        let payouts = self.payouts(numbers).await?;
         Ok((export, payouts))
+    }
+
+    /// The payouts with these numbers, ascending. Numbers of no payout are left out.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn payouts(&self, numbers: Vec<PayoutNo>) -> Result<Vec<Payout>, PayoutDeskError> {
+        Ok(self.books.accounts.payouts_with(numbers).await?)
     }
 
     /// The files that were not withdrawn in which these payouts are. They are in ascending order.
@@ -228,7 +236,7 @@ impl ActingPayoutDesk<'_> {
     }
 
     async fn payouts(&self, numbers: &[PayoutNo]) -> Result<Vec<Payout>, PayoutDeskError> {
-        let payouts = self.desk.books.accounts.payouts_with(numbers.to_vec()).await?;
+        let payouts = self.desk.payouts(numbers.to_vec()).await?;
         let is_found = |no: &PayoutNo| payouts.binary_search_by_key(no, |payout| payout.no).is_ok();
         match numbers.iter().find(|no| !is_found(no)) {
             Some(missing) => Err(PayoutDeskError::NotOpen(*missing)),

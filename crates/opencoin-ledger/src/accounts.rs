@@ -536,6 +536,8 @@ pub struct Payout {
     pub account: AccountId,
     /// The name of the account.
     pub name: AccountName,
+    /// Whether an operator has frozen the account now.
+    pub is_frozen: bool,
     /// In the smallest unit.
     pub amount: Amount,
     /// Where the money goes, from the holder.

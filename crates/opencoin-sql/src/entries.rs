@@ -98,13 +98,13 @@ pub(crate) async fn by_key(
 
 fn payout_row(row: &mut Row) -> Result<Payout, SqlError> {
     let payout = rows::payout(row)?;
-    let name: String = row.take()?;
-    Ok(stored::payout(payout, &name)?)
+    let (name, status): (String, i16) = (row.take()?, row.take()?);
+    Ok(stored::payout(payout, &name, status)?)
 }
 
 fn select_payouts(condition: &str) -> String {
     format!(
-        "SELECT {PAYOUT_COLUMNS}, name FROM payouts JOIN accounts ON accounts.id = payouts.account
+        "SELECT {PAYOUT_COLUMNS}, name, status FROM payouts JOIN accounts ON accounts.id = payouts.account
         WHERE {condition}"
     )
 }

@@ -1,11 +1,11 @@
 //! `GET /static/{file}`.
 
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::Response;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use opencoin_issuer::{Reason, Refusal};
 
+use crate::address::Path;
 use crate::assets::{self, StaticFile};
 use crate::visit::{Failure, PageResult};
 

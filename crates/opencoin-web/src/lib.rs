@@ -28,6 +28,7 @@
 //! 7. **Tests.** Add the page to the tests in `tests/pages`, which send requests to the routers.
 
 mod account;
+mod address;
 mod assets;
 mod console;
 mod cookies;

@@ -62,6 +62,7 @@ fn words(t: Messages, status: StatusCode, reason: Reason) -> (&'static str, &'st
             Reason::Unavailable => (t.refusal_unavailable(), t.refusal_unavailable_advice()),
             Reason::TooLarge => (t.refusal_too_large(), t.refusal_too_large_advice()),
             Reason::ReferenceConflict => (t.refusal_done_before(), t.refusal_done_before_advice()),
+            Reason::Malformed => (t.refusal_malformed(), t.refusal_malformed_advice()),
             _ => (t.refusal_other(), t.refusal_other_advice()),
         },
     }

@@ -4,7 +4,8 @@
 //! first answer was lost. What is wrong stands beside its field, and what was typed is kept.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::IdempotencyKey;
 
@@ -173,15 +174,19 @@ pub(crate) async fn check<F: TwoSteps>(form: &F, fields: &Fields) -> PageResult 
     if let Err(refusal) = form.check(&order).await {
         return again(form, draft, &order, refusal).await;
     }
-    let question = form.question(&order);
+    Ok(ask(&form.question(&order), form.about(), &draft))
+}
+
+/// The page with a question. Its form sends what the draft has.
+pub(crate) fn ask(question: &Question, about: About, draft: &Draft) -> Response<Body> {
     let asked = QuestionPage {
         frame: &question.frame,
         t: question.t,
-        question: &question,
-        about: form.about(),
-        draft: &draft,
+        question,
+        about,
+        draft,
     };
-    Ok(page(StatusCode::OK, question.frame.language, &asked))
+    page(StatusCode::OK, question.frame.language, &asked)
 }
 
 /// The second step: carries it out.

@@ -111,6 +111,7 @@ pub fn payout(payout: opencoin_ledger::Payout) -> Payout {
         requested_at: moment(payout.requested),
         settled_at: settled.map(moment),
         note: note.map(|note| note.as_str().to_owned()),
+        account_frozen: false,
         export: None,
     }
 }

@@ -67,8 +67,10 @@ pub(crate) async fn list(
         .await?
         .into_iter()
         .collect();
+    let frozen: Vec<bool> = payouts.iter().map(|payout| payout.is_frozen).collect();
     let mut page = convert::payouts(payouts, after);
-    for payout in &mut page.payouts {
+    for (payout, frozen) in page.payouts.iter_mut().zip(frozen) {
+        payout.account_frozen = frozen;
         payout.export = i64::try_from(payout.id)
             .ok()
             .and_then(|no| exported.get(&PayoutNo::new(no)))

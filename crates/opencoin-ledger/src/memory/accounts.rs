@@ -180,7 +180,7 @@ impl State {
             .view
             .account(payout.account)
             .expect("the account of a payout exists");
-        payout.clone().named(account.name.clone())
+        payout.clone().of_account(account.name.clone(), account.status)
     }
 }
 

@@ -6,9 +6,9 @@ use crate::accounts::FAILED_LOGINS_KEPT_HOURS;
 use crate::journal::{CONTENT_DIGEST_BYTES, ContentDigest, Kind, ReferenceKey};
 use crate::view::{AccountState, PayoutState, WaitingState};
 use crate::{
-    Account, AccountEntry, AccountId, AccountName, Amount, Bearer, Blind, Credential, DueMint, EntryNo,
-    FailedLogins, LedgerError, LedgerTime, PasswordHash, Payout, PayoutNo, Profile, Reference, Scope,
-    Service, ServiceId, Settlement, StoredBlind, TokenHash, WaitingMint, decode_blinds,
+    Account, AccountEntry, AccountId, AccountName, AccountStatus, Amount, Bearer, Blind, Credential, DueMint,
+    EntryNo, FailedLogins, LedgerError, LedgerTime, PasswordHash, Payout, PayoutNo, Profile, Reference,
+    Scope, Service, ServiceId, Settlement, StoredBlind, TokenHash, WaitingMint, decode_blinds,
 };
 
 /// A row of `services`.
@@ -207,9 +207,9 @@ impl TryFrom<StoredPayout> for PayoutState {
 }
 
 impl PayoutState {
-    /// Adds the name of the payout's account.
+    /// Adds what a payout says of its account.
     #[must_use]
-    pub fn named(self, name: AccountName) -> Payout {
+    pub fn of_account(self, name: AccountName, status: AccountStatus) -> Payout {
         let Self {
             no,
             account,
@@ -223,6 +223,7 @@ impl PayoutState {
             no,
             account,
             name,
+            is_frozen: status == AccountStatus::Frozen,
             amount,
             destination,
             requested,
@@ -231,15 +232,18 @@ impl PayoutState {
     }
 }
 
-/// Converts a row of `payouts` with `name` from `accounts`.
+/// Converts a row of `payouts` with `name` and `status` from `accounts`.
 ///
 /// # Errors
 /// A column makes no sense.
-pub fn payout(row: StoredPayout, name: &str) -> Result<Payout, LedgerError> {
+pub fn payout(row: StoredPayout, name: &str, status: i16) -> Result<Payout, LedgerError> {
+    let place = || format!("account {}", row.account);
     let name = name
         .parse()
-        .map_err(|error| LedgerError::corrupt(format!("account {}", row.account), error))?;
-    Ok(PayoutState::try_from(row)?.named(name))
+        .map_err(|error| LedgerError::corrupt(place(), error))?;
+    let status = AccountStatus::from_code(status);
+    let status = status.ok_or_else(|| LedgerError::corrupt(place(), "the status is unknown"))?;
+    Ok(PayoutState::try_from(row)?.of_account(name, status))
 }
 
 /// A row of `waiting_mints` without its blinds.

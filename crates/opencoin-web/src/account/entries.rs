@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
 use chrono::SecondsFormat;
@@ -17,6 +17,7 @@ use opencoin_ledger::{AccountId, EntryNo, EntryPage};
 use serde::Deserialize;
 
 use super::session::{Bar, Holder, Place};
+use crate::address::Query;
 use crate::format::{Money, money};
 use crate::messages::Messages;
 use crate::visit::{Frame, PageResult, Visit, encoded, page};

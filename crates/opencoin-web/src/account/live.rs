@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::Response;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -16,6 +16,7 @@ use opencoin_ledger::{AccountEntry, AccountId, EntryNo};
 use serde::{Deserialize, Serialize};
 
 use super::session::Holder;
+use crate::address::Query;
 use crate::format::{Money, money};
 use crate::messages::Messages;
 use crate::visit::{Failure, Visit};

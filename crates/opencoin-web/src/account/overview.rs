@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::{Server, shown};
 use opencoin_ledger::{AccountEntry, EntryNo, EntryPage};
 use serde::Deserialize;
 
 use super::session::{Bar, Holder, Place};
+use crate::address::Query;
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, Visit, page};
 use crate::words::{EntryLine, line};

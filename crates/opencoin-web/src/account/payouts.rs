@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::PayoutState;
 use opencoin_http::{Server, shown};
@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::pay::missing;
 use super::session::{Bar, Holder, Place};
+use crate::address::Query;
 use crate::messages::Messages;
 use crate::payouts::{PayoutLine, line};
 use crate::site::Site;

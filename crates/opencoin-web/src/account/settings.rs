@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use opencoin_api::PASSWORD_CHARS_MIN;
 use opencoin_http::Server;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::login::logged_out;
 use super::session::{Bar, Holder, Place};
+use crate::address::Query;
 use crate::messages::Messages;
 use crate::visit::{Failure, Frame, PageResult, Visit, page, see_other};
 

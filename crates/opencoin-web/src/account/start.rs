@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use opencoin_api::PASSWORD_CHARS_MIN;
 use opencoin_http::Server;
@@ -12,6 +12,7 @@ use opencoin_issuer::Reason;
 use serde::Deserialize;
 
 use super::login::{begun, count, too_many};
+use crate::address::Query;
 use crate::format::money;
 use crate::forms::Fields;
 use crate::messages::Messages;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::{Server, shown};
 use opencoin_issuer::accounts::account_name;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::desk::{After, Bar, Desk, Place};
 use super::programs::{self, Program};
+use crate::address::{Path, Query};
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, page};
 use crate::words::{EntryLine, line};

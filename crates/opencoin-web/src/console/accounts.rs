@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, Cashier, CashierError, Refusal};
@@ -11,6 +11,7 @@ use opencoin_ledger::{AccountName, AccountStatus, Profile};
 use serde::Deserialize;
 
 use super::desk::{Bar, Desk, Place};
+use crate::address::Query;
 use crate::format::Money;
 use crate::messages::Messages;
 use crate::visit::{Frame, PageResult, encoded, page};

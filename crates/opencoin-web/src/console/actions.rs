@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::text;
@@ -13,6 +13,7 @@ use opencoin_text::printable;
 use serde::Deserialize;
 
 use super::desk::{Bar, Desk, Place};
+use crate::address::Query;
 use crate::format::{Moment, Money, utc};
 use crate::language::Language;
 use crate::messages::{Message, Messages};

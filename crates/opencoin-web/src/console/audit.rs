@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::audits::{AUDIT_SUBJECT, AuditOutcome, AuditState, EndedAudit};
@@ -14,6 +14,7 @@ use opencoin_text::printable;
 
 use super::actions::{ActionLine, line};
 use super::desk::{After, Bar, Desk, Place};
+use crate::address::Query;
 use crate::format::{Moment, utc};
 use crate::messages::{Message, Messages};
 use crate::notes::Note;

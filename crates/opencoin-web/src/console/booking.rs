@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, positive, text};
@@ -13,6 +13,7 @@ use opencoin_ledger::{AccountName, Amount, Consent, Profile, Reference};
 use opencoin_text::printable;
 
 use super::desk::{Bar, Desk, Place};
+use crate::address::Path;
 use crate::format::Money;
 use crate::messages::Messages;
 use crate::notes::{Note, Way};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use opencoin_http::Server;
@@ -15,6 +15,7 @@ use opencoin_ledger::{AccountName, LedgerTime};
 use zeroize::Zeroizing;
 
 use super::desk::{Bar, Desk, Place};
+use crate::address::Path;
 use crate::format::Moment;
 use crate::messages::Messages;
 use crate::notes::Note;

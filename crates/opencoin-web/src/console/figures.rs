@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use opencoin_http::Server;
@@ -16,6 +16,7 @@ use opencoin_issuer::{AdminRight, SAMPLE_INTERVAL_S, Sample};
 use serde::Deserialize;
 
 use super::desk::{Bar, Desk, Place};
+use crate::address::Query;
 use crate::format::{Moment, Money};
 use crate::language::Language;
 use crate::messages::{Message, Messages};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use opencoin_http::Server;
@@ -13,6 +13,7 @@ use opencoin_text::printable;
 use super::desk::{After, Bar, Desk, Place};
 use super::making::{self, NewKeys};
 use super::{signing, stopping};
+use crate::address::Query;
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, page};

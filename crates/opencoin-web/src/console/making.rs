@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, Response, StatusCode};
 use chrono::{DateTime, Utc};
@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::desk::{After, Bar, Desk, Place};
+use crate::address::Query;
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::notes::Note;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::PayoutState;
 use opencoin_http::{Server, shown};
@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::desk::{After, Bar, Desk, Place};
 use super::settling::warning;
+use crate::address::Query;
 use crate::messages::{Message, Messages};
 use crate::payouts::{PayoutLine, line};
 use crate::visit::{Frame, PageResult, page};
@@ -48,6 +49,8 @@ struct Line {
     file: Option<i64>,
     /// What is wrong with the account at the bank.
     warning: Option<&'static str>,
+    /// Whether the account is frozen and the payout waits.
+    is_frozen: bool,
     /// Whether it can be in a file.
     is_choosable: bool,
     is_chosen: bool,
@@ -60,7 +63,7 @@ pub(super) struct FileForm {
     pub(super) format: String,
     /// The day of execution, as it was typed.
     pub(super) execution: String,
-    /// The payouts that were chosen; `None` for all that can be.
+    /// The payouts that were chosen; `None` for all that can be and are not of a frozen account.
     pub(super) chosen: Option<Vec<i64>>,
     /// What is wrong.
     pub(super) faults: Vec<Message>,
@@ -174,14 +177,15 @@ pub(super) async fn shown_as(
     });
     let money = desk.money(server);
     let described = |payout: Payout| {
-        let (no, shown) = (payout.no, shown::payout(payout));
+        let (no, is_frozen) = (payout.no, payout.is_frozen && payout.settled.is_none());
+        let shown = shown::payout(payout);
         let file = files.binary_search_by_key(&no, |(payout, _)| *payout).ok();
         let file = file.map(|place| files[place].1.get());
         let warning = warning(&shown.destination, t).filter(|_| shown.state == PayoutState::Requested);
         let is_chosen = form
             .chosen
             .as_ref()
-            .is_none_or(|chosen| chosen.contains(&no.get()));
+            .map_or(!is_frozen, |chosen| chosen.contains(&no.get()));
         Line {
             no: shown.id,
             account: shown.account.clone(),
@@ -189,6 +193,7 @@ pub(super) async fn shown_as(
             file,
             is_choosable: file.is_none() && warning.is_none(),
             warning,
+            is_frozen,
             is_chosen,
         }
     };

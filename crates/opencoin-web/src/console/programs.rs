@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use opencoin_http::{Server, shown};
 use opencoin_issuer::accounts::{ServiceStatus, account_name};
 use opencoin_issuer::{AdminRight, CashierError, Refusal};
 
 use super::desk::Desk;
+use crate::address::Path;
 use crate::language::Language;
 use crate::messages::Messages;
 use crate::notes::Note;

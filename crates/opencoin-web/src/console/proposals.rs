@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use opencoin_http::Server;
@@ -14,6 +14,7 @@ use opencoin_text::printable;
 use serde::Deserialize;
 
 use super::desk::{After, Bar, Desk, Place};
+use crate::address::{Path, Query};
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::notes::Note;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{Payout, PayoutState};
 use opencoin_bank::{Destination, DestinationError};
@@ -15,6 +15,7 @@ use opencoin_ledger::{PayoutNo, Reference, Settlement};
 use opencoin_text::printable;
 
 use super::desk::{Bar, Desk, Place};
+use crate::address::Path;
 use crate::format::Money;
 use crate::messages::{Message, Messages};
 use crate::notes::Note;

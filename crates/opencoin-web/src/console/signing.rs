@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, Reason, Refusal};
 
 use super::desk::{Desk, Place};
+use crate::address::Path;
 use crate::messages::Messages;
 use crate::notes::Note;
 use crate::steps::{self, Draft, Question, SentKey, TwoSteps};

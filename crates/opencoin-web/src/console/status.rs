@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, text};
@@ -13,6 +13,7 @@ use opencoin_ledger::{AccountName, AccountStatus, Reference};
 use opencoin_text::printable;
 
 use super::desk::{Bar, Desk, Place};
+use crate::address::Path;
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
 use crate::steps::{self, Draft, Question, SentKey, TwoSteps};

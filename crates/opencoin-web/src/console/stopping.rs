@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, KeyState, MintKeyOverview, Reason, Refusal};
@@ -13,6 +13,7 @@ use opencoin_schema::BigInt;
 use opencoin_text::printable;
 
 use super::desk::{Bar, Desk, Place};
+use crate::address::Path;
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::notes::Note;

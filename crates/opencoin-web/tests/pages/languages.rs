@@ -22,13 +22,13 @@ const TYPED: [(&str, &str); 9] = [
     ("key", "form-1"),
 ];
 
-/// The paths of all forms, as the routers have them.
-fn forms(folder: &Path) -> Vec<String> {
-    let mut forms = Vec::new();
+/// The paths of all pages (`get(`) or forms (`post(`), as the routers have them.
+pub(crate) fn routes(folder: &Path, method: &str) -> Vec<String> {
+    let mut routes = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path: PathBuf = entry.unwrap().path();
         if path.is_dir() {
-            forms.extend(self::forms(&path));
+            routes.extend(self::routes(&path, method));
             continue;
         }
         let source = fs::read_to_string(path).unwrap();
@@ -39,16 +39,16 @@ fn forms(folder: &Path) -> Vec<String> {
             };
             let call = rest.split(['\n', ';']).take(4).collect::<String>();
             let call = call.split(".route(").next().unwrap();
-            if call.contains("post(") {
-                forms.push(path.to_owned());
+            if call.contains(method) {
+                routes.push(path.to_owned());
             }
         }
     }
-    forms
+    routes
 }
 
 /// The path with something that exists in the place of each parameter.
-fn filled(path: &str, key: &str) -> String {
+pub(crate) fn filled(path: &str, key: &str) -> String {
     let path = path
         .replace("/keys/stop/{id}", &format!("/keys/stop/{key}"))
         .replace("/lines/{no}/{verdict}", "/lines/1/assign")
@@ -111,7 +111,7 @@ async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
     let keys = world.server.issuer().mint_key_overview().await.unwrap();
     let key = keys.denominations[&5][0].id.to_string();
     let alice = world.browser("alice").await;
-    let forms = forms(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let forms = routes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "post(");
     for known in [
         "/account/pay/confirm",
         "/console/payouts/{id}/{verdict}",

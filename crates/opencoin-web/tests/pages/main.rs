@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod account;
+mod addresses;
 mod audit;
 mod bank;
 mod common;

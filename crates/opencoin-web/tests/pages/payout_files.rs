@@ -5,7 +5,8 @@ use std::sync::Arc;
 use opencoin_issuer::AdminScope;
 use opencoin_ledger::bank::ExportNo;
 use opencoin_ledger::{
-    Action, ActionKind, ActionSubject, Amount, HasOperators, LedgerTime, PayoutNo, Reference, Settlement,
+    AccountStatus, Action, ActionKind, ActionSubject, Amount, HasOperators, LedgerTime, PayoutNo, Reference,
+    Settlement,
 };
 
 use crate::world::{Answer, Browser, World};
@@ -239,6 +240,21 @@ async fn the_bank_has_paid_a_file_but_for_what_failed() {
     paid.lacks("/console/payouts/2\"");
 }
 
+impl World {
+    async fn freeze(&self, name: &str) {
+        let (cashier, by) = (self.server.issuer().cashier(), "night".parse().unwrap());
+        let acting = cashier.acting(&by);
+        let frozen = acting
+            .set_status(
+                &name.parse().unwrap(),
+                AccountStatus::Frozen,
+                &Reference::new("asked").unwrap(),
+            )
+            .await;
+        frozen.unwrap();
+    }
+}
+
 async fn fail(world: &World, payout: i64) {
     let (cashier, night) = (world.server.issuer().cashier(), "night".parse().unwrap());
     let reason = Settlement::Failed(Reference::new("no such account").unwrap());
@@ -340,6 +356,48 @@ async fn a_file_without_payouts_that_wait_is_finished() {
     asked.with(200).has("Is file <bdi>1</bdi> finished?");
     desk.end(&file, 1, "paid").await.lacks("Paid, not finished");
     desk.get("/console").await.lacks("The bank has paid file");
+}
+
+#[tokio::test]
+async fn payouts_of_frozen_accounts_are_marked_and_asked_about() {
+    let world = world(&GOOD).await;
+    world.open("bob", 1_000).await;
+    world.ask_for_payout("bob", 500, GOOD[1]).await;
+    world.freeze("alice").await;
+    let desk = world.operator("desk", ALL).await;
+    let list = desk.get(PAYOUTS).await.with(200);
+    assert_eq!(
+        list.text
+            .matches("<span class=\"state warn\">Frozen</span>")
+            .count(),
+        3
+    );
+    list.has("aria-label=\"Put payout 1 into the file\">");
+    list.has("aria-label=\"Put payout 4 into the file\" checked>");
+    let chosen = [
+        ("payout", "1"),
+        ("payout", "4"),
+        ("format", "csv"),
+        ("execution", ""),
+    ];
+    let asked = desk.submit(&list, FILES, &chosen).await.with(200);
+    asked.has("Put a payout of a frozen account into the file?");
+    asked.has("Payout 1: alice, 1.00\u{a0}Open");
+    asked.lacks("Payout 4");
+    desk.get(&format!("{FILES}/1")).await.with(404);
+
+    // Another account is frozen while somebody reads the question.
+    world.freeze("bob").await;
+    let mut answer = chosen.to_vec();
+    answer.push(("frozen", "1"));
+    let asked = desk.submit(&asked, FILES, &answer).await.with(200);
+    asked.has("Put <bdi>2</bdi> payouts of frozen accounts into the file?");
+    asked.has("Payout 4: bob, 5.00\u{a0}Open");
+    answer.push(("frozen", "4"));
+    let made = desk.submit(&asked, FILES, &answer).await.with(303);
+    let file = desk.get(made.header("location")).await.with(200);
+    file.has("The file is made.");
+    desk.get(PAYOUTS).await.has("In file <bdi>1</bdi>");
 }
 
 #[tokio::test]

@@ -113,11 +113,12 @@ async fn list(dir: DirArgs, filter: PayoutFilter, after: PayoutNo, output: Outpu
 
 fn line(payout: &Payout, unit: &CurrencyUnit) -> String {
     let (state, note) = state(payout);
+    let frozen = if payout.is_frozen { " (frozen)" } else { "" };
     let note = note
         .map(|note| format!(" ({})", printable(note.as_str())))
         .unwrap_or_default();
     format!(
-        "{}: {} from {} to {}: {state}{note}",
+        "{}: {} from {}{frozen} to {}: {state}{note}",
         payout.no.get(),
         unit.show(payout.amount.units()),
         payout.name,
@@ -163,6 +164,7 @@ fn as_json(payout: &Payout) -> serde_json::Value {
     serde_json::json!({
         "id": payout.no.get(),
         "account": payout.name.as_str(),
+        "account_frozen": payout.is_frozen,
         "amount": payout.amount.units(),
         "destination": payout.destination.as_str(),
         "state": state,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_bank::BankLineId;
 use opencoin_http::Server;
@@ -14,6 +14,7 @@ use opencoin_ledger::bank::{BankLineNo, BankLineState, KeptLine, Unmatched, Verd
 use opencoin_ledger::{AccountName, AccountStatus, Reference};
 use opencoin_text::printable;
 
+use crate::address::Path;
 use crate::console::desk::{Bar, Desk, Place};
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};

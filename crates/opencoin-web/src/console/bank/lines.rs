@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, Refusal};
 use opencoin_ledger::bank::{BankLineNo, BankLineState, BankLineStateKind, KeptLine};
 use serde::Deserialize;
 
+use crate::address::Query;
 use crate::console::desk::{After, Bar, Desk, Place};
 use crate::format::Money;
 use crate::messages::{Message, Messages};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::{Server, shown};
 use opencoin_issuer::{AdminRight, BankDeskError, Reason, Refusal};
@@ -15,6 +15,7 @@ use opencoin_ledger::bank::{Preview, PreviewDigest, StatementNo};
 use opencoin_text::printable;
 use serde::Deserialize;
 
+use crate::address::{Path, Query};
 use crate::console::desk::{After, Bar, Desk, Place};
 use crate::format::Moment;
 use crate::messages::{Message, Messages};

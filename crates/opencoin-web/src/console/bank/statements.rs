@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::PAGE_LENGTH_MAX;
 use opencoin_bank::statement::LINES_MAX;
@@ -12,6 +12,7 @@ use opencoin_issuer::{AdminRight, Refusal};
 use opencoin_ledger::bank::{BankLineNo, BankLineStateKind, BankStatement, StatementNo};
 use serde::Deserialize;
 
+use crate::address::Query;
 use crate::console::desk::{After, Bar, Desk, Place};
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};

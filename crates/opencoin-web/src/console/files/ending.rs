@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{ExportState, PayoutExport, PayoutState};
 use opencoin_http::{Server, shown};
@@ -12,6 +12,7 @@ use opencoin_issuer::{AdminRight, PayoutDeskError, Reason, Refusal};
 use opencoin_ledger::bank::ExportNo;
 use opencoin_ledger::{Payout, PayoutNo};
 
+use crate::address::{Path, Query};
 use crate::console::desk::{After, Bar, Desk, Place};
 use crate::format::Money;
 use crate::messages::{Message, Messages};

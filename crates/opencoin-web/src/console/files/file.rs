@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Response;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, ExportedFile, Reason, Refusal};
 use opencoin_ledger::bank::{ExportFormat, ExportNo};
 
+use crate::address::Path;
 use crate::console::desk::Desk;
 use crate::visit::PageResult;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::{ExportForm, ExportState, PayoutExport};
 use opencoin_http::{Server, shown};
@@ -11,6 +11,7 @@ use opencoin_issuer::{AdminRight, Refusal};
 use opencoin_ledger::bank::ExportNo;
 use serde::Deserialize;
 
+use crate::address::Query;
 use crate::console::desk::{Bar, Desk, Place};
 use crate::format::{Moment, Money};
 use crate::messages::Messages;

@@ -4,21 +4,24 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Response, StatusCode};
 use opencoin_bank::DestinationError;
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, EXPORT_PAYOUTS_MAX, ExportRequest, PayoutDeskError, Refusal};
-use opencoin_ledger::PayoutNo;
 use opencoin_ledger::bank::ExportFormat;
+use opencoin_ledger::{Payout, PayoutNo};
 
-use crate::console::desk::Desk;
+use crate::console::desk::{Desk, Place};
 use crate::console::payouts::{self, Asked, FileForm};
 use crate::format::Moment;
 use crate::forms::Fields;
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
-use crate::steps::{SentKey, sent_key};
+use crate::steps::{self, About, Draft, Question, SentKey, sent_key};
 use crate::visit::{Failure, PageResult, see_other};
+
+/// The field with the payouts of frozen accounts that the question has named.
+const ANSWERED_FIELD: &str = "frozen";
 
 /// What the form says; what is wrong is in its faults.
 fn read(fields: &Fields, key: &SentKey, t: Messages) -> (FileForm, Option<ExportRequest>) {
@@ -73,6 +76,9 @@ pub(super) async fn make(State(server): State<Arc<Server>>, desk: Desk, body: Bo
         let again = (form, None, StatusCode::UNPROCESSABLE_ENTITY);
         return payouts::shown_as(&server, &desk, &Asked::beyond(None), again).await;
     };
+    if let Some(question) = frozen_question(&server, &desk, &fields, &form).await? {
+        return Ok(question);
+    }
     let (files, mut faults) = (server.issuer().payout_desk(), Vec::new());
     let work = async {
         let made = files.acting(&desk.operator.name).export(request).await;
@@ -100,6 +106,54 @@ pub(super) async fn make(State(server): State<Arc<Server>>, desk: Desk, body: Bo
         Some(Note::FileMade { no }) => format!("/console/payout-files/{no}?done={key}"),
         _ => "/console/payout-files".to_owned(),
     }))
+}
+
+/// The question that names the chosen payouts of frozen accounts; `None` if there are none, or it was answered for all of
+/// them.
+async fn frozen_question(
+    server: &Server,
+    desk: &Desk,
+    fields: &Fields,
+    form: &FileForm,
+) -> Result<Option<Response<Body>>, Refusal> {
+    let chosen = form.chosen.iter().flatten().copied().map(PayoutNo::new);
+    let payouts = server.issuer().payout_desk().payouts(chosen.collect()).await?;
+    let is_frozen = |payout: &&Payout| payout.is_frozen && payout.settled.is_none();
+    let frozen: Vec<_> = payouts.iter().filter(is_frozen).collect();
+    let answered: Vec<&str> = fields.all(ANSWERED_FIELD).collect();
+    let is_answered = |payout: &&Payout| answered.contains(&payout.no.get().to_string().as_str());
+    if frozen.iter().all(is_answered) {
+        return Ok(None);
+    }
+    let (t, money) = (desk.visit.messages(), desk.money(server));
+    let mut draft = Draft::fresh(form.key.clone());
+    for no in form.chosen.iter().flatten() {
+        draft.fill("payout", no.to_string());
+    }
+    draft.fill("format", form.format.clone());
+    draft.fill("execution", form.execution.clone());
+    let mut facts = Vec::with_capacity(frozen.len());
+    for payout in &frozen {
+        let no = payout.no.get();
+        draft.fill(ANSWERED_FIELD, no.to_string());
+        let amount = money.amount(payout.amount.units());
+        let said = t.files_frozen_payout(no, payout.name.as_str(), amount).plain();
+        facts.push((t.console_status_frozen(), said));
+    }
+    let bar = desk.bar(server, Some(Place::Payouts));
+    let question = Question {
+        frame: desk.visit.frame(t.files_make()),
+        t,
+        bar: bar.html(),
+        form_token: bar.form_token,
+        text: t.files_frozen_question(frozen.len() as u64),
+        explained: t.files_frozen_explained().into(),
+        button: t.files_make_now(),
+        action: "/console/payout-files".to_owned(),
+        back: "/console/payouts".to_owned(),
+    };
+    let about = About { warning: None, facts };
+    Ok(Some(steps::ask(&question, about, &draft)))
 }
 
 /// What is wrong, each payout by itself. Nothing: it is not about the form.
