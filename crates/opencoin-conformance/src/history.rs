@@ -7,8 +7,8 @@ use crate::access::{by_password, password};
 use crate::world::*;
 use crate::{Pair, assert_books_hold};
 use opencoin_ledger::{
-    Command, Continuation, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, PayoutFilter, PayoutNo,
-    TransactionNo,
+    ActionKind, Command, Continuation, HISTORY_ID_BYTES, History, HistoryId, LedgerTime, PayoutFilter,
+    PayoutNo, StartCodeHash, TransactionNo,
 };
 
 /// A store reports its position, and an accepted state starts a new history and never reuses numbers. `store`
@@ -49,6 +49,14 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
         .unwrap();
     let session = by_password(1, 160);
     assert!(store.accounts().open_session(&session).await.unwrap());
+    let (code, issued) = (
+        StartCodeHash::new("code".to_owned()),
+        action(ActionKind::IssueStartCode, "alice"),
+    );
+    let expires = LedgerTime::from_unix_micros(1000);
+    let accounts = store.accounts();
+    let kept = accounts.set_start_code(alice(), &code, expires, &issued);
+    assert!(kept.await.unwrap());
     let above = TransactionNo::new(missing.get() + 1000);
     store
         .accept(new, above, LedgerTime::from_unix_micros(160))
@@ -61,6 +69,12 @@ pub async fn books_tell_their_history<S: Store + History + Clone + 'static>(stor
     assert!(
         !store.accounts().end_session(&session.token).await.unwrap(),
         "sessions end, because the older state may contain sessions that had ended"
+    );
+    let at = LedgerTime::from_unix_micros(161);
+    assert_eq!(
+        store.accounts().start_code(alice(), at).await.unwrap(),
+        None,
+        "so do start codes, which may have been used"
     );
 
     assert_eq!(

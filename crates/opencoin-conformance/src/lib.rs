@@ -252,6 +252,7 @@ macro_rules! conformance_tests {
             accounts_are_opened_and_closed_in_one_batch
             an_account_is_closed_while_it_is_paid
             a_start_code_is_used_once
+            a_start_code_ends_with_another_reset
             a_service_that_an_operator_removes_is_recorded
         }
     };

@@ -2,8 +2,8 @@
 
 use opencoin_ledger::{
     AccountId, AccountStatus, Action, ActionFilter, ActionKind, Command, Consent, Effect, Login, NewService,
-    NewSession, OperatorCommand, Outcome, PasswordHash, Refusal, Scope, ServiceId, ServiceRefusal, Start,
-    StartCodeHash, TokenHash,
+    NewSession, OperatorCommand, Outcome, PasswordHash, PasswordSetter, Refusal, Scope, ServiceId,
+    ServiceRefusal, Start, StartCodeHash, TokenHash,
 };
 
 use crate::world::*;
@@ -263,6 +263,59 @@ fn started(code: &str, session: u8) -> Start {
         at: NOW,
         expires: time(1000),
     }
+}
+
+/// Whatever replaces the access to an account ends a start code, which would be another way in.
+pub async fn a_start_code_ends_with_another_reset(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    let [accounts, others] = [ledgers[0].accounts(), ledgers[1].accounts()];
+    let issue = async || {
+        let issued = action(ActionKind::IssueStartCode, "alice");
+        let code = hash("code");
+        let kept = accounts.set_start_code(alice(), &code, time(1000), &issued);
+        assert!(kept.await.unwrap());
+    };
+    let has_ended = async || {
+        assert_eq!(others.start_code(alice(), NOW).await.unwrap(), None);
+        assert!(!others.start(&started("code", 60)).await.unwrap());
+    };
+    issue().await;
+    let operator = PasswordSetter::Operator(action(ActionKind::SetPassword, "alice"));
+    assert!(
+        accounts
+            .set_password(alice(), &hash("first"), operator)
+            .await
+            .unwrap()
+    );
+    has_ended().await;
+
+    issue().await;
+    let holder = |before: &str| PasswordSetter::Holder {
+        before: Some(hash(before)),
+        session: None,
+    };
+    assert!(
+        !accounts
+            .set_password(alice(), &hash("other"), holder("wrong"))
+            .await
+            .unwrap()
+    );
+    assert!(
+        others.start_code(alice(), NOW).await.unwrap().is_some(),
+        "nothing was changed"
+    );
+    assert!(
+        accounts
+            .set_password(alice(), &hash("other"), holder("first"))
+            .await
+            .unwrap()
+    );
+    has_ended().await;
+
+    issue().await;
+    let replaced = action(ActionKind::ReplaceToken, "alice");
+    assert!(accounts.set_token(alice(), &token(61), &replaced).await.unwrap());
+    has_ended().await;
 }
 
 /// A start code sets a password and opens a session, once, until it expires or is replaced.

@@ -52,6 +52,12 @@ pub enum CashierError {
     /// No account has this name.
     #[error("there is no account {0}")]
     UnknownAccount(AccountName),
+    /// The reference is that of a line of a bank statement.
+    #[error(
+        "reference: this one belongs to a line of a bank statement, which is credited by booking the statement or assigning the line; \
+         choose another reference"
+    )]
+    ReferenceOfLine,
     /// Recovered money is assigned, but none was recovered.
     #[error("nothing was recovered from the public log of this currency, so there is no recovered money")]
     NothingRecovered,
@@ -80,9 +86,10 @@ impl From<CashierError> for RequestRefusal {
             CashierError::UnknownAccount(_) | CashierError::UnknownService(_) => {
                 Self::new(Reason::NotFound, text)
             }
-            CashierError::NothingRecovered | CashierError::NoHolder | CashierError::Closed(_) => {
-                Self::new(Reason::Invalid, text)
-            }
+            CashierError::ReferenceOfLine
+            | CashierError::NothingRecovered
+            | CashierError::NoHolder
+            | CashierError::Closed(_) => Self::new(Reason::Invalid, text),
             CashierError::Settled(_) => Self::new(Reason::ReferenceConflict, text),
         }
     }
@@ -382,8 +389,8 @@ impl ActingCashier<'_> {
     }
 
     /// Replaces the token of an account, for example if it was lost or the opening of the account was not confirmed.
-    /// The old token is refused from now on; other processes may accept it for another
-    /// [`TOKEN_REMEMBERED_SECONDS_MAX`](crate::accounts::TOKEN_REMEMBERED_SECONDS_MAX).
+    /// From now on the old token neither pays nor changes the account, and a start code has ended. For another
+    /// [`TOKEN_REMEMBERED_SECONDS_MAX`](crate::accounts::TOKEN_REMEMBERED_SECONDS_MAX) it may read, mint and redeem.
     ///
     /// # Errors
     /// When there is no such account, or the ledger fails. Then either token may be valid; call again.

@@ -87,6 +87,9 @@ async fn accept(
         save::OnConflict::LeaveOut,
     )
     .await?;
-    sqlx::query("DELETE FROM sessions").execute(connection).await?;
+    // The older state may have some that had ended.
+    for ended in ["DELETE FROM sessions", "DELETE FROM start_codes"] {
+        sqlx::query(ended).execute(&mut *connection).await?;
+    }
     Ok(())
 }

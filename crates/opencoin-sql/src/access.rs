@@ -50,6 +50,7 @@ pub(crate) async fn set_token(
     let query = "UPDATE accounts SET token_hash = $1 WHERE id = $2";
     sql.execute(query, &[token.as_bytes().into(), account.get().into()])
         .await?;
+    end_start_code(sql, account).await?;
     record(sql, action).await?;
     Ok(true)
 }
@@ -77,7 +78,8 @@ pub(crate) async fn set_password(
     Ok(true)
 }
 
-/// Sets the password and ends the sessions that a password has opened, except one.
+/// Sets the password. Ends the sessions that a password has opened, except one, and the start code, which would set
+/// another password.
 async fn replace_password(
     sql: &mut dyn Executor,
     account: AccountId,
@@ -89,6 +91,12 @@ async fn replace_password(
         .await?;
     let query = "DELETE FROM sessions WHERE account = $1 AND service_id IS NULL AND token_hash <> $2";
     sql.execute(query, &[account.get().into(), except.into()]).await?;
+    end_start_code(sql, account).await
+}
+
+async fn end_start_code(sql: &mut dyn Executor, account: AccountId) -> Result<(), SqlError> {
+    let query = "DELETE FROM start_codes WHERE account = $1";
+    sql.execute(query, &[account.get().into()]).await?;
     Ok(())
 }
 

@@ -141,7 +141,10 @@ async fn accept(
     sqlx::query(sql).bind(above + 1).execute(&mut *connection).await?;
     let entries = sqlx::query("UPDATE accounts SET last_entry = ?1 WHERE last_entry < ?1").bind(above);
     entries.execute(&mut *connection).await?;
-    sqlx::query("DELETE FROM sessions").execute(connection).await?;
+    // The older state may have some that had ended.
+    for ended in ["DELETE FROM sessions", "DELETE FROM start_codes"] {
+        sqlx::query(ended).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

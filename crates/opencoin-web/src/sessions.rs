@@ -133,7 +133,9 @@ fn surplus(open: &HashMap<[u8; 32], Arc<Session>>, operator: &OperatorName) -> O
 
 impl Session {
     fn is_good(&self, now: DateTime<Utc>) -> bool {
-        now - self.opened < SESSION_AGE_MAX && now - *locked(&self.last_used) < SESSION_IDLE_MAX
+        // A clock that was set back must not make a session younger.
+        let age = |since: DateTime<Utc>| (now - since).abs();
+        age(self.opened) < SESSION_AGE_MAX && age(*locked(&self.last_used)) < SESSION_IDLE_MAX
     }
 
     /// Does what a form says, unless it was done already. A form that is sent again while it is being done waits for the
@@ -238,6 +240,18 @@ mod tests {
 
     fn open(sessions: &Sessions, secret: &str, operator: &str) {
         sessions.open(secret, operator.parse().unwrap(), TokenHash::new([1; 32]));
+    }
+
+    #[test]
+    fn a_session_does_not_outlive_a_clock_that_is_set_back() {
+        let (clock, sessions) = sessions();
+        clock.0.store(100_000, Ordering::Relaxed);
+        open(&sessions, "early", "desk");
+        open(&sessions, "corrected", "desk");
+        clock.0.store(99_999, Ordering::Relaxed);
+        assert!(sessions.find("corrected", Use::ByPerson).is_some());
+        clock.0.store(0, Ordering::Relaxed);
+        assert!(sessions.find("early", Use::ByPerson).is_none());
     }
 
     #[test]

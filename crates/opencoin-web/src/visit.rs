@@ -111,10 +111,12 @@ impl Visit {
         } else {
             (self.path(), self.uri.query())
         };
+        // A link that begins with two slashes leads to another host, and browsers read a backslash as a slash.
+        let leads_away = page.starts_with("//") || page.starts_with("/\\");
         Frame {
             title: title.to_string(),
             language: self.language,
-            page: page.to_owned(),
+            page: if leads_away { "/" } else { page }.to_owned(),
             parameters: without_language(query),
         }
     }

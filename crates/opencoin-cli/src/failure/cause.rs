@@ -47,6 +47,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
             | CashierError::Settled(_)
             | CashierError::Closed(_)
             | CashierError::NothingRecovered
+            | CashierError::ReferenceOfLine
             | CashierError::NoHolder => None,
         };
     }

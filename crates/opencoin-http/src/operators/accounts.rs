@@ -93,7 +93,8 @@ pub(crate) async fn show(
     document(StatusCode::OK, &shown(profile))
 }
 
-/// Replace the token of an account. Only this answer shows it. The old token ends within ten seconds in all processes.
+/// Replace the token of an account. Only this answer shows it. The old token pays and changes
+/// nothing from now on, and ends within ten seconds in all processes.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/accounts/{name}/token", tag = "admin",
     params(("name" = inline(shapes::Name), Path, description = "The account.")),

@@ -8,7 +8,7 @@ use opencoin_ledger::{AccountId, Bearer, Credential, LedgerTime, Scope, ServiceI
 use super::{AccountService, Token};
 use crate::refusal::{Reason, Refusal, unavailable};
 
-/// How long a process may accept an account's token after another process has replaced it.
+/// How long a process may accept an account's token after it was replaced, except for what needs [`Right::Own`].
 pub const TOKEN_REMEMBERED_SECONDS_MAX: i64 = 10;
 /// The most tokens in the cache, about a megabyte. A full cache is emptied.
 const TOKENS_REMEMBERED_MAX: usize = 10_000;
@@ -67,7 +67,8 @@ impl Caller {
 }
 
 /// The accounts of tokens, and when they were looked up. Accounts rarely get another token, so a look-up is valid for
-/// a while. Sessions are not cached, because they must end at once in every process.
+/// a while. Sessions are not cached, because they must end at once in every process. What only the holder may do asks the
+/// books each time, because it can make access that outlives the token.
 #[derive(Debug, Default)]
 pub(super) struct TokenCache(Mutex<HashMap<TokenHash, (AccountId, LedgerTime)>>);
 
@@ -132,7 +133,9 @@ impl AccountService {
         };
         let token = token.ok_or_else(missing)?.hash();
         let now = self.now();
-        if let Some(account) = self.tokens.find(&token, now) {
+        if right != Right::Own
+            && let Some(account) = self.tokens.find(&token, now)
+        {
             return Ok(Caller {
                 account,
                 token,

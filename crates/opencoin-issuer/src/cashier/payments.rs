@@ -1,6 +1,7 @@
 //! What moves money: credits, debits and settlements. Above the limit they are proposed, and another operator carries them
 //! out with [`ProposalDesk`](crate::ProposalDesk).
 
+use opencoin_ledger::bank::line_with_credit_reference;
 use opencoin_ledger::recovered::AssignmentWay;
 use opencoin_ledger::{
     AccountName, Action, ActionDetail, ActionKind, Amount, Applied, Command, Consent, Effect, Payout,
@@ -21,6 +22,7 @@ impl ActingCashier<'_> {
         amount: Amount,
         reference: Reference,
     ) -> Result<Asked<Applied>, CashierError> {
+        check_reference(&reference)?;
         let account = self.cashier.account(name).await?.account.id;
         let action = self.payment(ActionKind::Credit, name, amount, &reference);
         let credit = Command::Credit {
@@ -43,6 +45,7 @@ impl ActingCashier<'_> {
         amount: Amount,
         reference: Reference,
     ) -> Result<Asked<Applied>, CashierError> {
+        check_reference(&reference)?;
         let account = self.cashier.account(name).await?.account.id;
         let action = self.payment(ActionKind::Debit, name, amount, &reference);
         let debit = Command::Debit {
@@ -153,5 +156,13 @@ impl ActingCashier<'_> {
         let proposal = self.cashier.books.operators.proposal(no).await?;
         let proposal = proposal.ok_or(CashierError::Refused(Refusal::UnknownProposal))?;
         Ok(Asked::Waits(Box::new(proposal)))
+    }
+}
+
+/// A payment of its own must not take the place of the credit of a line.
+fn check_reference(reference: &Reference) -> Result<(), CashierError> {
+    match line_with_credit_reference(reference) {
+        Some(_) => Err(CashierError::ReferenceOfLine),
+        None => Ok(()),
     }
 }

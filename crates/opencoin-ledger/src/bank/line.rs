@@ -134,10 +134,21 @@ impl StatementLine {
     }
 }
 
+/// What the reference of a line's credit begins with.
+const CREDIT_REFERENCE_PREFIX: &str = "bank line ";
+
 /// The reference under which a line is credited. It depends on the line alone, so the ledger credits each line once.
 #[must_use]
 pub fn credit_reference(line: BankLineId) -> Reference {
-    Reference::new(format!("bank line {line}")).expect("digits and letters are a reference")
+    let text = format!("{CREDIT_REFERENCE_PREFIX}{line}");
+    Reference::new(text).expect("digits and letters are a reference")
+}
+
+/// The line under whose reference a payment would be. Another payment under it would keep the line from being credited.
+#[must_use]
+pub fn line_with_credit_reference(reference: &Reference) -> Option<BankLineId> {
+    let id = reference.as_str().strip_prefix(CREDIT_REFERENCE_PREFIX)?;
+    id.parse().ok()
 }
 
 /// The number of a statement: ascending from 1, without a gap.

@@ -296,6 +296,7 @@ impl Accounts for MemoryLedger {
             .view
             .replace_token(account, *token)
             .ok_or_else(|| stored::missing_account(account))?;
+        state.holders.start_codes.remove(&account);
         state.actions.push(action.clone());
         Ok(true)
     }
@@ -337,6 +338,7 @@ impl Accounts for MemoryLedger {
         }
         holders.choices(account)?.password = Some(password.clone());
         holders.end_password_sessions(account, except.as_ref());
+        holders.start_codes.remove(&account);
         Ok(true)
     }
 

@@ -193,16 +193,23 @@ pub(super) async fn table(
     let start = (Some(head), Cursor::new(holder.caller.account, None));
     let rows = stream::unfold(Some(start), move |state| {
         let (server, filter, money) = (Arc::clone(&server), filter.clone(), money.clone());
+        let caller = holder.caller.clone();
         async move {
             let (head, mut cursor) = state?;
+            // The browser says that the file is incomplete.
+            let broken = |why: String| Some((Err(std::io::Error::other(why)), None));
+            match server.issuer().accounts().is_still_good(&caller).await {
+                Ok(true) => {}
+                Ok(false) => return broken("the session has ended".to_owned()),
+                Err(refusal) => return broken(refusal.to_string()),
+            }
             let mut rows = head.unwrap_or_default();
             for _ in 0..PAGE_LENGTH_MAX {
                 match cursor.next(&server).await {
                     Ok(Some(entry)) if filter.admits(&entry) => row(&mut rows, &entry, &money, t),
                     Ok(Some(_)) => {}
                     Ok(None) => return Some((Ok(rows), None)),
-                    // The browser says that the file is incomplete.
-                    Err(refusal) => return Some((Err(std::io::Error::other(refusal.to_string())), None)),
+                    Err(refusal) => return broken(refusal.to_string()),
                 }
             }
             Some((Ok(rows), Some((None, cursor))))

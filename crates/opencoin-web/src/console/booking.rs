@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, positive, text};
 use opencoin_issuer::{AdminRight, Asked, Reason, Refusal};
+use opencoin_ledger::bank::line_with_credit_reference;
 use opencoin_ledger::{AccountName, Amount, Consent, Profile, Reference};
 use opencoin_text::printable;
 
@@ -102,12 +103,15 @@ impl TwoSteps for Booking<'_> {
         let amount = self.money.read(draft.value("amount"));
         let amount = draft.take_amount("amount", amount, self.t);
         let reference = text("reference", draft.value("reference")).ok();
-        if reference.is_none() {
+        let line = reference.as_ref().and_then(line_with_credit_reference);
+        if line.is_some() {
+            draft.blame("reference", self.t.console_reference_of_line());
+        } else if reference.is_none() {
             draft.blame("reference", self.t.common_wrong_text());
         }
         Some(Order {
             amount: positive(amount?).ok()?,
-            reference: reference?,
+            reference: reference.filter(|_| line.is_none())?,
         })
     }
 

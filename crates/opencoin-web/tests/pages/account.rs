@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use opencoin_ledger::Scope;
+use futures_util::StreamExt;
+use opencoin_ledger::{Amount, Reference, Scope};
 
 use crate::world::{PASSWORD, World};
 
@@ -220,6 +221,40 @@ async fn entries_are_filtered_and_written_as_a_table() {
     assert_eq!(rows.len(), 5, "{rows:?}");
 }
 
+/// Somebody else may have begun it.
+#[tokio::test]
+async fn a_long_table_ends_with_the_session() {
+    let world = World::new().await;
+    world.open("alice", 1).await;
+    let (cashier, desk) = (world.server.issuer().cashier(), "desk".parse().unwrap());
+    let (name, cashier) = ("alice".parse().unwrap(), cashier.acting(&desk));
+    for number in 0..600 {
+        let (amount, text) = (
+            Amount::new(1).unwrap(),
+            Reference::new(format!("{number}")).unwrap(),
+        );
+        cashier.credit(&name, amount, text).await.unwrap().done();
+    }
+    let alice = world.browser("alice").await;
+    let mut whole = alice.stream("/account/entries.csv", "text/csv").await;
+    let mut pieces = 0;
+    while let Some(piece) = whole.next().await {
+        piece.unwrap();
+        pieces += 1;
+    }
+    assert_eq!(pieces, 2);
+    let mut cut = alice.stream("/account/entries.csv", "text/csv").await;
+    cut.next().await.unwrap().unwrap();
+    let settings = alice.get("/account/settings").await.with(200);
+    alice
+        .submit(&settings, "/account/settings/logout", &[])
+        .await
+        .with(303);
+    let end = cut.next().await.unwrap();
+    assert!(end.is_err(), "{end:?}");
+    assert!(cut.next().await.is_none());
+}
+
 #[tokio::test]
 async fn programs_are_shown_and_removed() {
     let world = World::new().await;
@@ -310,7 +345,7 @@ async fn an_open_page_shows_what_happens() {
     let alice = world.browser("alice").await;
     let page = alice.get("/account").await;
     page.has("data-live=\"/account/live\" data-live-name=\"alice\" data-live-after=\"1\"");
-    let mut stream = alice.stream("/account/live?after=0").await;
+    let mut stream = alice.stream("/account/live?after=0", "text/event-stream").await;
     let first = next_event(&mut stream).await;
     assert!(first.contains("\"what\":\"Paid in: opening alice\""), "{first}");
     assert!(first.contains("\"amount\":\"+10.00\""), "{first}");

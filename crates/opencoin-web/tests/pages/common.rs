@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 
-use crate::world::{Answer, World};
+use crate::world::{Answer, Side, World};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
@@ -20,6 +20,23 @@ fn is_safe(answer: &Answer) {
         assert_eq!(answer.header(name), value, "{name}");
     }
     assert_eq!(answer.header("access-control-allow-origin"), "");
+}
+
+/// A link that begins with two slashes leads to another host.
+#[tokio::test]
+async fn no_page_links_to_the_host_that_a_path_names() {
+    let world = World::new().await;
+    for side in [Side::Public, Side::Operators] {
+        for path in [
+            "//evil.example/console/login",
+            "//evil.example",
+            "/\\evil.example/x",
+        ] {
+            let refused = world.get_from(side, path, &[]).await.with(404);
+            refused.has("lang=de");
+            refused.lacks("evil.example");
+        }
+    }
 }
 
 /// The paths of the style sheet, the scripts and the icon that a page names.

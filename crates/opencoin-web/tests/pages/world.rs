@@ -477,15 +477,20 @@ impl Browser<'_> {
         self.world.get_from(self.side, path, &cookie).await
     }
 
-    /// Opens a stream of events.
-    pub(crate) async fn stream(&self, path: &str) -> BodyDataStream {
+    /// Opens a stream of this type.
+    pub(crate) async fn stream(&self, path: &str, content_type: &str) -> BodyDataStream {
         let request = Request::get(path)
             .header("host", HOST)
-            .header("accept", "text/event-stream")
+            .header("accept", content_type)
             .header("cookie", &self.cookie)
             .body(Body::empty());
         let response = self.world.public.clone().oneshot(request.unwrap()).await.unwrap();
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert!(
+            response.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with(content_type)
+        );
         response.into_body().into_data_stream()
     }
 

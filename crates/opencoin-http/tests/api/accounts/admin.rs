@@ -202,9 +202,35 @@ async fn a_lost_token_is_replaced() {
     world.admin_post(path, Value::Null).await.with(201);
     let new = world.admin_post(path, Value::Null).await.text("token");
     world.get("/v1/account", &new).await.with(200);
+    // Whoever has the old one makes no access that would stay, and moves no money, from this moment on.
+    let service = json!({ "name": "till", "scopes": ["mint"] });
+    world.post("/v1/services", &lost, service).await.fails(401);
+    let password = json!({ "new": PASSWORD });
+    world
+        .put("/v1/account/password", &lost, password)
+        .await
+        .fails(401);
     world.clock.forward(chrono::TimeDelta::seconds(10));
     world.get("/v1/account", &lost).await.fails(401);
     world.get("/v1/account", &new).await.with(200);
     let unknown = world.admin_post("/v1/admin/accounts/nobody/token", Value::Null);
     unknown.await.fails(404);
+}
+
+/// Such a payment would keep the line from being credited.
+#[tokio::test]
+async fn no_payment_takes_the_reference_of_a_line_of_the_bank() {
+    let world = World::new().await;
+    let alice = world.open("alice", 100).await;
+    let of_line = format!("bank line {}", "0".repeat(32));
+    for (way, reference, status) in [
+        ("credits", of_line.as_str(), 422),
+        ("debits", &of_line, 422),
+        ("credits", "bank line of Monday", 201),
+    ] {
+        let path = format!("/v1/admin/accounts/alice/{way}");
+        let payment = json!({ "amount": 1, "reference": reference });
+        world.admin_post(&path, payment).await.with(status);
+    }
+    assert_eq!(world.balance(&alice).await, 101);
 }
