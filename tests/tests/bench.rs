@@ -97,6 +97,25 @@ fn postgres_is_measured_only_with_an_empty_database() {
 }
 
 #[test]
+fn the_console_is_open_while_wallets_are_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("bench.json");
+    let files = ["--json", json.to_str().unwrap()];
+    let table = opencoin(&[&["bench", "--quick", "--parts", "consoles"], &files[..]].concat())
+        .success()
+        .stdout;
+    let part = &read(&json)["consoles"];
+    let rounds = |name: &str| part[name].as_array().unwrap().len();
+    assert_eq!([rounds("alone"), rounds("with_consoles")], [3, 3], "{part:#}");
+    for round in ["alone", "with_consoles"].map(|name| part[name].as_array().unwrap()) {
+        round.iter().for_each(check_figures);
+    }
+    // The first browser asks for both of its pages at once.
+    assert!(figure(part, "pages") >= 6.0, "{part:#}");
+    assert!(table.contains("renews with the console / alone: "), "{table}");
+}
+
+#[test]
 fn a_signer_process_is_measured_beside_the_issuer() {
     let folder = tempfile::tempdir().unwrap();
     let (json, svg) = (folder.path().join("bench.json"), folder.path().join("bench.svg"));

@@ -10,6 +10,7 @@
 mod books;
 mod cells;
 mod child_process;
+mod consoles;
 mod currency;
 mod engine;
 mod engine_rate;
@@ -143,6 +144,7 @@ async fn measure_issuer(plan: &Plan, folder: &Path) -> Result<Measured> {
         cells: Vec::new(),
         half_load: None,
         one_by_one: None,
+        consoles: None,
         storage: None,
         public_log: None,
         full_table: None,
@@ -235,6 +237,9 @@ async fn parts(plan: &Plan, bench: &Bench<'_>, folder: &Path, measured: &mut Mea
     }
     if plan.has(Part::OneByOne) {
         measured.one_by_one = Some(one_by_one::measure(bench, folder).await?);
+    }
+    if plan.has(Part::Consoles) {
+        measured.consoles = Some(consoles::measure(bench, folder).await?);
     }
     if plan.has(Part::Storage) {
         measured.storage = Some(storage::measure(bench.currency, bench.books).await?);

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::books::{BareInserts, Database};
+use super::consoles::Consoles;
 use super::engine::Engine;
 use super::engine_rate::EngineRate;
 use super::full_table::FullTable;
@@ -34,6 +35,7 @@ pub(super) struct Measured {
     pub(super) cells: Vec<Measurement>,
     pub(super) half_load: Option<HalfLoad>,
     pub(super) one_by_one: Option<OneByOne>,
+    pub(super) consoles: Option<Consoles>,
     pub(super) storage: Option<Storage>,
     pub(super) public_log: Option<PublicLog>,
     pub(super) full_table: Option<FullTable>,
@@ -74,6 +76,8 @@ impl Measured {
             .one_by_one
             .iter()
             .flat_map(|part| [&part.in_batches, &part.one_by_one]);
+        let consoles = self.consoles.iter();
+        let consoles = consoles.flat_map(|part| part.alone.iter().chain(&part.with_consoles));
         let costs = self.public_log.iter().flat_map(|part| &part.costs);
         let public_log = costs.flat_map(|cost| cost.without.iter().chain(&cost.with));
         let full_table = self
@@ -84,6 +88,7 @@ impl Measured {
             .iter()
             .chain(half_load)
             .chain(one_by_one)
+            .chain(consoles)
             .chain(public_log)
             .chain(full_table)
     }

@@ -132,6 +132,8 @@ pub(super) enum Part {
     HalfLoad,
     /// Redeems in batches, and with one request per transaction.
     OneByOne,
+    /// Renews alone, and while ten operators have the console open.
+    Consoles,
     /// Bytes of the database for each coin.
     Storage,
     /// The public log: what it costs in mints, renews and redeems, how fast it is sealed, and when witnesses have

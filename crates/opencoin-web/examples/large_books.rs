@@ -1,5 +1,5 @@
-//! Measures how long the server takes for pages of large books in SQLite: 10,000 accounts, and one with 100,000 entries. Each
-//! page is asked for fifty times. Exits with 1 if the median of a page is longer than docs/PERFORMANCE.md promises.
+//! Measures how long the server takes for pages of large books in SQLite: 10,000 accounts, and one with 110,000 entries and
+//! 10,000 payouts that wait. Each page is asked for fifty times. Exits with 1 if the median of a page is longer than docs/PERFORMANCE.md promises.
 //!
 //! `cargo run --release -p opencoin-web --example large_books`
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
@@ -21,7 +21,9 @@ use opencoin_issuer::{
 use opencoin_keys::{
     Clock, Directory, NewCurrency, Passphrase, Randomness, SystemClock, create_with_key_files,
 };
-use opencoin_ledger::{AccountName, Amount, BATCH_COMMANDS_MAX, Command, LedgerTime, Reference};
+use opencoin_ledger::{
+    AccountName, Amount, BATCH_COMMANDS_MAX, Command, IdempotencyKey, LedgerTime, Reference,
+};
 use opencoin_web::SiteOptions;
 use rand::rngs::OsRng;
 use tower::ServiceExt;
@@ -29,6 +31,8 @@ use tower::ServiceExt;
 const ACCOUNTS: usize = 10_000;
 /// The entries of the first account.
 const ENTRIES: usize = 100_000;
+/// Its payouts that wait.
+const PAYOUTS: usize = 10_000;
 /// How often each page is asked for.
 const TIMES: usize = 50;
 /// How long the server may take for a page.
@@ -71,12 +75,16 @@ async fn main() -> Result<ExitCode, Failure> {
         (&public, holder.as_str(), "/account"),
         (&public, &holder, "/account/entries"),
         (&public, &holder, "/account/entries?q=deposit+77777"),
+        (&public, &holder, "/account/payouts"),
         (&operators, &operator, "/console"),
         (&operators, &operator, "/console/figures"),
         (&operators, &operator, "/console/accounts"),
         (&operators, &operator, "/console/accounts?q=holder-99"),
         (&operators, &operator, "/console/accounts/holder-0"),
         (&operators, &operator, "/console/payouts"),
+        (&operators, &operator, "/console/payouts/5000"),
+        (&operators, &operator, "/console/bank"),
+        (&operators, &operator, "/console/proposals?all=1"),
         (&operators, &operator, "/console/keys"),
         (&operators, &operator, "/console/actions"),
     ] {
@@ -127,7 +135,7 @@ async fn issuer(books: &Books, directory: &Directory) -> Result<Issuer, Failure>
     Ok(Issuer::open(currency, books.clone(), keys.signer()?, clock, options).await?)
 }
 
-/// Opens the accounts and pays into the first one.
+/// Opens the accounts, pays into the first one, and asks for its payouts.
 async fn fill(books: &Books, issuer: &Issuer) -> Result<(), Failure> {
     let at = LedgerTime::from_unix_micros(SystemClock.now().timestamp_micros());
     let mut commands = Vec::with_capacity(ACCOUNTS);
@@ -149,6 +157,15 @@ async fn fill(books: &Books, issuer: &Issuer) -> Result<(), Failure> {
             account: first,
             amount: Amount::new(100)?,
             reference: Reference::new(format!("deposit {number}"))?,
+            at,
+        });
+    }
+    for number in 0..PAYOUTS {
+        commands.push(Command::RequestPayout {
+            account: first,
+            amount: Amount::new(100)?,
+            destination: Reference::new("DE89 3704 0044 0532 0130 00")?,
+            key: IdempotencyKey::new(format!("payout-{number}"))?,
             at,
         });
     }
