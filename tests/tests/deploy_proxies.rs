@@ -399,6 +399,19 @@ fn without_servers_the_proxy_answers_like_one(http: &Client, url: &str) {
         (&body["title"], &body["status"]),
         (&Value::from("unavailable"), &Value::from(503))
     );
+    // People get a page, in both languages.
+    let page = http
+        .get(url)
+        .header("accept", "text/html,*/*;q=0.8")
+        .send()
+        .unwrap();
+    assert_eq!(page.status(), 503);
+    assert_eq!(page.headers()["retry-after"], "60");
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let text = page.text().unwrap();
+    for sentence in ["Nothing is lost.", "Es ist nichts verloren."] {
+        assert!(text.contains(sentence), "{text}");
+    }
 }
 
 /// A client that trusts only the test's certificate authority.

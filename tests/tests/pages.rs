@@ -61,6 +61,12 @@ const SOURCES: [&str; 5] = [
 /// Set by `cargo xtask screenshots`.
 const RENEW_VARIABLE: &str = "OPENCOIN_TEST_RENEW_PICTURES";
 
+/// The visitors whose first paint is shown.
+const VISITORS: usize = 5;
+/// The milliseconds from the request to the first paint.
+const FIRST_PAINT: &str = "return new Promise(resolve => new PerformanceObserver(list =>
+    resolve(list.getEntries()[0].startTime)).observe({ type: 'paint', buffered: true }))";
+
 /// The addresses of the files that a page loads.
 const FILES: &str = "return [...document.querySelectorAll('link[href], script[src], img[src]')]
     .map(element => element.href || element.src)";
@@ -596,6 +602,7 @@ fn the_picture_in_the_readme_is_not_older_than_the_page() {
         browser.open(&format!("{}/?lang=en", site.public));
         fs::write(of_workspace(PICTURE), browser.picture()).unwrap();
         fs::write(of_workspace(PICTURED), format!("{sources}\n")).unwrap();
+        show_first_paints(&site);
         site.stop();
     }
     let pictured = fs::read_to_string(of_workspace(PICTURED)).unwrap();
@@ -606,6 +613,19 @@ fn the_picture_in_the_readme_is_not_older_than_the_page() {
     );
     let readme = fs::read_to_string(of_workspace("README.md")).unwrap();
     assert!(readme.contains(PICTURE), "README.md does not show {PICTURE}");
+}
+
+/// Shows how long browsers that were never there take until the first paint.
+fn show_first_paints(site: &DemoSite) {
+    for _ in 0..VISITORS {
+        let browser = browser::start_or_skip(Scripts::Run).expect("a browser");
+        browser.use_screen(Screen::WIDE);
+        browser.open(&site.public);
+        println!(
+            "first paint: {:.0} ms",
+            browser.run(FIRST_PAINT).as_f64().unwrap()
+        );
+    }
 }
 
 fn of_workspace(path: &str) -> PathBuf {

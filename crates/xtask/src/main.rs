@@ -48,7 +48,7 @@ Usage: cargo xtask COMMAND
   timing OPTIONS      Measure whether the times of RSA in lanes depend on secrets: --measurements N, --seed S; timing --help
                       shows all options.
   otel                Lint and test the feature otel, which the other commands leave out.
-  screenshots         Renew the picture of the public page in docs.
+  screenshots         Renew the picture of the public page in docs, and show how long browsers take to paint it.
   openapi             Regenerate docs/openapi.json and docs/openapi-public.json.
   deb                 Build the Debian package in target/debian.
   deb --check         Build it, then install it on this machine, serve a currency, remove the package and purge it.

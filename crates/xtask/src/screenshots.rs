@@ -1,4 +1,5 @@
-//! `cargo xtask screenshots`: takes the picture of the public page in the documentation again.
+//! `cargo xtask screenshots`: takes the picture of the public page in the documentation again, and shows how long
+//! browsers take to paint it.
 
 use std::path::Path;
 
@@ -29,6 +30,7 @@ pub(crate) async fn run(workspace: &Path) -> Result<()> {
         "--",
     ];
     let mut take = test::cargo(workspace, &package);
-    take.args(["--exact", PICTURE_TEST]).env(RENEW.0, RENEW.1);
+    take.args(["--exact", PICTURE_TEST, "--nocapture"])
+        .env(RENEW.0, RENEW.1);
     steps.run("picture of the public page", &mut take).await
 }
