@@ -411,3 +411,60 @@ fn the_help_of_every_command_explains_it() {
         }
     }
 }
+
+#[test]
+fn a_request_is_given_up_once_and_by_its_fingerprint() {
+    let currency = Currency::make(RFC9474, SQLITE, &[]);
+    fs::rename(currency.dir().join("master"), currency.scratch("vault")).unwrap();
+    let nothing = currency.issuer(&["keys", "give-up"]).stdout;
+    assert!(nothing.contains("nothing waits for the master key"), "{nothing}");
+    let request = || {
+        let waits = currency.issuer(&["keys", "rotate", "--now", "--json"]).stdout;
+        let waits: Value = serde_json::from_str(&waits).unwrap();
+        waits["fingerprint"].as_str().unwrap().to_owned()
+    };
+    let give_up = |arguments: &[&str]| {
+        let dir = currency.dir();
+        let all = [&["issuer", "keys", "give-up"], arguments, &["--dir", text(&dir)]].concat();
+        run(&mut bare(), &all)
+    };
+    let (first, pending) = (request(), currency.dir().join("pending.json"));
+    let _ = give_up(&[]).refused(1, &format!("--request \"{first}\""));
+    let _ = give_up(&["--request", "0 0"]).refused(1, &first);
+    assert!(pending.exists());
+    let done = give_up(&["--request", &first, "--operator", "desk", "--json"])
+        .success()
+        .stdout;
+    let done: Value = serde_json::from_str(&done).unwrap();
+    assert_eq!(done["given_up"], true);
+    assert!(!pending.exists());
+    // The next request is another one.
+    let second = request();
+    assert_ne!(second, first);
+    let _ = give_up(&["--request", &first]).refused(1, &second);
+    let _ = give_up(&["--request", &second]).success();
+    let again = give_up(&["--request", &second]).success().stdout;
+    assert!(again.contains("nothing changed"), "{again}");
+    let said = currency.issuer(&["actions"]).stdout;
+    let given_up: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("give-up-request"))
+        .collect();
+    assert_eq!(given_up.len(), 2, "{said}");
+    assert!(
+        given_up[1].contains("desk") && given_up[1].contains(&first),
+        "{said}"
+    );
+
+    // A description that the master key may have signed is given up only on the operator's word.
+    currency.issuer(&["cdd", "change", "--info", "another text"]);
+    let fingerprint = {
+        let said = give_up(&[]).refused(1, "--request").stderr;
+        let begin = said.find("--request \"").unwrap() + "--request \"".len();
+        said[begin..].split('"').next().unwrap().to_owned()
+    };
+    let _ = give_up(&["--request", &fingerprint]).refused(1, "may have signed the description");
+    assert!(pending.exists());
+    let _ = give_up(&["--request", &fingerprint, "--never-signed"]).success();
+    assert!(!pending.exists());
+}

@@ -159,6 +159,28 @@ pub struct PendingKeys {
     pub request: String,
 }
 
+/// `POST /v1/admin/keys/give-up`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GiveUpRequest {
+    /// The fingerprint of the request, as `GET /v1/admin/keys/pending` has it.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::shapes::Text))]
+    pub request: String,
+    /// Whether the caller knows that the master key has never signed it. Needed if the request has a description of the
+    /// currency and the master key is on another machine.
+    #[serde(default)]
+    pub never_signed: bool,
+}
+
+/// The answer to [`GiveUpRequest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GivenUp {
+    /// Whether the request waited; otherwise nothing did.
+    pub given_up: bool,
+}
+
 /// The answer to `POST /v1/admin/keys/certificates`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

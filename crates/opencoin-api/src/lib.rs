@@ -33,8 +33,8 @@ pub use admin::{
 };
 pub use admin_audit::{AdminAudit, AuditCheck, AuditOutcome, EndedAudit, RunningAudit};
 pub use admin_keys::{
-    AdminKey, AdminKeyState, AdminKeys, AdminRotation, ImportedCertificates, NewMintKey, PauseSigning,
-    PendingKeys, RotateKeys, RotatedKeys, RotationResult, Signing, StopKey,
+    AdminKey, AdminKeyState, AdminKeys, AdminRotation, GiveUpRequest, GivenUp, ImportedCertificates,
+    NewMintKey, PauseSigning, PendingKeys, RotateKeys, RotatedKeys, RotationResult, Signing, StopKey,
 };
 pub use admin_overview::{AdminOverview, AuditSummary, KeysOverview, LogOverview, Waiting};
 pub use admin_proposals::{AdminProposal, AdminProposals, ProposalState, ProposedOperation};

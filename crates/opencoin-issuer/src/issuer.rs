@@ -7,6 +7,7 @@
 
 mod audits;
 mod key_accounts;
+mod key_faults;
 mod key_making;
 mod key_overview;
 mod key_passphrase;

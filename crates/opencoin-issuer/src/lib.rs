@@ -18,6 +18,7 @@ mod documents;
 mod guard;
 mod high_water;
 mod issuer;
+mod key_changes;
 pub mod log;
 mod metrics;
 mod operator;
@@ -47,6 +48,7 @@ pub use issuer::{
     MintKeysOverview, Overview, Pending, PendingRequest, UNFINISHED_FILES_MAX, UNMATCHED_COUNTED_MAX,
     Waiting,
 };
+pub use key_changes::KeyChangeError;
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};
 pub use opencoin_keys::KeyState;
 pub use operator::{Operator, OperatorError, PrunedMintKey};

@@ -20,7 +20,7 @@ use crate::store::Books;
 const FORGOTTEN_ROWS_MAX: u32 = 10_000;
 
 /// What actions that change mint keys are about.
-const MINT_KEYS: &str = "mint keys";
+pub(crate) const MINT_KEYS: &str = "mint keys";
 
 /// Among how many of the newest actions on a subject one is looked for that shall not be recorded twice.
 const NEWEST_ACTIONS: u32 = 50;

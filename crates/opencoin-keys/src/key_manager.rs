@@ -121,7 +121,7 @@ pub enum KeyManagerError {
     Refused(#[from] Refusal),
     /// A request is waiting for the master key.
     #[error(
-        "{0} waits for the master key: sign it and import the certificates first (`opencoin issuer keys rotate` does where the master key is on this machine), or remove the file to give it up"
+        "{0} waits for the master key: sign it and import the certificates first (`opencoin issuer keys rotate` does where the master key is on this machine), or give it up (`opencoin issuer keys give-up`)"
     )]
     Waits(std::path::PathBuf),
     /// The private mint keys are on the signer's machine.

@@ -24,7 +24,9 @@ pub use challenge_key::ChallengeKey;
 pub use clock::{Clock, SystemClock};
 pub use create::{CreateError, NewCurrency, NewKeys, OpenStore, create, create_with_key_files};
 pub use currency::{CertifiedMintKey, Currency, CurrencyError, ledger_time};
-pub use directory::{CertificateLock, CheckedImport, Directory, DirectoryError, Imported};
+pub use directory::{
+    CertificateLock, CheckedImport, Directory, DirectoryError, GiveUpError, Imported, UnwantedRequest,
+};
 pub use key_files::{KeyFiles, change_passphrase};
 pub use key_manager::{
     CddChange, Change, DestroyedKey, KeyEntry, KeyManager, KeyManagerError, OpenVault, policy_in_force,

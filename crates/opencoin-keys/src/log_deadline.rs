@@ -33,6 +33,16 @@ impl Currency {
         import_deadline(request, self.log())
     }
 
+    /// Whether it is too late for all certificates of a request. Those of a description never come too late.
+    #[must_use]
+    pub fn is_in_vain(&self, request: &SigningRequest, now: DateTime<Utc>) -> bool {
+        let is_late = |key: &MintKeyDraft| {
+            let deadline = self.log().map(|log| log_deadline(key.sign_coins_not_before, log));
+            deadline.is_some_and(|deadline| deadline < now)
+        };
+        request.cdd.is_none() && request.mint_keys.iter().all(is_late)
+    }
+
     /// Until when a server must have entered this mint key in the books; `None` without a public log.
     #[must_use]
     pub fn entry_deadline(&self, key: &CertifiedMintKey) -> Option<DateTime<Utc>> {

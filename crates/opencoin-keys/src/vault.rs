@@ -80,9 +80,9 @@ pub enum VaultError {
     Certificate(#[from] CertificateError),
     /// The certificates of the requested mint keys could not be used any more.
     #[error(
-        "not signed: the certificates of these mint keys had to be imported by {}, to be in the public log when they sign. Remove \
-         pending.json from the currency's folder and make a new request there, with `opencoin issuer keys rotate` or by \
-         repeating the change of the description. If the way to the master key takes longer, set rotation.offline_time to \
+        "not signed: the certificates of these mint keys had to be imported by {}, to be in the public log when they sign. Give \
+         the request up where the currency is, with `opencoin issuer keys give-up`, and make a new one there, with \
+         `opencoin issuer keys rotate` or by repeating the change of the description. If the way to the master key takes longer, set rotation.offline_time to \
          a longer time before. (Is the clock of this machine right?)",
         .deadline.format("%F %T UTC")
     )]
@@ -211,6 +211,14 @@ impl Vault {
             self.keep(&answer)?;
         }
         Ok(answer)
+    }
+
+    /// Whether the record of this vault has a certificate of this description.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn has_signed(&self, description: &CddDraft) -> Result<bool, VaultError> {
+        Ok(signed_cddc(&self.past()?, description).is_some())
     }
 
     /// Locks the folder against other processes, after a check that only its owner has access.

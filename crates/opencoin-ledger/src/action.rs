@@ -139,6 +139,8 @@ action_kinds! {
     ChangeDescription = "change-description",
     /// Imported certificates that the master key has signed.
     ImportCertificates = "import-certificates",
+    /// Gave up a request that waited for the master key.
+    GiveUpRequest = "give-up-request",
     /// Sent a wrong passphrase of the master key.
     WrongPassphrase = "wrong-passphrase",
     /// Destroyed private keys.

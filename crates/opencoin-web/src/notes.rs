@@ -62,6 +62,11 @@ pub(crate) enum Note {
     NothingDue,
     /// New keys wait for the master key.
     KeysRequested,
+    /// A request for the master key was given up.
+    RequestGivenUp {
+        /// Whether it still waited.
+        waited: bool,
+    },
     /// So many new keys were taken.
     KeysMade {
         count: u64,
@@ -148,6 +153,8 @@ impl Note {
             Self::Signing { is_paused: false } => t.keys_resumed().into(),
             Self::NothingDue => t.keys_nothing_due().into(),
             Self::KeysRequested => t.keys_requested().into(),
+            Self::RequestGivenUp { waited: true } => t.keys_given_up().into(),
+            Self::RequestGivenUp { waited: false } => t.keys_given_up_before().into(),
             Self::KeysMade { is_new: false, .. } => t.keys_made_before().into(),
             Self::KeysMade { late, .. } if late > 0 => t.keys_made_late(late),
             Self::KeysMade {

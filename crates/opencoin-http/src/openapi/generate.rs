@@ -70,6 +70,7 @@ struct Accounts;
     operators::keys::list,
     operators::key_making::rotate,
     operators::key_making::pending,
+    operators::key_making::give_up,
     operators::key_making::import,
     operators::keys::stop,
     operators::keys::set_signing,

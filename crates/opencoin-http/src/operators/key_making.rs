@@ -5,7 +5,10 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 #[cfg(feature = "openapi")]
 use opencoin_api::shapes;
-use opencoin_api::{ImportedCertificates, NewMintKey, PendingKeys, RotateKeys, RotatedKeys, RotationResult};
+use opencoin_api::{
+    GiveUpRequest, GivenUp, ImportedCertificates, NewMintKey, PendingKeys, RotateKeys, RotatedKeys,
+    RotationResult,
+};
 use opencoin_issuer::{MadeKeys, PendingRequest, Reason, Refusal};
 use zeroize::Zeroizing;
 
@@ -67,6 +70,7 @@ pub(crate) async fn pending(State(admin): State<Admin>, _: ReadsKeys) -> Handler
         mint_keys,
         changes_description,
         file,
+        ..
     } = state.pending.request()?.ok_or_else(none)?;
     let pending = PendingKeys {
         fingerprint,
@@ -76,6 +80,27 @@ pub(crate) async fn pending(State(admin): State<Admin>, _: ReadsKeys) -> Handler
         request: file,
     };
     document(StatusCode::OK, &pending)
+}
+
+/// Give up the request that waits for the master key: its file is removed, and the keys that were made for it are never used.
+/// If another request waits than the one that is named, nothing is done. If none waits, nothing is done, either. A request with
+/// a description that the master key has signed, or may have signed, is not given up.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = "/v1/admin/keys/give-up", tag = "admin", request_body = GiveUpRequest,
+    responses((status = 200, description = "Nothing waits any more.", body = GivenUp),
+        Malformed, Unauthorized, Forbidden, NotFound, PreviewChanged, TooLarge, Invalid, Unavailable)
+))]
+pub(crate) async fn give_up(
+    State(admin): State<Admin>,
+    ChangesKeys(operator): ChangesKeys,
+    Json(GiveUpRequest {
+        request,
+        never_signed,
+    }): Json<GiveUpRequest>,
+) -> HandlerResult {
+    let issuer = admin.issuer();
+    let given_up = issuer.give_up_request(&operator, request, never_signed).await?;
+    document(StatusCode::OK, &GivenUp { given_up })
 }
 
 /// Take the certificates that `opencoin master sign` has made for the request that waits. The body is its file.

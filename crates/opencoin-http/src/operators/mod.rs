@@ -67,6 +67,7 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/keys", get(keys::list))
         .route("/v1/admin/keys/rotate", post(key_making::rotate))
         .route("/v1/admin/keys/pending", get(key_making::pending))
+        .route("/v1/admin/keys/give-up", post(key_making::give_up))
         .route("/v1/admin/keys/certificates", post(key_making::import))
         .route("/v1/admin/keys/{id}/stop", post(keys::stop))
         .route("/v1/admin/signing", post(keys::set_signing))

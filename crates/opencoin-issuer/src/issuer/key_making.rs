@@ -7,17 +7,16 @@
 //!
 //! If the master key is in the folder, its passphrase opens it for one call and is kept nowhere.
 
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use opencoin_config::Config;
 use opencoin_crypto::KeyStore;
 use opencoin_keys::{
-    Change, Currency, Directory, DirectoryError, Imported, KeyManager, KeyManagerError, MintKeyDraft,
-    OpenVault, Passphrase, Randomness, SignedCertificates, SigningRequest, Vault, VaultError,
+    Change, Currency, Directory, Imported, KeyManager, KeyManagerError, MintKeyDraft, OpenVault, Passphrase,
+    Randomness, SignedCertificates, SigningRequest, Vault,
 };
-use opencoin_ledger::{ActionKind, OperatorName};
+use opencoin_ledger::OperatorName;
 use opencoin_schema::{from_json, text};
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -25,6 +24,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::Issuer;
+use super::key_faults::{of_change, of_directory, of_giving_up, of_manager, of_vault};
 use super::key_passphrase::PassphraseGuesses;
 use crate::operator::OperatorError;
 use crate::refusal::{Reason, Refusal};
@@ -132,6 +132,10 @@ pub struct PendingRequest {
     pub mint_keys: Vec<(u64, DateTime<Utc>)>,
     /// Whether it also asks for a new description of the currency.
     pub changes_description: bool,
+    /// Whether the certificates of some keys come too late by now.
+    pub is_overdue: bool,
+    /// Whether no certificate of it can be used any more.
+    pub is_in_vain: bool,
     /// The text of the file.
     pub file: String,
 }
@@ -179,11 +183,13 @@ impl From<&Imported> for ImportedKeys {
 }
 
 impl PendingRequest {
-    fn of(request: &SigningRequest, currency: &Currency) -> Self {
+    fn of(request: &SigningRequest, currency: &Currency, now: DateTime<Utc>) -> Self {
         let begin = |key: &MintKeyDraft| (key.denomination, key.sign_coins_not_before.to_utc());
         Self {
             fingerprint: request.fingerprint(),
             import_by: currency.import_deadline(request),
+            is_overdue: currency.import_deadline(request).is_some_and(|by| by < now),
+            is_in_vain: currency.is_in_vain(request, now),
             mint_keys: request.mint_keys.iter().map(begin).collect(),
             changes_description: request.cdd.is_some(),
             file: text::compact(request),
@@ -227,7 +233,7 @@ impl Issuer {
     pub async fn key_making_state(&self) -> Result<KeyMakingState, Refusal> {
         let (making, directory) = self.key_making()?;
         let has_store = making.store.is_some();
-        let currency = self.currency();
+        let (currency, now) = (self.currency(), self.clock.now());
         on_a_thread(move || {
             let place = match (has_store, Vault::new(directory.master_folder()).has_key()) {
                 (false, _) => KeyPlace::AtSigner,
@@ -236,7 +242,7 @@ impl Issuer {
             };
             let pending = match directory.pending() {
                 Ok(None) => Pending::Nothing,
-                Ok(Some(request)) => Pending::Request(PendingRequest::of(&request, &currency)),
+                Ok(Some(request)) => Pending::Request(PendingRequest::of(&request, &currency, now)),
                 Err(error) => {
                     tracing::error!(%error, "the request that waits for the master key cannot be read");
                     Pending::Unreadable
@@ -262,7 +268,7 @@ impl Issuer {
     ) -> Result<MadeKeys, KeyMakingError> {
         let passphrase = passphrase.and_then(|text| Passphrase::new(text).ok());
         let (making, directory) = self.key_making()?;
-        let elsewhere = || of_manager(&KeyManagerError::KeysElsewhere);
+        let elsewhere = || of_manager(KeyManagerError::KeysElsewhere);
         let store = making.store.clone().ok_or_else(elsewhere)?;
         let manager = KeyManager::new(
             directory.clone(),
@@ -311,7 +317,7 @@ impl Issuer {
             }
             runtime.block_on(async {
                 let request = manager.request_due(&mut |_, _| {}, &lock).await;
-                let Some(request) = request.map_err(|error| of_manager(&error))? else {
+                let Some(request) = request.map_err(of_manager)? else {
                     return Ok(MadeKeys::Nothing);
                 };
                 if vault.is_some() {
@@ -320,9 +326,11 @@ impl Issuer {
                     operator.record_request(&request).await?;
                 }
                 let change = manager.finish(request, vault, &mut **turn, &lock).await;
-                Ok(match change.map_err(|error| of_manager(&error))? {
+                Ok(match change.map_err(of_manager)? {
                     Change::Nothing => MadeKeys::Nothing,
-                    Change::Waits(request) => MadeKeys::Waits(PendingRequest::of(&request, &currency)),
+                    Change::Waits(request) => {
+                        MadeKeys::Waits(PendingRequest::of(&request, &currency, clock.now()))
+                    }
                     Change::Done(imported) => MadeKeys::Done(ImportedKeys::from(&*imported)),
                 })
             })
@@ -364,87 +372,48 @@ impl Issuer {
             let lock = directory.lock().map_err(|error| of_directory(&error))?;
             let import = directory.check_import(&answer, now, &lock);
             let import = import.map_err(|error| of_directory(&error))?;
-            if let Some(request) = import.request() {
-                let answers = format!("request {}", request.fingerprint());
-                let kind = ActionKind::ImportCertificates;
-                runtime.block_on(operator.record_intent(kind, "certificates", &answers))?;
-            }
-            let imported = directory.take(import, &lock);
-            Ok(ImportedKeys::from(
-                &imported.map_err(|error| of_directory(&error))?,
-            ))
+            let imported = runtime.block_on(operator.take_certificates(&directory, import, &lock));
+            Ok(ImportedKeys::from(&imported.map_err(of_change)?))
         };
         let imported = on_a_thread(work).await??;
         self.follow_documents_now().await;
         Ok(imported)
     }
+
+    /// Gives up the request with this fingerprint, as the operator has seen it. `is_never_signed`: they say that a master key
+    /// on another machine has never signed its description. Who does it is recorded first. Returns whether something waited.
+    ///
+    /// # Errors
+    /// When another request waits, the master key has signed its description or may have, a command changes keys at this
+    /// moment, or something cannot be read or written.
+    pub async fn give_up_request(
+        &self,
+        operator: &OperatorName,
+        seen: String,
+        is_never_signed: bool,
+    ) -> Result<bool, Refusal> {
+        let (making, directory) = self.key_making()?;
+        let turn = Arc::clone(&making.rng).lock_owned().await;
+        let (operator, runtime) = (self.operator(operator), Handle::current());
+        on_a_thread(move || {
+            let _turn = turn;
+            let lock = directory.lock().map_err(|error| of_directory(&error))?;
+            let unwanted = directory.check_give_up(&seen, is_never_signed, &lock);
+            let Some(unwanted) = unwanted.map_err(|error| of_giving_up(&error))? else {
+                return Ok(false);
+            };
+            let given_up = operator.give_up(&directory, unwanted, is_never_signed, &lock);
+            runtime.block_on(given_up).map_err(of_change)?;
+            Ok(true)
+        })
+        .await?
+    }
 }
 
 /// Does what takes long, or waits for files. It ends even if the caller is gone.
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| failed(&error))
-}
-
-/// Logs what went wrong, which only the operators of the server can mend.
-fn failed(error: &dyn fmt::Display) -> Refusal {
-    tracing::error!(%error, "mint keys or certificates cannot be changed");
-    Refusal::unavailable()
-}
-
-fn of_manager(error: &KeyManagerError) -> Refusal {
-    match error {
-        KeyManagerError::Directory(error) => of_directory(error),
-        KeyManagerError::Vault(error) => of_vault(error),
-        KeyManagerError::KeysElsewhere | KeyManagerError::Waits(_) => {
-            Refusal::new(Reason::Invalid, error.to_string())
-        }
-        KeyManagerError::Store(_)
-        | KeyManagerError::Setting(_)
-        | KeyManagerError::Ledger(_)
-        | KeyManagerError::Books(_)
-        | KeyManagerError::Refused(_)
-        | KeyManagerError::NoChange
-        | KeyManagerError::Sign { .. } => failed(error),
-    }
-}
-
-fn of_vault(error: &VaultError) -> Refusal {
-    match error {
-        VaultError::InUse(_) => busy(),
-        VaultError::Late { .. } | VaultError::Request(_) => Refusal::new(Reason::Invalid, error.to_string()),
-        VaultError::Occupied(_)
-        | VaultError::Missing(_)
-        | VaultError::Key(_)
-        | VaultError::Generate(_)
-        | VaultError::File(_)
-        | VaultError::Record { .. }
-        | VaultError::Certificate(_) => failed(error),
-    }
-}
-
-fn of_directory(error: &DirectoryError) -> Refusal {
-    match error {
-        DirectoryError::Locked(_) => busy(),
-        DirectoryError::Import(_) => Refusal::new(Reason::Invalid, error.to_string()),
-        DirectoryError::NoCurrency(_)
-        | DirectoryError::Occupied(_)
-        | DirectoryError::NoCertificates(_)
-        | DirectoryError::File(_)
-        | DirectoryError::Settings(_)
-        | DirectoryError::Document { .. }
-        | DirectoryError::Currency { .. }
-        | DirectoryError::Unwritable(_)
-        | DirectoryError::Path(_)
-        | DirectoryError::Begun(_) => failed(error),
-    }
-}
-
-/// A command changes keys or certificates at this moment.
-fn busy() -> Refusal {
-    Refusal::new(
-        Reason::Unavailable,
-        "a command is changing the keys at this moment; try again when it is done",
-    )
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "the work on mint keys or certificates has broken off");
+        Refusal::unavailable()
+    })
 }

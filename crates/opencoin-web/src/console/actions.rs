@@ -139,6 +139,7 @@ fn what(action: &RecordedAction, t: Messages) -> Message {
         ActionKind::RotateKeys => t.console_act_rotate_keys().into(),
         ActionKind::ChangeDescription => t.console_act_change_description().into(),
         ActionKind::ImportCertificates => t.console_act_import_certificates().into(),
+        ActionKind::GiveUpRequest => t.keys_act_give_up().into(),
         ActionKind::WrongPassphrase => t.keys_act_wrong_passphrase().into(),
         ActionKind::DestroyKeys => t.console_act_destroy_keys().into(),
         ActionKind::UploadStatement => t.console_act_upload_statement(subject),

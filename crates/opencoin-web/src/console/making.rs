@@ -47,6 +47,8 @@ struct MakePage {
     changes_description: bool,
     /// The fingerprint of the request that waits, which is finished now.
     request: Option<String>,
+    /// Whether it is too late for it.
+    is_in_vain: bool,
     /// What is wrong with the passphrase.
     fault: Option<Message>,
     /// Why what was sent before was not done.
@@ -70,12 +72,29 @@ struct WaitingPage {
     key: String,
 }
 
-/// A request that waits, as the page shows it.
-struct Waiting {
-    values: Vec<Message>,
-    changes_description: bool,
-    fingerprint: String,
+/// A request that waits, as the pages show it.
+pub(super) struct Waiting {
+    pub(super) values: Vec<Message>,
+    pub(super) changes_description: bool,
+    pub(super) fingerprint: String,
     import_by: Option<Moment>,
+    /// Whether the time for some keys, or for everything in it, is over.
+    is_overdue: bool,
+    is_in_vain: bool,
+}
+
+impl Waiting {
+    pub(super) fn of(request: PendingRequest, server: &Server, desk: &Desk) -> Self {
+        let minute = |by| Moment::minute(desk.visit.language, by);
+        Self {
+            values: lines(&request.mint_keys, &desk.money(server), desk),
+            changes_description: request.changes_description,
+            fingerprint: request.fingerprint,
+            import_by: request.import_by.map(minute),
+            is_overdue: request.is_overdue,
+            is_in_vain: request.is_in_vain,
+        }
+    }
 }
 
 /// What the page of the keys says about new ones.
@@ -122,6 +141,7 @@ async fn make_page(
     let KeyMakingState { place, pending } = server.issuer().key_making_state().await?;
     let overview = server.issuer().mint_key_overview().await?;
     let due = overview.rotations.iter().filter(|(_, due)| **due <= overview.at);
+    let is_in_vain = matches!(&pending, Pending::Request(request) if request.is_in_vain);
     let (values, changes_description, request) = match pending {
         Pending::Request(request) => (
             lines(&request.mint_keys, &money, desk),
@@ -146,6 +166,7 @@ async fn make_page(
         place,
         changes_description,
         request,
+        is_in_vain,
         fault,
         has_changed: false,
         key,
@@ -238,27 +259,19 @@ async fn waiting_page(
     key: String,
     fault: Option<(&'static str, String)>,
 ) -> Result<WaitingPage, Failure> {
-    let (t, money) = (desk.visit.messages(), desk.money(server));
+    let t = desk.visit.messages();
     let pending = server.issuer().key_making_state().await?.pending;
     let is_unreadable = pending == Pending::Unreadable;
     let pending = match pending {
         Pending::Request(request) => Some(request),
         Pending::Nothing | Pending::Unreadable => None,
     };
-    let described = |request: PendingRequest| Waiting {
-        values: lines(&request.mint_keys, &money, desk),
-        changes_description: request.changes_description,
-        fingerprint: request.fingerprint,
-        import_by: request
-            .import_by
-            .map(|by| Moment::minute(desk.visit.language, by)),
-    };
     Ok(WaitingPage {
         frame: desk.visit.frame(t.keys_request()),
         t,
         bar: desk.bar(server, Some(Place::Keys)),
         done: None,
-        request: pending.map(described),
+        request: pending.map(|request| Waiting::of(request, server, desk)),
         is_unreadable,
         fault,
         may_change: desk.may(AdminRight::ChangeKeys),

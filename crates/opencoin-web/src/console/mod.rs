@@ -13,6 +13,7 @@ mod codes;
 mod desk;
 mod figures;
 mod files;
+mod giving_up;
 mod keys;
 mod login;
 mod making;
@@ -83,6 +84,10 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route(
             "/console/keys/request",
             get(making::show_request).post(making::bring),
+        )
+        .route(
+            "/console/keys/give-up",
+            get(giving_up::show).post(giving_up::give_up),
         )
         .route("/console/keys/pending.json", get(making::download))
         .route("/console/keys/signing/{state}", post(signing::check))

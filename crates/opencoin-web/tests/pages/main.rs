@@ -9,6 +9,7 @@ mod bank;
 mod common;
 mod console;
 mod figures;
+mod giving_up;
 mod keys;
 mod languages;
 mod new_keys;

@@ -20,7 +20,7 @@ const REQUEST: &str = "/console/keys/request";
 const CHANGED: &str = "what waits for the master key has changed";
 
 /// Lets a description of the currency with this serial wait for the master key, as a command that was interrupted leaves it.
-fn let_a_description_wait(directory: &Directory, serials_on: u64) -> SigningRequest {
+pub(crate) fn let_a_description_wait(directory: &Directory, serials_on: u64) -> SigningRequest {
     let currency = directory.currency().unwrap();
     let mut next = CddDraft::of(currency.current().cdd());
     next.cdd_serial += serials_on;

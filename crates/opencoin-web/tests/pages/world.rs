@@ -16,7 +16,9 @@ use opencoin_issuer::audits::OpenedSource;
 use opencoin_issuer::{
     AdminScope, AdminTokens, BankSettings, Issuer, IssuerOptions, NewPassword, SecondPersonLimit, Token,
 };
-use opencoin_keys::{Clock, Directory, KeyFiles, NewCurrency, Passphrase, Randomness, create_with_key_files};
+use opencoin_keys::{
+    Clock, Cosigners, Directory, KeyFiles, NewCurrency, Passphrase, Randomness, create_with_key_files,
+};
 use opencoin_ledger::{AccountName, Amount, MemoryLedger, Reference};
 use opencoin_private_files as private_files;
 use opencoin_web::SiteOptions;
@@ -56,6 +58,8 @@ pub(crate) enum KeyMaking {
     WithMasterKey,
     /// The master key is in the folder `vault` beside that of the currency.
     MasterElsewhere,
+    /// The same for a currency with a public log.
+    InPublicLog,
     /// The server has no private keys.
     AtSigner,
 }
@@ -105,34 +109,42 @@ struct TestCurrency {
 impl TestCurrency {
     fn get() -> &'static Self {
         static MADE: OnceLock<TestCurrency> = OnceLock::new();
-        MADE.get_or_init(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let directory = Directory::new(folder.path().join("currency"));
-            let new = NewCurrency {
-                name: "Open<b>Cent".to_owned(),
-                divisor: 100,
-                denominations: vec![5, 200],
-                url: format!("https://{HOST}"),
-                cipher_suite: CipherSuite::RsaSha384PssRfc9474,
-                log: None,
-                config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
-            };
-            let made = create_with_key_files(
-                &new,
-                &directory,
-                &passphrase(),
-                &*TestClock::at_start(),
-                &mut StdRng::seed_from_u64(SEED),
-                || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>,
-                &mut |_, _| {},
-            );
-            let (_, keys) = made.unwrap();
-            Self {
-                directory,
-                signer: keys.signer().unwrap(),
-                _folder: folder,
-            }
-        })
+        MADE.get_or_init(|| Self::make(None))
+    }
+
+    /// With a public log.
+    fn in_public_log() -> &'static Self {
+        static MADE: OnceLock<TestCurrency> = OnceLock::new();
+        MADE.get_or_init(|| Self::make(Some(Cosigners::default())))
+    }
+
+    fn make(log: Option<Cosigners>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path().join("currency"));
+        let new = NewCurrency {
+            name: "Open<b>Cent".to_owned(),
+            divisor: 100,
+            denominations: vec![5, 200],
+            url: format!("https://{HOST}"),
+            cipher_suite: CipherSuite::RsaSha384PssRfc9474,
+            log,
+            config: Config::new("sqlite:ledger.sqlite", "127.0.0.1:0"),
+        };
+        let made = create_with_key_files(
+            &new,
+            &directory,
+            &passphrase(),
+            &*TestClock::at_start(),
+            &mut StdRng::seed_from_u64(SEED),
+            || Box::new(StdRng::seed_from_u64(SEED + 1)) as Box<dyn Randomness>,
+            &mut |_, _| {},
+        );
+        let (_, keys) = made.unwrap();
+        Self {
+            directory,
+            signer: keys.signer().unwrap(),
+            _folder: folder,
+        }
     }
 }
 
@@ -260,7 +272,11 @@ impl World {
         making: Option<KeyMaking>,
         second_person: SecondPersonLimit,
     ) -> Self {
-        let (clock, currency) = (TestClock::at_start(), TestCurrency::get());
+        let currency = match making {
+            Some(KeyMaking::InPublicLog) => TestCurrency::in_public_log(),
+            _ => TestCurrency::get(),
+        };
+        let clock = TestClock::at_start();
         let folder = tempfile::tempdir().unwrap();
         let books = Arc::<MemoryLedger>::default();
         let audited = Arc::new(Audited {
@@ -300,7 +316,7 @@ impl World {
             None => issuer,
             Some(making) => {
                 copy(currency.directory.root(), directory.root());
-                if making == KeyMaking::MasterElsewhere {
+                if matches!(making, KeyMaking::MasterElsewhere | KeyMaking::InPublicLog) {
                     let vault = directory.root().with_file_name("vault");
                     fs::rename(directory.master_folder(), vault).unwrap();
                 }

@@ -1,6 +1,7 @@
 //! `opencoin issuer keys`, `issuer import` and `issuer cdd`: maintain the keys and certificates of a currency.
 
 mod documents;
+mod give_up;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use serde_json::json;
 
 pub(crate) use documents::{CddCommand, ImportArguments, cdd, change_description, describe_quietly, import};
 
+use self::give_up::GiveUpArguments;
 use super::Purpose;
 use crate::currency_unit::CurrencyUnit;
 use crate::dates::utc;
@@ -44,6 +46,8 @@ pub(crate) enum KeysCommand {
     /// Generate the keys that are due. If the master key is on another machine, write a request for it to
     /// `pending.json`.
     Rotate(RotateArguments),
+    /// Give up the request that waits for the master key, because its certificates came too late or are not wanted any more.
+    GiveUp(GiveUpArguments),
     /// Stop a key at once and permanently, in all processes: it signs nothing, and its coins are accepted by recoup
     /// only.
     Revoke(RevokeArguments),
@@ -126,6 +130,7 @@ pub(crate) async fn run(command: KeysCommand, output: OutputArgs) -> Result<()> 
         KeysCommand::Plan(arguments) => plan(&arguments, output).await,
         KeysCommand::List(arguments) => list(&arguments, output).await,
         KeysCommand::Rotate(arguments) => rotate(arguments, output).await,
+        KeysCommand::GiveUp(arguments) => give_up::give_up(arguments, output).await,
         KeysCommand::Revoke(arguments) => revoke(arguments, output).await,
         KeysCommand::Destroy(arguments) => destroy(arguments, output).await,
         KeysCommand::Passphrase(arguments) => passphrase(&arguments, output),

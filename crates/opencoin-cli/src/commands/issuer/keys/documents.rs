@@ -164,19 +164,17 @@ pub(crate) async fn import(arguments: ImportArguments, output: OutputArgs) -> Re
     if is_first && let Some(cddc) = &answer.cddc {
         confirm_master_key(&cddc.cdd.id, arguments.id.as_ref())?;
     }
-    let imported = directory.import(&answer, SystemClock.now(), &directory.lock()?)?;
-    let currency = directory.currency()?;
+    let lock = directory.lock()?;
+    let import = directory.check_import(&answer, SystemClock.now(), &lock)?;
     // The first import creates the books of a new currency. A repetition creates them if the import was interrupted.
     let books = issuer::books_to_change(&directory, &config, StoreMode::Create).await?;
+    let operator = Operator::new(books.clone(), Arc::new(SystemClock), arguments.by.name());
+    let imported = operator.take_certificates(&directory, import, &lock).await?;
+    drop(lock);
+    let currency = directory.currency()?;
     opencoin_keys::register_documents(&currency, books.ledger.as_ref(), &SystemClock).await?;
     let is_new = imported.is_new;
     super::warn_of_late_keys(&imported.late);
-    if is_new {
-        let serial = format!("serial {}", currency.current().cdd().cdd_serial);
-        let operator = Operator::new(books, Arc::new(SystemClock), arguments.by.name());
-        let kind = ActionKind::ImportCertificates;
-        operator.record(kind, "certificates", Some(&serial)).await?;
-    }
     let (cdd, keys) = (currency.current().cdd(), currency.mint_keys().count());
     let mut lines = vec![if is_new {
         let (name, serial) = (printable(&cdd.currency_name), cdd.cdd_serial);
