@@ -59,6 +59,7 @@ struct Accounts;
     operators::proposals::approve,
     operators::proposals::decline,
     operators::bank_lines::list,
+    operators::bank_lines::show,
     operators::bank_lines::assign,
     operators::bank_lines::set_aside,
     operators::audit::show,

@@ -65,6 +65,22 @@ pub(crate) async fn list(
     document(StatusCode::OK, &KeptBankLines { lines, after })
 }
 
+/// One line of a booked statement.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = "/v1/admin/bank-lines/{id}", tag = "admin",
+    params(("id" = inline(shapes::BankLineId), Path, description = "The line.")),
+    responses((status = 200, description = "The line.", body = KeptBankLine),
+        Unauthorized, Forbidden, NotFound, Unavailable)
+))]
+pub(crate) async fn show(
+    State(admin): State<Admin>,
+    _: ReadsAccounts,
+    PathParameter(id): PathParameter,
+) -> HandlerResult {
+    let line = admin.bank_desk().line(line_id(&id)?).await?;
+    document(StatusCode::OK, &kept_bank_line(line))
+}
+
 /// Credit an unmatched line to an account. Repeating it changes nothing. A line above the limit waits for a second operator.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = "/v1/admin/bank-lines/{id}/assign", tag = "admin", request_body = AssignBankLine,

@@ -57,6 +57,7 @@ pub(super) fn router<S>(server: Arc<Server>, tokens: AdminTokens) -> Router<S> {
         .route("/v1/admin/statements/{id}", get(statements::preview))
         .route("/v1/admin/statements/{id}/book", post(statements::book))
         .route("/v1/admin/bank-lines", get(bank_lines::list))
+        .route("/v1/admin/bank-lines/{id}", get(bank_lines::show))
         .route("/v1/admin/bank-lines/{id}/assign", post(bank_lines::assign))
         .route("/v1/admin/bank-lines/{id}/set-aside", post(bank_lines::set_aside))
         .route("/v1/admin/operators", get(setup::list_operators))

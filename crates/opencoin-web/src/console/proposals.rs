@@ -8,17 +8,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use opencoin_http::Server;
-use opencoin_issuer::{AdminRight, Reason, Refusal};
+use opencoin_issuer::{AdminRight, BankDeskError, ProposalError, Reason, Refusal};
 use opencoin_ledger::{LedgerTime, Proposal, ProposalFilter, ProposalNo, Proposed, Reference};
 use opencoin_text::printable;
 use serde::Deserialize;
 
+use super::bank::ProposedLine;
 use super::desk::{After, Bar, Desk, Place};
 use crate::address::{Path, Query};
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
-use crate::steps::{self, Draft, Question, SentKey, TwoSteps};
+use crate::steps::{self, About, Draft, Question, SentKey, TwoSteps};
 use crate::visit::{Failure, Frame, PageResult, page};
 
 /// The most proposals on a page.
@@ -43,7 +44,7 @@ struct ProposalsPage {
 
 #[derive(Template)]
 #[template(path = "console/proposal.html")]
-struct ProposalPage {
+struct ProposalPage<'a> {
     frame: Frame,
     t: Messages,
     bar: Bar,
@@ -53,6 +54,8 @@ struct ProposalPage {
     account: String,
     text: String,
     payout: Option<i64>,
+    /// The line of the bank that it credits.
+    bank_line: Option<&'a ProposedLine>,
     /// Whether the operator has made it.
     is_own: bool,
     may_decide: bool,
@@ -182,6 +185,7 @@ struct Deciding<'a> {
     t: Messages,
     money: Money,
     proposal: Proposal,
+    bank_line: Option<ProposedLine>,
     verdict: Verdict,
     done: Option<Message>,
 }
@@ -191,12 +195,18 @@ impl<'a> Deciding<'a> {
         let unknown = || Refusal::new(Reason::NotFound, "there is no such proposal");
         let no = id.parse().map(ProposalNo::new).map_err(|_| unknown())?;
         let proposal = server.issuer().proposal_desk().proposal(no).await;
+        let proposal = proposal.map_err(Refusal::from)?;
+        let bank_line = match proposal.proposed.line() {
+            Some(line) => Some(ProposedLine::of(server, desk, line).await?),
+            None => None,
+        };
         Ok(Self {
             server,
             desk,
             t: desk.visit.messages(),
             money: desk.money(server),
-            proposal: proposal.map_err(Refusal::from)?,
+            proposal,
+            bank_line,
             verdict,
             done: None,
         })
@@ -298,16 +308,27 @@ impl TwoSteps for Deciding<'_> {
         }
     }
 
+    fn about(&self) -> About {
+        self.bank_line.as_ref().map_or_else(About::default, |line| About {
+            warning: line.warning.clone(),
+            facts: line.facts.clone(),
+        })
+    }
+
     async fn carry_out(&self, sent: &SentKey, _: &()) -> Result<String, Refusal> {
         let proposals = self.server.issuer().proposal_desk();
         let acting = proposals.acting(&self.desk.operator.name);
         let no = self.proposal.no;
         let work = async {
             Ok(match self.verdict {
-                Verdict::Approve => {
-                    acting.approve(no).await?;
-                    Note::CarriedOut(no.get())
-                }
+                Verdict::Approve => match acting.approve(no).await {
+                    Ok(_) => Note::CarriedOut(no.get()),
+                    // The verdict is in the books, and a server credits the line.
+                    Err(ProposalError::Bank(BankDeskError::NotYet(name))) => {
+                        Note::LineReserved(name.to_string())
+                    }
+                    Err(error) => return Err(error.into()),
+                },
                 Verdict::Decline => {
                     acting.decline(no).await?;
                     if self.is_own() {
@@ -354,6 +375,7 @@ impl TwoSteps for Deciding<'_> {
             account: proposal.account.name.as_str().to_owned(),
             text: text.map_or_else(String::new, |text| printable(text.as_str())),
             payout: proposal.proposed.payout().map(|payout| payout.get()),
+            bank_line: self.bank_line.as_ref(),
             is_own: self.is_own(),
             may_decide: proposal.verdict.is_none() && self.desk.may(AdminRight::ChangeAccounts),
             approve,

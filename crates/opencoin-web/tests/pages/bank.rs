@@ -33,7 +33,7 @@ pub(crate) fn table(lines: &[(&str, &str, &str)]) -> Vec<u8> {
 }
 
 /// The same day as a CAMT.053 file, with these payers, texts and amounts.
-fn camt(lines: &[(&str, &str, &str)]) -> Vec<u8> {
+pub(crate) fn camt(lines: &[(&str, &str, &str)]) -> Vec<u8> {
     let entry = |(name, text, amount): &(&str, &str, &str)| {
         format!(
             "<Ntry><Amt Ccy=\"EUR\">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>

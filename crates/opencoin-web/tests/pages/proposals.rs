@@ -3,11 +3,14 @@
 use opencoin_issuer::AdminScope;
 use opencoin_ledger::{IdempotencyKey, Reference};
 
+use crate::bank::{camt, table};
 use crate::world::{Answer, Browser, PASSWORD, World};
 
 const CASHIER: &[AdminScope] = &[AdminScope::Cashier];
 /// What one operator may move alone.
 const LIMIT: u64 = 10_000;
+/// That a line of the bank may be another one again.
+const WARNING: &str = "It may be in the books already, from another kind of file";
 
 /// Fills in the form of a page and answers its question as often as this. Returns where that leads.
 async fn fill(
@@ -113,6 +116,65 @@ async fn a_large_credit_waits_for_another_operator() {
         .await
         .with(409);
     late.has("Somebody has decided this meanwhile");
+}
+
+/// Whoever decides must see whose money it is, who has brought the statement, and whether the money came twice.
+#[tokio::test]
+async fn the_line_of_the_bank_is_shown_to_whoever_decides() {
+    let world = World::with_limit(LIMIT).await;
+    world.open("alice", 0).await;
+    let ann = world.operator("ann", CASHIER).await;
+    let benno = world.operator("benno", CASHIER).await;
+    let statement = ann
+        .upload("may.csv", &table(&[("Eve <E>", "rent <7>", "150,00")]))
+        .await;
+    ann.book(&statement, 1).await.with(303);
+    let line = "/console/bank/lines/1";
+    fill(&ann, line, &format!("{line}/assign"), &[("account", "alice")], 1)
+        .await
+        .has("No money has moved yet.");
+    let path = "/console/proposals/1";
+    let facts = [
+        "<dd><bdi>rent &#60;7&#62;</bdi></dd>",
+        "<dd><bdi>Eve &#60;E&#62;</bdi></dd>",
+        "<dd><bdi>4 May 2026</bdi></dd>",
+        "<dt>Statement uploaded by</dt><dd><bdi>ann</bdi></dd>",
+    ];
+    let ask = async |is_doubtful: bool| {
+        let page = benno.get(path).await.with(200);
+        page.has("href=\"/console/bank/lines/1\"");
+        page.has("href=\"/console/bank/statements/1\"");
+        let asked = benno
+            .submit(&page, &format!("{path}/approve"), &[])
+            .await
+            .with(200);
+        for page in [&page, &asked] {
+            facts.iter().for_each(|fact| page.has(fact));
+            assert_eq!(page.text.contains(WARNING), is_doubtful, "{}", page.text);
+        }
+        asked
+    };
+    ask(false).await;
+    // The same money, from another kind of file.
+    let again = benno
+        .upload(
+            "may.xml",
+            &camt(&[("Eve <E>".replace(['<', '>'], "").as_str(), "rent", "150.00")]),
+        )
+        .await;
+    benno.book(&again, 2).await.with(303);
+    let asked = ask(true).await;
+    let done = benno
+        .submit(&asked, &format!("{path}/approve/confirm"), &[])
+        .await
+        .with(303);
+    benno.get(done.header("location")).await.has("is carried out.");
+    assert_eq!(balance(&world, "alice").await, 15_000);
+    benno
+        .get(path)
+        .await
+        .with(200)
+        .has("Carried out by <bdi>benno</bdi>");
 }
 
 #[tokio::test]

@@ -196,6 +196,16 @@ async fn large_lines_of_the_bank_need_a_second_operator() {
         .await
         .with(200);
     let id = lines["lines"][0]["line"]["id"].as_str().unwrap().to_owned();
+    // Whoever decides looks at it first.
+    let line = world
+        .get(&format!("/v1/admin/bank-lines/{id}"), &ben)
+        .await
+        .with(200);
+    assert_eq!(line["line"]["id"], id);
+    world
+        .get("/v1/admin/bank-lines/1", &ben)
+        .await
+        .fails_with(404, "not-found");
     let assign = format!("/v1/admin/bank-lines/{id}/assign");
     let waits = world
         .post(&assign, &ann, json!({ "account": "alice" }))

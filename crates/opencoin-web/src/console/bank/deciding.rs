@@ -10,13 +10,16 @@ use opencoin_bank::BankLineId;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, text};
 use opencoin_issuer::{AdminRight, Asked, BankDeskError, Reason, Refusal};
-use opencoin_ledger::bank::{BankLineNo, BankLineState, KeptLine, Unmatched, Verdict as Booking};
+use opencoin_ledger::bank::{
+    BankLineNo, BankLineState, KeptLine, StatementNo, Unmatched, Verdict as Booking,
+};
 use opencoin_ledger::{AccountName, AccountStatus, Reference};
 use opencoin_text::printable;
 
 use crate::address::Path;
 use crate::console::desk::{Bar, Desk, Place};
 use crate::format::{Moment, Money};
+use crate::language::Language;
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
 use crate::steps::{self, About, Draft, Question, SentKey, TwoSteps};
@@ -202,15 +205,9 @@ impl TwoSteps for Deciding<'_> {
     }
 
     fn about(&self) -> About {
-        let content = &self.line.line.content;
-        let day = content.day.and_time(chrono::NaiveTime::MIN).and_utc();
-        let day = Moment::day(self.desk.visit.language, day).plain();
         About {
             warning: self.warning(),
-            facts: vec![
-                (self.t.bank_day(), day),
-                (self.t.bank_text(), printable(&content.text)),
-            ],
+            facts: facts(&self.line, self.desk.visit.language, self.t),
         }
     }
 
@@ -346,4 +343,67 @@ pub(super) async fn confirm(
     let fields = desk.form(&server, body).await?;
     let form = Deciding::of(&server, &desk, &no, verdict(&word)?).await?;
     steps::confirm(&form, &fields).await
+}
+
+/// What the bank says of a line, besides its amount and its payer.
+fn facts(line: &KeptLine, language: Language, t: Messages) -> Vec<(&'static str, String)> {
+    let content = &line.line.content;
+    let day = content.day.and_time(chrono::NaiveTime::MIN).and_utc();
+    vec![
+        (t.bank_day(), Moment::day(language, day).plain()),
+        (t.bank_text(), printable(&content.text)),
+    ]
+}
+
+/// The line that a proposal credits, for whoever decides the proposal.
+pub(in crate::console) struct ProposedLine {
+    pub(in crate::console) no: i64,
+    pub(in crate::console) statement: i64,
+    pub(in crate::console) state: Message,
+    /// That the same money may be in the books already.
+    pub(in crate::console) warning: Option<Message>,
+    /// What the bank says of it, and who has brought the statement.
+    pub(in crate::console) facts: Vec<(&'static str, String)>,
+}
+
+impl ProposedLine {
+    pub(in crate::console) async fn of(
+        server: &Server,
+        desk: &Desk,
+        id: BankLineId,
+    ) -> Result<Self, Refusal> {
+        let (bank, t) = (server.issuer().bank_desk(), desk.visit.messages());
+        let line = bank.line(id).await?;
+        let (mut warning, state) = (None, said::state(&line.state, t));
+        if line.state == BankLineState::Unmatched {
+            let why = why(server, &line, id).await?;
+            warning = why
+                .filter(|why| said::is_doubtful(*why))
+                .map(|why| said::unmatched(why, &line.line, t));
+        }
+        let after = StatementNo::new(line.statement.get() + 1);
+        let statement = bank.statements(Some(after), 1).await?.into_iter().next();
+        let uploaded_by = statement.filter(|statement| statement.no == line.statement);
+        let content = &line.line.content;
+        let mut facts = facts(&line, desk.visit.language, t);
+        for (name, value) in [
+            (t.bank_party(), &content.party),
+            (t.bank_party_account(), &content.party_account),
+            (t.console_bank_reference(), &content.bank_reference),
+        ] {
+            if !value.is_empty() {
+                facts.push((name, printable(value)));
+            }
+        }
+        if let Some(statement) = uploaded_by {
+            facts.push((t.bank_uploaded_by(), statement.operator.as_str().to_owned()));
+        }
+        Ok(Self {
+            no: line.no.get(),
+            statement: line.statement.get(),
+            state,
+            warning,
+            facts,
+        })
+    }
 }

@@ -9,6 +9,8 @@ mod statement;
 mod statements;
 mod upload;
 
+pub(super) use self::deciding::ProposedLine;
+
 use std::sync::Arc;
 
 use axum::Router;
