@@ -18,6 +18,7 @@ COMMENT ON COLUMN accounts.name IS
     'Chosen by the holder; of a key, its 64 hexadecimal digits. The name of a closed account is never used again.';
 COMMENT ON COLUMN accounts.token_hash IS
     'The token itself is shown once and stored nowhere. A key has none, and a holder may have none.';
+CREATE INDEX accounts_frozen ON accounts (name COLLATE "C") WHERE status = 1;
 COMMENT ON COLUMN accounts.status IS '0 open, 1 frozen: the holder moves no money, 2 closed for good.';
 
 CREATE TABLE operator_actions (

@@ -38,6 +38,7 @@ INSERT INTO accounts_with_status (id, name, token_hash, balance, last_entry, pas
 DROP TABLE accounts;
 ALTER TABLE accounts_with_status RENAME TO accounts;
 CREATE INDEX accounts_listed ON accounts (name) WHERE listed = 1;
+CREATE INDEX accounts_frozen ON accounts (name) WHERE status = 1;
 
 -- What operators have done, one row for each change, written in the transaction of the change. Never changed and never deleted.
 CREATE TABLE operator_actions (

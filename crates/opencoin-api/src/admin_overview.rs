@@ -15,10 +15,12 @@ pub struct AdminOverview {
     pub payouts: Waiting,
     /// Files of payouts that the bank has paid and whose payouts are not all settled. No more than 20 are counted.
     pub unfinished_exports: Waiting,
-    /// Lines of the bank that belong to no account. No more than 100 are counted.
+    /// Lines of the bank that belong to no account.
     pub unmatched_lines: Waiting,
     /// Proposals of other operators that wait for the one who asks.
     pub proposals: Waiting,
+    /// Frozen accounts.
+    pub frozen_accounts: u64,
     /// Mints that wait for money of their accounts.
     pub waiting_mints: u64,
     /// Mint keys.

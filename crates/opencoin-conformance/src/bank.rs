@@ -64,8 +64,26 @@ async fn upload(ledger: &dyn Store, new: NewStatement) -> StatementNo {
     ledger.bank().add_statement(new, uploaded).await.unwrap().0.no
 }
 
+/// The preview of a statement. That of each of its lines, and of all of them, is the same.
 async fn preview(ledger: &dyn Store, no: StatementNo) -> Preview {
-    ledger.bank().preview(no).await.unwrap().unwrap()
+    let bank = ledger.bank();
+    let preview = bank.preview(no).await.unwrap().unwrap();
+    let incoming = preview.lines.iter().filter(|line| line.line.id().is_some());
+    let incoming: Vec<_> = incoming.cloned().collect();
+    let ids: Vec<_> = incoming.iter().filter_map(|line| line.line.id()).collect();
+    for (id, line) in ids.iter().zip(&incoming) {
+        let one = bank.preview_lines(no, vec![*id]).await.unwrap();
+        assert_eq!(one, std::slice::from_ref(line));
+    }
+    assert_eq!(bank.preview_lines(no, ids.clone()).await.unwrap(), incoming);
+    let kept = bank.lines(None, BankLineNo::BEFORE_ALL, 1000).await.unwrap();
+    let kept = kept.iter().filter_map(|line| Some((line.line.id()?, line.no)));
+    let mut kept: Vec<_> = kept.filter(|(id, _)| ids.contains(id)).collect();
+    let mut numbers = bank.line_numbers(ids).await.unwrap();
+    kept.sort_unstable();
+    numbers.sort_unstable();
+    assert_eq!(numbers, kept);
+    preview
 }
 
 async fn claim(ledger: &dyn Store, no: StatementNo, preview: &Preview) -> StatementClaim {
@@ -77,8 +95,15 @@ async fn claim(ledger: &dyn Store, no: StatementNo, preview: &Preview) -> Statem
 
 /// The states of all kept lines.
 async fn states(ledger: &dyn Store) -> Vec<BankLineStateKind> {
-    let lines = ledger.bank().lines(None, BankLineNo::BEFORE_ALL, 1000).await;
-    lines.unwrap().iter().map(|line| line.state.kind()).collect()
+    let bank = ledger.bank();
+    let lines = bank.lines(None, BankLineNo::BEFORE_ALL, 1000).await.unwrap();
+    let unmatched = lines
+        .iter()
+        .filter(|line| line.state.kind() == BankLineStateKind::Unmatched);
+    let counted = bank.count_lines(BankLineStateKind::Unmatched).await.unwrap();
+    assert_eq!(counted.count, unmatched.clone().count() as u64);
+    assert_eq!(counted.oldest, unmatched.map(|line| line.at).min());
+    lines.iter().map(|line| line.state.kind()).collect()
 }
 
 async fn kinds(ledger: &dyn Store) -> Vec<String> {
@@ -393,7 +418,7 @@ pub async fn statements_booked_at_once_claim_each_line_once(ledgers: &Pair) {
         );
         tokio::spawn(async move {
             loop {
-                let seen = preview(&*ledger, no).await;
+                let seen = ledger.bank().preview(no).await.unwrap().unwrap();
                 match claim(&*ledger, no, &seen).await {
                     StatementClaim::Changed => {}
                     StatementClaim::Claimed(_) | StatementClaim::Repeated(_) => return,

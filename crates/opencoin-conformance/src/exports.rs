@@ -307,6 +307,7 @@ pub async fn payouts_of_frozen_accounts_are_told(ledgers: &Pair) {
             .unwrap()
             .is_frozen
     );
+    assert_eq!(accounts.backlog().await.unwrap().frozen_accounts, 1);
 }
 
 /// A file has more payouts than one statement of SQL reads or writes, and the first that hinders it is named.

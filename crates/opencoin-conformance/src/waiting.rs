@@ -330,6 +330,7 @@ pub async fn waiting_mints_and_payouts_are_counted(ledgers: &Pair) {
     let all = Backlog {
         waiting_mints: 2,
         payouts_requested: 3,
+        frozen_accounts: 0,
         oldest_payout: oldest(151),
     };
     assert_eq!(backlog().await, all);
@@ -342,6 +343,7 @@ pub async fn waiting_mints_and_payouts_are_counted(ledgers: &Pair) {
         Backlog {
             waiting_mints,
             payouts_requested: 1,
+            frozen_accounts: 0,
             oldest_payout: oldest(153)
         }
     );

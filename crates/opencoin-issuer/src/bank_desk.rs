@@ -21,8 +21,8 @@ use opencoin_config::{BankConfig, BankCsvConfig};
 use opencoin_keys::{Clock, ledger_time};
 use opencoin_ledger::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimedLine,
-    KeptLine, LineAccount, LineOutcome, NewStatement, Preview, PreviewDigest, StatementClaim,
-    StatementDigest, StatementLine, StatementNo,
+    KeptLine, LineAccount, LineCount, LineOutcome, NewStatement, Preview, PreviewDigest, PreviewLine,
+    StatementClaim, StatementDigest, StatementLine, StatementNo,
 };
 use opencoin_ledger::{
     AccountName, AccountStatus, Action, ActionDetail, ActionKind, ActionSubject, Consent, LedgerTime,
@@ -127,6 +127,37 @@ impl BankDesk {
     pub async fn preview(&self, no: StatementNo) -> Result<Preview, BankDeskError> {
         let preview = self.store().preview(no).await?;
         preview.ok_or(BankDeskError::UnknownStatement(no))
+    }
+
+    /// What booking a statement would do now with these lines of it.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn preview_lines(
+        &self,
+        no: StatementNo,
+        lines: Vec<BankLineId>,
+    ) -> Result<Vec<PreviewLine>, BankDeskError> {
+        Ok(self.store().preview_lines(no, lines).await?)
+    }
+
+    /// How many kept lines are in this state.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn count_lines(&self, state: BankLineStateKind) -> Result<LineCount, BankDeskError> {
+        Ok(self.store().count_lines(state).await?)
+    }
+
+    /// The numbers of the kept lines among these.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn line_numbers(
+        &self,
+        lines: Vec<BankLineId>,
+    ) -> Result<Vec<(BankLineId, BankLineNo)>, BankDeskError> {
+        Ok(self.store().line_numbers(lines).await?)
     }
 
     /// How many of the new lines are above the limit for one operator. If there are any, another operator than the one who

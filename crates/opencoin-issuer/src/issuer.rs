@@ -24,7 +24,7 @@ pub use self::key_making::{
 };
 pub use self::key_overview::{MintKeyOverview, MintKeysOverview};
 pub use self::mint_keys::LiveMintKey;
-pub use self::overview::{LogOverview, Overview, UNFINISHED_FILES_MAX, UNMATCHED_COUNTED_MAX, Waiting};
+pub use self::overview::{LogOverview, Overview, UNFINISHED_FILES_MAX, Waiting};
 
 use std::sync::Arc;
 

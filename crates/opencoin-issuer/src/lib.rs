@@ -45,8 +45,7 @@ pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
 pub use issuer::{
     Answered, Authorization, CERTIFICATES_BYTES_MAX, ImportedKeys, Issuer, IssuerOptions, KeyAccountList,
     KeyMakingError, KeyMakingState, KeyPlace, LiveMintKey, LogOverview, MadeKeys, MintKeyOverview,
-    MintKeysOverview, Overview, Pending, PendingRequest, UNFINISHED_FILES_MAX, UNMATCHED_COUNTED_MAX,
-    Waiting,
+    MintKeysOverview, Overview, Pending, PendingRequest, UNFINISHED_FILES_MAX, Waiting,
 };
 pub use key_changes::KeyChangeError;
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};

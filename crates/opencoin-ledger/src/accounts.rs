@@ -211,7 +211,7 @@ pub trait Accounts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<DueMint>, LedgerError>;
 
-    /// The numbers of waiting mints and payouts. The cost depends on these numbers and not on the length of
+    /// The numbers of waiting mints, of payouts that wait and of frozen accounts. The cost depends on these numbers and not on the length of
     /// the journal.
     async fn backlog(&self) -> Result<Backlog, LedgerError>;
 
@@ -583,4 +583,6 @@ pub struct Backlog {
     pub payouts_requested: u64,
     /// The time of the request of the payout with the lowest number among them; `None` if there are none.
     pub oldest_payout: Option<LedgerTime>,
+    /// The number of frozen accounts of holders.
+    pub frozen_accounts: u64,
 }

@@ -17,7 +17,8 @@ mod store;
 pub use export::{ExportEnd, ExportFormat, ExportNo, ExportOutcome, ExportState, NewExport, PayoutExport};
 pub use line::{
     BankLineNo, BankLineState, BankLineStateKind, ClaimedLine, IgnoredLine, IncomingLine, KeptLine,
-    LineAccount, LineMeaning, StatementLine, StatementNo, credit_reference, line_with_credit_reference,
+    LineAccount, LineCount, LineMeaning, StatementLine, StatementNo, credit_reference,
+    line_with_credit_reference,
 };
 pub use preview::{
     BankStatement, BookedStatement, NewStatement, Preview, PreviewDigest, PreviewDigestError, PreviewLine,

@@ -8,8 +8,8 @@ mod holders;
 mod operators;
 
 pub use bank::{
-    StoredExport, StoredKeptLine, StoredStatement, StoredStatementLine, claimed_line, kept_line, line_state,
-    payout_export, statement, statement_line,
+    StoredExport, StoredKeptLine, StoredStatement, StoredStatementLine, bank_line_id, claimed_line,
+    kept_line, line_state, payout_export, statement, statement_line,
 };
 pub use holders::{
     StoredBearer, StoredEntry, StoredPayout, StoredService, StoredWaiting, due_mint, failed_logins,

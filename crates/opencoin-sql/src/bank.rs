@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use opencoin_bank::BankLineId;
 use opencoin_ledger::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, ClaimOutcome, ClaimedLine,
-    ExportEnd, ExportNo, ExportOutcome, ExportState, KeptLine, LineAccount, LineOutcome, NewExport,
-    NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim, StatementNo,
+    ExportEnd, ExportNo, ExportOutcome, ExportState, KeptLine, LineAccount, LineCount, LineOutcome,
+    NewExport, NewStatement, PayoutExport, Preview, PreviewDigest, PreviewLine, StatementClaim, StatementNo,
 };
 use opencoin_ledger::{
     Action, Amount, Consent, IdempotencyKey, LedgerError, LedgerTime, PayoutNo, Reference,
@@ -59,6 +59,19 @@ impl<R: Runner> BankStore for SqlBank<R> {
         read.await
     }
 
+    async fn preview_lines(
+        &self,
+        no: StatementNo,
+        lines: Vec<BankLineId>,
+    ) -> Result<Vec<PreviewLine>, LedgerError> {
+        let read = self
+            .0
+            .read("preview of bank lines", (no, lines), |sql, (no, lines)| {
+                Box::pin(statements::preview_lines(sql, *no, lines))
+            });
+        read.await
+    }
+
     async fn claim_statement(
         &self,
         no: StatementNo,
@@ -89,6 +102,23 @@ impl<R: Runner> BankStore for SqlBank<R> {
             .read("bank lines", arguments, |sql, (state, after, limit)| {
                 Box::pin(rows::kept_page(sql, *state, *after, *limit))
             });
+        read.await
+    }
+
+    async fn count_lines(&self, state: BankLineStateKind) -> Result<LineCount, LedgerError> {
+        let read = self.0.read("number of bank lines", state, |sql, state| {
+            Box::pin(rows::count(sql, *state))
+        });
+        read.await
+    }
+
+    async fn line_numbers(
+        &self,
+        lines: Vec<BankLineId>,
+    ) -> Result<Vec<(BankLineId, BankLineNo)>, LedgerError> {
+        let read = self.0.read("numbers of bank lines", lines, |sql, lines| {
+            Box::pin(rows::numbers(sql, lines))
+        });
         read.await
     }
 

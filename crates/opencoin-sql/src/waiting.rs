@@ -53,15 +53,17 @@ pub(crate) async fn due(
 pub(crate) async fn backlog(sql: &mut dyn Executor) -> Result<Backlog, SqlError> {
     let query =
         "SELECT (SELECT count(*) FROM waiting_mints), (SELECT count(*) FROM payouts WHERE paid IS NULL),
+        (SELECT count(*) FROM accounts WHERE status = 1),
         (SELECT requested_at FROM payouts WHERE paid IS NULL ORDER BY no LIMIT 1)";
     let backlog = |row: &mut Row| {
-        let counts: [i64; 2] = [row.take()?, row.take()?];
-        let [waiting_mints, payouts_requested] =
+        let counts: [i64; 3] = [row.take()?, row.take()?, row.take()?];
+        let [waiting_mints, payouts_requested, frozen_accounts] =
             counts.map(|count| u64::try_from(count).expect("a count is not below zero"));
         let oldest: Option<i64> = row.take()?;
         Ok(Backlog {
             waiting_mints,
             payouts_requested,
+            frozen_accounts,
             oldest_payout: oldest.map(LedgerTime::from_unix_micros),
         })
     };

@@ -1,5 +1,6 @@
 //! Forms as they are sent.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,6 +11,8 @@ use zeroize::Zeroizing;
 
 /// The longest form of a page, in bytes: several times the longest values of all its fields.
 const FORM_BYTES_MAX: usize = 16 * 1024;
+/// The fields that may be there several times: payouts for a file, and those of frozen accounts among them.
+const LIST_FIELDS: [&str; 2] = ["payout", "frozen"];
 /// The field with the token that binds a form to its session.
 const TOKEN_FIELD: &str = "form_token";
 /// What a form token is made of besides the session's token.
@@ -27,9 +30,20 @@ impl Fields {
     /// It does not arrive, or is no form.
     pub(crate) async fn read(server: &Arc<Server>, body: Body) -> Result<Self, Refusal> {
         let bytes = Zeroizing::new(server.read_form(body, FORM_BYTES_MAX).await?);
-        let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(&bytes)
+        Self::parse(&bytes)
+    }
+
+    /// What is there twice could be meant in two ways, and is refused.
+    fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes)
             .map_err(|_| Refusal::new(Reason::Malformed, "the body is not a form"))?;
-        Ok(Self(Zeroizing::new(fields)))
+        let fields = Self(Zeroizing::new(fields));
+        let mut names = HashSet::new();
+        let mut single = fields.0.iter().map(|(name, _)| name.as_str());
+        if !single.all(|name| LIST_FIELDS.contains(&name) || names.insert(name)) {
+            return Err(Refusal::new(Reason::Malformed, "the form has a field twice"));
+        }
+        Ok(fields)
     }
 
     /// The fields of a form with a file, which were read already.
@@ -76,4 +90,20 @@ pub(crate) fn form_token(session: &str) -> String {
     let mut hash = Sha256::new_with_prefix(TOKEN_PURPOSE);
     hash.update(session.as_bytes());
     const_hex::encode(&hash.finalize()[..TOKEN_BYTES])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_there_once_unless_it_is_a_list() {
+        let fields = Fields::parse(b"payout=1&key=k&payout=2").expect("a form");
+        assert_eq!(fields.all("payout").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!((fields.text("key"), fields.text("missing")), ("k", ""));
+        for twice in [&b"key=k&key=k"[..], b"amount=1&key=k&amount=2"] {
+            let refused = Fields::parse(twice).err().expect("it is there twice");
+            assert_eq!(refused.reason, Reason::Malformed);
+        }
+    }
 }

@@ -36,6 +36,7 @@ fn shown(overview: Overview) -> AdminOverview {
         },
         unmatched_lines: waiting(overview.unmatched),
         proposals: waiting(overview.proposals),
+        frozen_accounts: overview.frozen_accounts,
         waiting_mints: overview.waiting_mints,
         description_expires_at: overview.keys.description_expires,
         description_due_at: overview.keys.description_due,

@@ -2,16 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use opencoin_keys::ledger_time;
-use opencoin_ledger::bank::{BankLineNo, BankLineStateKind, PayoutExport};
+use opencoin_ledger::bank::{BankLineStateKind, PayoutExport};
 use opencoin_ledger::{LedgerTime, OperatorName};
 
 use super::Issuer;
 use super::key_overview::MintKeysOverview;
 use crate::audits::AuditState;
 use crate::refusal::{Refusal, unavailable};
-
-/// The most unmatched lines of the bank that are counted.
-pub const UNMATCHED_COUNTED_MAX: u32 = 100;
 
 /// The most files of payouts that wait to be finished that are shown.
 pub const UNFINISHED_FILES_MAX: u32 = 20;
@@ -30,7 +27,9 @@ pub struct Overview {
     pub proposals: Waiting,
     /// The mints that wait for money.
     pub waiting_mints: u64,
-    /// The lines of the bank that belong to no account, at most [`UNMATCHED_COUNTED_MAX`].
+    /// The frozen accounts of holders.
+    pub frozen_accounts: u64,
+    /// The lines of the bank that belong to no account.
     pub unmatched: Waiting,
     /// The mint keys, the next description, and whether signing is paused.
     pub keys: MintKeysOverview,
@@ -71,11 +70,7 @@ impl Issuer {
     /// When the books cannot be read.
     pub async fn overview(&self, operator: &OperatorName) -> Result<Overview, Refusal> {
         let backlog = self.books.accounts.backlog().await.map_err(unavailable)?;
-        let unmatched = self.books.bank.lines(
-            Some(BankLineStateKind::Unmatched),
-            BankLineNo::BEFORE_ALL,
-            UNMATCHED_COUNTED_MAX,
-        );
+        let unmatched = self.books.bank.count_lines(BankLineStateKind::Unmatched);
         let unmatched = unmatched.await.map_err(unavailable)?;
         let proposals = self.books.operators.proposals_for(operator).await;
         let proposals = proposals.map_err(unavailable)?;
@@ -92,9 +87,10 @@ impl Issuer {
                 oldest: proposals.oldest,
             },
             waiting_mints: backlog.waiting_mints,
+            frozen_accounts: backlog.frozen_accounts,
             unmatched: Waiting {
-                count: unmatched.len().try_into().unwrap_or(u64::MAX),
-                oldest: unmatched.first().map(|line| line.at),
+                count: unmatched.count,
+                oldest: unmatched.oldest,
             },
             keys: self.mint_key_overview().await?,
             audit: self.audit_state().await?,

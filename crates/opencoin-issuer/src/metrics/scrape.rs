@@ -304,6 +304,7 @@ fn register_backlog(registry: &mut Registry, backlog: Backlog) {
         waiting_mints,
         payouts_requested,
         oldest_payout,
+        frozen_accounts: _,
     } = backlog;
     let [mints, payouts] =
         [waiting_mints, payouts_requested].map(|count| i64::try_from(count).unwrap_or(i64::MAX));

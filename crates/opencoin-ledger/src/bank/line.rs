@@ -7,6 +7,15 @@ use crate::{AccountId, AccountName, Amount, LedgerTime, OperatorName, Reference}
 /// The most payment codes of a line that are kept. A line with more than one is for people to look at anyway.
 const CODES_KEPT_MAX: usize = 8;
 
+/// How many lines are in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LineCount {
+    /// How many.
+    pub count: u64,
+    /// When the first of them came into the state; `None` if there are none. The issuer's time.
+    pub oldest: Option<LedgerTime>,
+}
+
 /// A line as a statement brings it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementLine {

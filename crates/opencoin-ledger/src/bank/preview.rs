@@ -253,6 +253,17 @@ impl Preview {
     }
 }
 
+impl PreviewLine {
+    /// Why the line is not credited; `None` if it is, was decided before, or is nothing to book.
+    #[must_use]
+    pub fn why(&self) -> Option<Unmatched> {
+        match self.verdict {
+            Verdict::Unmatched { why, .. } => Some(why),
+            Verdict::New(_) | Verdict::Decided(_) | Verdict::Ignored(_) => None,
+        }
+    }
+}
+
 /// What a verdict depends on besides the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerdictOn {

@@ -10,9 +10,9 @@ use crate::{
 
 use super::export::{ExportEnd, ExportNo, ExportOutcome, NewExport, PayoutExport};
 use super::line::{
-    BankLineNo, BankLineState, BankLineStateKind, ClaimedLine, KeptLine, LineAccount, StatementNo,
+    BankLineNo, BankLineState, BankLineStateKind, ClaimedLine, KeptLine, LineAccount, LineCount, StatementNo,
 };
-use super::preview::{BankStatement, NewStatement, Preview, PreviewDigest};
+use super::preview::{BankStatement, NewStatement, Preview, PreviewDigest, PreviewLine};
 
 /// The store of statements and their lines. Any number of processes may use one store.
 ///
@@ -37,6 +37,14 @@ pub trait BankStore: Send + Sync {
     /// What booking this statement would do now; `None` if there is no such statement.
     async fn preview(&self, no: StatementNo) -> Result<Option<Preview>, LedgerError>;
 
+    /// What booking this statement would do now with these lines of it, in the order of their places. Lines that it does not
+    /// have are left out.
+    async fn preview_lines(
+        &self,
+        no: StatementNo,
+        lines: Vec<BankLineId>,
+    ) -> Result<Vec<PreviewLine>, LedgerError>;
+
     /// Claims the new lines of a statement and keeps those that match no account, if booking it would do exactly what this
     /// digest says. The action gets the sum of the claimed lines. If a new line is `above` this amount, somebody else
     /// must have uploaded the statement.
@@ -55,6 +63,15 @@ pub trait BankStore: Send + Sync {
         after: BankLineNo,
         limit: u32,
     ) -> Result<Vec<KeptLine>, LedgerError>;
+
+    /// How many kept lines are in this state.
+    async fn count_lines(&self, state: BankLineStateKind) -> Result<LineCount, LedgerError>;
+
+    /// The numbers of the kept lines among these, in no order.
+    async fn line_numbers(
+        &self,
+        lines: Vec<BankLineId>,
+    ) -> Result<Vec<(BankLineId, BankLineNo)>, LedgerError>;
 
     /// The kept line with this identity.
     async fn line(&self, id: BankLineId) -> Result<Option<KeptLine>, LedgerError>;

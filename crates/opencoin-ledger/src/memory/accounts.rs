@@ -712,6 +712,11 @@ impl Accounts for MemoryLedger {
             waiting_mints: state.view.all_waiting().count() as u64,
             payouts_requested: requested.count() as u64,
             oldest_payout: oldest.map(|payout| payout.requested),
+            frozen_accounts: state
+                .view
+                .accounts()
+                .filter(|account| account.status == AccountStatus::Frozen)
+                .count() as u64,
         })
     }
 

@@ -10,8 +10,9 @@ use super::{MemoryLedger, State, number};
 use crate::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
     ClaimedLine, ExportEnd, ExportNo, ExportOutcome, ExportState, IncomingLine, KeptLine, LineAccount,
-    LineMeaning, LineOutcome, NewExport, NewStatement, PayoutExport, Preview, PreviewDigest, StatementClaim,
-    StatementDigest, StatementLine, StatementNo, VerdictOn, is_other_content, verdicts,
+    LineCount, LineMeaning, LineOutcome, NewExport, NewStatement, PayoutExport, Preview, PreviewDigest,
+    PreviewLine, StatementClaim, StatementDigest, StatementLine, StatementNo, VerdictOn, is_other_content,
+    verdicts,
 };
 use crate::{
     AccountStatus, Action, Amount, Consent, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo,
@@ -252,6 +253,19 @@ impl BankStore for MemoryLedger {
         Ok(self.state().preview(no))
     }
 
+    async fn preview_lines(
+        &self,
+        no: StatementNo,
+        lines: Vec<BankLineId>,
+    ) -> Result<Vec<PreviewLine>, LedgerError> {
+        let mut found = self
+            .state()
+            .preview(no)
+            .map_or_else(Vec::new, |preview| preview.lines);
+        found.retain(|found| found.line.id().is_some_and(|id| lines.contains(&id)));
+        Ok(found)
+    }
+
     async fn claim_statement(
         &self,
         no: StatementNo,
@@ -311,6 +325,25 @@ impl BankStore for MemoryLedger {
         let books = self.state();
         let lines = books.bank.lines.iter().filter(is_wanted);
         Ok(lines.take(limit as usize).cloned().collect())
+    }
+
+    async fn count_lines(&self, state: BankLineStateKind) -> Result<LineCount, LedgerError> {
+        let books = self.state();
+        let lines = books.bank.lines.iter();
+        let lines = lines.filter(|line| line.state.kind() == state);
+        Ok(LineCount {
+            oldest: lines.clone().map(|line| line.at).min(),
+            count: lines.count() as u64,
+        })
+    }
+
+    async fn line_numbers(
+        &self,
+        lines: Vec<BankLineId>,
+    ) -> Result<Vec<(BankLineId, BankLineNo)>, LedgerError> {
+        let books = self.state();
+        let number = |id: BankLineId| Some((id, books.bank.line(id)?.no));
+        Ok(lines.into_iter().filter_map(number).collect())
     }
 
     async fn line(&self, id: BankLineId) -> Result<Option<KeptLine>, LedgerError> {

@@ -215,6 +215,14 @@ pub fn statement_line(row: StoredStatementLine) -> Result<StatementLine, LedgerE
     })
 }
 
+/// Converts the identity of a line.
+///
+/// # Errors
+/// It makes no sense.
+pub fn bank_line_id(bytes: &[u8]) -> Result<BankLineId, LedgerError> {
+    line_id("bank line", bytes)
+}
+
 fn line_id(place: &str, bytes: &[u8]) -> Result<BankLineId, LedgerError> {
     let bytes = bytes.try_into();
     bytes

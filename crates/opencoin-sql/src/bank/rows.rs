@@ -1,10 +1,15 @@
 //! Lines of statements, as they are stored.
 
 use opencoin_bank::BankLineId;
-use opencoin_ledger::bank::{BankLineNo, BankLineStateKind, KeptLine, StatementLine};
+use opencoin_ledger::LedgerTime;
+use opencoin_ledger::bank::{BankLineNo, BankLineStateKind, KeptLine, LineCount, StatementLine};
 use opencoin_ledger::stored::{self, StoredKeptLine, StoredStatementLine};
 
-use crate::{Executor, Row, SqlError};
+use crate::places::list;
+use crate::{Executor, Row, SqlError, Value, pieces};
+
+/// The most lines that are looked up at a time.
+const READ_AT_A_TIME_MAX: usize = 256;
 
 /// The columns of a line, of the table `s`.
 pub(super) const LINE_COLUMNS: &str = "s.place, s.line, s.ignored, s.amount, s.is_gathered, s.is_return, s.codes, s.bank_account, s.day,
@@ -80,4 +85,40 @@ pub(super) async fn kept(sql: &mut dyn Executor, id: BankLineId) -> Result<Optio
     let id = &id.as_bytes()[..];
     sql.optional(&select_kept("k.line = $1"), &[id.into()], kept_line)
         .await
+}
+
+pub(super) async fn count(sql: &mut dyn Executor, state: BankLineStateKind) -> Result<LineCount, SqlError> {
+    let query = "SELECT count(*), min(at) FROM bank_lines WHERE state = $1";
+    let counted = |row: &mut Row| {
+        let (count, oldest): (i64, Option<i64>) = (row.take()?, row.take()?);
+        Ok(LineCount {
+            count: u64::try_from(count).expect("a count is not below zero"),
+            oldest: oldest.map(LedgerTime::from_unix_micros),
+        })
+    };
+    sql.one(query, &[i64::from(state.code()).into()], counted).await
+}
+
+pub(super) async fn numbers(
+    sql: &mut dyn Executor,
+    lines: &[BankLineId],
+) -> Result<Vec<(BankLineId, BankLineNo)>, SqlError> {
+    let mut found = Vec::new();
+    for piece in pieces(lines, READ_AT_A_TIME_MAX) {
+        let query = format!(
+            "SELECT line, no FROM bank_lines WHERE line IN ({})",
+            list(piece.len())
+        );
+        let number = |row: &mut Row| {
+            let (id, no): (Vec<u8>, i64) = (row.take()?, row.take()?);
+            Ok((stored::bank_line_id(&id)?, BankLineNo::new(no)))
+        };
+        found.extend(sql.all(&query, &ids(piece), number).await?);
+    }
+    Ok(found)
+}
+
+/// The identities as parameters.
+pub(super) fn ids(lines: &[BankLineId]) -> Vec<Value<'_>> {
+    lines.iter().map(|id| id.as_bytes()[..].into()).collect()
 }

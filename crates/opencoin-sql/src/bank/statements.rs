@@ -1,22 +1,23 @@
 //! Statements as they were uploaded, and what booking them would do.
 
-use opencoin_bank::Direction;
+use opencoin_bank::{BankLineId, Direction};
 use opencoin_ledger::bank::{
-    BankStatement, IgnoredLine, LineAccount, LineMeaning, NewStatement, Preview, StatementLine, StatementNo,
-    VerdictOn, is_other_content, verdicts,
+    BankStatement, IgnoredLine, LineAccount, LineMeaning, NewStatement, Preview, PreviewLine, StatementLine,
+    StatementNo, VerdictOn, is_other_content, verdicts,
 };
 use opencoin_ledger::stored::{self, StoredStatement};
 use opencoin_ledger::{AccountId, AccountStatus, Action, LedgerError};
 
-use super::rows::{LINE_COLUMNS, line};
+use super::rows::{LINE_COLUMNS, ids, line};
 use crate::actions::record;
-use crate::places::places;
+use crate::places::{list_after, places};
 use crate::{Executor, Row, SqlError, Value, pieces};
 
 const COLUMNS: &str = "no, name, at, operator, line_count, booked, booked_lines, booked_amount, booked_at";
-/// The days and amounts of a statement with kept lines that were read in another way and are not in it.
+/// The days and amounts of a statement with kept lines that were read in another way and are not in it. `WANTED` narrows
+/// down the lines of the statement.
 const ALIKE: &str = "SELECT l.day, l.amount, l.bank_account, min(o.no) AS no
-    FROM (SELECT DISTINCT day, amount FROM bank_statement_lines WHERE statement = $1 AND line IS NOT NULL) d
+    FROM (SELECT DISTINCT day, amount FROM bank_statement_lines WHERE statement = $1 AND line IS NOT NULL WANTED) d
         JOIN bank_statement_lines l ON l.day = d.day AND l.amount = d.amount
         JOIN bank_lines o ON o.line = l.line AND o.statement = l.statement
         JOIN bank_statements os ON os.no = l.statement
@@ -25,6 +26,8 @@ const ALIKE: &str = "SELECT l.day, l.amount, l.bank_account, min(o.no) AS no
     GROUP BY l.day, l.amount, l.bank_account";
 /// The most lines that one statement of SQL inserts.
 const INSERTED_AT_A_TIME_MAX: usize = 64;
+/// The most lines that are looked up at a time.
+const READ_AT_A_TIME_MAX: usize = 256;
 /// The columns of `bank_statement_lines`.
 const LINE_COLUMNS_INSERTED: usize = 18;
 
@@ -157,11 +160,47 @@ pub(super) async fn preview(sql: &mut dyn Executor, no: StatementNo) -> Result<O
     }
 }
 
-/// A line with several codes joins no account, because names have no spaces.
+/// Reads these lines and those with the same days and amounts, on which their verdicts depend.
+pub(super) async fn preview_lines(
+    sql: &mut dyn Executor,
+    no: StatementNo,
+    lines: &[BankLineId],
+) -> Result<Vec<PreviewLine>, SqlError> {
+    let mut found = Vec::new();
+    for piece in pieces(lines, READ_AT_A_TIME_MAX) {
+        let read = verdicts(read_lines(sql, no, piece).await?);
+        let is_wanted = |found: &PreviewLine| found.line.id().is_some_and(|id| piece.contains(&id));
+        found.extend(read.into_iter().filter(is_wanted));
+    }
+    found.sort_unstable_by_key(|found| found.line.place);
+    Ok(found)
+}
+
 pub(super) async fn preview_of(
     sql: &mut dyn Executor,
     statement: BankStatement,
 ) -> Result<Preview, SqlError> {
+    let lines = verdicts(read_lines(sql, statement.no, &[]).await?);
+    Ok(Preview { statement, lines })
+}
+
+/// All lines of a statement, or if there are some in `only`, those with their days and amounts. A line with several codes
+/// joins no account, because names have no spaces.
+async fn read_lines(
+    sql: &mut dyn Executor,
+    no: StatementNo,
+    only: &[BankLineId],
+) -> Result<Vec<(StatementLine, VerdictOn)>, SqlError> {
+    let (mut wanted, mut alike_to) = (String::new(), String::new());
+    if !only.is_empty() {
+        alike_to = format!("AND line IN ({})", list_after(1, only.len()));
+        wanted = format!(
+            "AND EXISTS (SELECT 1 FROM bank_statement_lines w
+                WHERE w.statement = $1 AND w.day = s.day AND w.amount = s.amount AND w.line IN ({}))",
+            list_after(1, only.len())
+        );
+    }
+    let alike = ALIKE.replace("WANTED", &alike_to);
     let query = format!(
         "SELECT {LINE_COLUMNS}, k.state, k.account, b.name, k.reason, a.id, a.name, a.status,
             c.codes, c.remittance, ks.reading, st.reading,
@@ -171,17 +210,15 @@ pub(super) async fn preview_of(
             LEFT JOIN bank_lines k ON k.line = s.line
             LEFT JOIN bank_statement_lines c ON c.statement = k.statement AND c.place = k.place
             LEFT JOIN bank_statements ks ON ks.no = k.statement
-            LEFT JOIN ({ALIKE}) alike
+            LEFT JOIN ({alike}) alike
                 ON alike.day = s.day AND alike.amount = s.amount AND alike.bank_account = s.bank_account
             LEFT JOIN accounts b ON b.id = k.account
             LEFT JOIN accounts a ON a.name = s.codes
-        WHERE s.statement = $1 ORDER BY s.place"
+        WHERE s.statement = $1 {wanted} ORDER BY s.place"
     );
-    let lines = sql
-        .all(&query, &[statement.no.get().into()], preview_line)
-        .await?;
-    let lines = verdicts(lines);
-    Ok(Preview { statement, lines })
+    let mut values = vec![no.get().into()];
+    values.extend(ids(only));
+    sql.all(&query, &values, preview_line).await
 }
 
 fn preview_line(row: &mut Row) -> Result<(StatementLine, VerdictOn), SqlError> {

@@ -7,12 +7,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_api::PAGE_LENGTH_MAX;
 use opencoin_http::Server;
 use opencoin_issuer::audits::{AuditOutcome, AuditState};
 use opencoin_issuer::{
     AdminRight, KeyState, LogOverview, MintKeyOverview, MintKeysOverview, Overview, Refusal,
-    UNMATCHED_COUNTED_MAX,
 };
 use opencoin_ledger::bank::PayoutExport;
 
@@ -103,7 +101,7 @@ pub(super) async fn items(server: &Server, desk: &Desk) -> Result<Vec<Item>, Ref
     items.extend(finder.description());
     items.extend(finder.paused());
     if desk.may(AdminRight::ReadAccounts) {
-        items.extend(finder.frozen().await?);
+        items.extend(finder.frozen());
     }
     // A stable order: of the same urgency, the order above.
     items.sort_by_key(|item| item.urgency);
@@ -256,12 +254,7 @@ impl<'a> Finder<'a> {
     fn unmatched(&self) -> Option<Item> {
         let (t, waiting) = (self.t, &self.overview.unmatched);
         let oldest = waiting.oldest.map(utc)?;
-        let text = if waiting.count < u64::from(UNMATCHED_COUNTED_MAX) {
-            t.bank_lines_wait(waiting.count)
-        } else {
-            t.bank_lines_wait_more(self.language.number(waiting.count))
-        };
-        let item = Item::new(Urgency::Soon, text);
+        let item = Item::new(Urgency::Soon, t.bank_lines_wait(waiting.count));
         Some(Item {
             link: Some(("/console/bank/lines".into(), t.bank_to_lines())),
             ..item.at(t.today_oldest_since(), self.minute(oldest))
@@ -322,21 +315,13 @@ impl<'a> Finder<'a> {
         self.overview.keys.is_signing_paused.then(item)
     }
 
-    async fn frozen(&self) -> Result<Option<Item>, Refusal> {
-        let (t, cashier) = (self.t, self.server.issuer().cashier());
-        let count = cashier.frozen_accounts(None, PAGE_LENGTH_MAX).await?.len() as u64;
-        if count == 0 {
-            return Ok(None);
-        }
-        let text = if count < u64::from(PAGE_LENGTH_MAX) {
-            t.today_accounts_frozen(count)
-        } else {
-            t.today_accounts_frozen_more(self.language.number(count))
-        };
-        Ok(Some(Item {
+    fn frozen(&self) -> Option<Item> {
+        let (t, count) = (self.t, self.overview.frozen_accounts);
+        let item = || Item {
             link: Some(("/console/accounts?only=frozen".into(), t.today_to_frozen())),
-            ..Item::new(Urgency::Note, text)
-        }))
+            ..Item::new(Urgency::Note, t.today_accounts_frozen(count))
+        };
+        (count > 0).then(item)
     }
 }
 

@@ -155,6 +155,19 @@ async fn a_line_that_may_be_in_the_books_already_says_so_up_to_the_question() {
     kept.has("No line was credited. The lines that match no account are kept");
     kept.has("Last booking: no credits");
     kept.lacks("Nothing twice");
+    // Each line leads to where it is decided, and the list says why as the preview does.
+    for no in [3, 4, 5] {
+        kept.has(&format!(
+            "<a href=\"/console/bank/lines/{no}\">Match line <bdi>{no}</bdi></a>"
+        ));
+    }
+    let list = desk.get("/console/bank/statements/2/unmatched").await.with(200);
+    list.has("<a href=\"/console/bank/lines/4\">Match line <bdi>4</bdi></a>");
+    let first = desk.get("/console/bank/statements/1").await.with(200);
+    first.has("<a href=\"/console/bank/lines/1\">Line <bdi>1</bdi></a>");
+    let lines = desk.get("/console/bank/lines").await.with(200);
+    // Also of the line of the table that is kept.
+    assert_eq!(lines.text.matches(WARNING).count(), 3, "{}", lines.text);
     for (no, question) in [
         (3, "from <bdi>Alice A.</bdi> to <bdi>alice</bdi>?"),
         (4, "to <bdi>alice</bdi>?"),
@@ -194,13 +207,93 @@ async fn what_is_booked_is_what_was_shown() {
     assert_eq!(desk.balance_of("carol").await, "0.00");
     desk.book(&changed, 1).await.with(303);
     assert_eq!(desk.balance_of("carol").await, "7.00");
-    let forged = desk
-        .submit(&changed, "/console/bank/statements/1/book", &[("preview", "00")])
-        .await;
-    assert_eq!(forged.status, 303, "the first value of a field counts");
+    let path = "/console/bank/statements/1/book";
+    // A field that is there twice, and a preview that was never shown.
+    let twice = desk.submit(&changed, path, &[("preview", "00")]).await;
+    assert_eq!(twice.status, 400);
+    let token = changed.text.split("name=\"form_token\" value=\"").nth(1).unwrap();
+    let token = token.split('"').next().unwrap();
+    let never_shown = "0".repeat(64);
+    let forged = [
+        ("form_token", token),
+        ("key", "forged"),
+        ("preview", never_shown.as_str()),
+    ];
+    desk.post(path, &forged).await.with(409).has("nothing was booked");
+    assert_eq!(desk.balance_of("carol").await, "7.00");
     desk.get("/console/bank/statements/2").await.with(404);
     desk.get("/console/bank/statements/x").await.with(404);
     desk.get("/console/bank/statements/1/odd").await.with(404);
+}
+
+#[tokio::test]
+async fn two_who_book_the_same_page_credit_each_line_once() {
+    let world = World::new().await;
+    world.open("alice", 0).await;
+    let (desk, night) = (
+        world.operator("desk", ALL).await,
+        world.operator("night", ALL).await,
+    );
+    let page = desk
+        .upload("may.csv", &table(&[("Alice", &code("alice"), "7,00")]))
+        .await;
+    let seen = night.get("/console/bank/statements/1").await.with(200);
+    for (browser, page) in [(&desk, &page), (&night, &seen)] {
+        browser.book(page, 1).await.with(303);
+    }
+    assert_eq!(desk.balance_of("alice").await, "7.00");
+}
+
+#[tokio::test]
+async fn a_file_of_the_bank_that_is_not_read_is_refused_in_words() {
+    let world = World::new().await;
+    let desk = world.operator("desk", ALL).await;
+    let form = desk.get(BANK).await.with(200);
+    let root = "<?xml version=\"1.0\"?>\n<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\">";
+    let deep = format!("{root}{}", "<a>".repeat(1_000));
+    let empty = format!("{root}</Document>");
+    for (content, said) in [
+        (
+            "<?xml version=\"1.0\" encoding=\"EBCDIC\"?><Document/>",
+            "in an encoding that is not read here",
+        ),
+        (
+            "<?xml version=\"1.0\"?>\n<Document",
+            "The file is damaged at line <bdi>2</bdi>.",
+        ),
+        (
+            "<?xml version=\"1.0\"?>\n<!DOCTYPE a><a/>",
+            "not safe to read (DTD)",
+        ),
+        (
+            &deep,
+            "Line <bdi>2</bdi> of the file has something that statements of banks do not have",
+        ),
+        (&empty, "There is no account statement in the file."),
+        (
+            "<?xml version=\"1.0\"?>\n<other/>",
+            "The file is not an account statement that can be read.",
+        ),
+    ] {
+        let refused = desk
+            .send_file(&form, BANK, &COLUMNS, ("f.xml", content.as_bytes()))
+            .await
+            .with(422);
+        refused.has(said);
+        refused.has("aria-describedby=\"file-hint file-fault\" aria-invalid=\"true\"");
+    }
+    let columns = COLUMNS.map(|(name, value)| {
+        if name == "day" {
+            (name, "Tag")
+        } else {
+            (name, value)
+        }
+    });
+    let good = table(&[("Eve", "no code", "5,00")]);
+    let refused = desk.send_file(&form, BANK, &columns, ("f.csv", &good)).await;
+    let refused = refused.with(422);
+    refused.lacks("file-fault\" aria-invalid");
+    refused.has("aria-describedby=\" day-fault\" aria-invalid=\"true\"");
 }
 
 #[tokio::test]
@@ -419,11 +512,16 @@ async fn a_large_statement_is_shown_in_pages() {
         .with(200);
     last.has("Lines <bdi>401</bdi> to <bdi>500</bdi>");
     last.lacks("Next lines");
+    last.has("/console/bank/statements/1/new?from=300");
+    last.has("Previous lines");
+    list.lacks("Previous lines");
+    page.has("Exactly the <bdi>500</bdi> lines that are listed as new are booked.");
     let beyond = desk
         .get("/console/bank/statements/1/new?from=9999")
         .await
         .with(200);
     beyond.has("No lines.");
+    beyond.has("/console/bank/statements/1/new?from=400");
 }
 
 #[tokio::test]

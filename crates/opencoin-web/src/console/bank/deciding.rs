@@ -10,9 +10,7 @@ use opencoin_bank::BankLineId;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, text};
 use opencoin_issuer::{AdminRight, Asked, BankDeskError, Reason, Refusal};
-use opencoin_ledger::bank::{
-    BankLineNo, BankLineState, KeptLine, StatementNo, Unmatched, Verdict as Booking,
-};
+use opencoin_ledger::bank::{BankLineNo, BankLineState, KeptLine, PreviewLine, StatementNo, Unmatched};
 use opencoin_ledger::{AccountName, AccountStatus, Reference};
 use opencoin_text::printable;
 
@@ -292,12 +290,9 @@ impl TwoSteps for Deciding<'_> {
 
 /// Why the statement that was booked with a line does not credit it.
 async fn why(server: &Server, line: &KeptLine, id: BankLineId) -> Result<Option<Unmatched>, Refusal> {
-    let preview = server.issuer().bank_desk().preview(line.statement).await?;
-    let found = preview.lines.iter().find(|found| found.line.id() == Some(id));
-    Ok(found.and_then(|found| match found.verdict {
-        Booking::Unmatched { why, .. } => Some(why),
-        Booking::New(_) | Booking::Decided(_) | Booking::Ignored(_) => None,
-    }))
+    let bank = server.issuer().bank_desk();
+    let found = bank.preview_lines(line.statement, vec![id]).await?;
+    Ok(found.first().and_then(PreviewLine::why))
 }
 
 fn verdict(word: &str) -> Result<Verdict, Refusal> {

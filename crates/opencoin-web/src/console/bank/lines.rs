@@ -1,13 +1,15 @@
 //! Lines of booked statements, the unmatched ones first.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
+use opencoin_bank::BankLineId;
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, Refusal};
-use opencoin_ledger::bank::{BankLineNo, BankLineState, BankLineStateKind, KeptLine};
+use opencoin_ledger::bank::{BankLineNo, BankLineState, BankLineStateKind, KeptLine, StatementNo, Unmatched};
 use serde::Deserialize;
 
 use crate::address::Query;
@@ -116,6 +118,11 @@ pub(super) async fn show(
         format!("/console/bank/lines?state={state}&beyond={beyond}")
     });
     let money = desk.money(&server);
+    let reasons = if chosen.is_unmatched() {
+        reasons(&server, &found).await?
+    } else {
+        BTreeMap::new()
+    };
     let shown = LinesPage {
         frame: desk.visit.frame(t.bank_lines()),
         t,
@@ -123,17 +130,42 @@ pub(super) async fn show(
         done: desk.said(&after, &money).await,
         currency: money.name(),
         chosen,
-        lines: found.iter().map(|line| described(line, &money, &desk)).collect(),
+        lines: found
+            .iter()
+            .map(|line| described(line, &reasons, &money, &desk))
+            .collect(),
         next,
         may_change: desk.may(AdminRight::ChangeAccounts),
     };
     Ok(page(StatusCode::OK, desk.visit.language, &shown))
 }
 
-fn described(kept: &KeptLine, money: &Money, desk: &Desk) -> Line {
+/// Why the statement that was booked with each line does not credit it. A line that it would credit now is left out.
+async fn reasons(server: &Server, lines: &[KeptLine]) -> Result<BTreeMap<BankLineId, Unmatched>, Refusal> {
+    let mut of_statements = BTreeMap::<StatementNo, Vec<BankLineId>>::new();
+    for line in lines {
+        let of_statement = of_statements.entry(line.statement).or_default();
+        of_statement.extend(line.line.id());
+    }
+    let (bank, mut reasons) = (server.issuer().bank_desk(), BTreeMap::new());
+    for (no, ids) in of_statements {
+        let previewed = bank.preview_lines(no, ids).await?;
+        reasons.extend(
+            previewed
+                .iter()
+                .filter_map(|found| Some((found.line.id()?, found.why()?))),
+        );
+    }
+    Ok(reasons)
+}
+
+fn described(kept: &KeptLine, reasons: &BTreeMap<BankLineId, Unmatched>, money: &Money, desk: &Desk) -> Line {
     let t = desk.visit.messages();
     let verdict = match &kept.state {
-        BankLineState::Unmatched => said::kept(kept, t),
+        BankLineState::Unmatched => match kept.line.id().and_then(|id| reasons.get(&id)) {
+            Some(why) => said::unmatched(*why, &kept.line, t),
+            None => said::kept(kept, t),
+        },
         decided => said::state(decided, t),
     };
     Line {

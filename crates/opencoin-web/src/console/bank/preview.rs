@@ -1,5 +1,8 @@
 //! The lists of a preview, and their sums.
 
+use std::collections::BTreeMap;
+
+use opencoin_bank::BankLineId;
 use opencoin_ledger::Amount;
 use opencoin_ledger::bank::{IgnoredLine, Preview, PreviewLine, Verdict};
 
@@ -79,12 +82,35 @@ pub(super) struct Part {
     pub(super) all: Message,
 }
 
+/// The numbers of kept lines.
+pub(super) type Numbers = BTreeMap<BankLineId, i64>;
+
+/// The identities of the lines of a list from a place in it, at most so many, that may be kept.
+pub(super) fn kept(
+    preview: &Preview,
+    list: List,
+    (from, most): (usize, usize),
+) -> impl Iterator<Item = BankLineId> {
+    let of_list = preview.lines.iter().filter(move |line| List::of(line) == list);
+    let may_be_kept = |line: &PreviewLine| match line.verdict {
+        Verdict::Unmatched { is_kept, .. } => is_kept,
+        Verdict::Decided(_) => true,
+        Verdict::New(_) | Verdict::Ignored(_) => false,
+    };
+    let lines = of_list.skip(from).take(most);
+    lines
+        .filter(move |line| may_be_kept(line))
+        .filter_map(|line| line.line.id())
+}
+
 /// How lists are written.
 #[derive(Clone, Copy)]
 pub(super) struct Writing<'a> {
     pub(super) money: &'a Money,
     pub(super) t: Messages,
     pub(super) language: Language,
+    /// The numbers of the kept lines.
+    pub(super) numbers: &'a Numbers,
 }
 
 /// The lines of a list from a place in it, at most so many.
@@ -107,7 +133,11 @@ pub(super) fn part(
     let lines: Vec<LineSaid> = lines
         .map(|line| {
             let verdict = verdict(line, writing.t);
-            said::line(&line.line, verdict, writing.money, writing.language)
+            let said = said::line(&line.line, verdict, writing.money, writing.language);
+            LineSaid {
+                no: line.line.id().and_then(|id| writing.numbers.get(&id).copied()),
+                ..said
+            }
         })
         .collect();
     Part {

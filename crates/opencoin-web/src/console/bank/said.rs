@@ -21,6 +21,8 @@ pub(super) struct LineSaid {
     pub(super) amount: String,
     /// What becomes of it, or why nothing does.
     pub(super) verdict: Option<Message>,
+    /// Its number among the kept lines.
+    pub(super) no: Option<i64>,
 }
 
 /// The line, with what becomes of it.
@@ -43,6 +45,7 @@ pub(super) fn line(
         text: shortened(&content.text),
         amount,
         verdict,
+        no: None,
     }
 }
 

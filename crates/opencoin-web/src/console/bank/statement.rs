@@ -9,6 +9,7 @@ use askama::Template;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
+use opencoin_bank::BankLineId;
 use opencoin_http::{Server, shown};
 use opencoin_issuer::{AdminRight, BankDeskError, Reason, Refusal};
 use opencoin_ledger::bank::{Preview, PreviewDigest, StatementNo};
@@ -23,7 +24,7 @@ use crate::notes::Note;
 use crate::steps::{SentKey, sent_key};
 use crate::visit::{Failure, Frame, PageResult, page, see_other};
 
-use super::preview::{List, Part, Writing, part};
+use super::preview::{self, List, Numbers, Part, Writing, part};
 use super::said;
 
 /// How many lines of each list the page of a statement shows.
@@ -37,6 +38,7 @@ struct StatementPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
+    may_change: bool,
     no: u64,
     name: String,
     /// What was done, and the class of the note.
@@ -61,11 +63,13 @@ struct ListPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
+    may_change: bool,
     no: u64,
     name: String,
     currency: String,
     part: Part,
     from: usize,
+    previous: Option<String>,
     next: Option<String>,
 }
 
@@ -82,7 +86,7 @@ fn number(no: &str) -> Result<StatementNo, Refusal> {
     no.parse().map(StatementNo::new).map_err(not_found)
 }
 
-async fn preview(server: &Server, no: &str) -> Result<Preview, Refusal> {
+async fn previewed(server: &Server, no: &str) -> Result<Preview, Refusal> {
     Ok(server.issuer().bank_desk().preview(number(no)?).await?)
 }
 
@@ -94,25 +98,28 @@ pub(super) async fn show(
     Query(after): Query<After>,
 ) -> PageResult {
     desk.needs(&server, AdminRight::ReadAccounts)?;
-    let preview = preview(&server, &no).await?;
+    let preview = previewed(&server, &no).await?;
     let done = desk.said(&after, &desk.money(&server)).await;
     let note = done.map(|done| (done, "good"));
-    Ok(shown_as(&server, &desk, &preview, (note, StatusCode::OK)))
+    shown_as(&server, &desk, &preview, (note, StatusCode::OK)).await
 }
 
-fn shown_as(
+async fn shown_as(
     server: &Server,
     desk: &Desk,
     preview: &Preview,
     (note, status): (Option<(Message, &'static str)>, StatusCode),
-) -> axum::http::Response<Body> {
+) -> PageResult {
     let (language, t) = (desk.visit.language, desk.visit.messages());
     let money = desk.money(server);
     let statement = shown::bank_statement(preview.statement.clone());
+    let kept = |list| preview::kept(preview, list, (0, LINES_OF_LIST_MAX));
+    let numbers = numbers(server, List::ALL.into_iter().flat_map(kept)).await?;
     let writing = Writing {
         money: &money,
         t,
         language,
+        numbers: &numbers,
     };
     let parts = List::ALL.map(|list| part(preview, list, (0, LINES_OF_LIST_MAX), writing));
     let (new, keep) = (
@@ -144,6 +151,7 @@ fn shown_as(
         frame: desk.visit.frame(t.bank_statement_called(&name).plain()),
         t,
         bar: desk.bar(server, Some(Place::Bank)),
+        may_change: desk.may(AdminRight::ChangeAccounts),
         no: statement.id,
         name,
         note,
@@ -158,7 +166,12 @@ fn shown_as(
         key: desk.new_key(),
         preview: preview.digest().to_string(),
     };
-    page(status, language, &shown)
+    Ok(page(status, language, &shown))
+}
+
+async fn numbers(server: &Server, lines: impl Iterator<Item = BankLineId>) -> Result<Numbers, Refusal> {
+    let numbers = server.issuer().bank_desk().line_numbers(lines.collect()).await?;
+    Ok(numbers.into_iter().map(|(id, no)| (id, no.get())).collect())
 }
 
 /// `GET /console/bank/statements/{no}/{list}`.
@@ -171,29 +184,34 @@ pub(super) async fn list(
     desk.needs(&server, AdminRight::ReadAccounts)?;
     let unknown = || Refusal::new(Reason::NotFound, "there is no such page");
     let list = List::of_word(&word).ok_or_else(unknown)?;
-    let preview = preview(&server, &no).await?;
+    let preview = previewed(&server, &no).await?;
     let (language, t) = (desk.visit.language, desk.visit.messages());
     let money = desk.money(&server);
+    let place = (from, LINES_PER_PAGE);
+    let numbers = numbers(&server, preview::kept(&preview, list, place)).await?;
     let writing = Writing {
         money: &money,
         t,
         language,
+        numbers: &numbers,
     };
-    let part = part(&preview, list, (from, LINES_PER_PAGE), writing);
+    let part = part(&preview, list, place, writing);
     let no = preview.statement.no.get().unsigned_abs();
-    let next = (part.more > 0).then(|| {
-        let from = from + LINES_PER_PAGE;
-        format!("/console/bank/statements/{no}/{word}?from={from}")
-    });
+    let path = |from: usize| format!("/console/bank/statements/{no}/{word}?from={from}");
+    let next = (part.more > 0).then(|| path(from + LINES_PER_PAGE));
+    // Also from beyond the end, where somebody has typed it.
+    let previous = (from > 0).then(|| path(from.min(part.count).saturating_sub(LINES_PER_PAGE)));
     let shown = ListPage {
         frame: desk.visit.frame(part.title),
         t,
         bar: desk.bar(&server, Some(Place::Bank)),
+        may_change: desk.may(AdminRight::ChangeAccounts),
         no,
         name: printable(preview.statement.name.as_str()),
         currency: money.name(),
         part,
         from,
+        previous,
         next,
     };
     Ok(page(StatusCode::OK, language, &shown))
@@ -230,7 +248,18 @@ pub(super) async fn book(
                     let waiting = t.bank_credits_wait(lines.len() as u64);
                     Some((waiting, StatusCode::SERVICE_UNAVAILABLE))
                 }
-                _ => None,
+                BankDeskError::Ledger(_)
+                | BankDeskError::Statement(_)
+                | BankDeskError::NoAccount
+                | BankDeskError::Setting { .. }
+                | BankDeskError::UnknownStatement(_)
+                | BankDeskError::UnknownLine(_)
+                | BankDeskError::UnknownAccount(_)
+                | BankDeskError::ClosedAccount(_)
+                | BankDeskError::Refused(_)
+                | BankDeskError::NotYet(_)
+                | BankDeskError::Consent(_)
+                | BankDeskError::Decided(_) => None,
             };
             Refusal::from(error)
         })?;
@@ -243,8 +272,8 @@ pub(super) async fn book(
     };
     if let Err(refusal) = desk.once(&sent, work).await {
         let (text, status) = said.ok_or_else(|| Failure::from(refusal))?;
-        let preview = preview(&server, &no).await?;
-        return Ok(shown_as(&server, &desk, &preview, (Some((text, "warn")), status)));
+        let preview = previewed(&server, &no).await?;
+        return shown_as(&server, &desk, &preview, (Some((text, "warn")), status)).await;
     }
     let (no, key) = (number.get(), sent.key.as_str());
     Ok(see_other(&format!("/console/bank/statements/{no}?done={key}")))

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencoin_api::PAGE_LENGTH_MAX;
 use opencoin_bank::statement::LINES_MAX;
 use opencoin_http::{Server, shown};
 use opencoin_issuer::{AdminRight, Refusal};
-use opencoin_ledger::bank::{BankLineNo, BankLineStateKind, BankStatement, StatementNo};
+use opencoin_ledger::bank::{BankLineStateKind, BankStatement, StatementNo};
 use serde::Deserialize;
 
 use crate::address::Query;
@@ -158,12 +157,6 @@ fn line(statement: BankStatement, money: &Money, desk: &Desk) -> Line {
 async fn unmatched(server: &Server, desk: &Desk) -> Result<Option<Message>, Refusal> {
     let t = desk.visit.messages();
     let bank = server.issuer().bank_desk();
-    let first = BankLineNo::BEFORE_ALL;
-    let lines = bank.lines(Some(BankLineStateKind::Unmatched), first, PAGE_LENGTH_MAX);
-    let count = lines.await?.len() as u64;
-    Ok(match count {
-        0 => None,
-        _ if count < u64::from(PAGE_LENGTH_MAX) => Some(t.bank_lines_wait(count)),
-        _ => Some(t.bank_lines_wait_more(desk.visit.language.number(count))),
-    })
+    let waiting = bank.count_lines(BankLineStateKind::Unmatched).await?;
+    Ok((waiting.count > 0).then(|| t.bank_lines_wait(waiting.count)))
 }

@@ -124,14 +124,27 @@ fn blame(
             draft.blame(name, t.bank_wrong_choice());
             return Some(t.bank_wrong_columns().into());
         }
-        _ => return None,
+        BankDeskError::Ledger(_)
+        | BankDeskError::UnknownStatement(_)
+        | BankDeskError::UnknownLine(_)
+        | BankDeskError::UnknownAccount(_)
+        | BankDeskError::ClosedAccount(_)
+        | BankDeskError::Refused(_)
+        | BankDeskError::NotYet(_)
+        | BankDeskError::Waiting(_)
+        | BankDeskError::PreviewChanged
+        | BankDeskError::NeedsAnother(_)
+        | BankDeskError::Consent(_)
+        | BankDeskError::Decided(_) => return None,
     };
     let is_table = format == StatementFormat::Csv;
     Some(match error {
         StatementError::TooLarge => t.bank_file_too_large(columns::size_max(server)),
         StatementError::TooManyLines => t.bank_file_too_many_lines(t.language.number(LINES_MAX as u64)),
         StatementError::Archive => t.bank_file_archive().into(),
-        StatementError::Encoding(_) if is_table => {
+        StatementError::Encoding(_) if !is_table => t.bank_file_other_encoding().into(),
+        StatementError::UnknownEncoding(_) => t.bank_file_other_encoding().into(),
+        StatementError::Encoding(_) => {
             draft.blame("encoding", t.bank_other_encoding());
             t.bank_file_encoding().into()
         }
@@ -154,6 +167,13 @@ fn blame(
         }
         StatementError::Entry { entry, .. } => t.bank_file_entry(entry),
         StatementError::Row { row, .. } => t.bank_file_row(row),
-        _ => t.bank_file_other().into(),
+        StatementError::Xml { line, .. } => t.bank_file_damaged(line),
+        StatementError::Entity { line, .. }
+        | StatementError::TooDeep { line }
+        | StatementError::TextTooLong { line }
+        | StatementError::TooManyElements { line } => t.bank_file_strange(line),
+        StatementError::Doctype => t.bank_file_doctype().into(),
+        StatementError::OtherDocument(_) => t.bank_file_other().into(),
+        StatementError::NoStatement => t.bank_file_empty().into(),
     })
 }
