@@ -88,6 +88,11 @@ impl Money {
         plain.replace('.', &decimal_mark.to_string())
     }
 
+    /// An amount as an example of how to type one, with decimals if the currency has them.
+    pub(crate) fn example(&self) -> String {
+        self.typed(12 * self.divisor + self.divisor / 2)
+    }
+
     fn grouped(&self, digits: &str) -> String {
         digits
             .parse()
@@ -189,6 +194,11 @@ impl Moment {
         }
     }
 
+    /// When it is.
+    pub(crate) fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
     /// The text without markup.
     pub(crate) fn plain(&self) -> String {
         let (day, year) = (self.at.day(), self.at.year());
@@ -242,6 +252,21 @@ mod tests {
         assert_eq!(whole.number(1_000), "1.000");
         let thirds = Money::new(Language::En, 3, "Third\u{202e}");
         assert_eq!(thirds.amount(4000), "4000/3\u{a0}Third\\u{202e}");
+    }
+
+    #[test]
+    fn the_example_of_an_amount_is_one_that_is_taken() {
+        for (divisor, example, units) in [
+            (1, "12", 12),
+            (3, "37/3", 37),
+            (10, "12,5", 125),
+            (100, "12,50", 1_250),
+            (1_000, "12,500", 12_500),
+        ] {
+            let money = Money::new(Language::De, divisor, "Taler");
+            assert_eq!(money.example(), example);
+            assert_eq!(money.read(&money.example()), Ok(units), "{divisor}");
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ struct HomePage {
     key_hash: String,
     currency_id: String,
     keys: Vec<KeyRow>,
+    /// The first day on which coins that are made now may be worth nothing.
+    new_coins_until: Option<Moment>,
     revoked: Vec<RevokedRow>,
     description_until: Moment,
     log: Option<LogFacts>,
@@ -126,6 +128,7 @@ async fn show(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderMa
     let name = money.name();
     let url = address(cdd);
     let master_key = Sha256::digest(text::compact(&cdd.issuer_public_master_key)).into();
+    let keys = signing_keys(issuer, &money, language).await?;
     let home = HomePage {
         frame: visit.frame(&name),
         t,
@@ -137,7 +140,8 @@ async fn show(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderMa
         words: fingerprint_words(&master_key).to_vec(),
         key_hash: const_hex::encode(master_key),
         currency_id: currency.issuer_id().to_string(),
-        keys: signing_keys(issuer, &money, language).await?,
+        new_coins_until: keys.iter().map(|key| key.valid_until).min_by_key(Moment::at),
+        keys,
         revoked: revoked_keys(issuer, &currency, &money).await?,
         description_until: Moment::day(language, cdd.cdd_expiry_date.to_utc()),
         log: currency.log().map(|block| log_facts(block, t)),
@@ -181,13 +185,14 @@ async fn signing_state(issuer: &Issuer) -> SigningState {
     }
 }
 
-/// The paragraphs of a free text.
+/// The paragraphs of a free text, with misleading characters as escapes.
 fn paragraphs(text: &str) -> Vec<String> {
     let blocks = text.split("\n\n").map(str::trim);
-    blocks
-        .filter(|block| !block.is_empty())
-        .map(str::to_owned)
-        .collect()
+    let shown = |block: &str| {
+        let lines: Vec<_> = block.lines().map(opencoin_text::printable).collect();
+        lines.join(" ")
+    };
+    blocks.filter(|block| !block.is_empty()).map(shown).collect()
 }
 
 async fn coins(server: &Server, money: &Money, language: Language) -> Coins {
@@ -298,4 +303,19 @@ async fn unless_known(response: Response<Body>, headers: &HeaderMap) -> Response
         return Response::from_parts(head, Body::empty());
     }
     Response::from_parts(head, Body::from(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_text_keeps_its_paragraphs_and_misleads_nobody() {
+        let text = "Pay in at\nthe desk.\n\n\nNot \u{202e}drawkcab.\n";
+        assert_eq!(
+            paragraphs(text),
+            ["Pay in at the desk.", "Not \\u{202e}drawkcab."]
+        );
+        assert_eq!(paragraphs("\n\n"), [""; 0]);
+    }
 }

@@ -17,6 +17,8 @@ struct RefusalPage<'refused> {
     t: Messages,
     heading: &'static str,
     advice: &'static str,
+    /// The page to go on with, and its name.
+    back: (&'static str, &'static str),
     detail: &'refused str,
     request_id: &'refused str,
 }
@@ -36,6 +38,11 @@ pub(crate) fn show(refused: &RefusedVisit) -> Response<Body> {
         t,
         heading,
         advice,
+        back: if refused.uri.path().starts_with("/account") {
+            ("/account", t.refusal_to_account())
+        } else {
+            ("/", t.refusal_to_start())
+        },
         detail: &refused.detail,
         request_id: &refused.request_id,
     };

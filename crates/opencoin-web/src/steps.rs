@@ -9,7 +9,7 @@ use axum::http::{Response, StatusCode};
 use opencoin_issuer::{Reason, Refusal};
 use opencoin_ledger::IdempotencyKey;
 
-use crate::format::AmountFault;
+use crate::format::{AmountFault, Money};
 use crate::forms::Fields;
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, page, see_other};
@@ -148,20 +148,16 @@ impl Draft {
         self.faults.push((name, fault.into()));
     }
 
-    /// Takes an amount, or notes what is wrong with it.
-    pub(crate) fn take_amount(
-        &mut self,
-        name: &'static str,
-        read: Result<u64, AmountFault>,
-        t: Messages,
-    ) -> Option<u64> {
-        match read {
-            Ok(units) => Some(units),
-            Err(fault) => {
-                self.blame(name, amount_fault(t, fault));
-                None
-            }
-        }
+    /// Takes the amount that was typed into a field, or notes what is wrong with it.
+    pub(crate) fn take_amount(&mut self, name: &'static str, money: &Money, t: Messages) -> Option<u64> {
+        let fault: Message = match money.read(self.value(name)) {
+            Ok(units) => return Some(units),
+            Err(AmountFault::Form) => t.common_amount_form(money.example()),
+            Err(AmountFault::Grouped) => t.common_amount_grouped().into(),
+            Err(AmountFault::TooFine) => t.common_amount_too_fine().into(),
+        };
+        self.blame(name, fault);
+        None
     }
 }
 
@@ -213,12 +209,4 @@ async fn again<F: TwoSteps>(form: &F, mut draft: Draft, order: &F::Order, refusa
 pub(crate) fn sent_key(fields: &Fields) -> Result<IdempotencyKey, Refusal> {
     let malformed = |_| Refusal::new(Reason::Malformed, "the form has no idempotency key");
     IdempotencyKey::new(fields.text(KEY_FIELD)).map_err(malformed)
-}
-
-fn amount_fault(t: Messages, fault: AmountFault) -> &'static str {
-    match fault {
-        AmountFault::Form => t.common_amount_form(),
-        AmountFault::Grouped => t.common_amount_grouped(),
-        AmountFault::TooFine => t.common_amount_too_fine(),
-    }
 }

@@ -59,8 +59,7 @@ impl TwoSteps for Pay<'_> {
     type Order = Order;
 
     fn read(&self, draft: &mut Draft) -> Option<Order> {
-        let amount = self.bar.money.read(draft.value("amount"));
-        let amount = draft.take_amount("amount", amount, self.t);
+        let amount = draft.take_amount("amount", &self.bar.money, self.t);
         Some(Order {
             to: draft.value("to").to_lowercase(),
             amount: amount?,

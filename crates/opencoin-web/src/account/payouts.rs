@@ -87,8 +87,7 @@ impl TwoSteps for Request<'_> {
     type Order = Order;
 
     fn read(&self, draft: &mut Draft) -> Option<Order> {
-        let amount = self.bar.money.read(draft.value("amount"));
-        let amount = draft.take_amount("amount", amount, self.t);
+        let amount = draft.take_amount("amount", &self.bar.money, self.t);
         let destination = draft.value("destination");
         let destination = opencoin_issuer::accounts::text("destination", destination).ok();
         if destination.is_none() {

@@ -31,7 +31,7 @@ struct BookingPage {
     action: String,
     account: String,
     balance: String,
-    currency: String,
+    money: Money,
     draft: Draft,
 }
 
@@ -100,8 +100,7 @@ impl TwoSteps for Booking<'_> {
     type Order = Order;
 
     fn read(&self, draft: &mut Draft) -> Option<Order> {
-        let amount = self.money.read(draft.value("amount"));
-        let amount = draft.take_amount("amount", amount, self.t);
+        let amount = draft.take_amount("amount", &self.money, self.t);
         let reference = text("reference", draft.value("reference")).ok();
         let line = reference.as_ref().and_then(line_with_credit_reference);
         if line.is_some() {
@@ -212,7 +211,7 @@ impl TwoSteps for Booking<'_> {
             action: self.path(),
             account: self.name().as_str().to_owned(),
             balance: self.money.amount(self.profile.account.balance.units()),
-            currency: self.money.name(),
+            money: self.money.clone(),
             draft,
         };
         Ok(page(status, self.desk.visit.language, &form))

@@ -95,7 +95,7 @@ async fn faults_of_a_payment_stand_beside_their_fields() {
         ),
         ("bob", "1.000", "", 422, "without marks between thousands"),
         ("bob", "0.0001", "", 422, "too many decimals"),
-        ("bob", "x", "", 422, "Write an amount like 12.50"),
+        ("bob", "x", "", 422, "Write an amount like <bdi>12.50</bdi>."),
         ("bob", "1", "a\nb", 422, "without line breaks"),
         (SCRIPT, "1", "", 404, "Nobody here is called"),
     ] {

@@ -18,6 +18,10 @@ async fn the_page_says_what_the_currency_is() {
     page.has("The smallest amount is <bdi>0.01\u{a0}Open&#60;b&#62;Cent</bdi>.");
     page.has("opencoin wallet add https://cents.test");
     page.has("No coins yet.");
+    for link in ["/account", "/account/start"] {
+        page.has(&format!("<a href=\"{link}\">"));
+    }
+    page.has("Coins that are made today can be spent until");
     let words = page.text.split("<strong lang=\"en\">").nth(1).unwrap();
     let words = words.split("</strong>").next().unwrap();
     assert_eq!(words.split(' ').count(), 8, "{words}");
