@@ -131,14 +131,14 @@ async fn whoever_may_not_check_the_books_may_look_and_others_may_not() {
     let world = World::new().await;
     let reader = world.operator("reader", &[AdminScope::Read]).await;
     let page = reader.get(PAGE).await.with(200);
-    page.has("needs the scope “keys”");
+    page.has("needs the right to change keys");
     page.lacks("Check now");
     let refused = reader.post(PAGE, &[]).await.with(403);
-    refused.has("Changing keys and signing needs the scope “keys”.");
+    refused.has("Changing keys and signing needs the right to change keys.");
     let cashier = world.operator("till", &[AdminScope::Cashier]).await;
     cashier.get("/console").await.lacks(PAGE);
     let refused = cashier.get(PAGE).await.with(403);
-    refused.has("needs the scope “read” or “keys”");
+    refused.has("needs the right to look at everything, or to change keys");
     let keys = world.operator("key-keeper", &[AdminScope::Keys]).await;
     keys.get(PAGE).await.has("Check now");
     for site in ["cross-site", "same-site", "none"] {

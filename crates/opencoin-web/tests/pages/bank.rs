@@ -447,7 +447,7 @@ async fn a_file_without_the_token_of_the_session_is_not_stored() {
     let form = form.with_tokens_of(&page);
     let refused = reader.send_file(&form, BANK, &COLUMNS, ("f.csv", &good));
     let refused = refused.await.with(403);
-    refused.has("Changing accounts and payouts needs the scope “cashier”.");
+    refused.has("Changing accounts and payouts needs the right of a cashier.");
     page.lacks("type=\"file\"");
     page.has("No statements yet.");
     desk.upload("f.csv", &good).await;

@@ -81,7 +81,7 @@ async fn an_operator_logs_in_and_out() {
         .post("/console/login", &[("token", "oca_00")])
         .await
         .with(401);
-    wrong.has("This is not the token of an operator");
+    wrong.has("This is not the access code of an operator");
     let today = desk.get("/console").await.with(200);
     today.has("Nothing waits for you.");
     assert_eq!(today.header("cache-control"), "no-store");
@@ -184,10 +184,10 @@ async fn a_token_that_may_only_read_sees_no_forms_and_is_told_what_it_lacks() {
     }
     for path in &FORMS[1..] {
         let refused = reader.post(path, &[]).await.with(403);
-        refused.has("Changing accounts and payouts needs the scope “cashier”.");
+        refused.has("Changing accounts and payouts needs the right of a cashier.");
     }
     let form = reader.get("/console/open-account").await.with(403);
-    form.has("The token <bdi>reader</bdi> does not permit this.");
+    form.has("The access code <bdi>reader</bdi> does not permit this.");
 
     let keys = world.operator("key-keeper", &[AdminScope::Keys]).await;
     let today = keys.get("/console").await.with(200);
@@ -195,7 +195,7 @@ async fn a_token_that_may_only_read_sees_no_forms_and_is_told_what_it_lacks() {
     today.has("/console/keys");
     for path in ["accounts", "accounts/alice", "payouts", "payouts/1"] {
         let refused = keys.get(&format!("/console/{path}")).await.with(403);
-        refused.has("needs the scope “read” or “cashier”");
+        refused.has("needs the right to look at everything, or that of a cashier");
     }
 }
 

@@ -74,7 +74,7 @@ async fn an_unwanted_request_is_given_up_by_one_of_two_operators() {
         night.get(GIVE_UP).await.with(200),
     );
     one.has(&request.fingerprint());
-    one.has("Coins of <bdi>0.05");
+    one.has("for coins of <bdi>0.05");
     // Another request than the one that was seen.
     world
         .api(by_api("0 0", false), ALL)

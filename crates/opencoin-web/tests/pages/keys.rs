@@ -207,13 +207,13 @@ async fn keys_are_changed_with_their_scope_and_from_pages_of_ones_own_session() 
         .get(PAGE)
         .await
         .with(403)
-        .has("needs the scope “read” or “keys”");
+        .has("needs the right to look at everything, or to change keys");
     let keeper = world.operator("key-keeper", &[AdminScope::Keys]).await;
     keeper.get(PAGE).await.has(&stop);
     for form in &forms {
         for operator in [&reader, &cashier] {
             let refused = operator.post(form, &typed).await.with(403);
-            refused.has("Changing keys and signing needs the scope “keys”.");
+            refused.has("Changing keys and signing needs the right to change keys.");
         }
         keeper.post(form, &typed).await.with(403);
         for site in ["cross-site", "same-site", "none"] {

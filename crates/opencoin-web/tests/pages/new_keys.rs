@@ -72,7 +72,7 @@ async fn keys_that_are_due_are_made_with_the_passphrase_of_the_master_key() {
     page.has("New keys are due");
     page.has(MAKE);
     let form = desk.get(MAKE).await.with(200);
-    form.has("Coins of <bdi>0.05\u{a0}Open");
+    form.has("for coins of <bdi>0.05\u{a0}Open");
     form.has("type=\"password\"");
     let before = number_of_keys(&directory);
     for wrong in ["", "wrong", "p "] {
@@ -183,7 +183,7 @@ async fn keys_wait_for_a_master_key_on_another_machine() {
     assert!(file.header("content-disposition").starts_with("attachment;"));
     let request: SigningRequest = from_json(file.text.as_bytes()).unwrap();
     page.has(&request.fingerprint());
-    page.has("Coins of <bdi>0.05\u{a0}Open");
+    page.has("for coins of <bdi>0.05\u{a0}Open");
     desk.get(PAGE).await.has("New keys wait for the master key");
     let pending = Request::get("/v1/admin/keys/pending").body(Body::empty());
     let pending = world.api(pending.unwrap(), &[AdminScope::Read]).await.with(200);
@@ -265,7 +265,7 @@ async fn keys_are_made_with_their_scope_and_from_pages_of_ones_own_session() {
     for form in [MAKE, REQUEST] {
         for operator in [&reader, &cashier] {
             let refused = operator.post(form, &typed).await.with(403);
-            refused.has("Changing keys and signing needs the scope “keys”.");
+            refused.has("Changing keys and signing needs the right to change keys.");
         }
         keeper.post_from("cross-site", form, &typed).await.with(403);
     }

@@ -162,7 +162,7 @@ async fn a_file_that_was_never_sent_is_withdrawn() {
     let file = desk.make(&["1", "2"], "csv").await;
     let asked = desk.submit(&file, &format!("{FILES}/1/withdraw"), &[]).await;
     asked.has("Withdraw this file of <bdi>2</bdi> payouts, <bdi>2.01\u{a0}Open&#60;b&#62;Cent</bdi> in all?");
-    asked.has("or the payouts are paid twice");
+    asked.has("otherwise the payouts are paid twice");
     let paid = desk
         .submit(&file, &format!("{FILES}/1/paid"), &[])
         .await

@@ -316,7 +316,7 @@ async fn a_reader_sees_what_waits_and_no_forms() {
     }
     for verdict in ["approve", "decline", "approve/confirm", "decline/confirm"] {
         let refused = reader.post(&format!("/console/proposals/1/{verdict}"), &[]).await;
-        refused.with(403).has("needs the scope “cashier”");
+        refused.with(403).has("needs the right of a cashier");
     }
     reader.get("/console/proposals/9").await.with(404);
     let keys = world.operator("keys", &[AdminScope::Keys]).await;
