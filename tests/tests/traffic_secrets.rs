@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use opencoin_e2e::foreign_wallet::{
     Answer, Blinded, ForeignWallet, request_mint, request_redeem, request_renew, request_resume,
 };
-use opencoin_e2e::{CHAUM82, Currency, Database, Process, RFC9474, get_text, sqlite};
+use opencoin_e2e::{CHAUM82, Currency, Database, MASTER_PASSPHRASE, Process, RFC9474, get_text, sqlite};
 use reqwest::Method;
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ const FORWARDED_ADDRESS: &str = "198.51.100.77";
 /// Used wherever a client can send text.
 const CLIENT_TEXT: &str = "text-of-a-client-4711";
 const PASSWORD: &str = "a-password-of-carol";
+/// Not the passphrase of the master key.
+const WRONG_PASSPHRASE: &str = "a-wrong-passphrase-0815";
 const OTHER_PASSWORD: &str = "another-password-of-carol";
 /// Shorter runs of hex digits appear in dates and counts.
 const HEX_CHARS_MIN: usize = 20;
@@ -341,6 +343,28 @@ impl Traffic {
         self.send(Method::PUT, &url, Some(&session), &change, 204);
     }
 
+    /// An operator lets the master key sign, with its passphrase and with another one.
+    fn use_the_master_key(&mut self) {
+        let operator = self.currency.admin_token("keeper");
+        self.needles.add_token(&operator);
+        let number = "10011471108154711081";
+        let secret = [MASTER_PASSPHRASE, WRONG_PASSPHRASE, number];
+        self.needles.secret.extend(secret.map(ToOwned::to_owned));
+        let url = format!("{}/v1/admin/keys/rotate", self.operators);
+        let sent = [
+            (json!(WRONG_PASSPHRASE), 422),
+            (json!(10_011_471_108_154_711_081_u64), 422),
+            (json!(MASTER_PASSPHRASE), 200),
+        ];
+        for (passphrase, status) in sent {
+            let body = json!({ "master_passphrase": passphrase });
+            let answer = self.send(Method::POST, &url, Some(&operator), &body, status);
+            for passphrase in secret {
+                assert!(!answer.text.contains(passphrase), "{}", answer.text);
+            }
+        }
+    }
+
     /// A key is revoked and its coins are recouped. What the wallet stores is secret.
     fn revoke_a_key(&mut self) {
         let token = self.account("bob");
@@ -424,6 +448,7 @@ fn run(suite: &str, database: Database) {
     let mut traffic = Traffic::start(suite, database);
     traffic.use_coins();
     traffic.use_accounts();
+    traffic.use_the_master_key();
     traffic.revoke_a_key();
     traffic.search();
 }

@@ -18,6 +18,7 @@ mod entry;
 mod key_account;
 mod pairing;
 mod payout;
+mod secret;
 mod service;
 mod session;
 #[cfg(feature = "openapi")]
@@ -56,6 +57,7 @@ pub use payout::{
     ExportForm, ExportPayouts, ExportState, ExportedPayouts, FailPayout, PaidExport, PayPayout, Payout,
     PayoutExport, PayoutExports, PayoutState, Payouts, RequestPayout,
 };
+pub use secret::Secret;
 pub use service::{
     DeclareService, DeclaredService, ReplaceServiceKey, RotatedService, Scope, ServiceLogin, ServiceSession,
     ServiceState, ServiceStatus, Services,
@@ -112,28 +114,3 @@ pub const MEMO_BYTES_MAX: usize = 140;
 pub const KEY_ACCOUNTS_MAX: usize = 100_000;
 /// The scheme of `Authorization` for a mint or redeem by key: a statement in base64 follows.
 pub const KEY_SCHEME: &str = "OpenCoin-Key";
-
-/// A password, a token or a service's key. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Secret(..)")
-    }
-}

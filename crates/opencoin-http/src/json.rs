@@ -17,6 +17,7 @@ use opencoin_ledger::IdempotencyKey;
 use opencoin_schema::wrong_value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::answer;
 use super::arrival::{arrived, shutting_down};
@@ -134,6 +135,8 @@ async fn read<T: DeserializeOwned>(
     let Counted { bytes, share: _ } = arrived(server, body, BODY_BYTES_MAX)
         .await
         .map_err(|unread| unread.answer())?;
+    // It may have a secret.
+    let bytes = Zeroizing::new(bytes);
     let value = parse(&bytes, words).map_err(|refusal| answer::problem(&refusal))?;
     if server.is_shutting_down() {
         return Err(answer::problem(&shutting_down()));

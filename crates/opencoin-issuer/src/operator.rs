@@ -210,18 +210,18 @@ impl Operator {
     }
 
     /// Enters a mint key in books that do not have it yet, so that it can be stopped: a server would enter it in a while, and
-    /// it could sign from then on. Returns whether the books get it; they never get one that came too late for the public log.
+    /// it could sign from then on. Returns whether the books have it; they never get one that came too late for the public log.
     ///
-    /// Books without any key stay so, because the log of a currency begins with all of its first keys.
+    /// Books without any key stay so, and do not have it, because the log of a currency begins with all of its first keys.
     ///
     /// # Errors
     /// When the ledger fails, or has a key with this id and other terms.
     pub async fn enter(&self, currency: &Currency, key: &CertifiedMintKey) -> Result<bool, OperatorError> {
         let (known, now) = (self.ledger.mint_keys().await?, self.clock.now());
-        if currency.is_left_out(key, &known, now) {
+        if known.is_empty() || currency.is_left_out(key, &known, now) {
             return Ok(false);
         }
-        if !known.is_empty() && known.iter().all(|status| status.id != key.ledger_id) {
+        if known.iter().all(|status| status.id != key.ledger_id) {
             let register = register_command(key, ledger_time(now));
             for outcome in self.ledger.apply(&[register]).await? {
                 outcome?;

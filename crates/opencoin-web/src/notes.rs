@@ -105,6 +105,15 @@ pub(crate) enum Note {
 }
 
 impl Note {
+    /// The class of the sentence. What somebody must still do something about is not shown as done well.
+    pub(crate) const fn class(&self) -> &'static str {
+        match self {
+            Self::Signing { is_paused: true } => "warn",
+            Self::KeysMade { late: 1.., .. } => "warn",
+            _ => "good",
+        }
+    }
+
     /// The sentence; `None` if the next page shows it anyway.
     pub(crate) fn said(self, t: Messages, money: &Money) -> Option<Message> {
         let said = match self {

@@ -29,6 +29,15 @@ fn busy() -> Refusal {
     )
 }
 
+/// What belongs into the folder of a signer on another machine cannot be done here.
+pub(super) fn remote_signer() -> Refusal {
+    Refusal::new(
+        Reason::Invalid,
+        "a signer on another machine has the private keys: make new keys and import their certificates there \
+         (`opencoin issuer keys rotate`, `opencoin issuer import`), then copy the new certificates to this server",
+    )
+}
+
 pub(super) fn of_manager(error: KeyManagerError) -> Refusal {
     match error {
         KeyManagerError::Directory(error) => of_directory(&error),

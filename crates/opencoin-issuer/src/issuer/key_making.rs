@@ -7,10 +7,11 @@
 //!
 //! If the master key is in the folder, its passphrase opens it for one call and is kept nowhere.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use opencoin_config::Config;
+use opencoin_config::{Config, SignerProcess};
 use opencoin_crypto::KeyStore;
 use opencoin_keys::{
     Change, Currency, Directory, Imported, KeyManager, KeyManagerError, MintKeyDraft, OpenVault, Passphrase,
@@ -24,7 +25,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::Issuer;
-use super::key_faults::{of_change, of_directory, of_giving_up, of_manager, of_vault};
+use super::key_faults::{of_change, of_directory, of_giving_up, of_manager, of_vault, remote_signer};
 use super::key_passphrase::PassphraseGuesses;
 use crate::operator::OperatorError;
 use crate::refusal::{Reason, Refusal};
@@ -49,8 +50,10 @@ pub enum KeyPlace {
     Here,
     /// Here, but their certificates need the master key, which is on another machine.
     MasterElsewhere,
-    /// Where the private keys are: a signer of its own has them.
+    /// Where the private keys are: a signer of its own has them, in the same folder.
     AtSigner,
+    /// On another machine, with the signer there. Requests and certificates are in its folder.
+    AtRemoteSigner,
 }
 
 /// How new mint keys are made.
@@ -58,6 +61,8 @@ pub enum KeyPlace {
 pub struct KeyMakingState {
     /// Where.
     pub place: KeyPlace,
+    /// The folder of the currency on this machine, for commands.
+    pub folder: PathBuf,
     /// What waits for the master key.
     pub pending: Pending,
 }
@@ -197,6 +202,13 @@ impl PendingRequest {
     }
 }
 
+impl KeyMaking {
+    /// Whether the folder of the private keys is on another machine.
+    fn is_remote(&self) -> bool {
+        self.store.is_none() && matches!(self.config.signer.process, Some(SignerProcess::Tls { .. }))
+    }
+}
+
 impl Issuer {
     /// Lets operators make new mint keys with these settings, in this store. Without a store, a signer has the private keys,
     /// and operators can only bring certificates.
@@ -233,9 +245,11 @@ impl Issuer {
     pub async fn key_making_state(&self) -> Result<KeyMakingState, Refusal> {
         let (making, directory) = self.key_making()?;
         let has_store = making.store.is_some();
+        let is_remote = making.is_remote();
         let (currency, now) = (self.currency(), self.clock.now());
         on_a_thread(move || {
             let place = match (has_store, Vault::new(directory.master_folder()).has_key()) {
+                (false, _) if is_remote => KeyPlace::AtRemoteSigner,
                 (false, _) => KeyPlace::AtSigner,
                 (true, true) => KeyPlace::Here,
                 (true, false) => KeyPlace::MasterElsewhere,
@@ -248,7 +262,12 @@ impl Issuer {
                     Pending::Unreadable
                 }
             };
-            KeyMakingState { place, pending }
+            let folder = directory.root().to_owned();
+            KeyMakingState {
+                place,
+                folder,
+                pending,
+            }
         })
         .await
     }
@@ -268,7 +287,13 @@ impl Issuer {
     ) -> Result<MadeKeys, KeyMakingError> {
         let passphrase = passphrase.and_then(|text| Passphrase::new(text).ok());
         let (making, directory) = self.key_making()?;
-        let elsewhere = || of_manager(KeyManagerError::KeysElsewhere);
+        let elsewhere = || {
+            if making.is_remote() {
+                remote_signer()
+            } else {
+                of_manager(KeyManagerError::KeysElsewhere)
+            }
+        };
         let store = making.store.clone().ok_or_else(elsewhere)?;
         let manager = KeyManager::new(
             directory.clone(),
@@ -351,6 +376,9 @@ impl Issuer {
         file: &[u8],
     ) -> Result<ImportedKeys, Refusal> {
         let (making, directory) = self.key_making()?;
+        if making.is_remote() {
+            return Err(remote_signer());
+        }
         let no_file = |error| {
             Refusal::new(
                 Reason::Invalid,

@@ -144,6 +144,17 @@ impl Desk {
         note.said(self.visit.messages(), money)
     }
 
+    /// As [`Self::said`], with the class of the sentence.
+    pub(super) async fn said_in_class(
+        &self,
+        after: &After,
+        money: &Money,
+    ) -> Option<(&'static str, Message)> {
+        let note = self.session.note(&after.done).await?;
+        let class = note.class();
+        Some((class, note.said(self.visit.messages(), money)?))
+    }
+
     /// The page that says what a form has done: `done`, or that of the proposal if it waits for a second person.
     pub(super) async fn page_after(&self, sent: &SentKey, done: &str) -> String {
         let key = sent.key.as_str();

@@ -24,7 +24,8 @@ struct KeysPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    /// What was done, and its class.
+    done: Option<(&'static str, Message)>,
     is_paused: bool,
     description: Message,
     values: Vec<Value>,
@@ -81,7 +82,7 @@ pub(super) async fn show(
         frame: desk.visit.frame(t.keys_title()),
         t,
         bar: desk.bar(&server, Some(Place::Keys)),
-        done: desk.said(&after, &money).await,
+        done: desk.said_in_class(&after, &money).await,
         is_paused: keys.is_signing_paused,
         description: t.keys_description_until(day(keys.description_expires), day(keys.description_due)),
         values: values

@@ -43,6 +43,8 @@ struct MakePage {
     /// What is made: a line for each value of coins.
     values: Vec<Message>,
     place: KeyPlace,
+    /// The folder of the currency, as a command has it.
+    folder: String,
     /// Whether a new description of the currency is signed as well.
     changes_description: bool,
     /// The fingerprint of the request that waits, which is finished now.
@@ -66,6 +68,8 @@ struct WaitingPage {
     request: Option<Waiting>,
     /// Whether a request waits that cannot be read.
     is_unreadable: bool,
+    /// Whether requests wait on the machine of the signer.
+    is_remote: bool,
     /// Why a file was not taken, and the same in technical words.
     fault: Option<(&'static str, String)>,
     may_change: bool,
@@ -131,6 +135,16 @@ fn lines(keys: &[(u64, DateTime<Utc>)], money: &Money, desk: &Desk) -> Vec<Messa
     keys.iter().map(line).collect()
 }
 
+/// A path as a shell reads it.
+fn in_a_command(path: &std::path::Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+".contains(character);
+    if path.chars().all(is_plain) {
+        return path;
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
+}
+
 async fn make_page(
     server: &Server,
     desk: &Desk,
@@ -138,7 +152,11 @@ async fn make_page(
     fault: Option<Message>,
 ) -> Result<Option<MakePage>, Failure> {
     let (t, money) = (desk.visit.messages(), desk.money(server));
-    let KeyMakingState { place, pending } = server.issuer().key_making_state().await?;
+    let KeyMakingState {
+        place,
+        folder,
+        pending,
+    } = server.issuer().key_making_state().await?;
     let overview = server.issuer().mint_key_overview().await?;
     let due = overview.rotations.iter().filter(|(_, due)| **due <= overview.at);
     let is_in_vain = matches!(&pending, Pending::Request(request) if request.is_in_vain);
@@ -164,6 +182,7 @@ async fn make_page(
         bar: desk.bar(server, Some(Place::Keys)),
         values,
         place,
+        folder: in_a_command(&folder),
         changes_description,
         request,
         is_in_vain,
@@ -260,7 +279,7 @@ async fn waiting_page(
     fault: Option<(&'static str, String)>,
 ) -> Result<WaitingPage, Failure> {
     let t = desk.visit.messages();
-    let pending = server.issuer().key_making_state().await?.pending;
+    let KeyMakingState { place, pending, .. } = server.issuer().key_making_state().await?;
     let is_unreadable = pending == Pending::Unreadable;
     let pending = match pending {
         Pending::Request(request) => Some(request),
@@ -273,6 +292,7 @@ async fn waiting_page(
         done: None,
         request: pending.map(|request| Waiting::of(request, server, desk)),
         is_unreadable,
+        is_remote: place == KeyPlace::AtRemoteSigner,
         fault,
         may_change: desk.may(AdminRight::ChangeKeys),
         key,

@@ -78,11 +78,19 @@ async fn switch(browser: &Browser<'_>, form: &str, answer: &Answer) {
     let switched = browser.get(&link).await;
     assert_eq!(switched.status, 303, "{form}: {link}");
     let target = switched.header("location").to_owned();
+    assert!(
+        !target.contains("/login") || form.ends_with("/login"),
+        "{form}: the switch leads to {target}"
+    );
     let page = browser.get(&target).await;
     assert!(
         matches!(page.status.as_u16(), 200 | 303),
         "{form}: the switch leads to {target}, which is answered with {}",
         page.status
+    );
+    assert!(
+        !page.header("location").contains("/login") || form.ends_with("/login"),
+        "{form}: the switch leads to the log-in"
     );
 }
 

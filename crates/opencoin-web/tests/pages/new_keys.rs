@@ -48,6 +48,17 @@ impl World {
     }
 }
 
+const WRONG: &str = "wrong-donkey-0815-staple";
+
+/// Checks that no passphrase is in an answer.
+#[track_caller]
+fn hides_passphrases(answer: &Answer) {
+    for secret in [WRONG, KEYS_PASSPHRASE] {
+        answer.lacks(secret);
+        assert!(!format!("{:?}", answer.headers).contains(secret));
+    }
+}
+
 pub(crate) fn number_of_keys(directory: &Directory) -> usize {
     directory.root().join("keys").read_dir().unwrap().count()
 }
@@ -75,10 +86,10 @@ async fn keys_that_are_due_are_made_with_the_passphrase_of_the_master_key() {
     form.has("for coins of <bdi>0.05\u{a0}Open");
     form.has("type=\"password\"");
     let before = number_of_keys(&directory);
-    for wrong in ["", "wrong", "p "] {
+    for wrong in ["", WRONG, &format!("{KEYS_PASSPHRASE} ")] {
         let refused = desk.submit(&form, MAKE, &[("passphrase", wrong)]).await.with(422);
         refused.has("This passphrase does not open the master key.");
-        refused.lacks("value=\"wrong\"");
+        hides_passphrases(&refused);
     }
     assert_eq!(
         number_of_keys(&directory),
@@ -95,12 +106,20 @@ async fn keys_that_are_due_are_made_with_the_passphrase_of_the_master_key() {
         let page = desk.get(made.header("location")).await.with(200);
         page.has("<bdi>2</bdi> new keys are made and certified.");
         page.has("Signs later");
+        hides_passphrases(&page);
         page.has("No new key is due.");
     }
     assert_eq!(number_of_keys(&directory), before + 2);
     assert_eq!(world.done().await.last().unwrap(), "desk-2 rotate-keys");
     assert_eq!(world.done().await.len(), 3);
-    desk.get("/console").await.lacks("unless new keys are made");
+    let today = desk.get("/console").await;
+    today.lacks("unless new keys are made");
+    for page in ["/console", "/console/actions", PAGE, MAKE, REQUEST] {
+        hides_passphrases(&desk.get(page).await);
+    }
+    let cashier = world.server.issuer().cashier();
+    let actions = cashier.actions(ActionFilter::All, None, 100).await.unwrap();
+    assert!(!format!("{actions:?}").contains(WRONG) && !format!("{actions:?}").contains(KEYS_PASSPHRASE));
 
     // The API finds nothing due, and needs the passphrase as well.
     let rotate = |body: &str| Request::post("/v1/admin/keys/rotate").body(Body::from(body.to_owned()));
@@ -115,6 +134,13 @@ async fn keys_that_are_due_are_made_with_the_passphrase_of_the_master_key() {
     );
     let pending = Request::get("/v1/admin/keys/pending").body(Body::empty());
     world.api(pending.unwrap(), ALL).await.with(404);
+    // Neither a wrong passphrase nor one of a wrong type is repeated.
+    for wrong in [format!("\"{WRONG}\""), "47114711".to_owned()] {
+        let body = format!("{{\"master_passphrase\":{wrong}}}");
+        let answer = world.api(rotate(&body).unwrap(), ALL).await.with(422);
+        hides_passphrases(&answer);
+        answer.lacks("47114711");
+    }
 }
 
 #[tokio::test]
@@ -241,10 +267,34 @@ async fn a_server_without_the_private_keys_says_where_they_are_made() {
     let desk = world.operator("desk", ALL).await;
     let form = desk.get(MAKE).await.with(200);
     form.has("A signer on its own has the private keys");
-    form.has("opencoin issuer keys rotate");
+    form.has(&format!(
+        "opencoin issuer keys rotate --dir {}",
+        world.directory().root().display()
+    ));
     form.lacks("name=\"key\"");
     let rotate = Request::post("/v1/admin/keys/rotate").body(Body::from("{}"));
     world.api(rotate.unwrap(), ALL).await.with(422);
+    assert_eq!(world.done().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn keys_of_a_signer_on_another_machine_are_made_and_certified_there() {
+    let world = World::making_keys(KeyMaking::AtRemoteSigner).await;
+    world.until_keys_are_due().await;
+    let desk = world.operator("desk", ALL).await;
+    let form = desk.get(MAKE).await.with(200);
+    form.has("A signer on another machine has the private keys");
+    form.has("opencoin issuer import certificates.json --dir");
+    form.lacks("name=\"key\"");
+    for path in ["rotate", "certificates"] {
+        let body = r#"{}"#;
+        let request = Request::post(format!("/v1/admin/keys/{path}")).body(Body::from(body));
+        let refused = world.api(request.unwrap(), ALL).await.with(422);
+        refused.has("a signer on another machine has the private keys");
+        refused.has("copy");
+    }
+    let page = desk.get(REQUEST).await.with(200);
+    page.has("A signer on another machine has the private keys");
     assert_eq!(world.done().await, [""; 0]);
 }
 

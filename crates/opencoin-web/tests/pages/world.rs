@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
-use opencoin_config::{AccountsConfig, BankConfig, BankCsvConfig, Config, WebConfig};
+use opencoin_config::{AccountsConfig, BankConfig, BankCsvConfig, Config, SignerProcess, WebConfig};
 use opencoin_crypto::{CipherSuite, KeyStore, Signer};
 use opencoin_http::{Server, ServerOptions, admin_router, router};
 use opencoin_issuer::audits::OpenedSource;
@@ -45,7 +45,7 @@ pub(crate) const IBAN: &str = "DE89370400440532013000";
 const BOUNDARY: &str = "----pages";
 
 /// The passphrase of all keys.
-pub(crate) const KEYS_PASSPHRASE: &str = "p";
+pub(crate) const KEYS_PASSPHRASE: &str = "correct-horse-4711-battery";
 
 fn passphrase() -> Passphrase {
     Passphrase::new(KEYS_PASSPHRASE.to_owned().into()).unwrap()
@@ -62,6 +62,8 @@ pub(crate) enum KeyMaking {
     InPublicLog,
     /// The server has no private keys.
     AtSigner,
+    /// A signer on another machine has them.
+    AtRemoteSigner,
 }
 
 /// A folder with everything that is in another one.
@@ -320,10 +322,20 @@ impl World {
                     let vault = directory.root().with_file_name("vault");
                     fs::rename(directory.master_folder(), vault).unwrap();
                 }
-                let config = directory.config().unwrap();
+                let mut config = directory.config().unwrap();
+                if making == KeyMaking::AtRemoteSigner {
+                    config.signer.process = Some(SignerProcess::Tls {
+                        address: "192.0.2.1:4000".to_owned(),
+                        name: "signer".to_owned(),
+                        certificate: "own.pem".into(),
+                        key: "own.key".into(),
+                        authority: "authority.pem".into(),
+                    });
+                }
                 let rng = || Box::new(StdRng::seed_from_u64(SEED + 4));
                 let keys = KeyFiles::open(directory.root(), &config.keys, Some(passphrase()), rng()).unwrap();
-                let store = (making != KeyMaking::AtSigner).then(|| Arc::new(keys) as Arc<dyn KeyStore>);
+                let store = (!matches!(making, KeyMaking::AtSigner | KeyMaking::AtRemoteSigner))
+                    .then(|| Arc::new(keys) as Arc<dyn KeyStore>);
                 issuer
                     .in_folder(directory.clone())
                     .with_key_making(config, store, rng())

@@ -431,8 +431,8 @@ async fn revoke(arguments: RevokeArguments, output: OutputArgs) -> Result<()> {
     let operator = Operator::new(books, Arc::new(SystemClock), arguments.by.name());
     ensure!(
         operator.enter(&currency, key).await?,
-        "mint key {id} came too late for the public log, so it is not in the books and is never used: there is nothing to \
-         revoke"
+        "mint key {id} is not in the books: it came too late for the public log and is never used, or no server has begun \
+         the books yet. There is nothing to revoke"
     );
     let changed = operator.revoke(id, arguments.reason).await?;
     let coin = CurrencyUnit::of(currency.current().cdd()).show(denomination);
