@@ -78,7 +78,7 @@ fn payouts_are_paid_or_returned_and_shown_in_the_metrics() {
         assert!(oldest >= metrics["process_start_time_seconds"], "{metrics:#?}");
 
         let listed = || currency.issuer(&["payouts", "list", "--json"]).json();
-        let expected = json!({"id": 1, "account": "alice", "amount": 30, "destination": ACCOUNT, "state": "requested", "note": null});
+        let expected = json!({"id": 1, "account": "alice", "account_frozen": false, "amount": 30, "destination": ACCOUNT, "state": "requested", "note": null});
         assert_eq!(listed()[0], expected);
         assert!(
             currency
