@@ -83,7 +83,7 @@ async fn keys_that_are_due_are_made_with_the_passphrase_of_the_master_key() {
     page.has("New keys are due");
     page.has(MAKE);
     let form = desk.get(MAKE).await.with(200);
-    form.has("for coins of <bdi>0.05\u{a0}Open");
+    form.has("Coins of <bdi>0.05\u{a0}Open");
     form.has("type=\"password\"");
     let before = number_of_keys(&directory);
     for wrong in ["", WRONG, &format!("{KEYS_PASSPHRASE} ")] {
