@@ -70,6 +70,10 @@ impl TwoSteps for Pay<'_> {
     async fn check(&self, Order { to, amount, label }: &Order) -> Result<(), Refusal> {
         let accounts = self.server.issuer().accounts();
         let from = self.holder.caller.account;
+        self.bar.check_open()?;
+        if to == self.bar.account() {
+            return Err(Refusal::new(Reason::Invalid, "an account cannot pay itself"));
+        }
         accounts.check_transfer(from, to, *amount, label).await
     }
 
@@ -110,6 +114,14 @@ impl TwoSteps for Pay<'_> {
             Reason::NotFound => {
                 draft.blame("to", self.t.account_no_such_payee(&order.to));
                 Some(StatusCode::NOT_FOUND)
+            }
+            Reason::Forbidden if self.bar.is_frozen() => {
+                draft.blame("amount", self.t.account_frozen());
+                Some(StatusCode::FORBIDDEN)
+            }
+            Reason::Invalid if order.to == self.bar.account() => {
+                draft.blame("to", self.t.account_own_account());
+                Some(StatusCode::UNPROCESSABLE_ENTITY)
             }
             Reason::Invalid if refusal.description.starts_with("label") => {
                 draft.blame("label", self.t.common_wrong_text());

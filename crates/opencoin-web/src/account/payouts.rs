@@ -100,6 +100,7 @@ impl TwoSteps for Request<'_> {
     }
 
     async fn check(&self, order: &Order) -> Result<(), Refusal> {
+        self.bar.check_open()?;
         if order.amount > self.bar.profile.account.balance.units() {
             return Err(Refusal::new(
                 Reason::InsufficientFunds,
@@ -133,6 +134,10 @@ impl TwoSteps for Request<'_> {
     }
 
     fn blame(&self, draft: &mut Draft, order: &Order, refusal: &Refusal) -> Option<StatusCode> {
+        if refusal.reason == Reason::Forbidden && self.bar.is_frozen() {
+            draft.blame("amount", self.t.account_frozen());
+            return Some(StatusCode::FORBIDDEN);
+        }
         if refusal.reason != Reason::InsufficientFunds {
             return None;
         }

@@ -14,7 +14,7 @@ use axum::http::request::Parts;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{Caller, Right, Token};
 use opencoin_issuer::{Reason, Refusal};
-use opencoin_ledger::{Credential, Profile};
+use opencoin_ledger::{AccountStatus, Credential, Profile};
 
 use crate::cookies;
 use crate::format::{Money, money};
@@ -123,6 +123,22 @@ impl Bar {
     pub(super) fn html(&self, t: Messages) -> String {
         let bar = BarAlone { t, bar: self };
         bar.render().expect("a template writes into memory")
+    }
+
+    /// Whether money arrives and none leaves.
+    pub(super) fn is_frozen(&self) -> bool {
+        self.profile.account.status == AccountStatus::Frozen
+    }
+
+    /// Checks that money can leave the account, before a question. The books check it again when the money moves.
+    ///
+    /// # Errors
+    /// The account is frozen.
+    pub(super) fn check_open(&self) -> Result<(), Refusal> {
+        if self.is_frozen() {
+            return Err(Refusal::new(Reason::Forbidden, "the account is frozen"));
+        }
+        Ok(())
     }
 
     pub(super) fn account(&self) -> &str {

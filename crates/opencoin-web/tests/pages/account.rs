@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
-use opencoin_ledger::{Amount, Reference, Scope};
+use opencoin_ledger::{AccountStatus, Amount, Reference, Scope};
 
 use crate::world::{PASSWORD, World};
 
@@ -98,12 +98,56 @@ async fn faults_of_a_payment_stand_beside_their_fields() {
         ("bob", "x", "", 422, "Write an amount like <bdi>12.50</bdi>."),
         ("bob", "1", "a\nb", 422, "without line breaks"),
         (SCRIPT, "1", "", 404, "Nobody here is called"),
+        ("alice", "1", "", 422, "This is your own account."),
+        ("Alice", "1", "", 422, "This is your own account."),
     ] {
         let typed = [("to", to), ("amount", amount), ("label", label)];
         let answer = alice.submit(&form, "/account/pay", &typed).await.with(status);
         answer.has(text);
         answer.has("aria-invalid=\"true\"");
         answer.lacks(SCRIPT);
+    }
+    assert_eq!(alice.balance().await, "10.00");
+}
+
+#[tokio::test]
+async fn a_frozen_account_is_told_that_no_money_leaves() {
+    let world = World::new().await;
+    world.open("alice", 1_000).await;
+    world.open("bob", 0).await;
+    let alice = world.browser("alice").await;
+    let (pay, payouts) = (
+        alice.get("/account/pay").await,
+        alice.get("/account/payouts").await,
+    );
+    pay.lacks("Your account is frozen");
+    let (cashier, desk) = (world.server.issuer().cashier(), "desk".parse().unwrap());
+    let reason = Reference::new("a stolen telephone").unwrap();
+    let name = "alice".parse().unwrap();
+    let cashier = cashier.acting(&desk);
+    cashier
+        .set_status(&name, AccountStatus::Frozen, &reason)
+        .await
+        .unwrap();
+    for path in [
+        "/account",
+        "/account/pay",
+        "/account/payouts",
+        "/account/entries",
+        "/account/programs",
+        "/account/settings",
+    ] {
+        alice.get(path).await.with(200).has("Your account is frozen");
+    }
+    let payment = [("to", "bob"), ("amount", "1"), ("label", "")];
+    let payout = [("amount", "1"), ("destination", "cash")];
+    for (form, path, typed) in [
+        (&pay, "/account/pay", &payment[..]),
+        (&payouts, "/account/payouts", &payout[..]),
+    ] {
+        let answer = alice.submit(form, path, typed).await.with(403);
+        answer.has("id=\"amount-fault\"");
+        answer.has("aria-invalid=\"true\"");
     }
     assert_eq!(alice.balance().await, "10.00");
 }
@@ -444,6 +488,7 @@ async fn a_wallet_gets_its_link_once() {
         .with(200);
     assert_eq!(shown.header("cache-control"), "no-store");
     shown.has("<svg class=\"code\"");
+    shown.has("data-copy=\"link\"");
     let link = shown.text.split("spellcheck=\"false\">").nth(1).unwrap();
     let link: opencoin_api::PairingLink = link.split("</textarea>").next().unwrap().parse().unwrap();
     assert_eq!(link.url, "https://cents.test");
