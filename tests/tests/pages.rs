@@ -618,6 +618,7 @@ fn the_picture_in_the_readme_is_not_older_than_the_page() {
 }
 
 /// Shows how long browsers that were never there take until the first paint.
+#[expect(clippy::print_stdout, reason = "`cargo xtask screenshots` shows it")]
 fn show_first_paints(site: &DemoSite) {
     for _ in 0..VISITORS {
         let browser = browser::start_or_skip(Scripts::Run).expect("a browser");

@@ -9,6 +9,7 @@ use opencoin_api::{
     GiveUpRequest, GivenUp, ImportedCertificates, NewMintKey, PendingKeys, RotateKeys, RotatedKeys,
     RotationResult,
 };
+use opencoin_issuer::accounts::text;
 use opencoin_issuer::{MadeKeys, PendingRequest, Reason, Refusal};
 use zeroize::Zeroizing;
 
@@ -98,6 +99,7 @@ pub(crate) async fn give_up(
         never_signed,
     }): Json<GiveUpRequest>,
 ) -> HandlerResult {
+    let request = text("request", &request)?.as_str().to_owned();
     let issuer = admin.issuer();
     let given_up = issuer.give_up_request(&operator, request, never_signed).await?;
     document(StatusCode::OK, &GivenUp { given_up })
