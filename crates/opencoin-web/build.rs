@@ -2,7 +2,7 @@
 //!
 //! `locales/LANGUAGE/GROUP.json` has the messages of a group of pages: an object of texts. `{name}` in a text is a
 //! placeholder. A text that depends on a number is an object with the forms `one` and `other`, and its number is
-//! `{count}`. The message `paid` of the group `account` becomes the method `Messages::account_paid`, with an argument for
+//! `{count}`. A moment is one of `{time}`, `{day}`, `{date}`, `{due}`, `{from}`, `{until}`, `{begins}`. The message `paid` of the group `account` becomes the method `Messages::account_paid`, with an argument for
 //! each placeholder. The build fails if languages differ in their messages or placeholders.
 //!
 //! A static file is served under a name with a part of its hash, so that browsers may keep it for ever.
@@ -20,6 +20,8 @@ use sha2::{Digest, Sha256};
 const LANGUAGES: [(&str, &str); 2] = [("en", "En"), ("de", "De")];
 /// The number on which the form of a text depends.
 const COUNT: &str = "count";
+/// The placeholders of moments, which a script shows in the zone of the visitor.
+const MOMENTS: [&str; 7] = ["time", "day", "date", "due", "from", "until", "begins"];
 /// How many hex digits of its hash the name of a static file has.
 const HASH_DIGITS: usize = 16;
 
@@ -167,15 +169,19 @@ fn method_source(name: &str, placeholders: &[&str], is_counted: bool, arms: &str
     let argument = |name: &&str| {
         if is_counted && *name == COUNT {
             format!(", {name}: u64")
+        } else if MOMENTS.contains(name) {
+            format!(", {name}: impl std::borrow::Borrow<Moment>")
         } else {
             format!(", {name}: impl std::fmt::Display")
         }
     };
     let value = |name: &&str| {
         if is_counted && *name == COUNT {
-            format!("self.language.number({name})")
+            format!("Value::Text(self.language.number({name}))")
+        } else if MOMENTS.contains(name) {
+            format!("Value::Moment(*{name}.borrow())")
         } else {
-            format!("{name}.to_string()")
+            format!("Value::Text({name}.to_string())")
         }
     };
     let arguments: String = placeholders.iter().map(argument).collect();

@@ -126,6 +126,18 @@ fn everybody_can_read_the_public_page() {
         browser.open(&site.public);
         assert_eq!(browser.run("return document.documentElement.lang"), language);
     }
+    // Times are those of the visitor.
+    browser.open(&format!("{}/?lang=en", site.public));
+    let mut times = Vec::new();
+    for zone in ["America/New_York", "Asia/Tokyo"] {
+        browser.use_zone(zone);
+        browser.open(&site.public);
+        let text = browser.text();
+        assert!(!text.contains("UTC"), "{zone}: {text}");
+        let time = text.lines().find(|line| line.starts_with("As of "));
+        times.push(time.expect("the time of the figures").to_owned());
+    }
+    assert_ne!(times[0], times[1]);
     site.stop();
 }
 
@@ -287,6 +299,8 @@ fn an_operator_books_a_statement_and_makes_a_file_for_the_bank() {
     let folder = tempfile::tempdir().unwrap();
     let site = DemoSite::start(folder.path());
     browser.use_screen(Screen::WIDE);
+    // Where it is still the third of May when the day of the bank begins in UTC.
+    browser.use_zone("America/New_York");
     browser.open(&format!("{}/?lang=en", site.operator));
     let console = enter_console(&browser, &site);
     let says = |words: &[&str], name: &str| {
@@ -319,7 +333,10 @@ fn an_operator_books_a_statement_and_makes_a_file_for_the_bank() {
     );
     browser.open(&format!("{console}/bank/lines"));
     browser.leave_by("main td a[href='/console/bank/lines/2']");
-    says(&["It belongs to an account", "Eve E."], "console-bank-line");
+    says(
+        &["It belongs to an account", "Eve E.", "4 May 2026"],
+        "console-bank-line",
+    );
     browser.fill("#account", "bob");
     browser.leave_by("form[action$='/assign'] button");
     says(

@@ -1,13 +1,15 @@
 //! The texts of the pages in all languages. The build makes a method for each message of `locales`.
 //!
 //! A text with placeholders is a [`Message`]. Shown in a template, each value is escaped and stands in a `<bdi>` of its
-//! own, so that a name or label from outside cannot change the order of the words around it.
+//! own, so that a name or label from outside cannot change the order of the words around it. A moment is the element of its
+//! time, as everywhere else.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use askama::filters::{Escaper, Html, HtmlSafe};
 
+use crate::format::Moment;
 use crate::language::Language;
 
 /// The texts in one language.
@@ -26,7 +28,14 @@ impl Messages {
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     parts: Cow<'static, [Part]>,
-    values: Vec<String>,
+    values: Vec<Value>,
+}
+
+/// The value of a placeholder.
+#[derive(Debug, Clone)]
+enum Value {
+    Text(String),
+    Moment(Moment),
 }
 
 /// A piece of a text.
@@ -38,7 +47,7 @@ pub(crate) enum Part {
 }
 
 impl Message {
-    fn new(parts: &'static [Part], values: Vec<String>) -> Self {
+    fn new(parts: &'static [Part], values: Vec<Value>) -> Self {
         Self {
             parts: Cow::Borrowed(parts),
             values,
@@ -53,8 +62,11 @@ impl Message {
     /// The text without markup: for titles, attributes and files.
     pub(crate) fn plain(&self) -> String {
         let piece = |part: &Part| match *part {
-            Part::Text(text) => text,
-            Part::Value(place) => &self.values[place],
+            Part::Text(text) => Cow::Borrowed(text),
+            Part::Value(place) => match &self.values[place] {
+                Value::Text(text) => Cow::Borrowed(text.as_str()),
+                Value::Moment(moment) => Cow::Owned(moment.plain()),
+            },
         };
         self.parts.iter().map(piece).collect()
     }
@@ -65,11 +77,14 @@ impl fmt::Display for Message {
         for part in self.parts.iter() {
             match *part {
                 Part::Text(text) => Html.write_escaped_str(&mut *formatter, text)?,
-                Part::Value(place) => {
-                    formatter.write_str("<bdi>")?;
-                    Html.write_escaped_str(&mut *formatter, &self.values[place])?;
-                    formatter.write_str("</bdi>")?;
-                }
+                Part::Value(place) => match &self.values[place] {
+                    Value::Text(text) => {
+                        formatter.write_str("<bdi>")?;
+                        Html.write_escaped_str(&mut *formatter, text)?;
+                        formatter.write_str("</bdi>")?;
+                    }
+                    Value::Moment(moment) => moment.fmt(formatter)?,
+                },
             }
         }
         Ok(())
@@ -97,7 +112,7 @@ mod tests {
     fn values_are_escaped_and_isolated() {
         let message = Message::new(
             &[Part::Text("Paid & sent to "), Part::Value(0), Part::Text(".")],
-            vec!["<b>\u{202e}bob</b>".to_owned()],
+            vec![Value::Text("<b>\u{202e}bob</b>".to_owned())],
         );
         assert_eq!(
             message.to_string(),

@@ -78,6 +78,11 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
     }
 
+    /// Puts the visitor into a time zone, such as `Asia/Tokyo`.
+    pub fn use_zone(&self, zone: &str) {
+        self.devtools("Emulation.setTimezoneOverride", &json!({ "timezoneId": zone }));
+    }
+
     /// Makes the screen as high as the page, so that a picture shows all of it.
     pub fn unroll(&self, screen: Screen) {
         let height = self.run("return document.documentElement.scrollHeight");

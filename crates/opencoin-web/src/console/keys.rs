@@ -76,7 +76,7 @@ pub(super) async fn show(
     desk.needs(&server, AdminRight::ReadKeys)?;
     let (language, t, money) = (desk.visit.language, desk.visit.messages(), desk.money(&server));
     let keys = server.issuer().mint_key_overview().await?;
-    let day = |at: DateTime<Utc>| Moment::day(language, at).plain();
+    let day = |at: DateTime<Utc>| Moment::day(language, at);
     let values = keys.denominations.iter().enumerate();
     let page_of_keys = KeysPage {
         frame: desk.visit.frame(t.keys_title()),
@@ -115,7 +115,7 @@ fn of_value(
         due: match due {
             None => t.keys_no_longer_made().into(),
             Some(_) if is_due => t.keys_next_overdue().into(),
-            Some(due) => t.keys_next_due(Moment::day(language, *due).plain()),
+            Some(due) => t.keys_next_due(Moment::day(language, *due)),
         },
         is_due,
         keys: current.into_iter().map(|key| line(key, desk, money)).collect(),
@@ -137,7 +137,7 @@ fn line(key: &MintKeyOverview, desk: &Desk, money: &Money) -> KeyLine {
     };
     let may_stop = desk.may(AdminRight::ChangeKeys) && stopping::can_be_stopped(key);
     let stop = may_stop.then(|| {
-        let day = Moment::day(language, key.signs_until).plain();
+        let day = Moment::day(language, key.signs_until);
         let says = t.keys_stop_of(money.amount(key.denomination), day);
         (stopping::path(&key.id), says)
     });

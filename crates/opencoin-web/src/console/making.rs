@@ -129,7 +129,7 @@ pub(super) async fn new_keys(server: &Server, keys: &MintKeysOverview) -> Option
 fn lines(keys: &[(u64, DateTime<Utc>)], money: &Money, desk: &Desk) -> Vec<Message> {
     let t = desk.visit.messages();
     let line = |(value, begins): &(u64, DateTime<Utc>)| {
-        let begins = Moment::minute(desk.visit.language, *begins).plain();
+        let begins = Moment::minute(desk.visit.language, *begins);
         t.keys_new_line(money.amount(*value), begins)
     };
     keys.iter().map(line).collect()

@@ -110,7 +110,7 @@ impl TwoSteps for StopForm<'_> {
 
     fn question(&self, reason: &StopReason) -> Question {
         let bar = self.desk.bar(self.server, Some(Place::Keys));
-        let day = |at| Moment::day(self.desk.visit.language, at).plain();
+        let day = |at| Moment::day(self.desk.visit.language, at);
         let (from, until) = (day(self.key.signs_from), day(self.key.signs_until));
         Question {
             frame: self.desk.visit.frame(self.title().plain()),
@@ -119,7 +119,7 @@ impl TwoSteps for StopForm<'_> {
             form_token: bar.form_token,
             text: self
                 .t
-                .keys_stop_question(self.value(), from, until, printable(reason.as_str())),
+                .keys_stop_question(from, until, self.value(), printable(reason.as_str())),
             explained: self.t.keys_stop_explained().into(),
             button: self.t.keys_stop_now(),
             action: format!("{}/confirm", path(&self.key.id)),
@@ -152,7 +152,7 @@ impl TwoSteps for StopForm<'_> {
 
     async fn form(&self, draft: Draft, status: StatusCode) -> PageResult {
         let (t, language) = (self.t, self.desk.visit.language);
-        let day = |at| Moment::day(language, at).plain();
+        let day = |at| Moment::day(language, at);
         let key = &self.key;
         let form = StopPage {
             frame: self.desk.visit.frame(self.title().plain()),

@@ -282,7 +282,7 @@ impl<'a> Finder<'a> {
             });
         }
         for (end, denominations) in &ending {
-            let day = Moment::day(self.language, *end).plain();
+            let day = Moment::day(self.language, *end);
             items.push(Item {
                 detail: detail(denominations),
                 link: link.clone(),
@@ -300,7 +300,7 @@ impl<'a> Finder<'a> {
         let item = if keys.description_expires <= keys.at {
             Item::new(Urgency::Alarm, t.today_description_expired())
         } else {
-            let day = Moment::day(self.language, keys.description_expires).plain();
+            let day = Moment::day(self.language, keys.description_expires);
             Item::new(Urgency::Soon, t.today_description_expires(day))
         };
         Some(item.with_detail(t.today_description_advice()))

@@ -104,6 +104,8 @@ async fn a_key_is_stopped_by_whoever_types_the_value_of_its_coins() {
         .await
         .with(200);
     asked.has("<bdi>&#60;script&#62;alert(1)&#60;/script&#62;</bdi>)?");
+    asked.has("Stop the key of <time datetime=\"");
+    asked.has("</time> for coins of <bdi>0.05\u{a0}Open&#60;b&#62;Cent</bdi> for good (");
     let confirm = format!("{path}/confirm");
     // A second operator has the question before them at the same time.
     let night = world.operator("night", ALL).await;

@@ -13,7 +13,8 @@ const TEXT_CHARS_SHOWN: usize = 140;
 /// A line of a statement as a line of a list.
 pub(super) struct LineSaid {
     pub(super) place: u32,
-    pub(super) day: Moment,
+    /// As the bank has it: a day, wherever whoever reads it is.
+    pub(super) day: String,
     /// Who paid, or was paid.
     pub(super) party: String,
     pub(super) text: String,
@@ -40,7 +41,7 @@ pub(super) fn line(
     let day = content.day.and_time(chrono::NaiveTime::MIN).and_utc();
     LineSaid {
         place: line.place,
-        day: Moment::day(language, day),
+        day: Moment::day(language, day).plain(),
         party: shortened(&content.party),
         text: shortened(&content.text),
         amount,
