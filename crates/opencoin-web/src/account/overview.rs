@@ -5,12 +5,15 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
+use opencoin_bank::Iban;
 use opencoin_http::{Server, shown};
 use opencoin_ledger::{AccountEntry, EntryNo, EntryPage};
+use opencoin_text::printable;
 use serde::Deserialize;
 
 use super::session::{Bar, Holder, Place};
 use crate::address::Query;
+use crate::format::Moment;
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, Visit, page};
 use crate::words::{EntryLine, line};
@@ -26,9 +29,30 @@ struct OverviewPage {
     bar: Bar,
     paid: Option<Message>,
     payment_code: String,
+    /// Where money is paid in.
+    own_bank: Option<OwnBank>,
     entries: Vec<EntryLine>,
     /// The number of the newest entry.
     newest: i64,
+}
+
+/// The operator's account at a bank.
+struct OwnBank {
+    name: String,
+    iban: String,
+}
+
+impl OwnBank {
+    /// That of the settings, if there is one.
+    fn of(server: &Server) -> Option<Self> {
+        let bank = server.issuer().bank_desk();
+        let account = &bank.settings().account;
+        let iban: Iban = account.iban.as_deref()?.parse().ok()?;
+        Some(Self {
+            name: account.name.as_deref().map(printable).unwrap_or_default(),
+            iban: iban.grouped(),
+        })
+    }
 }
 
 /// What was just done.
@@ -65,8 +89,10 @@ pub(super) async fn show(
         paid: paid.map(|entry| {
             let entry = shown::entry(entry);
             let amount = bar.money.amount(entry.amount.unsigned_abs());
-            t.account_paid(amount, entry.counterparty.unwrap_or_default())
+            let at = Moment::minute(visit.language, entry.at);
+            t.account_paid(amount, entry.counterparty.unwrap_or_default(), at)
         }),
+        own_bank: OwnBank::of(&server),
         payment_code: opencoin_bank::payment_code::of_account(bar.account()),
         newest: newest.items.first().map_or(0, |entry| entry.no.get()),
         entries: newest

@@ -8,17 +8,18 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_api::PayoutState;
+use opencoin_bank::{Destination, DestinationError};
 use opencoin_http::{Server, shown};
 use opencoin_issuer::{Reason, Refusal};
-use opencoin_ledger::{PayoutNo, Reference};
-use opencoin_text::printable;
+use opencoin_ledger::{Payout, PayoutNo, Reference};
 use serde::Deserialize;
 
 use super::pay::missing;
 use super::session::{Bar, Holder, Place};
 use crate::address::Query;
-use crate::messages::Messages;
-use crate::payouts::{PayoutLine, line};
+use crate::format::{Moment, utc};
+use crate::messages::{Message, Messages};
+use crate::payouts::{PayoutLine, destination, line};
 use crate::site::Site;
 use crate::steps::{self, Draft, Question, SentKey, TwoSteps};
 use crate::visit::{Frame, PageResult, Visit, page};
@@ -34,17 +35,17 @@ struct PayoutsPage<'a> {
     t: Messages,
     bar: &'a Bar,
     draft: Draft,
-    requested: bool,
+    /// That the payout was requested.
+    requested: Option<Message>,
     payouts: Vec<PayoutLine>,
     /// The address of the page with earlier payouts.
     earlier: Option<String>,
 }
 
-/// The page of payouts, and whether one was just requested.
+/// The page of payouts, and which one was just requested.
 #[derive(Default, Deserialize)]
 pub(super) struct Shown {
-    #[serde(default)]
-    requested: String,
+    requested: Option<i64>,
     /// Payouts before this one.
     before: Option<i64>,
 }
@@ -90,12 +91,21 @@ impl TwoSteps for Request<'_> {
         let amount = draft.take_amount("amount", &self.bar.money, self.t);
         let destination = draft.value("destination");
         let destination = opencoin_issuer::accounts::text("destination", destination).ok();
-        if destination.is_none() {
-            draft.blame("destination", self.t.common_wrong_text());
+        // A destination without an IBAN may be meant for a person at the desk.
+        let fault = match &destination {
+            None => Some(self.t.common_wrong_text()),
+            Some(text) => match Destination::read(text.as_str()) {
+                Ok(_) | Err(DestinationError::NoIban) => None,
+                Err(DestinationError::Wrong(_)) => Some(self.t.account_wrong_iban()),
+                Err(DestinationError::Several) => Some(self.t.account_several_ibans()),
+            },
+        };
+        if let Some(fault) = fault {
+            draft.blame("destination", fault);
         }
         Some(Order {
             amount: amount?,
-            destination: destination?,
+            destination: destination.filter(|_| fault.is_none())?,
         })
     }
 
@@ -117,7 +127,7 @@ impl TwoSteps for Request<'_> {
             t,
             bar: self.bar.html(t),
             form_token: self.bar.form_token.clone(),
-            text: t.account_payout_question(amount, printable(order.destination.as_str())),
+            text: t.account_payout_question(amount, destination(order.destination.as_str())),
             explained: t.account_payout_explained().into(),
             button: t.account_payout_now(),
             action: format!("{PATH}/confirm"),
@@ -129,8 +139,8 @@ impl TwoSteps for Request<'_> {
         let accounts = self.server.issuer().accounts();
         let (from, destination) = (self.holder.caller.account, order.destination.as_str());
         let requested = accounts.request_payout(from, sent.key.clone(), order.amount, destination);
-        requested.await?;
-        Ok(format!("{PATH}?requested=1"))
+        let (payout, _) = requested.await?;
+        Ok(format!("{PATH}?requested={}", payout.no.get()))
     }
 
     fn blame(&self, draft: &mut Draft, order: &Order, refusal: &Refusal) -> Option<StatusCode> {
@@ -153,12 +163,18 @@ impl TwoSteps for Request<'_> {
         let payouts = payouts.await?;
         let is_full = payouts.len() >= PAYOUTS_PER_PAGE as usize;
         let last = payouts.last().filter(|_| is_full).map(|payout| payout.no.get());
+        let just_requested = |payout: &&Payout| self.shown.requested == Some(payout.no.get());
+        let requested = payouts.iter().find(just_requested).map(|payout| {
+            let amount = self.bar.money.amount(payout.amount.units());
+            let at = Moment::minute(language, utc(payout.requested));
+            t.account_payout_requested(amount, destination(payout.destination.as_str()), at)
+        });
         let list = PayoutsPage {
             frame: self.visit.frame(t.account_payouts()),
             t,
             bar: &self.bar,
             draft,
-            requested: !self.shown.requested.is_empty(),
+            requested,
             earlier: last.map(|last| format!("{PATH}?before={last}")),
             payouts: payouts
                 .into_iter()

@@ -21,6 +21,9 @@ async fn a_holder_logs_in_and_out() {
     let browser = world.browser("alice").await;
     let page = browser.get("/account").await.with(200);
     page.has("12.34 Open");
+    for way in ["The Mint", "DE89 3704 0044 0532 0130 00", "OC-ALICE-"] {
+        page.has(way);
+    }
     assert_eq!(page.header("cache-control"), "no-store");
     page.lacks("ocs_");
     let out = browser.submit(&page, "/account/logout", &[]).await.with(303);
@@ -65,7 +68,7 @@ async fn a_payment_is_asked_about_and_made_once() {
     for _ in 0..2 {
         let paid = alice.submit(&asked, "/account/pay/confirm", &[]).await.with(303);
         let done = alice.get(paid.header("location")).await.with(200);
-        done.has("Paid <bdi>1.20\u{a0}Open&#60;b&#62;Cent</bdi> to <bdi>bob</bdi>.");
+        done.has("Paid <bdi>1.20\u{a0}Open&#60;b&#62;Cent</bdi> to <bdi>bob</bdi> (<time datetime=\"");
         done.has("Payment to <bdi>bob</bdi>: <bdi>rent</bdi>");
     }
     assert_eq!(alice.balance().await, "98.80");
@@ -220,13 +223,27 @@ async fn a_payout_is_requested_once() {
             .await
             .with(303);
         let list = alice.get(answer.header("location")).await.with(200);
-        list.has("The payout was requested.");
+        list.has("Requested: <bdi>40.00\u{a0}Open&#60;b&#62;Cent</bdi> to <bdi>&#60;script&#62;");
         list.has("&#60;script&#62;alert(1)&#60;/script&#62;");
         list.lacks(SCRIPT);
         assert_eq!(list.text.matches("<span class=\"state warn\">").count(), 1);
     }
     assert_eq!(alice.balance().await, "60.00");
-    let too_much = [("amount", "61"), ("destination", "DE02")];
+    for (wrong, fault) in [
+        ("DE88 3704 0044 0532 0130 00", "its check digits do not fit"),
+        (
+            "DE89370400440532013000 FR1420041010050500013M02606",
+            "Write one IBAN only.",
+        ),
+    ] {
+        let typed = [("amount", "1"), ("destination", wrong)];
+        let refused = alice.submit(&form, "/account/payouts", &typed).await.with(422);
+        refused.has(fault);
+    }
+    let typed = [("amount", "1"), ("destination", "DE89370400440532013000")];
+    let asked = alice.submit(&form, "/account/payouts", &typed).await.with(200);
+    asked.has("<bdi>DE89 3704 0044 0532 0130 00</bdi>");
+    let too_much = [("amount", "61"), ("destination", "the desk")];
     let answer = alice.submit(&form, "/account/payouts", &too_much).await.with(402);
     answer.has("<bdi>1.00\u{a0}Open&#60;b&#62;Cent</bdi> is missing.");
 }
