@@ -1,5 +1,5 @@
-// Makes pages more comfortable: times in the visitor's zone, buttons that copy, forms that are sent once, questions before
-// what cannot be undone. Every page works without it.
+// Makes pages more comfortable: times in the visitor's zone, buttons that copy, forms that are sent once. Every page works
+// without it.
 "use strict";
 
 const language = document.documentElement.lang;
@@ -68,38 +68,7 @@ function sendOnce() {
   });
 }
 
-// <form data-ask="ID">: shows the <dialog> with this id before the form is sent. A button of the dialog with the value
-// `yes` sends it.
-function askFirst() {
-  document.addEventListener(
-    "submit",
-    (event) => {
-      const form = event.target;
-      const dialog = form.dataset.ask && document.getElementById(form.dataset.ask);
-      if (!dialog || form.dataset.asked) {
-        delete form.dataset.asked;
-        return;
-      }
-      event.preventDefault();
-      dialog.returnValue = "";
-      dialog.addEventListener(
-        "close",
-        () => {
-          if (dialog.returnValue === "yes") {
-            form.dataset.asked = "yes";
-            form.requestSubmit(event.submitter);
-          }
-        },
-        { once: true },
-      );
-      dialog.showModal();
-    },
-    true,
-  );
-}
-
 localise(document);
 offerCopies();
 offerPrinting();
-askFirst();
 sendOnce();

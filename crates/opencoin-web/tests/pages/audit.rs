@@ -31,7 +31,7 @@ impl World {
     }
 
     /// How often each action was recorded, the newest first.
-    async fn recorded(&self) -> Vec<String> {
+    pub(crate) async fn recorded(&self) -> Vec<String> {
         let cashier = self.server.issuer().cashier();
         let actions = cashier.actions(ActionFilter::All, None, 100).await.unwrap();
         actions.into_iter().map(|action| action.kind).collect()

@@ -130,7 +130,16 @@ async fn a_refusal_is_a_page_for_people_and_a_document_for_programs() {
         let answer = world.send(request.body(Body::empty()).unwrap()).await.with(404);
         assert_eq!(answer.header("content-type"), "application/problem+json");
     }
-    let foreign = world.get("/", &[("host", "evil.example")]).await.with(421);
-    foreign.has("This address does not belong here");
-    is_safe(&foreign);
+    let foreign = [("host", "evil.example")];
+    for (side, path) in [
+        (Side::Public, "/"),
+        (Side::Public, "/account/login"),
+        (Side::Operators, "/"),
+        (Side::Operators, "/console"),
+        (Side::Operators, "/console/login"),
+    ] {
+        let refused = world.get_from(side, path, &foreign).await.with(421);
+        refused.has("This address does not belong here");
+        is_safe(&refused);
+    }
 }

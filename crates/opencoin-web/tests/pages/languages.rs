@@ -10,7 +10,7 @@ use crate::bank::table;
 use crate::world::{Answer, Browser, KeyMaking, LARGE_UNITS, World};
 
 /// What is typed into every form: enough for some to go on to their question, or to what they do.
-const TYPED: [(&str, &str); 9] = [
+pub(crate) const TYPED: [(&str, &str); 9] = [
     ("name", "telephone"),
     ("to", "bob"),
     ("amount", "0.01"),
@@ -94,13 +94,11 @@ async fn switch(browser: &Browser<'_>, form: &str, answer: &Answer) {
     );
 }
 
-#[tokio::test]
-async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
-    let world = World::making_keys(KeyMaking::WithMasterKey).await;
+/// Makes something for every form: accounts, a payout in a file, a proposal, a line of the bank. Returns the id of a key.
+pub(crate) async fn fill(world: &World, desk: &Browser<'_>) -> String {
     world.open("alice", 1000).await;
     world.open("bob", 0).await;
     world.ask_for_payout("alice", 10, "DE89370400440532013000").await;
-    let desk = world.operator("desk", &AdminScope::ALL).await;
     desk.make(&["1"], "csv").await;
     // A credit that waits for a second operator.
     let (cashier, alice) = (world.server.issuer().cashier(), "alice".parse().unwrap());
@@ -117,8 +115,11 @@ async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
     let statement = desk.upload("may.csv", &table(&lines)).await;
     desk.book(&statement, 1).await.with(303);
     let keys = world.server.issuer().mint_key_overview().await.unwrap();
-    let key = keys.denominations[&5][0].id.to_string();
-    let alice = world.browser("alice").await;
+    keys.denominations[&5][0].id.to_string()
+}
+
+/// The paths of all forms, as the routers have them.
+pub(crate) fn forms() -> Vec<String> {
     let forms = routes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "post(");
     for known in [
         "/account/pay/confirm",
@@ -130,6 +131,22 @@ async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
             "{known} is not found: {forms:?}"
         );
     }
+    forms
+}
+
+/// The token of the forms of a page.
+pub(crate) fn form_token(page: &Answer) -> &str {
+    let token = page.text.split("name=\"form_token\" value=\"").nth(1).unwrap();
+    token.split('"').next().unwrap()
+}
+
+#[tokio::test]
+async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
+    let world = World::making_keys(KeyMaking::WithMasterKey).await;
+    let desk = world.operator("desk", &AdminScope::ALL).await;
+    let key = fill(&world, &desk).await;
+    let alice = world.browser("alice").await;
+    let forms = forms();
     let (of_desk, of_alice) = (desk.get("/console").await, alice.get("/account/pay").await);
     let mut answered = 0;
     for form in &forms {
@@ -139,8 +156,7 @@ async fn the_switch_on_the_answer_to_a_form_leads_to_a_page() {
         } else {
             (&alice, &of_alice)
         };
-        let token = page.text.split("name=\"form_token\" value=\"").nth(1).unwrap();
-        let token = token.split('"').next().unwrap();
+        let token = form_token(page);
         // As a page of another session sends it, and as one of this session.
         for token in ["0123456789abcdef0123456789abcdef", token] {
             if token.len() == 32 && page.text.contains(token) && path.ends_with("/logout") {

@@ -358,9 +358,15 @@ async fn a_repeated_authorization_or_idempotency_key_is_refused() {
 #[tokio::test]
 async fn the_operators_listener_refuses_foreign_host_names() {
     let world = World::new().await;
-    for (host, status) in [("127.0.0.1:9464", 200), ("evil.example", 421)] {
-        let mut request = request("GET", "/v1/admin/accounts", &world.operator, &Value::Null);
+    for (host, path, status) in [
+        ("127.0.0.1:9464", "/v1/admin/accounts", 200),
+        ("evil.example", "/v1/admin/accounts", 421),
+        ("evil.example", "/v1/admin/settings", 421),
+        // They need no token, and a page that binds its name to this machine could read them.
+        ("evil.example", "/metrics", 421),
+    ] {
+        let mut request = request("GET", path, &world.operator, &Value::Null);
         request.headers_mut().insert("host", host.parse().unwrap());
-        assert_eq!(world.send(request).await.status, status, "{host}");
+        assert_eq!(world.send(request).await.status, status, "{host} {path}");
     }
 }
