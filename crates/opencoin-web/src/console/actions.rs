@@ -43,6 +43,8 @@ pub(super) struct ActionLine {
     /// Without the currency.
     pub(super) amount: Option<String>,
     pub(super) detail: String,
+    /// Whether the server has written the detail, in English.
+    pub(super) is_english: bool,
 }
 
 /// Which actions are shown.
@@ -105,7 +107,25 @@ pub(super) fn line(action: &RecordedAction, money: &Money, t: Messages, language
         what: what(action, t),
         amount: action.amount.map(|amount| money.number(amount.units())),
         detail: detail.map_or_else(String::new, |detail| printable(detail.as_str())),
+        is_english: is_written_by_server(action),
     }
+}
+
+/// Whether the detail of an action is a text of the server, and not that of a person.
+fn is_written_by_server(action: &RecordedAction) -> bool {
+    let kind = ActionKind::ALL.iter().find(|kind| kind.word() == action.kind);
+    matches!(
+        kind,
+        Some(
+            ActionKind::Propose
+                | ActionKind::DeclineProposal
+                | ActionKind::WithdrawProposal
+                | ActionKind::RotateKeys
+                | ActionKind::ImportCertificates
+                | ActionKind::DestroyKeys
+                | ActionKind::ExportPayouts
+        )
+    )
 }
 
 /// What was done, as a sentence.

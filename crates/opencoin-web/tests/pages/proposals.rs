@@ -111,6 +111,7 @@ async fn a_large_credit_waits_for_another_operator() {
     let actions = benno.get("/console/actions").await.with(200);
     actions.has("line &#60;7&#62;; proposed by ann");
     actions.has("Proposed something above the limit for <bdi>alice</bdi>");
+    actions.has("<bdi class=\"muted\" lang=\"en\">credit: line");
     let late = ann
         .submit(&own, "/console/proposals/1/decline", &[])
         .await
