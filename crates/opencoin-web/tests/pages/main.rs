@@ -9,6 +9,7 @@ mod bank;
 mod common;
 mod console;
 mod figures;
+mod form;
 mod forms;
 mod giving_up;
 mod keys;

@@ -28,6 +28,8 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
+use crate::form::Form;
+
 /// When the keys are made. Every clock starts here.
 const START: &str = "2026-01-01T00:00:00Z";
 const SEED: u64 = 11;
@@ -551,7 +553,9 @@ impl Browser<'_> {
         action: &str,
         fields: &[(&str, &str)],
     ) -> Answer {
-        let hidden = hidden_fields(&page.text, form);
+        let form = Form::of(&page.text, form);
+        fields.iter().for_each(|(name, _)| form.has_field(name));
+        let hidden = form.hidden();
         let mut all: Vec<(&str, &str)> = hidden
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -569,7 +573,11 @@ impl Browser<'_> {
         fields: &[(&str, &str)],
         (name, content): (&str, &[u8]),
     ) -> Answer {
-        let hidden = hidden_fields(&page.text, action);
+        let form = Form::of(&page.text, action);
+        fields.iter().for_each(|(name, _)| form.has_field(name));
+        form.has_field("file");
+        form.sends_files();
+        let hidden = form.hidden();
         let mut body = Vec::new();
         let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in hidden.chain(fields.iter().copied()) {
@@ -601,29 +609,4 @@ impl Browser<'_> {
         let large = page.text.split("data-live-balance>").nth(1).unwrap();
         large.split(' ').next().unwrap().to_owned()
     }
-}
-
-/// The hidden fields of the form with this action.
-fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
-    let start = format!("action=\"{action}\">");
-    let form = page
-        .split(&start)
-        .nth(1)
-        .unwrap_or_else(|| panic!("no form for {action}:\n{page}"));
-    let form = form.split("</form>").next().unwrap();
-    let attribute = |tag: &str, name: &str| {
-        let value = tag.split(&format!("{name}=\"")).nth(1).unwrap();
-        value
-            .split('"')
-            .next()
-            .unwrap()
-            .replace("&#38;", "&")
-            .replace("&#34;", "\"")
-            .replace("&#60;", "<")
-            .replace("&#62;", ">")
-            .replace("&#39;", "'")
-    };
-    let tags = form.split("<input type=\"hidden\"").skip(1);
-    tags.map(|tag| (attribute(tag, "name"), attribute(tag, "value")))
-        .collect()
 }
