@@ -230,7 +230,8 @@ async fn a_payout_is_requested_once() {
     }
     assert_eq!(alice.balance().await, "60.00");
     for (wrong, fault) in [
-        ("DE88 3704 0044 0532 0130 00", "its check digits do not fit"),
+        ("DE88 3704 0044 0532 0130 00", "its digits do not fit together"),
+        ("DE89 3704 0044 0532 0130", "or some are missing"),
         (
             "DE89370400440532013000 FR1420041010050500013M02606",
             "Write one IBAN only.",
