@@ -11,6 +11,7 @@ mod console;
 mod figures;
 mod form;
 mod forms;
+mod free_texts;
 mod giving_up;
 mod keys;
 mod languages;
