@@ -165,7 +165,7 @@ impl Note {
             Self::RequestGivenUp { waited: true } => t.keys_given_up().into(),
             Self::RequestGivenUp { waited: false } => t.keys_given_up_before().into(),
             Self::KeysMade { is_new: false, .. } => t.keys_made_before().into(),
-            Self::KeysMade { late, .. } if late > 0 => t.keys_made_late(late),
+            Self::KeysMade { count, late, .. } if late > 0 => t.keys_made_late(late, count),
             Self::KeysMade {
                 count: 0,
                 has_description: true,

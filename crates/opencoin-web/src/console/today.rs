@@ -12,7 +12,8 @@ use opencoin_ledger::ActionFilter;
 use super::actions::{ActionLine, line};
 use super::desk::{Bar, Desk, Place};
 use super::waiting::{self, Item};
-use crate::messages::Messages;
+use crate::format::Moment;
+use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, page};
 
 /// How many of the last actions the page shows.
@@ -25,6 +26,7 @@ struct TodayPage {
     t: Messages,
     bar: Bar,
     currency: String,
+    as_of: Message,
     waiting: Vec<Item>,
     actions: Vec<ActionLine>,
 }
@@ -34,7 +36,7 @@ pub(super) async fn show(State(server): State<Arc<Server>>, desk: Desk) -> PageR
     desk.needs(&server, AdminRight::Look)?;
     let (language, t) = (desk.visit.language, desk.visit.messages());
     let money = desk.money(&server);
-    let waiting = waiting::items(&server, &desk).await?;
+    let (waiting, at) = waiting::items(&server, &desk).await?;
     let cashier = server.issuer().cashier();
     let actions = cashier.actions(ActionFilter::All, None, LAST_ACTIONS).await;
     let today = TodayPage {
@@ -42,6 +44,7 @@ pub(super) async fn show(State(server): State<Arc<Server>>, desk: Desk) -> PageR
         t,
         bar: desk.bar(&server, Some(Place::Today)),
         currency: money.name(),
+        as_of: t.today_as_of(Moment::minute(language, at)),
         waiting,
         actions: actions
             .map_err(Refusal::from)?

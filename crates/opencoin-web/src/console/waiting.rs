@@ -84,8 +84,8 @@ impl Item {
     }
 }
 
-/// What waits for whoever is at this desk.
-pub(super) async fn items(server: &Server, desk: &Desk) -> Result<Vec<Item>, Refusal> {
+/// What waits for whoever is at this desk, and as of when.
+pub(super) async fn items(server: &Server, desk: &Desk) -> Result<(Vec<Item>, DateTime<Utc>), Refusal> {
     let overview = server.issuer().overview(&desk.operator.name).await?;
     let finder = Finder::new(server, desk, &overview);
     let mut items = Vec::new();
@@ -105,7 +105,7 @@ pub(super) async fn items(server: &Server, desk: &Desk) -> Result<Vec<Item>, Ref
     }
     // A stable order: of the same urgency, the order above.
     items.sort_by_key(|item| item.urgency);
-    Ok(items)
+    Ok((items, overview.at))
 }
 
 struct Finder<'a> {
