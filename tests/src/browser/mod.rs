@@ -164,12 +164,13 @@ impl Browser {
         self.post("/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// What axe finds in the page: the rules, with the elements that break them.
+    /// What axe finds in the page: the rules, with the elements that break them. The size of targets is one of WCAG 2.2 AA,
+    /// which axe looks at only if it is told to.
     #[must_use]
     pub fn barriers(&self) -> Vec<String> {
         let script = format!(
             "{};const done = arguments[arguments.length - 1];
-            axe.run(document).then(
+            axe.run(document, {{ rules: {{ 'target-size': {{ enabled: true }} }} }}).then(
                 found => done(found.violations.map(rule =>
                     rule.id + ': ' + rule.nodes.map(node => node.html + ' ' + node.failureSummary).join('; '))),
                 error => done(['axe failed: ' + error]));",
