@@ -67,6 +67,9 @@ const VISITORS: usize = 5;
 const FIRST_PAINT: &str = "return new Promise(resolve => new PerformanceObserver(list =>
     resolve(list.getEntries()[0].startTime)).observe({ type: 'paint', buffered: true }))";
 
+/// How the label of a field is laid out.
+const LABEL_DISPLAY: &str = "return getComputedStyle(document.querySelector('label[for=amount]')).display";
+
 /// The addresses of the files that a page loads.
 const FILES: &str = "return [...document.querySelectorAll('link[href], script[src], img[src]')]
     .map(element => element.href || element.src)";
@@ -153,6 +156,8 @@ fn holders_see_their_accounts_on_every_screen() {
         look_at(&browser, &format!("{account}/login"), "login", sight);
     }
     log_in(&browser, &site, "alice");
+    browser.open(&format!("{account}/pay"));
+    assert_eq!(browser.run(LABEL_DISPLAY), "block", "a label stands above its field");
     for page in ACCOUNT_PAGES {
         let name = format!("account{}", page.replace('/', "-"));
         for sight in SIGHTS {
