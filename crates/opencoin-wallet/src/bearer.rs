@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::account::StoredSession;
 use crate::holder::Holder;
-use crate::secret::Secret;
+use opencoin_api::Secret;
 
 /// The longest token, in bytes: longer than any issuer's, shorter than the limit of an HTTP header.
 const TOKEN_BYTES_MAX: usize = 1_024;

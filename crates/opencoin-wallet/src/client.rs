@@ -14,8 +14,8 @@ use thiserror::Error;
 use crate::event::RevokedKey;
 use crate::network::{HttpAnswer, NoAnswer};
 use crate::refusal::{self, RefusedCoins, word};
-use crate::secret::Secret;
 use crate::transport::{OnBehalf, Transport};
+use opencoin_api::Secret;
 
 const OK: u16 = 200;
 const ACCEPTED: u16 = 202;

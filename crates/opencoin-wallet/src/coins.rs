@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use opencoin_schema::{BigInt, Coin};
 
 use crate::event::{Blinded, BlindingSecret, CoinId};
-use crate::secret::Secret;
+use opencoin_api::Secret;
 
 /// The number of a row is the number of the currency, shifted by this many bits, plus a number in the currency.
 const CURRENCY_SHIFT: u32 = 40;

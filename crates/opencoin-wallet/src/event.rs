@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::holder::Holder;
 use crate::key_account::records::KeyEvent;
 use crate::public_log::memory::LogEvent;
-use crate::secret::Secret;
+use opencoin_api::Secret;
 
 /// The number of an operation or send in its wallet.
 pub(crate) type OperationId = u64;

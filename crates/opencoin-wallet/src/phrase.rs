@@ -7,7 +7,7 @@ use bip39::{Language, Mnemonic};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use opencoin_api::Secret;
 
 /// The lengths of a phrase, in words.
 pub const PHRASE_WORDS: [usize; 2] = [12, 24];

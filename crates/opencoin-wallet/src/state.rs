@@ -19,8 +19,8 @@ use crate::event::{
 use crate::key_account::records::{KeyPayment, OwnKey};
 use crate::key_account::seed::KeySeed;
 use crate::public_log::memory::LogMemory;
-use crate::secret::Secret;
 use crate::tokenizing::sum;
+use opencoin_api::Secret;
 
 /// The status of an operation or a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use reqwest::header::AUTHORIZATION;
 use crate::clock::Clock;
 use crate::network::{self, HttpAnswer, Network, NoAnswer, Repeat, reason};
 use crate::proxy::{ConnectionKind, SocksProxy};
-use crate::secret::Secret;
+use opencoin_api::Secret;
 
 /// On whose behalf a request is sent.
 #[derive(Debug, Clone, Copy)]

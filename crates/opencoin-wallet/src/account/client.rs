@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::error::AccountError;
 use crate::network::{self, Exchanged, HttpAnswer, Network, NoAnswer, Repeat, reason};
 use crate::proxy::{ConnectionKind, SocksProxy};
-use crate::secret::Secret;
+use opencoin_api::Secret;
 
 const CREATED: u16 = 201;
 

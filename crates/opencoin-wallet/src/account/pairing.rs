@@ -17,7 +17,7 @@ use super::private_json;
 use super::stored_session::{SessionCurrency, StoredSession, is_same_issuer};
 use crate::file_error::FileError;
 use crate::holder::Holder;
-use crate::secret::Secret;
+use opencoin_api::Secret;
 
 const PAIRING_FILE: &str = "pairing.json";
 /// The random bytes of a key.
@@ -89,7 +89,7 @@ impl Pairing {
         let replace = ReplaceServiceKey {
             id: link.id.clone(),
             key: link.key.clone(),
-            new_key: opencoin_api::Secret::new(pairing.key.expose()),
+            new_key: pairing.key.clone(),
         };
         client.replace_service_key(&replace).await?;
         let stored = Stored {
@@ -111,13 +111,13 @@ impl Pairing {
     ) -> Result<StoredSession, AccountError> {
         let login = ServiceLogin {
             id: self.service.clone(),
-            key: opencoin_api::Secret::new(self.key.expose()),
+            key: self.key.clone(),
         };
         let session = client.log_in_service(&login).await?;
         Ok(StoredSession {
             url: self.url.clone(),
             holder: Holder::Service(self.service.clone()),
-            token: Secret::new(session.token.expose()),
+            token: session.token,
             expires_at: session.expires_at,
             currency,
         })

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::private_json;
 use crate::file_error::FileError;
 use crate::holder::Holder;
-use crate::secret::Secret;
+use opencoin_api::Secret;
 
 const SESSION_FILE: &str = "session.json";
 

@@ -25,9 +25,9 @@ use crate::event::{CoinId, Kind, Operation, OperationId, Send};
 use crate::key_account::KeyPaymentState;
 use crate::key_account::records::KeyPayment;
 use crate::key_account::seed::KeySeed;
-use crate::secret::Secret;
 use crate::state::{IntroductionLine, State, Status, Tracked, Transfer};
 use crate::storage::{Change, Storage, StorageError, Table};
+use opencoin_api::Secret;
 
 pub(crate) use rows::HistoryRow;
 

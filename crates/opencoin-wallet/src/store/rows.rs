@@ -17,8 +17,8 @@ use crate::public_log::memory::{
     Challenged, LogChallenge, LogFault, LogMemory, LoggedKey, OpenPromise, PromisedLeaf, RefusedCoin,
     SeenCheckpoint,
 };
-use crate::secret::Secret;
 use crate::state::Status;
+use opencoin_api::Secret;
 
 /// How the rows are written.
 #[derive(Clone, Serialize, Deserialize)]

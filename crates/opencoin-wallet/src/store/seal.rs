@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
 use crate::storage::{StorageError, Table};
+use opencoin_api::Secret;
 
 const KEY_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;

@@ -8,8 +8,8 @@ use super::Wallet;
 use crate::derivation::{Derivation, NUMBER_BYTES};
 use crate::error::WalletError;
 use crate::event::{Blinded, BlindingSecret};
-use crate::secret::Secret;
 use crate::tokenizing::{Counts, values};
+use opencoin_api::Secret;
 
 /// The transaction reference of a request, and where the secrets of its blinds come from.
 pub(super) struct RequestSecrets {

@@ -13,11 +13,11 @@ use crate::coins::Held;
 use crate::error::WalletError;
 use crate::event::{Event, Given, Kind, Operation, OperationId, Send};
 use crate::public_log::LogError;
-use crate::secret::Secret;
 use crate::state::{Status, Tracked};
 use crate::tokenizing::{
     Counts, complete_set, count, exchange, is_complete, number, select, sum, total, with_decoys,
 };
+use opencoin_api::Secret;
 
 /// A coin that a renew spends.
 pub(super) struct SpentCoin {

@@ -41,13 +41,13 @@ use crate::coins::Held;
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId, Send};
 use crate::old_journal;
-use crate::secret::Secret;
 use crate::state::{State, Status, Tracked};
 use crate::storage::{MemoryStorage, SqliteStorage, Storage, StorageError};
 use crate::store::{ENTROPY_BYTES, SEND, Store, random};
 use crate::tokenizing::{Counts, complete_set, count, number, total, values};
 use crate::transport::{ClockedTransport, NoTransport, Transport};
 use documents::Refresh;
+use opencoin_api::Secret;
 
 pub use backup::{RestoreProgress, Restored};
 pub use code::SentCode;

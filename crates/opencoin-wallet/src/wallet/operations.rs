@@ -14,10 +14,10 @@ use crate::error::WalletError;
 use crate::event::{Blinded, BlindingSecret, Event, Kind, Operation, OperationId};
 use crate::network::{HttpAnswer, SENDER_REFUSALS};
 use crate::refusal::word::{INSUFFICIENT_FUNDS, KEY_EXPIRED, KEY_REVOKED, NOT_FOUND, REFERENCE_CONFLICT};
-use crate::secret::Secret;
 use crate::state::Status;
 use crate::tokenizing::sum;
 use crate::transport::OnBehalf;
+use opencoin_api::Secret;
 
 impl Wallet {
     /// Writes all requests to the disk and then sends them.

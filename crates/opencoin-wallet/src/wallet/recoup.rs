@@ -21,9 +21,9 @@ use crate::coins::{CoinPlace, Origin};
 use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{CoinId, Event, Given, Kind, Operation, OperationId};
-use crate::secret::Secret;
 use crate::state::Status;
 use crate::tokenizing::{Counts, complete_set, count, number, sum};
+use opencoin_api::Secret;
 
 /// The most coins that one request reveals. The new coins must fit into it too.
 const RECOUP_COINS_MAX: usize = 500;

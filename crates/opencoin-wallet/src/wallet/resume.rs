@@ -16,10 +16,10 @@ use crate::currency::Currency;
 use crate::error::WalletError;
 use crate::event::{Event, Kind, Operation, OperationId};
 use crate::refusal::word::NOT_FOUND;
-use crate::secret::Secret;
 use crate::state::Status;
 use crate::store::SEND;
 use crate::tokenizing::sum;
+use opencoin_api::Secret;
 
 /// The result of abandoning a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

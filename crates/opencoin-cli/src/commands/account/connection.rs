@@ -7,7 +7,6 @@ use clap::Args;
 use opencoin_keys::{Clock, SystemClock};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_text::IssuerUrl;
-use opencoin_wallet::Secret;
 use opencoin_wallet::account::{AccountClient, AccountError, Holder, SessionCurrency, StoredSession};
 
 use crate::currency_unit::CurrencyUnit;
@@ -208,11 +207,6 @@ pub(crate) fn session_for_wallet(dir: &Path, flag: &str, url: &str) -> Result<St
         return Err(failure::needs_login(is_over(&session, flag)));
     }
     Ok(session)
-}
-
-/// Converts a secret of the API to one of the wallet.
-pub(crate) fn secret(text: &opencoin_api::Secret) -> Secret {
-    Secret::new(text.expose())
 }
 
 /// The currency of an issuer, for a new session. `None` if the issuer does not answer.

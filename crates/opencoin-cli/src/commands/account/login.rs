@@ -9,7 +9,7 @@ use opencoin_terminal::secret_args::{NewPasswordArgs, PasswordArgs};
 use opencoin_wallet::account::{Holder, StoredSession};
 use serde_json::json;
 
-use super::connection::{HolderArgs, currency_of, secret};
+use super::connection::{HolderArgs, currency_of};
 use crate::dates::utc;
 use crate::failure;
 use crate::network_args::warn_if_exposed;
@@ -48,14 +48,14 @@ pub(super) async fn log_in(holder: &HolderArgs, arguments: &LoginArguments) -> R
     let session = client
         .log_in(&Login {
             name: name.clone(),
-            password: api_secret(&arguments.password.read()?),
+            password: secret(&arguments.password.read()?),
         })
         .await?;
     let expires_at = session.expires_at;
     StoredSession {
         url: url.to_string(),
         holder: Holder::Account(name.clone()),
-        token: secret(&session.token),
+        token: session.token,
         expires_at,
         currency: currency_of(&client).await,
     }
@@ -66,7 +66,7 @@ pub(super) async fn log_in(holder: &HolderArgs, arguments: &LoginArguments) -> R
     )
 }
 
-fn api_secret(passphrase: &Passphrase) -> Secret {
+fn secret(passphrase: &Passphrase) -> Secret {
     Secret::new(passphrase.text().as_str())
 }
 
@@ -104,9 +104,9 @@ pub(super) async fn change_password(holder: &HolderArgs, arguments: &PasswordArg
     let current = if arguments.first {
         None
     } else {
-        Some(api_secret(&arguments.password.read()?))
+        Some(secret(&arguments.password.read()?))
     };
-    let new = api_secret(&arguments.new.read()?);
+    let new = secret(&arguments.new.read()?);
     let changed = connection
         .client
         .change_password(&ChangePassword { current, new })

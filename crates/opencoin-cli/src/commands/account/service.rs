@@ -11,7 +11,7 @@ use opencoin_text::printable;
 use opencoin_wallet::account::{AccountError, Holder, StoredSession};
 use serde_json::json;
 
-use super::connection::{HolderArgs, currency_of, secret};
+use super::connection::{HolderArgs, currency_of};
 use super::view::time;
 use crate::dates::utc;
 use crate::failure;
@@ -167,7 +167,7 @@ async fn log_in(holder: &HolderArgs, id: String, key_file: Option<PathBuf>, stor
         StoredSession {
             url: url.to_string(),
             holder: Holder::Service(id),
-            token: secret(&session.token),
+            token: session.token,
             expires_at: session.expires_at,
             currency: currency_of(&client).await,
         }

@@ -9,8 +9,8 @@ use super::super::{ITEMS_MAX, MINT_COINS_MAX, OnProgress, parts};
 use super::Wallet;
 use crate::error::WalletError;
 use crate::event::{CoinId, Given, KeyOrder, Kind, MintPayment, Operation, OperationId};
-use crate::secret::Secret;
 use crate::tokenizing::{Counts, complete_set, number, total};
+use opencoin_api::Secret;
 
 impl Wallet {
     /// Mints coins worth `amount`, paid for by a key account. Returns the number of the first request.
