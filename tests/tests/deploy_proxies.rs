@@ -181,6 +181,9 @@ fn pages_of_other_origins_may_read_answers(http: &Client, url: &str) {
         let response = request.header("origin", "https://wallet.example").send().unwrap();
         assert!(statuses.contains(&response.status().as_u16()), "{response:?}");
         may_be_read(&response);
+        if response.status() == 413 {
+            assert_eq!(response.headers()["content-type"], "application/problem+json");
+        }
     }
 }
 
@@ -399,6 +402,13 @@ fn without_servers_the_proxy_answers_like_one(http: &Client, url: &str) {
         (&body["title"], &body["status"]),
         (&Value::from("unavailable"), &Value::from(503))
     );
+    // A program that takes every type is no person.
+    let calls = http
+        .get(format!("{url}/v1/account"))
+        .header("accept", "text/html, */*");
+    let answer = calls.send().unwrap();
+    may_be_read(&answer);
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
     // People get a page, in both languages.
     let page = http
         .get(url)
