@@ -29,6 +29,15 @@ const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 static FAILURES: FailureThrottle = FailureThrottle::new();
 
+/// What a request looks for that this process may not know yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// A certificate in the folder.
+    Certificates,
+    /// A mint key that another process may have published a moment ago.
+    PublishedKeys,
+}
+
 /// The published documents of an issuer.
 pub(crate) struct Documents {
     published: RwLock<Published>,
@@ -131,11 +140,11 @@ impl Documents {
         self.published.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The current currency. If `is_enough` is false for it, looks for new certificates first, and asks the books which mint
-    /// keys are published: another process may have published one a moment ago. Concurrent calls share one look.
+    /// The current currency. If `is_enough` is false for it, looks for this first. Concurrent calls share one look.
     pub(crate) async fn with(
         &self,
         is_enough: impl Fn(&Currency) -> bool,
+        sought: Sought,
         ledger: &dyn Ledger,
         signer: &Arc<dyn Signer>,
         clock: &dyn Clock,
@@ -153,8 +162,10 @@ impl Documents {
                 tokio::time::sleep(LOOK_PAUSE.saturating_sub(looked.elapsed())).await;
             }
             folder.seen().looked = Some(Instant::now());
-            self.load_new(folder, ledger, signer, clock, seals_soon).await;
-            self.read_statuses(ledger).await;
+            let has_loaded = self.load_new(folder, ledger, signer, clock, seals_soon).await;
+            if has_loaded || sought == Sought::PublishedKeys {
+                self.read_statuses(ledger).await;
+            }
         }
         self.currency()
     }
@@ -168,11 +179,17 @@ impl Documents {
         clock: &dyn Clock,
         seals_soon: bool,
     ) {
-        if let Some(folder) = &self.folder {
-            let _turn = folder.turn.lock().await;
-            self.load_new(folder, ledger, signer, clock, seals_soon).await;
-        }
+        let turn = match &self.folder {
+            Some(folder) => {
+                let turn = folder.turn.lock().await;
+                self.load_new(folder, ledger, signer, clock, seals_soon).await;
+                Some(turn)
+            }
+            None => None,
+        };
+        // In the turn, so that no older answer of the books takes the place of a newer one.
         self.read_statuses(ledger).await;
+        drop(turn);
         if self
             .looks
             .fetch_add(1, Ordering::Relaxed)
@@ -246,7 +263,7 @@ impl Documents {
         self.read_statuses(ledger).await;
     }
 
-    /// Takes over new certificates. The caller reads the statuses of mint keys afterwards.
+    /// Takes over new certificates. Returns whether there were some; then the statuses of mint keys are to be read.
     async fn load_new(
         &self,
         folder: &Folder,
@@ -254,15 +271,21 @@ impl Documents {
         signer: &Arc<dyn Signer>,
         clock: &dyn Clock,
         seals_soon: bool,
-    ) {
+    ) -> bool {
         let (directory, seen) = (folder.directory.clone(), folder.seen().files.clone());
         let signer = Arc::clone(signer);
         let loaded = tokio::task::spawn_blocking(move || load(&directory, &seen, signer.as_ref())).await;
         let (currency, files) = match loaded {
             Ok(Ok(Some(new))) => new,
-            Ok(Ok(None)) => return,
-            Ok(Err(error)) => return log_failure("new certificates cannot be loaded", &error),
-            Err(panic) => return log_failure("new certificates cannot be loaded", &panic),
+            Ok(Ok(None)) => return false,
+            Ok(Err(error)) => {
+                log_failure("new certificates cannot be loaded", &error);
+                return false;
+            }
+            Err(panic) => {
+                log_failure("new certificates cannot be loaded", &panic);
+                return false;
+            }
         };
         // Before the sealer sees the new documents, and looks for their leaves.
         let registered = if seals_soon {
@@ -271,7 +294,8 @@ impl Documents {
             register_documents(&currency, ledger, clock).await
         };
         if let Err(error) = registered {
-            return log_failure("new mint keys cannot be registered in the books", &error);
+            log_failure("new mint keys cannot be registered in the books", &error);
+            return false;
         }
         let is_news = !folder.seen().files.is_empty();
         folder.seen().files = files;
@@ -280,6 +304,7 @@ impl Documents {
             tracing::info!(serial, mint_keys, "new certificates are in force");
         }
         self.write().currency = Arc::new(currency);
+        true
     }
 
     async fn read_statuses(&self, ledger: &dyn Ledger) {

@@ -44,7 +44,7 @@ use crate::audits::Audits;
 use crate::bank_desk::{BankDesk, BankSettings};
 use crate::cashier::Cashier;
 use crate::committer::Committer;
-use crate::documents::{Documents, FOLLOW_INTERVAL, numbers};
+use crate::documents::{Documents, FOLLOW_INTERVAL, Sought, numbers};
 use crate::guard::Guard;
 use crate::log::IssuerLog;
 use crate::metrics::scrape::{LedgerFacts, LedgerReader, Scrape};
@@ -415,7 +415,7 @@ impl Issuer {
     pub async fn cddc(&self, serial: u64) -> Result<Cddc, Refusal> {
         let unknown = || Refusal::new(Reason::NotFound, format!("there is no CDD with serial {serial}"));
         let currency = self
-            .currency_with(|currency| currency.cddc(serial).is_some())
+            .currency_with(Sought::Certificates, |currency| currency.cddc(serial).is_some())
             .await;
         currency.cddc(serial).cloned().ok_or_else(unknown)
     }
@@ -491,7 +491,7 @@ impl Issuer {
         &self,
         ids: impl Iterator<Item = &'ids BigInt> + Clone,
     ) -> Arc<Currency> {
-        self.currency_with(|currency| {
+        self.currency_with(Sought::Certificates, |currency| {
             let mut last = None;
             // Items of one key usually follow each other.
             ids.clone()
@@ -500,11 +500,12 @@ impl Issuer {
         .await
     }
 
-    /// The currency, reloaded first if `is_enough` is false for it.
-    async fn currency_with(&self, is_enough: impl Fn(&Currency) -> bool) -> Arc<Currency> {
+    /// The currency, after a look for this if `is_enough` is false for it.
+    async fn currency_with(&self, sought: Sought, is_enough: impl Fn(&Currency) -> bool) -> Arc<Currency> {
         self.documents
             .with(
                 is_enough,
+                sought,
                 self.books.ledger.as_ref(),
                 &self.signer,
                 self.clock.as_ref(),

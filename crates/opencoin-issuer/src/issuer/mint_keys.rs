@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Issuer;
 use crate::admission;
+use crate::documents::Sought;
 use crate::refusal::Refusal;
 
 /// A mint key whose coins are accepted.
@@ -89,7 +90,7 @@ impl Issuer {
     /// The currency, after a look at the folder and the books if one of these mint keys is not shown here. Another process
     /// may have shown it before, and somebody asks about its coins.
     async fn currency_showing<'ids>(&self, ids: impl Iterator<Item = &'ids BigInt> + Clone) -> Arc<Currency> {
-        self.currency_with(|currency| {
+        self.currency_with(Sought::PublishedKeys, |currency| {
             ids.clone()
                 .all(|id| currency.mint_key(id).is_some() && self.is_shown(currency, id))
         })
