@@ -116,8 +116,9 @@ impl PayoutDesk {
     /// # Errors
     /// When there is no such file, it was withdrawn, one of its payouts has failed, or the ledger fails.
     pub async fn file(&self, no: ExportNo) -> Result<ExportedFile, PayoutDeskError> {
-        let failed = self.books.bank.failed_of_export(no).await?;
         let found = self.books.bank.export_file(no).await?;
+        // Afterwards, so that the newest state decides.
+        let failed = self.books.bank.failed_of_export(no).await?;
         let (export, file) = found.ok_or(PayoutDeskError::UnknownExport(no))?;
         if export.state == ExportState::Withdrawn {
             return Err(PayoutDeskError::Withdrawn(no));

@@ -70,6 +70,11 @@ impl ActingCashier<'_> {
         way: AssignmentWay,
         reference: Reference,
     ) -> Result<Asked<Applied>, CashierError> {
+        // Money that comes to an account may be that of a line whose credit was lost. It is given once, so the line waits for
+        // no other credit.
+        if way == AssignmentWay::FromAccount {
+            check_reference(&reference)?;
+        }
         let head = self.cashier.books.log.head().await?;
         if head.is_none_or(|head| head.recovered_to.is_none()) {
             return Err(CashierError::NothingRecovered);
