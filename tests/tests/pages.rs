@@ -157,7 +157,11 @@ fn holders_see_their_accounts_on_every_screen() {
     }
     log_in(&browser, &site, "alice");
     browser.open(&format!("{account}/pay"));
-    assert_eq!(browser.run(LABEL_DISPLAY), "block", "a label stands above its field");
+    assert_eq!(
+        browser.run(LABEL_DISPLAY),
+        "block",
+        "a label stands above its field"
+    );
     for page in ACCOUNT_PAGES {
         let name = format!("account{}", page.replace('/', "-"));
         for sight in SIGHTS {

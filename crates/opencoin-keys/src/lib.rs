@@ -44,4 +44,4 @@ pub use registration::{
 };
 pub use rotation::{Due, KeyState, Step, plan, state_in};
 pub use signing_request::{CddDraft, MintKeyDraft, SignedCertificates, SigningRequest};
-pub use vault::{Vault, VaultError};
+pub use vault::{HeldVault, Vault, VaultError};

@@ -92,6 +92,10 @@ pub enum VaultError {
     },
 }
 
+/// A master key that nobody can sign with meanwhile.
+#[derive(Debug)]
+pub struct HeldVault(#[expect(dead_code, reason = "the lock ends with the file")] File);
+
 impl Vault {
     /// The vault in this folder, which need not exist.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
@@ -219,6 +223,14 @@ impl Vault {
     /// When the record cannot be read.
     pub fn has_signed(&self, description: &CddDraft) -> Result<bool, VaultError> {
         Ok(signed_cddc(&self.past()?, description).is_some())
+    }
+
+    /// Keeps others from signing as long as this is held.
+    ///
+    /// # Errors
+    /// When another process makes or uses the key, or the folder cannot be used.
+    pub fn hold(&self) -> Result<HeldVault, VaultError> {
+        self.lock().map(HeldVault)
     }
 
     /// Locks the folder against other processes, after a check that only its owner has access.

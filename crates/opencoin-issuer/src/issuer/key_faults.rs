@@ -1,11 +1,12 @@
 //! What operators read if keys or certificates cannot be changed.
 //!
-//! What somebody else does at this moment ends by itself, and so may a fault of the books: both are 503. Everything else is
+//! What somebody else does at this moment ends by itself, and so may a fault of the books or of a token that is away: all are 503. Everything else is
 //! the same at the next try, until whoever runs the server has mended it. The log says what it is, with the paths of files;
 //! the answer says only where to look.
 
 use std::fmt;
 
+use opencoin_crypto::KeyStoreError;
 use opencoin_keys::{DirectoryError, GiveUpError, KeyManagerError, OpenError, VaultError};
 
 use crate::key_changes::KeyChangeError;
@@ -46,6 +47,10 @@ pub(super) fn of_manager(error: KeyManagerError) -> Refusal {
             unavailable(error)
         }
         KeyManagerError::KeysElsewhere => Refusal::new(Reason::Invalid, error.to_string()),
+        KeyManagerError::Store(KeyStoreError::Away(_)) => {
+            tracing::warn!(%error, "the store of the keys is away");
+            Refusal::unavailable()
+        }
         KeyManagerError::Store(_)
         | KeyManagerError::Waits(_)
         | KeyManagerError::Setting(_)

@@ -421,6 +421,9 @@ impl Issuer {
         is_never_signed: bool,
     ) -> Result<bool, Refusal> {
         let (making, directory) = self.key_making()?;
+        if making.is_remote() {
+            return Err(remote_signer());
+        }
         let turn = Arc::clone(&making.rng).lock_owned().await;
         let (operator, runtime) = (self.operator(operator), Handle::current());
         on_a_thread(move || {

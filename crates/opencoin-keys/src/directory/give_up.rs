@@ -9,17 +9,21 @@ use thiserror::Error;
 
 use super::{CertificateLock, Directory, DirectoryError};
 use crate::signing_request::SigningRequest;
-use crate::vault::{Vault, VaultError};
+use crate::vault::{HeldVault, Vault, VaultError};
 
-/// A request that can be given up.
+/// A request that can be given up. Nobody signs it meanwhile on this machine.
 #[derive(Debug)]
-pub struct UnwantedRequest(SigningRequest);
+pub struct UnwantedRequest {
+    request: SigningRequest,
+    /// `None` if the master key is on another machine.
+    _vault: Option<HeldVault>,
+}
 
 impl UnwantedRequest {
     /// The request.
     #[must_use]
     pub const fn request(&self) -> &SigningRequest {
-        &self.0
+        &self.request
     }
 }
 
@@ -76,15 +80,24 @@ impl Directory {
             return Err(GiveUpError::FirstRequest);
         }
         let vault = Vault::new(self.master_folder());
+        let held = if vault.has_key() {
+            Some(vault.hold()?)
+        } else {
+            None
+        };
         if let Some(description) = &request.cdd {
-            if !vault.has_key() && !is_never_signed {
-                return Err(GiveUpError::DescriptionMayBeSigned);
-            }
-            if vault.has_key() && vault.has_signed(description)? {
+            // The record may be here although the key is not here any more.
+            if vault.has_signed(description)? {
                 return Err(GiveUpError::DescriptionSigned);
             }
+            if held.is_none() && !is_never_signed {
+                return Err(GiveUpError::DescriptionMayBeSigned);
+            }
         }
-        Ok(Some(UnwantedRequest(request)))
+        Ok(Some(UnwantedRequest {
+            request,
+            _vault: held,
+        }))
     }
 
     /// Removes the request that [`Self::check_give_up`] has found under the same lock. The private keys that were made for it
