@@ -464,6 +464,19 @@ mod tests {
         assert!(sign(&vault, Some(&first), draft(2, "b")).is_ok());
     }
 
+    /// Whoever gives a request up holds the key until the request is gone.
+    #[test]
+    fn nobody_signs_while_the_key_is_held() {
+        let (_folder, vault) = vault();
+        let held = vault.hold().unwrap();
+        let refused = sign(&vault, None, draft(1, ""));
+        assert!(matches!(refused, Err(VaultError::InUse(_))), "{refused:?}");
+        assert!(!vault.has_signed(&draft(1, "")).unwrap());
+        drop(held);
+        sign(&vault, None, draft(1, "")).unwrap();
+        assert!(vault.has_signed(&draft(1, "")).unwrap());
+    }
+
     #[test]
     fn no_document_is_signed_twice() {
         let (folder, vault) = vault();
