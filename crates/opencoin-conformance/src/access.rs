@@ -60,6 +60,7 @@ fn service(number: u16, account: AccountId, text: &str, scopes: &[Scope]) -> New
         name: name(text),
         scopes,
         key,
+        by: own_token(account),
         at: time(5),
     }
 }
@@ -332,7 +333,7 @@ pub async fn a_new_password_ends_sessions(ledgers: &Pair) {
     let first = password("first");
     let holder = PasswordSetter::Holder {
         before: Some(first),
-        session: Some(token(2)),
+        by: token(2),
     };
     assert!(
         ledgers[1]
@@ -381,7 +382,7 @@ pub async fn a_holder_needs_the_current_password_to_change_it(ledgers: &Pair) {
     let set = async |account, before: Option<&PasswordHash>, session: Option<&TokenHash>| {
         let setter = PasswordSetter::Holder {
             before: before.cloned(),
-            session: session.copied(),
+            by: session.copied().unwrap_or_else(|| own_token(account)),
         };
         ledgers[1]
             .accounts()
@@ -590,7 +591,7 @@ pub async fn services_get_new_keys_and_are_removed(ledgers: &Pair) {
     assert!(
         !ledgers[1]
             .accounts()
-            .rotate_service(bob(), &service_id(1), &token(950), time(40))
+            .rotate_service(bob(), &service_id(1), (&token(950), &own_token(bob())), time(40))
             .await
             .unwrap()
     );
@@ -605,7 +606,12 @@ pub async fn services_get_new_keys_and_are_removed(ledgers: &Pair) {
     assert!(
         ledgers[1]
             .accounts()
-            .rotate_service(alice(), &service_id(1), &token(950), time(40))
+            .rotate_service(
+                alice(),
+                &service_id(1),
+                (&token(950), &own_token(alice())),
+                time(40)
+            )
             .await
             .unwrap()
     );

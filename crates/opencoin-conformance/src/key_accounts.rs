@@ -464,6 +464,7 @@ pub async fn only_payments_move_the_money_of_a_key(ledgers: &Pair) {
         name: "till".parse().unwrap(),
         scopes: [Scope::Mint].into(),
         key: token,
+        by: token,
         at: NOW,
     };
     assert!(accounts.declare_service(&service).await.is_err());

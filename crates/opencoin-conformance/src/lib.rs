@@ -253,6 +253,7 @@ macro_rules! conformance_tests {
             an_account_is_closed_while_it_is_paid
             a_start_code_is_used_once
             a_start_code_ends_with_another_reset
+            a_token_that_has_ended_makes_no_lasting_access
             a_service_that_an_operator_removes_is_recorded
         }
     };

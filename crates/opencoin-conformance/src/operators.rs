@@ -89,7 +89,7 @@ pub async fn credentials_that_an_operator_sets_are_recorded(ledgers: &Pair) {
     assert!(accounts.set_password(alice(), &password, set).await.unwrap());
     let by_holder = PasswordSetter::Holder {
         before: Some(password.clone()),
-        session: None,
+        by: token,
     };
     assert!(
         accounts

@@ -33,6 +33,7 @@ fn service(byte: u8) -> NewService {
         name: format!("till-{byte}").parse().unwrap(),
         scopes: [Scope::Mint].into(),
         key: token(byte),
+        by: own_token(alice()),
         at: NOW,
     }
 }
@@ -265,6 +266,69 @@ fn started(code: &str, session: u8) -> Start {
     }
 }
 
+/// A request that was let in with a token makes no access after the token was replaced or its session has ended: what it
+/// makes would stay.
+pub async fn a_token_that_has_ended_makes_no_lasting_access(ledgers: &Pair) {
+    World::with_paid_in(ledgers, 0).await;
+    let [accounts, others] = [ledgers[0].accounts(), ledgers[1].accounts()];
+    accounts.declare_service(&service(60)).await.unwrap().unwrap();
+    let by_session = NewService {
+        by: token(70),
+        ..service(61)
+    };
+    assert_eq!(
+        accounts.declare_service(&by_session).await.unwrap(),
+        Err(ServiceRefusal::NotHolder)
+    );
+    let first = hash("first");
+    let operator = PasswordSetter::Operator(action(ActionKind::SetPassword, "alice"));
+    assert!(accounts.set_password(alice(), &first, operator).await.unwrap());
+    let session = NewSession {
+        account: alice(),
+        login: Login::Password(first.clone()),
+        token: token(70),
+        at: NOW,
+        expires: time(1000),
+    };
+    assert!(accounts.open_session(&session).await.unwrap());
+    accounts.declare_service(&by_session).await.unwrap().unwrap();
+
+    let replaced = action(ActionKind::ReplaceToken, "alice");
+    assert!(others.set_token(alice(), &token(71), &replaced).await.unwrap());
+    let late = service(62);
+    assert_eq!(
+        accounts.declare_service(&late).await.unwrap(),
+        Err(ServiceRefusal::NotHolder)
+    );
+    let id = service(60).id;
+    let rotate = async |by: TokenHash| {
+        let new = token(80);
+        let rotated = accounts.rotate_service(alice(), &id, (&new, &by), NOW);
+        rotated.await.unwrap()
+    };
+    assert!(!rotate(own_token(alice())).await);
+    let setter = PasswordSetter::Holder {
+        before: Some(first),
+        by: own_token(alice()),
+    };
+    assert!(
+        !accounts
+            .set_password(alice(), &hash("thief"), setter)
+            .await
+            .unwrap()
+    );
+    assert!(others.end_session(&token(70)).await.unwrap());
+    let late = NewService {
+        by: token(70),
+        ..service(63)
+    };
+    assert_eq!(
+        accounts.declare_service(&late).await.unwrap(),
+        Err(ServiceRefusal::NotHolder)
+    );
+    assert!(rotate(token(71)).await, "the new token is good");
+}
+
 /// Whatever replaces the access to an account ends a start code, which would be another way in.
 pub async fn a_start_code_ends_with_another_reset(ledgers: &Pair) {
     World::with_paid_in(ledgers, 0).await;
@@ -292,7 +356,7 @@ pub async fn a_start_code_ends_with_another_reset(ledgers: &Pair) {
     issue().await;
     let holder = |before: &str| PasswordSetter::Holder {
         before: Some(hash(before)),
-        session: None,
+        by: own_token(alice()),
     };
     assert!(
         !accounts

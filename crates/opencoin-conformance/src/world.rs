@@ -227,6 +227,11 @@ pub(crate) fn open(name: &str, token: u8) -> Command {
     }
 }
 
+/// The token with which [`World`] has opened the account of Alice or Bob.
+pub(crate) fn own_token(account: AccountId) -> TokenHash {
+    TokenHash::new([if account == alice() { 1 } else { 2 }; 32])
+}
+
 /// An action of the operator `desk`.
 pub(crate) fn action(kind: ActionKind, subject: &str) -> Action {
     Action {

@@ -62,8 +62,8 @@ pub trait Accounts: Send + Sync {
     async fn set_listed(&self, account: AccountId, listed: bool) -> Result<(), LedgerError>;
 
     /// Sets the password and ends every session of the account except the setter's and those of its services.
-    /// Returns `false` and changes nothing if the password or the setter's session has changed meanwhile, or the
-    /// account is closed.
+    /// Returns `false` and changes nothing if the password has changed meanwhile, the setter's token was replaced or their
+    /// session has ended, or the account is closed.
     async fn set_password(
         &self,
         account: AccountId,
@@ -101,13 +101,13 @@ pub trait Accounts: Send + Sync {
     /// The services of an account, in the order of their names.
     async fn services(&self, account: AccountId) -> Result<Vec<Service>, LedgerError>;
 
-    /// Replaces the key of a service of this account and ends its sessions. Returns `false` if the account
-    /// has no such service.
+    /// Replaces the key of a service of this account and ends its sessions. `by` is the token of its holder, as in
+    /// [`NewService`]. Returns `false` if the account has no such service, or the token was replaced or its session has ended.
     async fn rotate_service(
         &self,
         account: AccountId,
         id: &ServiceId,
-        key: &TokenHash,
+        (key, by): (&TokenHash, &TokenHash),
         now: LedgerTime,
     ) -> Result<bool, LedgerError>;
 
@@ -398,8 +398,8 @@ pub enum PasswordSetter {
     Holder {
         /// The stored hash against which the old password was checked.
         before: Option<PasswordHash>,
-        /// The token hash of the session; `None` if the holder used the account token.
-        session: Option<TokenHash>,
+        /// The account's own token, or that of a session that a password has opened. Such a session stays open.
+        by: TokenHash,
     },
 }
 
@@ -447,6 +447,8 @@ pub struct NewService {
     pub scopes: BTreeSet<Scope>,
     /// The hash of its key.
     pub key: TokenHash,
+    /// The token of the holder who declares it: the account's own, or that of a session that a password has opened.
+    pub by: TokenHash,
     /// The issuer's time.
     pub at: LedgerTime,
 }
@@ -463,6 +465,9 @@ pub enum ServiceRefusal {
     /// The account is closed.
     #[error("the account is closed")]
     Closed,
+    /// The token of the holder was replaced, or their session has ended.
+    #[error("the token was replaced, or its session has ended")]
+    NotHolder,
 }
 
 /// A program that may act for an account.

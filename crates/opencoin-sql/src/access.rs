@@ -65,11 +65,11 @@ pub(crate) async fn set_password(
         return Ok(false);
     }
     let mut except: &[u8] = &[];
-    if let PasswordSetter::Holder { before, session } = setter {
-        if !may_set(sql, account, before.as_ref(), session.as_ref()).await? {
+    if let PasswordSetter::Holder { before, by } = setter {
+        if !is_holder(sql, account, by).await? || !has_password(sql, account, before.as_ref()).await? {
             return Ok(false);
         }
-        except = session.as_ref().map_or(except, |token| token.as_bytes());
+        except = by.as_bytes();
     }
     replace_password(sql, account, password, except).await?;
     if let PasswordSetter::Operator(action) = setter {
@@ -149,23 +149,31 @@ pub(crate) async fn start(sql: &mut dyn Executor, start: &Start) -> Result<bool,
     open_session(sql, &start.session()).await
 }
 
-/// Whether the password is still the one that the caller checked, and the session still exists.
-async fn may_set(
+/// Whether the password is still the one that the caller checked.
+async fn has_password(
     sql: &mut dyn Executor,
     account: AccountId,
-    before: Option<&PasswordHash>,
-    session: Option<&TokenHash>,
+    password: Option<&PasswordHash>,
 ) -> Result<bool, SqlError> {
     let query = "SELECT count(*) FROM accounts WHERE id = $1 AND password_hash IS NOT DISTINCT FROM $2";
-    let values = [account.get().into(), before.map(PasswordHash::as_str).into()];
-    let is_same = sql.count(query, &values).await? == 1;
-    let Some(session) = session else {
-        return Ok(is_same);
-    };
-    let query = "SELECT count(*) FROM sessions WHERE token_hash = $1 AND account = $2 AND service_id IS NULL";
-    let values = [session.as_bytes().into(), account.get().into()];
-    let is_open = sql.count(query, &values).await? == 1;
-    Ok(is_same && is_open)
+    let values = [account.get().into(), password.map(PasswordHash::as_str).into()];
+    Ok(sql.count(query, &values).await? == 1)
+}
+
+/// Whether this is still the token of the account, or of a session of it that a password has opened. Whatever makes access
+/// that outlives a token asks this under the lock of the account.
+pub(crate) async fn is_holder(
+    sql: &mut dyn Executor,
+    account: AccountId,
+    token: &TokenHash,
+) -> Result<bool, SqlError> {
+    let values = [account.get().into(), token.as_bytes().into()];
+    let query = "SELECT count(*) FROM accounts WHERE id = $1 AND token_hash = $2";
+    if sql.count(query, &values).await? == 1 {
+        return Ok(true);
+    }
+    let query = "SELECT count(*) FROM sessions WHERE account = $1 AND token_hash = $2 AND service_id IS NULL";
+    Ok(sql.count(query, &values).await? == 1)
 }
 
 fn failed(row: &mut Row) -> Result<FailedLogins, SqlError> {

@@ -189,15 +189,17 @@ impl<R: Runner> Accounts for SqlAccounts<R> {
         &self,
         account: AccountId,
         id: &ServiceId,
-        key: &TokenHash,
+        (key, by): (&TokenHash, &TokenHash),
         now: LedgerTime,
     ) -> Result<bool, LedgerError> {
-        let arguments = (account, id.clone(), *key, now);
-        let change = self
-            .0
-            .change("rotate a service", arguments, |sql, (account, id, key, now)| {
-                Box::pin(services::rotate(sql, *account, id, key, *now))
-            });
+        let arguments = (account, id.clone(), (*key, *by), now);
+        let change = self.0.change(
+            "rotate a service",
+            arguments,
+            |sql, (account, id, (key, by), now)| {
+                Box::pin(services::rotate(sql, *account, id, (key, by), *now))
+            },
+        );
         change.await
     }
 

@@ -6,6 +6,7 @@ use opencoin_ledger::{
     ServiceRefusal, TokenHash,
 };
 
+use crate::access::is_holder;
 use crate::actions::record;
 use crate::lock::{Locked, lock};
 use crate::{Executor, Row, SqlError};
@@ -43,6 +44,9 @@ pub(crate) async fn declare(
     if lock(sql, service.account).await? == Locked::Closed {
         return Ok(Err(ServiceRefusal::Closed));
     }
+    if !is_holder(sql, service.account, &service.by).await? {
+        return Ok(Err(ServiceRefusal::NotHolder));
+    }
     let query = "SELECT count(*), count(*) FILTER (WHERE name = $2) FROM services WHERE account = $1";
     let values = [service.account.get().into(), service.name.as_str().into()];
     let counts = |row: &mut Row| Ok((row.take()?, row.take()?));
@@ -71,10 +75,13 @@ pub(crate) async fn rotate(
     sql: &mut dyn Executor,
     account: AccountId,
     id: &ServiceId,
-    key: &TokenHash,
+    (key, by): (&TokenHash, &TokenHash),
     now: LedgerTime,
 ) -> Result<bool, SqlError> {
     lock(sql, account).await?;
+    if !is_holder(sql, account, by).await? {
+        return Ok(false);
+    }
     let query = "UPDATE services SET key_hash = $1, key_at = $2 WHERE account = $3 AND id = $4";
     let values = [
         key.as_bytes().into(),

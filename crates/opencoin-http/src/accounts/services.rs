@@ -41,7 +41,7 @@ pub(crate) async fn declare(
     let scopes = convert::known_scopes(&service.scopes);
     let (id, name, key) = server
         .accounts()
-        .declare_service(caller.account, &service.name, scopes.clone())
+        .declare_service(&caller, &service.name, scopes.clone())
         .await?;
     let declared = DeclaredService {
         id: id.as_str().to_owned(),
@@ -92,7 +92,7 @@ pub(crate) async fn rotate(
     Holder(caller): Holder,
     PathParameter(id): PathParameter,
 ) -> HandlerResult {
-    let key = server.accounts().rotate_service(caller.account, &id).await?;
+    let key = server.accounts().rotate_service(&caller, &id).await?;
     document(
         StatusCode::OK,
         &RotatedService {

@@ -8,7 +8,7 @@ use opencoin_ledger::{
     ServiceRefusal,
 };
 
-use super::{AccountService, Token, TokenKind};
+use super::{AccountService, Caller, Token, TokenKind};
 use crate::refusal::{Reason, Refusal, unavailable};
 
 const ID_BYTES: usize = 16;
@@ -60,7 +60,7 @@ impl AccountService {
     /// When the name or the scopes are invalid, the name is taken, or the account has too many services.
     pub async fn declare_service(
         &self,
-        account: AccountId,
+        caller: &Caller,
         name: &str,
         scopes: BTreeSet<Scope>,
     ) -> Result<(ServiceId, AccountName, Token), Refusal> {
@@ -74,10 +74,11 @@ impl AccountService {
         let key = self.random.token(TokenKind::ServiceKey);
         let service = NewService {
             id: id.clone(),
-            account,
+            account: caller.account,
             name: name.clone(),
             scopes,
             key: key.hash(),
+            by: caller.token,
             at: self.now(),
         };
         match self
@@ -92,6 +93,9 @@ impl AccountService {
             Err(refusal @ ServiceRefusal::Closed) => {
                 Err(Refusal::new(Reason::Forbidden, refusal.to_string()))
             }
+            Err(refusal @ ServiceRefusal::NotHolder) => {
+                Err(Refusal::new(Reason::Unauthorized, refusal.to_string()))
+            }
         }
     }
 
@@ -99,12 +103,12 @@ impl AccountService {
     ///
     /// # Errors
     /// When the account has no such service.
-    pub async fn rotate_service(&self, account: AccountId, id: &str) -> Result<Token, Refusal> {
+    pub async fn rotate_service(&self, caller: &Caller, id: &str) -> Result<Token, Refusal> {
         let id = ServiceId::new(id).map_err(|_| unknown_service())?;
         let key = self.random.token(TokenKind::ServiceKey);
         let was_there = self
             .accounts
-            .rotate_service(account, &id, &key.hash(), self.now())
+            .rotate_service(caller.account, &id, (&key.hash(), &caller.token), self.now())
             .await
             .map_err(unavailable)?;
         if was_there {

@@ -159,10 +159,9 @@ impl AccountService {
             (None, None) => {}
         }
         let password = self.passwords.hash(new, self.random.bytes()).await?;
-        let session = (caller.credential == Credential::PasswordSession).then_some(caller.token);
         let setter = PasswordSetter::Holder {
             before: profile.password,
-            session,
+            by: caller.token,
         };
         if !self
             .accounts

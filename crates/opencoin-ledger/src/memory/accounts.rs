@@ -139,6 +139,14 @@ impl State {
         Ok(state.status == AccountStatus::Closed)
     }
 
+    /// Whether this is the token of the account, or of a session of it that a password has opened.
+    fn is_holder(&self, account: AccountId, token: &TokenHash) -> bool {
+        let own = self.view.account_by_token(token);
+        let session = self.holders.sessions.get(token);
+        own.is_some_and(|own| own.id == account)
+            || session.is_some_and(|session| session.account == account && session.service.is_none())
+    }
+
     fn entry(&self, account: AccountId, index: usize) -> Result<AccountEntry, LedgerError> {
         let entry = &self.journal[index];
         let others = [entry.debit, entry.credit]
@@ -319,23 +327,18 @@ impl Accounts for MemoryLedger {
         if state.is_closed(account)? {
             return Ok(false);
         }
-        let State { holders, actions, .. } = &mut *state;
         let mut except = None;
-        holders.choices(account)?;
+        state.holders.choices(account)?;
         match setter {
-            PasswordSetter::Operator(action) => actions.push(action),
-            PasswordSetter::Holder { before, session } => {
-                let is_open = |token| {
-                    let session: Option<&Session> = holders.sessions.get(token);
-                    session.is_some_and(|session| session.account == account && session.service.is_none())
-                };
-                let is_open = session.as_ref().is_none_or(is_open);
-                if !is_open || holders.choices(account)?.password != before {
+            PasswordSetter::Operator(action) => state.actions.push(action),
+            PasswordSetter::Holder { before, by } => {
+                if !state.is_holder(account, &by) || state.holders.choices(account)?.password != before {
                     return Ok(false);
                 }
-                except = session;
+                except = Some(by);
             }
         }
+        let holders = &mut state.holders;
         holders.choices(account)?.password = Some(password.clone());
         holders.end_password_sessions(account, except.as_ref());
         holders.start_codes.remove(&account);
@@ -418,6 +421,9 @@ impl Accounts for MemoryLedger {
         if state.is_closed(service.account)? {
             return Ok(Err(ServiceRefusal::Closed));
         }
+        if !state.is_holder(service.account, &service.by) {
+            return Ok(Err(ServiceRefusal::NotHolder));
+        }
         let holders = &mut state.holders;
         let own: Vec<_> = holders
             .services
@@ -436,6 +442,7 @@ impl Accounts for MemoryLedger {
             name,
             scopes,
             key,
+            by: _,
             at,
         } = service.clone();
         let service = Service {
@@ -472,10 +479,13 @@ impl Accounts for MemoryLedger {
         &self,
         account: AccountId,
         id: &ServiceId,
-        key: &TokenHash,
+        (key, by): (&TokenHash, &TokenHash),
         now: LedgerTime,
     ) -> Result<bool, LedgerError> {
         let mut state = self.state();
+        if !state.is_holder(account, by) {
+            return Ok(false);
+        }
         let holders = &mut state.holders;
         let Some(service) = holders.own_service(account, id) else {
             return Ok(false);

@@ -53,7 +53,7 @@ pub(super) async fn pair(
     let declared = server
         .issuer()
         .accounts()
-        .declare_service(holder.caller.account, name, scopes)
+        .declare_service(&holder.caller, name, scopes)
         .await;
     let t = visit.messages();
     let (id, name, key) = match declared {

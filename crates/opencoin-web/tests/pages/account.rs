@@ -330,10 +330,7 @@ async fn programs_are_shown_and_removed() {
         .await
         .unwrap();
     let scopes = BTreeSet::from([Scope::Mint, Scope::Redeem]);
-    accounts
-        .declare_service(caller.account, "phone", scopes)
-        .await
-        .unwrap();
+    accounts.declare_service(&caller, "phone", scopes).await.unwrap();
     let page = alice.get("/account/programs").await.with(200);
     page.has("<bdi>phone</bdi>");
     page.has("take out coins");
