@@ -116,6 +116,15 @@ pub fn payout(payout: opencoin_ledger::Payout) -> Payout {
     }
 }
 
+/// A payout as operators read it: also whether its account is frozen.
+#[must_use]
+pub fn operators_payout(payout: opencoin_ledger::Payout) -> Payout {
+    Payout {
+        account_frozen: payout.is_frozen,
+        ..self::payout(payout)
+    }
+}
+
 /// Converts a payout's number from a path.
 pub(crate) fn payout_no(id: &str) -> Result<PayoutNo, Refusal> {
     let number = id

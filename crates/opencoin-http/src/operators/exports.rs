@@ -125,7 +125,7 @@ pub(crate) async fn payouts(
     let (export, payouts) = admin.payout_desk().export(export_no(&id)?).await?;
     let exported = ExportedPayouts {
         export: payout_export(export),
-        payouts: payouts.into_iter().map(convert::payout).collect(),
+        payouts: payouts.into_iter().map(convert::operators_payout).collect(),
     };
     document(StatusCode::OK, &exported)
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use axum::extract::State;
 use axum::http::StatusCode;
 #[cfg(feature = "openapi")]
-use opencoin_api::{AdminProposal, Payout, Payouts, shapes};
-use opencoin_api::{FailPayout, PayPayout, PayoutState};
+use opencoin_api::{AdminProposal, shapes};
+use opencoin_api::{FailPayout, PayPayout, Payout, PayoutState, Payouts};
 use opencoin_issuer::accounts::{page_length, text};
-use opencoin_ledger::{OperatorName, PayoutFilter, PayoutNo, Settlement};
+use opencoin_ledger::{OperatorName, PayoutFilter, Settlement};
 use serde::Deserialize;
 #[cfg(feature = "openapi")]
 use utoipa::IntoParams;
@@ -67,16 +67,13 @@ pub(crate) async fn list(
         .await?
         .into_iter()
         .collect();
-    let frozen: Vec<bool> = payouts.iter().map(|payout| payout.is_frozen).collect();
-    let mut page = convert::payouts(payouts, after);
-    for (payout, frozen) in page.payouts.iter_mut().zip(frozen) {
-        payout.account_frozen = frozen;
-        payout.export = i64::try_from(payout.id)
-            .ok()
-            .and_then(|no| exported.get(&PayoutNo::new(no)))
-            .map(|export| export.get().unsigned_abs());
-    }
-    document(StatusCode::OK, &page)
+    let after = payouts.last().map_or(after, |last| last.no).get().unsigned_abs();
+    let with_file = |payout: opencoin_ledger::Payout| Payout {
+        export: exported.get(&payout.no).map(|export| export.get().unsigned_abs()),
+        ..convert::operators_payout(payout)
+    };
+    let payouts = payouts.into_iter().map(with_file).collect();
+    document(StatusCode::OK, &Payouts { payouts, after })
 }
 
 /// Record that the bank has paid. A repetition with the same reference gets the same answer. An amount above the limit
@@ -130,7 +127,7 @@ pub(crate) async fn failed(
 async fn settle(admin: &Admin, operator: &OperatorName, id: &str, settlement: Settlement) -> HandlerResult {
     let cashier = admin.cashier().acting(operator);
     match done(cashier.settle(convert::payout_no(id)?, settlement).await?) {
-        Ok(payout) => document(StatusCode::OK, &convert::payout(payout)),
+        Ok(payout) => document(StatusCode::OK, &convert::operators_payout(payout)),
         Err(waits) => document(StatusCode::ACCEPTED, &waits),
     }
 }

@@ -56,6 +56,16 @@ async fn a_file_that_was_not_sent_is_withdrawn_once_and_its_payout_can_be_in_ano
         (&had["payouts"][0]["id"], &had["payouts"][1]),
         (&json!(1), &Value::Null)
     );
+    assert_eq!(had["payouts"][0]["account_frozen"], Value::Null);
+    let frozen = json!({ "status": "frozen", "reason": "stolen" });
+    world
+        .call("PATCH", "/v1/admin/accounts/alice", &world.operator, frozen)
+        .await
+        .with(200);
+    for list in ["/v1/admin/payouts", "/v1/admin/payouts/exports/1/payouts"] {
+        let listed = world.admin_get(list).await.with(200);
+        assert_eq!(listed["payouts"][0]["account_frozen"], true, "{list}");
+    }
     world
         .admin_get("/v1/admin/payouts/exports/9/payouts")
         .await

@@ -126,7 +126,7 @@ pub(super) async fn show(dir: &DirArgs, id: u32, output: OutputArgs) -> Result<(
     said.extend(payouts.iter().map(|payout| super::line(payout, &unit)));
     let exported = ExportedPayouts {
         export: shown::payout_export(export),
-        payouts: payouts.into_iter().map(shown::payout).collect(),
+        payouts: payouts.into_iter().map(shown::operators_payout).collect(),
     };
     output.show(serde_json::to_value(exported)?, said)
 }
