@@ -108,8 +108,11 @@ impl Note {
     /// The class of the sentence. What somebody must still do something about is not shown as done well.
     pub(crate) const fn class(&self) -> &'static str {
         match self {
-            Self::Signing { is_paused: true } => "warn",
-            Self::KeysMade { late: 1.., .. } => "warn",
+            Self::Signing { is_paused: true }
+            | Self::KeysMade { late: 1.., .. }
+            | Self::StatementBooked { refused: 1.., .. }
+            | Self::LineReserved(_)
+            | Self::FilePaid { failed: 1.., .. } => "warn",
             _ => "good",
         }
     }

@@ -11,10 +11,10 @@ use opencoin_issuer::{AdminRight, Refusal};
 use opencoin_ledger::{AccountStatus, EntryNo, EntryPage};
 use serde::Deserialize;
 
-use super::desk::{After, Bar, Desk, Place};
+use super::desk::{After, Bar, Desk, Done, Place};
 use super::programs::{self, Program};
 use crate::address::{Path, Query};
-use crate::messages::{Message, Messages};
+use crate::messages::Messages;
 use crate::visit::{Frame, PageResult, page};
 use crate::words::{EntryLine, line};
 
@@ -27,7 +27,7 @@ struct AccountPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    done: Option<Done>,
     name: String,
     currency: String,
     balance: String,

@@ -13,7 +13,7 @@ use opencoin_ledger::{ActionFilter, ActionSubject};
 use opencoin_text::printable;
 
 use super::actions::{ActionLine, line};
-use super::desk::{After, Bar, Desk, Place};
+use super::desk::{After, Bar, Desk, Done, Place};
 use crate::address::Query;
 use crate::format::{Moment, utc};
 use crate::messages::{Message, Messages};
@@ -31,7 +31,7 @@ struct AuditPage {
     t: Messages,
     bar: Bar,
     currency: String,
-    done: Option<Message>,
+    done: Option<Done>,
     /// Since when one runs, and who started it.
     running: Option<(Moment, Message)>,
     last: Option<Last>,

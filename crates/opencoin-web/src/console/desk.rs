@@ -139,20 +139,11 @@ impl Desk {
     }
 
     /// What the form has done that has led to the page, if it is one of this session.
-    pub(super) async fn said(&self, after: &After, money: &Money) -> Option<Message> {
-        let note = self.session.note(&after.done).await?;
-        note.said(self.visit.messages(), money)
-    }
-
-    /// As [`Self::said`], with the class of the sentence.
-    pub(super) async fn said_in_class(
-        &self,
-        after: &After,
-        money: &Money,
-    ) -> Option<(&'static str, Message)> {
+    pub(super) async fn said(&self, after: &After, money: &Money) -> Option<Done> {
         let note = self.session.note(&after.done).await?;
         let class = note.class();
-        Some((class, note.said(self.visit.messages(), money)?))
+        let text = note.said(self.visit.messages(), money)?;
+        Some(Done { class, text })
     }
 
     /// The page that says what a form has done: `done`, or that of the proposal if it waits for a second person.
@@ -195,6 +186,13 @@ impl Desk {
             place,
         }
     }
+}
+
+/// What a form has done, as the next page says it.
+#[derive(Clone)]
+pub(super) struct Done {
+    pub(super) class: &'static str,
+    pub(super) text: Message,
 }
 
 /// The part of a query that names the form that has led to the page.

@@ -10,7 +10,7 @@ use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, KeyPlace, KeyState, MintKeyOverview, MintKeysOverview};
 use opencoin_text::printable;
 
-use super::desk::{After, Bar, Desk, Place};
+use super::desk::{After, Bar, Desk, Done, Place};
 use super::making::{self, NewKeys};
 use super::{signing, stopping};
 use crate::address::Query;
@@ -25,7 +25,7 @@ struct KeysPage {
     t: Messages,
     bar: Bar,
     /// What was done, and its class.
-    done: Option<(&'static str, Message)>,
+    done: Option<Done>,
     is_paused: bool,
     description: Message,
     values: Vec<Value>,
@@ -82,7 +82,7 @@ pub(super) async fn show(
         frame: desk.visit.frame(t.keys_title()),
         t,
         bar: desk.bar(&server, Some(Place::Keys)),
-        done: desk.said_in_class(&after, &money).await,
+        done: desk.said(&after, &money).await,
         is_paused: keys.is_signing_paused,
         description: t.keys_description_until(day(keys.description_expires), day(keys.description_due)),
         values: values

@@ -20,7 +20,7 @@ use opencoin_text::printable;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::desk::{After, Bar, Desk, Place};
+use super::desk::{After, Bar, Desk, Done, Place};
 use crate::address::Query;
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
@@ -64,7 +64,7 @@ struct WaitingPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    done: Option<Done>,
     request: Option<Waiting>,
     /// Whether a request waits that cannot be read.
     is_unreadable: bool,

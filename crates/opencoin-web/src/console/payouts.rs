@@ -11,7 +11,7 @@ use opencoin_issuer::{AdminRight, Refusal};
 use opencoin_ledger::{Payout, PayoutFilter, PayoutNo};
 use serde::Deserialize;
 
-use super::desk::{After, Bar, Desk, Place};
+use super::desk::{After, Bar, Desk, Done, Place};
 use super::settling::warning;
 use crate::address::Query;
 use crate::messages::{Message, Messages};
@@ -27,7 +27,7 @@ struct PayoutsPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    done: Option<Done>,
     currency: String,
     chosen: Chosen,
     payouts: Vec<Line>,
@@ -160,7 +160,7 @@ pub(super) async fn shown_as(
     server: &Server,
     desk: &Desk,
     asked: &Asked,
-    (form, done, status): (FileForm, Option<Message>, StatusCode),
+    (form, done, status): (FileForm, Option<Done>, StatusCode),
 ) -> PageResult {
     let (language, t) = (desk.visit.language, desk.visit.messages());
     let chosen = Chosen::ALL

@@ -14,7 +14,7 @@ use opencoin_text::printable;
 use serde::Deserialize;
 
 use super::bank::ProposedLine;
-use super::desk::{After, Bar, Desk, Place};
+use super::desk::{After, Bar, Desk, Done, Place};
 use crate::address::{Path, Query};
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
@@ -33,7 +33,7 @@ struct ProposalsPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    done: Option<Done>,
     explained: Option<Message>,
     currency: String,
     all: bool,
@@ -48,7 +48,7 @@ struct ProposalPage<'a> {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    done: Option<Done>,
     amount: String,
     line: Line,
     account: String,
@@ -187,7 +187,7 @@ struct Deciding<'a> {
     proposal: Proposal,
     bank_line: Option<ProposedLine>,
     verdict: Verdict,
-    done: Option<Message>,
+    done: Option<Done>,
 }
 
 impl<'a> Deciding<'a> {

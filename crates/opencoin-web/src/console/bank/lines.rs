@@ -13,9 +13,9 @@ use opencoin_ledger::bank::{BankLineNo, BankLineState, BankLineStateKind, KeptLi
 use serde::Deserialize;
 
 use crate::address::Query;
-use crate::console::desk::{After, Bar, Desk, Place};
+use crate::console::desk::{After, Bar, Desk, Done, Place};
 use crate::format::Money;
-use crate::messages::{Message, Messages};
+use crate::messages::Messages;
 use crate::visit::{Frame, PageResult, page};
 
 use super::said::{self, LineSaid};
@@ -29,7 +29,7 @@ struct LinesPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    done: Option<Done>,
     currency: String,
     chosen: Chosen,
     lines: Vec<Line>,

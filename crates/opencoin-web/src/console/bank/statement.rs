@@ -100,7 +100,7 @@ pub(super) async fn show(
     desk.needs(&server, AdminRight::ReadAccounts)?;
     let preview = previewed(&server, &no).await?;
     let done = desk.said(&after, &desk.money(&server)).await;
-    let note = done.map(|done| (done, "good"));
+    let note = done.map(|done| (done.text, done.class));
     shown_as(&server, &desk, &preview, (note, StatusCode::OK)).await
 }
 

@@ -12,7 +12,7 @@ use opencoin_ledger::bank::{BankLineStateKind, BankStatement, StatementNo};
 use serde::Deserialize;
 
 use crate::address::Query;
-use crate::console::desk::{After, Bar, Desk, Place};
+use crate::console::desk::{After, Bar, Desk, Done, Place};
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::steps::Draft;
@@ -30,7 +30,7 @@ struct BankPage {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    done: Option<Done>,
     /// How many lines match no account.
     unmatched: Option<Message>,
     /// Whether the settings have the operator's account at a bank.
@@ -111,7 +111,7 @@ pub(super) async fn shown(
     server: &Server,
     desk: &Desk,
     before: Option<StatementNo>,
-    (draft, fault, done, status): (Draft, Option<Fault>, Option<Message>, StatusCode),
+    (draft, fault, done, status): (Draft, Option<Fault>, Option<Done>, StatusCode),
 ) -> PageResult {
     let (language, t) = (desk.visit.language, desk.visit.messages());
     let (bank, money) = (server.issuer().bank_desk(), desk.money(server));

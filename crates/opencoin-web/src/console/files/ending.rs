@@ -13,7 +13,7 @@ use opencoin_ledger::bank::ExportNo;
 use opencoin_ledger::{Payout, PayoutNo};
 
 use crate::address::{Path, Query};
-use crate::console::desk::{After, Bar, Desk, Place};
+use crate::console::desk::{After, Bar, Desk, Done, Place};
 use crate::format::Money;
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
@@ -30,7 +30,7 @@ struct FilePage {
     frame: Frame,
     t: Messages,
     bar: Bar,
-    done: Option<Message>,
+    done: Option<Done>,
     fault: Option<Message>,
     currency: String,
     file: FileLine,
@@ -75,7 +75,7 @@ struct Ending<'a> {
     /// The payout because of which another operator must record the file as paid.
     above_limit: Option<PayoutNo>,
     end: End,
-    done: Option<Message>,
+    done: Option<Done>,
 }
 
 impl<'a> Ending<'a> {
