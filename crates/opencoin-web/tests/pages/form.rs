@@ -14,10 +14,8 @@ impl<'page> Form<'page> {
     pub(crate) fn of(page: &'page str, action: &str) -> Self {
         let start = format!("action=\"{action}\"");
         let forms = page.split("<form ").skip(1);
-        let form = forms.map(|rest| rest.split("</form>").next().unwrap());
-        let html = form
-            .into_iter()
-            .find(|html| html.split('>').next().unwrap().contains(&start));
+        let mut forms = forms.map(|rest| rest.split("</form>").next().unwrap());
+        let html = forms.find(|html| html.split('>').next().unwrap().contains(&start));
         let html = html.unwrap_or_else(|| panic!("no form for {action}:\n{page}"));
         assert!(html.starts_with("method=\"post\""), "{html}");
         Self { html }

@@ -578,9 +578,20 @@ impl Browser<'_> {
         form.has_field("file");
         form.sends_files();
         let hidden = form.hidden();
-        let mut body = Vec::new();
         let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in hidden.chain(fields.iter().copied()) {
+        let all: Vec<_> = hidden.chain(fields.iter().copied()).collect();
+        self.post_file(action, &all, (name, content)).await
+    }
+
+    /// Sends these fields and a file as they are.
+    pub(crate) async fn post_file(
+        &self,
+        action: &str,
+        fields: &[(&str, &str)],
+        (name, content): (&str, &[u8]),
+    ) -> Answer {
+        let mut body = Vec::new();
+        for (name, value) in fields {
             let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
             body.extend_from_slice(format!("{head}{value}\r\n").as_bytes());
         }
