@@ -208,27 +208,36 @@ pub async fn a_closed_account_has_no_money_and_no_way_in(ledgers: &Pair) {
     assert_eq!(world.balances().await, [0, 1]);
 }
 
-/// An account can be opened, frozen and closed in one batch, and without a token.
+/// An account can be opened, frozen and closed in one batch, and without a token. A later command of the batch can
+/// open an account with the token that the closed one had.
 pub async fn accounts_are_opened_and_closed_in_one_batch(ledgers: &Pair) {
     let world = World::with_paid_in(ledgers, 0).await;
     let carol = AccountId::new(bob().get() + 1);
-    let open = Command::OpenAccount {
+    let open_carol = Command::OpenAccount {
         name: "carol".parse().unwrap(),
         token_hash: None,
         password: Some(hash("first")),
         at: NOW,
     };
     let batch = [
-        open.clone(),
+        open_carol.clone(),
         set_status(carol, AccountStatus::Frozen),
         set_status(carol, AccountStatus::Closed),
-        open.clone(),
+        open_carol,
     ];
     let outcomes = world.apply(&batch).await;
     assert_eq!(outcomes[0], new(Effect::AccountOpened(carol)));
     assert_eq!(outcomes[2], new(Effect::AccountStatusSet));
     assert_eq!(outcomes[3], Err(Refusal::AccountExists));
     assert_eq!(status(&*ledgers[1], "carol").await, AccountStatus::Closed);
+
+    let dave = AccountId::new(carol.get() + 1);
+    let batch = [set_to(AccountStatus::Closed), open("dave", 1)];
+    let outcomes = world.apply(&batch).await;
+    assert_eq!(outcomes[0], new(Effect::AccountStatusSet));
+    assert_eq!(outcomes[1], new(Effect::AccountOpened(dave)));
+    let bearer = ledgers[1].accounts().bearer(&token(1), NOW).await.unwrap();
+    assert_eq!(bearer.unwrap().account, dave);
 }
 
 /// Payments at the same time as the closing: the account is closed empty, or stays open.

@@ -62,6 +62,7 @@ pub(crate) async fn changes(
         open_log(connection, &opening).await?;
     }
     if !opened.is_empty() {
+        release_tokens(connection, &statuses).await?;
         insert_accounts(connection, &opened).await?;
     }
     if !registered.is_empty() {
@@ -126,6 +127,26 @@ pub(crate) async fn changes(
         insert_actions(connection, &actions).await?;
     }
     Ok(())
+}
+
+/// Takes their tokens from accounts that this batch closes, because it may open others with them.
+async fn release_tokens(
+    connection: &mut PgConnection,
+    statuses: &[(AccountId, AccountStatus)],
+) -> Result<(), Fault> {
+    let closed = closed(statuses);
+    if !closed.is_empty() {
+        let sql = "UPDATE accounts SET token_hash = NULL WHERE id = ANY($1)";
+        sqlx::query(sql).bind(closed).execute(connection).await?;
+    }
+    Ok(())
+}
+
+fn closed(statuses: &[(AccountId, AccountStatus)]) -> Vec<i64> {
+    let closed = statuses
+        .iter()
+        .filter(|(_, status)| *status == AccountStatus::Closed);
+    closed.map(|(account, _)| account.get()).collect()
 }
 
 async fn insert_accounts(connection: &mut PgConnection, opened: &[Opened]) -> Result<(), Fault> {
@@ -487,10 +508,7 @@ async fn update_statuses(
         statuses.len(),
         "accounts",
     )?;
-    let closed = statuses
-        .iter()
-        .filter(|(_, status)| *status == AccountStatus::Closed);
-    let closed: Vec<i64> = closed.map(|(account, _)| account.get()).collect();
+    let closed = closed(statuses);
     for table in ["sessions", "services", "start_codes"] {
         let sql = format!("DELETE FROM {table} WHERE account = ANY($1)");
         sqlx::query(&sql).bind(&closed).execute(&mut *connection).await?;

@@ -48,6 +48,7 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     if let Some(opening) = log_opening {
         open_log(connection, &opening).await?;
     }
+    release_tokens(connection, &statuses).await?;
     insert_accounts(connection, &opened).await?;
     insert_mint_keys(connection, &registered).await?;
     let mut script = Script::default();
@@ -78,6 +79,23 @@ pub(crate) async fn changes(connection: &mut SqliteConnection, changes: Changes)
     }
     for action in &actions {
         opencoin_sql::record(&mut Sql(connection), action).await?;
+    }
+    Ok(())
+}
+
+/// Takes their tokens from accounts that this batch closes, because it may open others with them.
+async fn release_tokens(
+    connection: &mut SqliteConnection,
+    statuses: &[(AccountId, AccountStatus)],
+) -> Result<(), Fault> {
+    for (account, status) in statuses {
+        if *status == AccountStatus::Closed {
+            let sql = "UPDATE accounts SET token_hash = NULL WHERE id = ?";
+            sqlx::query(sql)
+                .bind(account.get())
+                .execute(&mut *connection)
+                .await?;
+        }
     }
     Ok(())
 }
