@@ -5,6 +5,7 @@ CREATE TABLE bank_statements (
     no            int8 PRIMARY KEY CHECK (no >= 1),
     digest        bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
     reading       bytea NOT NULL CHECK (octet_length(reading) = 32),
+    columns       text,
     name          text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     at            int8 NOT NULL,
     operator      text NOT NULL CHECK (length(operator) BETWEEN 1 AND 64),
@@ -25,12 +26,16 @@ COMMENT ON COLUMN bank_statements.digest IS
     'Of the file and of how it was read, so that the same file is stored once.';
 COMMENT ON COLUMN bank_statements.reading IS
     'Of the form of the file and the columns of a table: lines that were read in other ways may be the same movement.';
+COMMENT ON COLUMN bank_statements.columns IS
+    'The columns of a table as an operator typed them, in JSON. Empty: those of the settings. NULL: the file is no table.';
 COMMENT ON COLUMN bank_statements.name IS 'The name of the file, for people.';
 COMMENT ON COLUMN bank_statements.operator IS 'Who uploaded it.';
 COMMENT ON COLUMN bank_statements.booked IS
     'The digest of the preview as which it was booked last. The same booking again changes nothing.';
 COMMENT ON COLUMN bank_statements.booked_lines IS 'How many lines were claimed for accounts then.';
 COMMENT ON COLUMN bank_statements.booked_amount IS 'Their sum.';
+
+CREATE INDEX bank_statements_with_columns ON bank_statements (no) WHERE columns IS NOT NULL AND booked IS NOT NULL;
 
 CREATE TABLE bank_statement_lines (
     statement      int8 NOT NULL,

@@ -8,6 +8,8 @@ CREATE TABLE bank_statements (
     digest        BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
     -- Of the form of the file and the columns of a table: lines that were read in other ways may be the same movement.
     reading       BLOB NOT NULL CHECK (length(reading) = 32),
+    -- The columns of a table as an operator typed them, in JSON. Empty: those of the settings. NULL: the file is no table.
+    columns       TEXT,
     -- The name of the file, for people.
     name          TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     at            INTEGER NOT NULL,
@@ -26,6 +28,8 @@ CREATE TABLE bank_statements (
         AND (booked IS NULL) = (booked_at IS NULL)
     )
 ) STRICT;
+
+CREATE INDEX bank_statements_with_columns ON bank_statements (no) WHERE columns IS NOT NULL AND booked IS NOT NULL;
 
 -- The lines of each statement, as the file has them. Never changed.
 CREATE TABLE bank_statement_lines (

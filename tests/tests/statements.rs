@@ -381,3 +381,51 @@ fn statements_are_booked_on_the_command_line() {
     let listed = world.currency.issuer(&["bank", "list"]).stdout;
     assert!(listed.contains("may.csv"), "{listed}");
 }
+
+/// Columns that are said for a file and booked are in the books, for the command line and for programs.
+#[test]
+fn columns_that_were_said_for_a_file_are_remembered_once_it_is_booked() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let world = World::start(database);
+        let issuer = |arguments: &[&str]| world.currency.issuer(arguments).json();
+        let of_settings = issuer(&["bank", "columns", "--json"]);
+        assert_eq!(
+            (&of_settings["day"], &of_settings["party"]),
+            (&json!("day"), &json!("party"))
+        );
+        let path = world.currency.scratch("may.csv");
+        std::fs::write(&path, "Tag;Wer;Wozu;Betrag\n04.05.2026;Payer;gift;1,00\n").unwrap();
+        let path = path.to_str().unwrap();
+        let said = ["day=Tag", "amount=Betrag", "text=Wozu"];
+        let said = said.iter().flat_map(|said| ["--column", *said]);
+        let upload = ["bank", "upload", path, "--json", "--columns"].into_iter();
+        let upload = upload.chain(["nothing"]).chain(said).collect::<Vec<_>>();
+        assert_eq!(issuer(&upload)["id"], 1);
+        assert_eq!(
+            issuer(&["bank", "columns", "--json"]),
+            of_settings,
+            "nobody has looked at the lines"
+        );
+        let preview = world.get("/statements/1")["preview"].clone();
+        assert_eq!(world.book(1, &preview).0, 201);
+        let remembered = issuer(&["bank", "columns", "--json"]);
+        let expected = json!({
+            "delimiter": ";", "encoding": "utf-8", "decimal": ",", "date_format": "DD.MM.YYYY",
+            "day": "Tag", "amount": "Betrag", "text": ["Wozu"],
+        });
+        assert_eq!(remembered, expected);
+        assert_eq!(world.get("/statements")["remembered_columns"], expected);
+
+        let june = b"Tag;Wer;Wozu;Betrag\n04.06.2026;Payer;gift;2,00\n";
+        let (status, refused) = world.call(Method::POST, "/statements?name=june", june.to_vec());
+        assert_eq!(status, 422, "those of the settings do not fit: {refused}");
+        let path = "/statements?name=june&columns=remembered&party=Wer";
+        assert_eq!(world.call(Method::POST, path, june.to_vec()).0, 201);
+        let preview = world.get("/statements/2");
+        assert_eq!(preview["unmatched"][0]["line"]["party"], "Payer");
+        let (status, refused) = world.call(Method::POST, "/statements?columns=odd", june.to_vec());
+        assert_eq!(status, 400, "{refused}");
+        let odd = ["bank", "upload", "/dev/null", "--column", "odd=x"];
+        let _ = world.currency.issuer_unchecked(&odd).refused(1, "no key odd");
+    }
+}

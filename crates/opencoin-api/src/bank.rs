@@ -45,6 +45,50 @@ pub struct BankStatements {
     /// The cursor for `?before=`; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
+    /// The columns that an operator said for the newest booked table, which `?columns=remembered` of an upload means. Absent
+    /// if they are those of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered_columns: Option<TableColumns>,
+}
+
+/// The columns of a table and how it is written, under the names of the parameters of an upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TableColumns {
+    /// The character between two cells, or `\t`.
+    pub delimiter: String,
+    /// `utf-8` or `windows-1252`.
+    pub encoding: String,
+    /// The character before the decimals of an amount.
+    pub decimal: String,
+    /// How days are written: `DD.MM.YYYY`.
+    pub date_format: String,
+    /// The column with the day of the booking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
+    /// The column with the amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<String>,
+    /// The columns with the text, in this order.
+    pub text: Vec<String>,
+    /// The column with the currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// The column that says whether money came or went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    /// The column with the name of the other side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<String>,
+    /// The column with the account of the other side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party_account: Option<String>,
+    /// The column with the operator's own account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The column with the bank's own reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank_reference: Option<String>,
 }
 
 /// A line as the statement has it. What strangers have written is shown with misleading characters replaced.

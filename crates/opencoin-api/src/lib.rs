@@ -44,7 +44,7 @@ pub use admin_setup::{AdminOperator, AdminOperators, AdminSetting, AdminSettings
 pub use bank::{
     AssignBankLine, BankLine, BankLineState, BankStatement, BankStatements, BookStatement, BookedStatement,
     DecidedBankLine, Ignored, IgnoredBankLine, KeptBankLine, KeptBankLines, NewBankLine, SetBankLineAside,
-    StatementBooking, StatementPreview, Unmatched, UnmatchedBankLine,
+    StatementBooking, StatementPreview, TableColumns, Unmatched, UnmatchedBankLine,
 };
 pub use coin_indices::{COINS_HEADER, read_coin_indices, write_coin_indices};
 pub use entry::{Entries, Entry, EntryKind, Transfer};

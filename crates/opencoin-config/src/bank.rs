@@ -165,6 +165,33 @@ impl BankConfig {
 }
 
 impl BankCsvConfig {
+    /// Says what a key of `[bank_csv]` is; an empty name means that there is no such column. Names of several columns are
+    /// separated by commas. Returns whether there is this key.
+    #[must_use]
+    pub fn set(&mut self, key: &str, value: &str) -> bool {
+        let name = || Some(value.to_owned()).filter(|name| !name.is_empty());
+        match key {
+            "delimiter" => value.clone_into(&mut self.delimiter),
+            "encoding" => value.clone_into(&mut self.encoding),
+            "decimal" => value.clone_into(&mut self.decimal),
+            "date_format" => value.clone_into(&mut self.date_format),
+            "day" => self.day = name(),
+            "amount" => self.amount = name(),
+            "text" => {
+                let names = value.split(',').map(str::trim);
+                self.text = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            }
+            "currency" => self.currency = name(),
+            "direction" => self.direction = name(),
+            "party" => self.party = name(),
+            "party_account" => self.party_account = name(),
+            "account" => self.account = name(),
+            "bank_reference" => self.bank_reference = name(),
+            _ => return false,
+        }
+        true
+    }
+
     /// The columns; `None` if tables are not read.
     ///
     /// # Errors
@@ -267,6 +294,24 @@ mod tests {
         assert_eq!(csv.map(), Ok(None));
         csv.text = vec!["text".to_owned()];
         assert_eq!(csv.map().unwrap().unwrap().delimiter, b';');
+    }
+
+    #[test]
+    fn what_is_said_for_one_file_is_set_by_the_keys_of_the_settings() {
+        let keys = crate::SETTINGS
+            .iter()
+            .filter_map(|setting| setting.path.strip_prefix("bank_csv."));
+        let (mut said, mut count) = (BankCsvConfig::default(), 0);
+        for key in keys {
+            let before = said.clone();
+            assert!(said.set(key, &format!("{key}, x")), "{key}");
+            assert_ne!(said, before, "{key}");
+            count += 1;
+        }
+        assert!(count > 0 && !said.set("other", "x"));
+        assert_eq!(said.text, ["text", "x"]);
+        assert_eq!(said.day.as_deref(), Some("day, x"));
+        assert!(said.set("day", "") && said.day.is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use opencoin_bank::statement::{ColumnMap, Encoding, StatementFormat, StatementRe
 use opencoin_bank::{BankCurrency, BankLineId};
 use opencoin_ledger::bank::{
     BankLineNo, BankLineState, BankLineStateKind, ClaimOutcome, LineAccount, LineMeaning, LineOutcome,
-    NewStatement, Preview, StatementClaim, StatementDigest, StatementNo, Unmatched, Verdict,
+    NewStatement, Preview, StatementClaim, StatementDigest, StatementNo, TableColumns, Unmatched, Verdict,
 };
 use opencoin_ledger::{AccountStatus, ActionFilter, ActionKind, Amount, Consent, Reference};
 
@@ -50,6 +50,7 @@ fn statement(name: &str, lines: &[(&str, &str)]) -> NewStatement {
     NewStatement {
         digest: StatementDigest::new(digest),
         reading: [1; 32],
+        columns: None,
         name: Reference::new(name).unwrap(),
         lines: lines.into_iter().map(Into::into).collect(),
     }
@@ -174,6 +175,46 @@ pub async fn a_statement_is_stored_once_and_previewed(ledgers: &Pair) {
     );
     let unknown = ledgers[0].bank().preview(StatementNo::new(7)).await.unwrap();
     assert_eq!(unknown, None);
+}
+
+/// Columns are remembered once somebody has booked what was read with them, until another table is booked.
+pub async fn the_columns_of_the_newest_booked_table_are_remembered(ledgers: &Pair) {
+    async fn book(ledger: &dyn Store, no: StatementNo) {
+        let seen = preview(ledger, no).await;
+        let claimed = claim(ledger, no, &seen).await;
+        assert!(matches!(claimed, StatementClaim::Claimed(_)), "{claimed:?}");
+    }
+    World::with_paid_in(ledgers, 0).await;
+    let ledger = &*ledgers[0];
+    let remembered = async || ledgers[1].bank().typed_columns().await.unwrap();
+    let mut uploaded = Vec::new();
+    let typed = |columns: &str| Some(TableColumns::Typed(columns.to_owned()));
+    let tables = [
+        ("a", typed("{\"day\":\"Tag\"}")),
+        ("b", typed("other")),
+        ("c", None),
+        ("d", Some(TableColumns::OfSettings)),
+    ];
+    for (number, (name, columns)) in tables.into_iter().enumerate() {
+        let amount = format!("{}.00", number + 1);
+        let lines = [("rent", amount.as_str())];
+        let new = NewStatement {
+            columns,
+            ..statement(name, &lines)
+        };
+        uploaded.push(upload(ledger, new).await);
+    }
+    assert_eq!(remembered().await, None, "nobody has looked at what was read");
+    for (place, expected) in [
+        (1, Some("other")),
+        // One that was uploaded earlier, and one that is no table.
+        (0, Some("other")),
+        (2, Some("other")),
+        (3, None),
+    ] {
+        book(ledger, uploaded[place]).await;
+        assert_eq!(remembered().await.as_deref(), expected, "{place}");
+    }
 }
 
 /// Booking claims exactly what the preview shows, once, and refuses another preview.

@@ -233,6 +233,7 @@ macro_rules! conformance_tests {
             a_line_is_assigned_with_the_consent_of_another_operator
             large_lines_are_booked_by_another_operator
             a_statement_is_stored_once_and_previewed
+            the_columns_of_the_newest_booked_table_are_remembered
             a_statement_is_claimed_as_it_was_previewed
             an_unmatched_line_is_decided_once
             a_movement_is_not_credited_again_by_another_reading

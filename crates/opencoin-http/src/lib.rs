@@ -55,7 +55,9 @@ pub use serve::{TaskEnded, serve};
 /// What holders and operators see, in the types of the API.
 pub mod shown {
     pub use crate::accounts::convert::{entry, operators_payout, payout, service};
-    pub use crate::operators::bank_convert::{bank_statement, kept_bank_line, statement_preview};
+    pub use crate::operators::bank_convert::{
+        bank_statement, kept_bank_line, statement_preview, table_columns,
+    };
     pub use crate::operators::exports::{paid_export, payout_export};
     pub use crate::operators::proposals::proposal;
 }

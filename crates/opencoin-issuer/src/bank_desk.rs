@@ -6,11 +6,13 @@
 //! lines are marked. Whatever dies or is sent twice in between: a server, or the next booking of any statement, makes the
 //! missing credits, and the ledger recognises those that were made.
 
+mod columns;
 mod crediting;
 mod error;
 #[cfg(test)]
 mod tests;
 
+pub use columns::ColumnsOf;
 pub use error::BankDeskError;
 
 use std::sync::Arc;
@@ -274,11 +276,19 @@ impl ActingBankDesk<'_> {
     pub async fn upload(&self, file: StatementFile) -> Result<(BankStatement, bool), BankDeskError> {
         let reading = self.desk.reading(&file.columns)?;
         let name = file.name.clone();
-        let read = tokio::task::spawn_blocking(move || read(&file, &reading));
+        let format = file
+            .format
+            .unwrap_or_else(|| StatementFormat::detect(&file.content));
+        let columns = match format {
+            StatementFormat::Camt053 => None,
+            StatementFormat::Csv => Some(self.desk.stored_columns(&file.columns)),
+        };
+        let read = tokio::task::spawn_blocking(move || read(&file.content, format, &reading));
         let (digest, reading, lines) = read.await.expect("reading a statement does not panic")?;
         let new = NewStatement {
             digest,
             reading,
+            columns,
             name: name.clone(),
             lines,
         };
@@ -395,13 +405,11 @@ fn is_repeated(id: BankLineId, outcome: LineOutcome) -> Result<bool, BankDeskErr
 }
 
 fn read(
-    file: &StatementFile,
+    content: &[u8],
+    format: StatementFormat,
     reading: &StatementReading,
 ) -> Result<(StatementDigest, [u8; 32], Vec<StatementLine>), BankDeskError> {
-    let format = file
-        .format
-        .unwrap_or_else(|| StatementFormat::detect(&file.content));
-    let lines = statement::read(&file.content, format, reading)?;
+    let lines = statement::read(content, format, reading)?;
     let mut hash = Sha256::new();
     hash.update(b"opencoin bank statement");
     // A table that was read with other columns is another statement. A CAMT.053 file is the same whatever they are.
@@ -411,7 +419,7 @@ fn read(
     };
     hash.update((how.len() as u64).to_be_bytes());
     hash.update(how);
-    hash.update(&file.content);
+    hash.update(content);
     let digest = StatementDigest::new(hash.finalize().into());
     let columns = match format {
         StatementFormat::Camt053 => String::new(),

@@ -38,7 +38,9 @@ pub use accounts::{NewPassword, NewPasswordError, StartCode, Token};
 pub use admin_scopes::{AdminRight, AdminScope, AuthenticatedOperator};
 pub use admin_tokens::{AdminToken, AdminTokens, AdminTokensError};
 pub use backup::{BackupError, BackupOptions, Manifest, back_up};
-pub use bank_desk::{ActingBankDesk, BankDesk, BankDeskError, BankSettings, Booking, StatementFile};
+pub use bank_desk::{
+    ActingBankDesk, BankDesk, BankDeskError, BankSettings, Booking, ColumnsOf, StatementFile,
+};
 pub use cashier::{ActingCashier, Cashier, CashierError};
 pub use guard::{Examined, Guard, GuardError, accept_state, examine};
 pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};

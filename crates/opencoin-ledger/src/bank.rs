@@ -22,6 +22,6 @@ pub use line::{
 };
 pub use preview::{
     BankStatement, BookedStatement, NewStatement, Preview, PreviewDigest, PreviewDigestError, PreviewLine,
-    StatementDigest, Unmatched, Verdict, VerdictOn, is_other_content, verdict, verdicts,
+    StatementDigest, TableColumns, Unmatched, Verdict, VerdictOn, is_other_content, verdict, verdicts,
 };
 pub use store::{BankStore, ClaimOutcome, LineOutcome, StatementClaim};

@@ -52,6 +52,13 @@ impl<R: Runner> BankStore for SqlBank<R> {
         read.await
     }
 
+    async fn typed_columns(&self) -> Result<Option<String>, LedgerError> {
+        let read = self.0.read("columns of the bank's tables", (), |sql, ()| {
+            Box::pin(statements::typed_columns(sql))
+        });
+        read.await
+    }
+
     async fn preview(&self, no: StatementNo) -> Result<Option<Preview>, LedgerError> {
         let read = self.0.read("preview of a bank statement", no, |sql, no| {
             Box::pin(statements::preview(sql, *no))

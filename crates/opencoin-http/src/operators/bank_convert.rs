@@ -2,9 +2,10 @@
 
 use opencoin_api::{
     BankLine, BankStatement, BookedStatement, DecidedBankLine, Ignored, IgnoredBankLine, KeptBankLine,
-    NewBankLine, StatementPreview, Unmatched, UnmatchedBankLine,
+    NewBankLine, StatementPreview, TableColumns, Unmatched, UnmatchedBankLine,
 };
 use opencoin_bank::Direction;
+use opencoin_config::BankCsvConfig;
 use opencoin_issuer::{BankDeskError, Refusal};
 use opencoin_ledger::Amount;
 use opencoin_ledger::bank::{self, BankLineState, IgnoredLine, KeptLine, Preview, StatementLine, Verdict};
@@ -27,6 +28,26 @@ pub fn bank_statement(statement: bank::BankStatement) -> BankStatement {
             amount: booked.amount.units(),
             at: moment(booked.at),
         }),
+    }
+}
+
+/// The columns of a table.
+#[must_use]
+pub fn table_columns(columns: BankCsvConfig) -> TableColumns {
+    TableColumns {
+        delimiter: columns.delimiter,
+        encoding: columns.encoding,
+        decimal: columns.decimal,
+        date_format: columns.date_format,
+        day: columns.day,
+        amount: columns.amount,
+        text: columns.text,
+        currency: columns.currency,
+        direction: columns.direction,
+        party: columns.party,
+        party_account: columns.party_account,
+        account: columns.account,
+        bank_reference: columns.bank_reference,
     }
 }
 

@@ -8,13 +8,13 @@ use opencoin_api::{BankStatements, BookStatement, StatementBooking};
 use opencoin_bank::statement::StatementFormat;
 use opencoin_config::BankCsvConfig;
 use opencoin_issuer::accounts::{Page, page_length, text};
-use opencoin_issuer::{Reason, Refusal, StatementFile};
+use opencoin_issuer::{ColumnsOf, Reason, Refusal, StatementFile};
 use opencoin_ledger::bank::StatementNo;
 use serde::Deserialize;
 #[cfg(feature = "openapi")]
 use utoipa::{IntoParams, ToSchema};
 
-use super::bank_convert::{bank_statement, statement_preview};
+use super::bank_convert::{bank_statement, statement_preview, table_columns};
 use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
 use crate::accounts::convert::number;
 use crate::json::{File, HandlerResult, Json, Parameters, PathParameter, created, document};
@@ -26,7 +26,7 @@ use crate::problems::{
 /// The name of a file whose name is not given.
 const NAME_DEFAULT: &str = "statement";
 
-/// How a file is read. Columns that are not given are those of the settings.
+/// How a file is read.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(IntoParams))]
 #[serde(deny_unknown_fields)]
@@ -38,6 +38,11 @@ pub(crate) struct HowToRead {
     /// The form of the file. Without it the content shows it.
     #[cfg_attr(feature = "openapi", param(inline))]
     format: Option<Form>,
+    /// Where the columns come from that are not given: `settings`, `remembered` (those of the newest booked table, if an
+    /// operator said them, or else the settings) or `nothing`.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<Columns>, inline))]
+    #[serde(default)]
+    columns: Columns,
     /// The character between the cells of a table.
     #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Text>, inline))]
     delimiter: Option<String>,
@@ -88,11 +93,20 @@ enum Form {
     Csv,
 }
 
+/// Where the columns of a table come from.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(ToSchema))]
+#[serde(rename_all = "lowercase")]
+enum Columns {
+    #[default]
+    Settings,
+    Remembered,
+    Nothing,
+}
+
 impl HowToRead {
-    /// # Errors
-    /// A value is too long, or has characters that people do not see.
-    fn check(&self) -> Result<(), Refusal> {
-        for (name, given) in [
+    fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
             ("delimiter", &self.delimiter),
             ("encoding", &self.encoding),
             ("decimal", &self.decimal),
@@ -106,43 +120,28 @@ impl HowToRead {
             ("party_account", &self.party_account),
             ("account", &self.account),
             ("bank_reference", &self.bank_reference),
-        ] {
-            // A tab is a usual delimiter.
-            if let Some(given) = given.as_deref().filter(|given| *given != "\t") {
-                text(name, given)?;
-            }
+        ];
+        all.into_iter()
+            .filter_map(|(name, given)| Some((name, given.as_deref()?)))
+    }
+
+    /// # Errors
+    /// A value is too long, or has characters that people do not see.
+    fn check(&self) -> Result<(), Refusal> {
+        // A tab is a usual delimiter.
+        for (name, given) in self.given().filter(|(_, given)| *given != "\t") {
+            text(name, given)?;
         }
         Ok(())
     }
 
-    fn columns(self, mut columns: BankCsvConfig) -> BankCsvConfig {
-        let set = |column: &mut String, given: Option<String>| *column = given.unwrap_or_default();
-        for (column, given) in [
-            (&mut columns.delimiter, self.delimiter),
-            (&mut columns.encoding, self.encoding),
-            (&mut columns.decimal, self.decimal),
-            (&mut columns.date_format, self.date_format),
-        ] {
-            if given.is_some() {
-                set(column, given);
-            }
-        }
-        for (column, given) in [
-            (&mut columns.day, self.day),
-            (&mut columns.amount, self.amount),
-            (&mut columns.currency, self.currency),
-            (&mut columns.direction, self.direction),
-            (&mut columns.party, self.party),
-            (&mut columns.party_account, self.party_account),
-            (&mut columns.account, self.account),
-            (&mut columns.bank_reference, self.bank_reference),
-        ] {
-            if given.is_some() {
-                *column = given;
-            }
-        }
-        if let Some(text) = self.text {
-            columns.text = text.split(',').map(|column| column.trim().to_owned()).collect();
+    /// These columns, but for those that are given.
+    fn columns(&self, mut columns: BankCsvConfig) -> BankCsvConfig {
+        for (name, given) in self.given() {
+            assert!(
+                columns.set(name, given),
+                "the parameters have the names of the settings"
+            );
         }
         columns
     }
@@ -183,7 +182,12 @@ pub(crate) async fn upload(
         Form::Camt053 => StatementFormat::Camt053,
         Form::Csv => StatementFormat::Csv,
     });
-    let columns = how.columns(desk.settings().columns.clone());
+    let columns = match how.columns {
+        Columns::Settings => ColumnsOf::Settings,
+        Columns::Remembered => ColumnsOf::Remembered,
+        Columns::Nothing => ColumnsOf::Nothing,
+    };
+    let columns = how.columns(desk.columns(columns).await?);
     let file = StatementFile {
         name,
         content,
@@ -194,7 +198,7 @@ pub(crate) async fn upload(
     document(created(!is_new), &bank_statement(uploaded))
 }
 
-/// The statements that were uploaded, the newest first.
+/// The statements that were uploaded, the newest first, and the columns of tables that the books remember.
 #[cfg_attr(feature = "openapi", utoipa::path(
     get, path = "/v1/admin/statements", tag = "admin", params(NewestStatements),
     responses((status = 200, description = "One page.", body = BankStatements),
@@ -212,7 +216,13 @@ pub(crate) async fn list(
     let Page { items, is_full } = Page::new(found, limit);
     let statements: Vec<_> = items.into_iter().map(bank_statement).collect();
     let before = statements.last().filter(|_| is_full).map(|last| last.id);
-    document(StatusCode::OK, &BankStatements { statements, before })
+    let remembered = desk.remembered_columns().await?;
+    let page = BankStatements {
+        statements,
+        before,
+        remembered_columns: remembered.map(table_columns),
+    };
+    document(StatusCode::OK, &page)
 }
 
 /// What booking a statement would do now.

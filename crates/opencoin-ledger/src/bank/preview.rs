@@ -39,8 +39,30 @@ pub struct NewStatement {
     /// A digest of how the file was read: its form, and the columns of a table. Another reading may give the same movement
     /// another identity.
     pub reading: [u8; 32],
+    /// The columns, if the file is a table.
+    pub columns: Option<TableColumns>,
     /// Its lines, in the order of the file. No identity is there twice.
     pub lines: Vec<StatementLine>,
+}
+
+/// With which columns a table was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableColumns {
+    /// Those of the settings at that time.
+    OfSettings,
+    /// Others, as a text that whoever reads tables understands. It is not empty.
+    Typed(String),
+}
+
+impl TableColumns {
+    /// The text that stores have.
+    #[must_use]
+    pub fn stored(&self) -> &str {
+        match self {
+            Self::OfSettings => "",
+            Self::Typed(columns) => columns,
+        }
+    }
 }
 
 /// A statement that was uploaded.

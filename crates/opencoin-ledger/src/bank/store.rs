@@ -34,6 +34,10 @@ pub trait BankStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<BankStatement>, LedgerError>;
 
+    /// The columns that were typed for the newest booked table; `None` if they were those of the settings. A table that
+    /// nobody has booked may have been read in a wrong way.
+    async fn typed_columns(&self) -> Result<Option<String>, LedgerError>;
+
     /// What booking this statement would do now; `None` if there is no such statement.
     async fn preview(&self, no: StatementNo) -> Result<Option<Preview>, LedgerError>;
 

@@ -11,8 +11,8 @@ use crate::bank::{
     BankLineNo, BankLineState, BankLineStateKind, BankStatement, BankStore, BookedStatement, ClaimOutcome,
     ClaimedLine, ExportEnd, ExportNo, ExportOutcome, ExportState, IncomingLine, KeptLine, LineAccount,
     LineCount, LineMeaning, LineOutcome, NewExport, NewStatement, PayoutExport, Preview, PreviewDigest,
-    PreviewLine, StatementClaim, StatementDigest, StatementLine, StatementNo, VerdictOn, is_other_content,
-    verdicts,
+    PreviewLine, StatementClaim, StatementDigest, StatementLine, StatementNo, TableColumns, VerdictOn,
+    is_other_content, verdicts,
 };
 use crate::{
     AccountStatus, Action, Amount, Consent, IdempotencyKey, LedgerError, LedgerTime, OperatorName, PayoutNo,
@@ -33,6 +33,7 @@ pub(super) struct MemoryBank {
 struct Uploaded {
     digest: StatementDigest,
     reading: [u8; 32],
+    columns: Option<TableColumns>,
     statement: BankStatement,
     lines: Vec<StatementLine>,
 }
@@ -228,6 +229,7 @@ impl BankStore for MemoryLedger {
         state.bank.statements.push(Uploaded {
             digest: statement.digest,
             reading: statement.reading,
+            columns: statement.columns,
             statement: uploaded.clone(),
             lines: statement.lines,
         });
@@ -247,6 +249,17 @@ impl BankStore for MemoryLedger {
             .filter(|statement| before.is_none_or(|before| statement.no < before))
             .take(limit as usize)
             .collect())
+    }
+
+    async fn typed_columns(&self) -> Result<Option<String>, LedgerError> {
+        let state = self.state();
+        let booked = state.bank.statements.iter().rev();
+        let mut booked = booked.filter(|uploaded| uploaded.statement.booked.is_some());
+        let newest = booked.find_map(|uploaded| uploaded.columns.as_ref());
+        Ok(match newest {
+            Some(TableColumns::Typed(columns)) => Some(columns.clone()),
+            Some(TableColumns::OfSettings) | None => None,
+        })
     }
 
     async fn preview(&self, no: StatementNo) -> Result<Option<Preview>, LedgerError> {

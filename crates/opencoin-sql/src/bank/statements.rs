@@ -3,7 +3,7 @@
 use opencoin_bank::{BankLineId, Direction};
 use opencoin_ledger::bank::{
     BankStatement, IgnoredLine, LineAccount, LineMeaning, NewStatement, Preview, PreviewLine, StatementLine,
-    StatementNo, VerdictOn, is_other_content, verdicts,
+    StatementNo, TableColumns, VerdictOn, is_other_content, verdicts,
 };
 use opencoin_ledger::stored::{self, StoredStatement};
 use opencoin_ledger::{AccountId, AccountStatus, Action, LedgerError};
@@ -55,13 +55,14 @@ pub(super) async fn add(
         return Ok((same, false));
     }
     let query = format!(
-        "INSERT INTO bank_statements (no, digest, reading, name, at, operator, line_count)
-        SELECT coalesce(max(no), 0) + 1, $1, $2, $3, $4, $5, $6 FROM bank_statements RETURNING {COLUMNS}"
+        "INSERT INTO bank_statements (no, digest, reading, columns, name, at, operator, line_count)
+        SELECT coalesce(max(no), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM bank_statements RETURNING {COLUMNS}"
     );
     let count = i64::try_from(new.lines.len()).expect("a statement has few lines");
     let values = [
         new.digest.as_bytes().into(),
         (&new.reading).into(),
+        new.columns.as_ref().map(TableColumns::stored).into(),
         new.name.as_str().into(),
         action.at.unix_micros().into(),
         action.operator.as_str().into(),
@@ -141,6 +142,13 @@ pub(super) async fn page(
     let before = before.map_or(i64::MAX, StatementNo::get);
     sql.all(&query, &[before.into(), i64::from(limit).into()], statement)
         .await
+}
+
+pub(super) async fn typed_columns(sql: &mut dyn Executor) -> Result<Option<String>, SqlError> {
+    let query = "SELECT columns FROM bank_statements WHERE columns IS NOT NULL AND booked IS NOT NULL
+        ORDER BY no DESC LIMIT 1";
+    let newest: Option<String> = sql.optional(query, &[], Row::take).await?;
+    Ok(newest.filter(|columns| !columns.is_empty()))
 }
 
 /// The statement with this number, locked if the transaction will change it.

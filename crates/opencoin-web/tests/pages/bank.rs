@@ -427,6 +427,89 @@ async fn the_columns_of_the_settings_are_used_as_they_are() {
     sent.await.with(303);
 }
 
+/// What one operator has typed is in the form of all once it was booked, until a table with other columns is booked.
+#[tokio::test]
+async fn the_columns_of_the_last_booked_table_are_in_the_form() {
+    let world = World::reading(BankCsvConfig {
+        party: Some("Payer".to_owned()),
+        ..BankCsvConfig::default()
+    })
+    .await;
+    let (desk, night) = (
+        world.operator("desk", ALL).await,
+        world.operator("night", ALL).await,
+    );
+    let settings = [
+        ("day", ""),
+        ("party", "Payer"),
+        ("delimiter", ";"),
+        ("encoding", "utf-8"),
+        ("decimal", ","),
+        ("date_format", "DD.MM.YYYY"),
+    ];
+    let is_filled = |form: &Answer, day: &str, party: &str| {
+        form.has(&format!("id=\"day\" name=\"day\" value=\"{day}\""));
+        form.has(&format!("id=\"party\" name=\"party\" value=\"{party}\""));
+    };
+    let fresh = night.get(BANK).await.with(200);
+    is_filled(&fresh, "", "Payer");
+    fresh.lacks("the last table that was booked");
+    let page = desk.upload("may.csv", &table(&[("Eve", "gift", "5,00")])).await;
+    is_filled(&night.get(BANK).await.with(200), "", "Payer");
+    desk.book(&page, 1).await.with(303);
+    let form = night.get(BANK).await.with(200);
+    is_filled(&form, "Day", "Name");
+    form.has("These are the columns of the last table that was booked.");
+    form.has("<option value=\";\" selected>");
+
+    // They fit another file no better than if somebody had typed them.
+    let other = b"Tag;Name;Text;Amount\n04.05.2026;Eve;gift;6,00\n";
+    let refused = night.send_file(&form, BANK, &COLUMNS, ("o.csv", other)).await;
+    let refused = refused.with(422);
+    refused.has("No row of the file has the names of all these columns: <bdi>Day, Amount");
+    is_filled(&refused, "Day", "Name");
+    refused.has("href=\"/console/bank?columns=settings\"");
+
+    let of_settings = night.get("/console/bank?columns=settings").await.with(200);
+    is_filled(&of_settings, "", "Payer");
+    of_settings.has("These are the columns of the settings.");
+    of_settings.has("<details open>");
+    of_settings.has("href=\"/console/bank?columns=remembered\"");
+    let unnamed = night.send_file(&of_settings, BANK, &settings, ("o.csv", other));
+    let unnamed = unnamed.await.with(422);
+    unnamed.has("it is not known which column says what");
+    night.get("/console/bank?columns=odd").await.with(400);
+    let kept = night.get("/console/bank?columns=remembered").await.with(200);
+    is_filled(&kept, "Day", "Name");
+}
+
+/// Whoever books a table with the columns of the settings has gone back to them.
+#[tokio::test]
+async fn a_table_with_the_columns_of_the_settings_brings_them_back() {
+    let name = |name: &str| Some(name.to_owned());
+    let world = World::reading(BankCsvConfig {
+        day: name("Day"),
+        amount: name("Amount"),
+        text: vec!["Text".to_owned()],
+        ..BankCsvConfig::default()
+    })
+    .await;
+    let desk = world.operator("desk", ALL).await;
+    let page = desk.upload("may.csv", &table(&[("Eve", "gift", "5,00")])).await;
+    desk.book(&page, 1).await.with(303);
+    let form = desk.get(BANK).await.with(200);
+    form.has("These are the columns of the last table that was booked.");
+    let of_settings: Vec<_> = COLUMNS.into_iter().filter(|(name, _)| *name != "party").collect();
+    let june = table(&[("Eve", "more", "6,00")]);
+    let sent = desk.send_file(&form, BANK, &of_settings, ("june.csv", &june));
+    let stored = sent.await.with(303);
+    let page = desk.get(stored.header("location")).await.with(200);
+    desk.book(&page, 2).await.with(303);
+    let form = desk.get(BANK).await.with(200);
+    form.lacks("the last table that was booked");
+    form.has("id=\"party\" name=\"party\" value=\"\"");
+}
+
 #[tokio::test]
 async fn a_file_without_the_token_of_the_session_is_not_stored() {
     let world = World::new().await;

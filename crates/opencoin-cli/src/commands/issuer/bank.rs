@@ -21,6 +21,7 @@ use opencoin_terminal::output::OutputArgs;
 use opencoin_text::printable;
 use serde_json::json;
 
+use super::bank_columns::{self, ColumnArgs};
 use super::pages::{PAGE, all_pages};
 use super::{Purpose, proposals};
 use crate::currency_unit::CurrencyUnit;
@@ -29,7 +30,8 @@ use crate::operator_args::OperatorArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BankCommand {
-    /// Upload a statement of the bank: CAMT.053, or a table whose columns `[bank_csv]` in `issuer.toml` names. Nothing is booked.
+    /// Upload a statement of the bank: CAMT.053, or a table whose columns `[bank_csv]` in `issuer.toml` or `--column` names.
+    /// Nothing is booked.
     Upload {
         /// The file.
         file: PathBuf,
@@ -37,7 +39,15 @@ pub(crate) enum BankCommand {
         #[arg(long)]
         format: Option<Form>,
         #[command(flatten)]
+        columns: ColumnArgs,
+        #[command(flatten)]
         by: OperatorArgs,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
+    /// Show the columns of tables that the books remember: those that an operator said for the newest booked table. Without
+    /// any, those of the settings.
+    Columns {
         #[command(flatten)]
         dir: DirArgs,
     },
@@ -128,9 +138,14 @@ pub(crate) async fn run(command: BankCommand, output: OutputArgs) -> Result<()> 
         BankCommand::Upload {
             file,
             format,
+            columns,
             by,
             dir,
-        } => upload(&file, format, by, &dir, output).await,
+        } => upload(&file, (format, columns), by, &dir, output).await,
+        BankCommand::Columns { dir } => {
+            let (desk, _) = open(&dir, Purpose::Look).await?;
+            bank_columns::show(&desk, output).await
+        }
         BankCommand::List { dir } => list(&dir, output).await,
         BankCommand::Preview { id, dir } => preview(StatementNo::new(id.into()), &dir, output).await,
         BankCommand::Book { id, preview, by, dir } => {
@@ -173,7 +188,7 @@ async fn open(dir: &DirArgs, purpose: Purpose) -> Result<(BankDesk, CurrencyUnit
 
 async fn upload(
     path: &Path,
-    format: Option<Form>,
+    (format, columns): (Option<Form>, ColumnArgs),
     by: OperatorArgs,
     dir: &DirArgs,
     output: OutputArgs,
@@ -193,7 +208,7 @@ async fn upload(
             Form::Camt053 => StatementFormat::Camt053,
             Form::Csv => StatementFormat::Csv,
         }),
-        columns: desk.settings().columns.clone(),
+        columns: columns.columns(&desk).await?,
     };
     let (statement, is_new) = desk.acting(&by.name()).upload(file).await?;
     let (id, lines) = (statement.no.get(), statement.lines);

@@ -6,6 +6,7 @@ mod admin_token;
 mod audit;
 mod backup;
 mod bank;
+mod bank_columns;
 mod books;
 mod check;
 mod config;

@@ -2,6 +2,7 @@
 
 use opencoin_config::BankCsvConfig;
 use opencoin_http::Server;
+use opencoin_issuer::Refusal;
 use opencoin_issuer::accounts::text;
 
 use crate::console::desk::Desk;
@@ -27,6 +28,9 @@ pub(super) const FIELDS: [&str; 13] = [
 ];
 /// The settings have a tab as these two characters.
 const TAB: &str = "\\t";
+/// The form with the columns of the settings, and with those that are remembered.
+const OF_SETTINGS: &str = "/console/bank?columns=settings";
+const REMEMBERED: &str = "/console/bank?columns=remembered";
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
@@ -39,12 +43,14 @@ pub(super) struct Choices {
     pub(super) encodings: Vec<Choice>,
     pub(super) decimals: Vec<Choice>,
     pub(super) days: Vec<Choice>,
-    /// Whether the columns are shown at once: they are not known, or something is wrong with them.
+    /// Whether the columns are shown at once: somebody has asked for them, or something is wrong with them.
     pub(super) is_open: bool,
+    /// Where the columns come from, if there are others.
+    pub(super) source: Option<Source>,
 }
 
 impl Choices {
-    pub(super) fn of(draft: &Draft, t: Messages) -> Self {
+    pub(super) fn of(draft: &Draft, known: &Known, is_asked: bool, t: Messages) -> Self {
         let list = |name: &str, known: &[(&str, Message)]| {
             let chosen = draft.value(name);
             let mut list: Vec<Choice> = known
@@ -90,7 +96,8 @@ impl Choices {
                     ("MM/DD/YYYY", "12/31/2026".into()),
                 ],
             ),
-            is_open: FIELDS.iter().any(|name| draft.fault(name).is_some()),
+            is_open: is_asked || FIELDS.iter().any(|name| draft.fault(name).is_some()),
+            source: known.source(draft, t),
         }
     }
 }
@@ -103,13 +110,82 @@ pub(super) fn size_max(server: &Server) -> String {
     }
 }
 
-/// A form with the columns of the settings.
-pub(super) fn fresh(server: &Server, desk: &Desk) -> Draft {
-    let mut draft = Draft::fresh(desk.new_key());
-    for (name, value) in typed(&server.issuer().bank_desk().settings().columns) {
-        draft.fill(name, value);
+/// The columns with which the form can be filled in.
+pub(super) struct Known {
+    of_settings: BankCsvConfig,
+    /// Those that an operator typed for the newest booked table.
+    remembered: Option<BankCsvConfig>,
+}
+
+/// What the form says about its columns, and where it is with others: an address and words.
+pub(super) struct Source {
+    pub(super) says: Option<&'static str>,
+    pub(super) other: (&'static str, &'static str),
+}
+
+impl Known {
+    pub(super) async fn of(server: &Server) -> Result<Self, Refusal> {
+        let bank = server.issuer().bank_desk();
+        Ok(Self {
+            of_settings: bank.settings().columns.clone(),
+            remembered: bank.remembered_columns().await?,
+        })
     }
-    draft
+
+    /// A form with the columns that are remembered, or those of the settings.
+    pub(super) fn fresh(&self, desk: &Desk, wants_settings: bool) -> Draft {
+        let remembered = self.remembered.as_ref().filter(|_| !wants_settings);
+        let mut draft = Draft::fresh(desk.new_key());
+        for (name, value) in typed(remembered.unwrap_or(&self.of_settings)) {
+            draft.fill(name, value);
+        }
+        draft
+    }
+
+    /// Where the columns of a form come from; `None` if there are none but those of the settings.
+    pub(super) fn source(&self, draft: &Draft, t: Messages) -> Option<Source> {
+        let remembered = self.remembered.as_ref()?;
+        let to_settings = (OF_SETTINGS, t.bank_columns_to_settings());
+        Some(if is_unchanged(draft, &self.of_settings) {
+            Source {
+                says: Some(t.bank_columns_of_settings()),
+                other: (REMEMBERED, t.bank_columns_to_remembered()),
+            }
+        } else {
+            Source {
+                says: is_unchanged(draft, remembered).then(|| t.bank_columns_remembered()),
+                other: to_settings,
+            }
+        })
+    }
+
+    /// The columns that a form names. What is wrong is noted in the draft. Columns that nobody has changed are taken as
+    /// they are, because some of them cannot be typed.
+    pub(super) fn read(&self, draft: &mut Draft, t: Messages) -> BankCsvConfig {
+        let mut known = std::iter::once(&self.of_settings).chain(&self.remembered);
+        if let Some(unchanged) = known.find(|columns| is_unchanged(draft, columns)) {
+            return unchanged.clone();
+        }
+        let mut columns = BankCsvConfig::default();
+        for name in FIELDS {
+            let value = draft.value(name).to_owned();
+            let is_list = name == "text";
+            let mut values = value.split(|mark| is_list && mark == ',');
+            if values.any(|value| !value.trim().is_empty() && text(name, value.trim()).is_err()) {
+                draft.blame(name, t.common_wrong_text());
+            }
+            assert!(
+                columns.set(name, &value),
+                "the fields have the names of the settings"
+            );
+        }
+        columns
+    }
+}
+
+fn is_unchanged(draft: &Draft, columns: &BankCsvConfig) -> bool {
+    let mut fields = typed(columns).into_iter();
+    fields.all(|(name, value)| draft.value(name) == value.trim())
 }
 
 /// The columns as they are typed.
@@ -135,38 +211,4 @@ fn typed(columns: &BankCsvConfig) -> [(&'static str, String); FIELDS.len()] {
         ("decimal", columns.decimal),
         ("date_format", columns.date_format),
     ]
-}
-
-/// The columns that the form names. What is wrong is noted in the draft. If nothing was changed, they are those of the
-/// settings, some of which cannot be typed.
-pub(super) fn columns(draft: &mut Draft, set: &BankCsvConfig, t: Messages) -> BankCsvConfig {
-    let is_unchanged = |(name, value): &(&str, String)| draft.value(name) == value.trim();
-    if typed(set).iter().all(is_unchanged) {
-        return set.clone();
-    }
-    for name in FIELDS {
-        let is_list = name == "text";
-        let mut values = draft.value(name).split(|mark| is_list && mark == ',');
-        if values.any(|value| !value.trim().is_empty() && text(name, value.trim()).is_err()) {
-            draft.blame(name, t.common_wrong_text());
-        }
-    }
-    let value = |name: &str| draft.value(name).to_owned();
-    let optional = |name: &str| Some(value(name)).filter(|value| !value.is_empty());
-    let texts = draft.value("text").split(',').map(str::trim);
-    BankCsvConfig {
-        delimiter: value("delimiter"),
-        encoding: value("encoding"),
-        decimal: value("decimal"),
-        date_format: value("date_format"),
-        day: optional("day"),
-        amount: optional("amount"),
-        text: texts.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-        currency: optional("currency"),
-        direction: optional("direction"),
-        party: optional("party"),
-        party_account: optional("party_account"),
-        account: optional("account"),
-        bank_reference: optional("bank_reference"),
-    }
 }

@@ -18,7 +18,7 @@ use crate::messages::{Message, Messages};
 use crate::steps::Draft;
 use crate::visit::{Frame, PageResult, page};
 
-use super::columns::{self, Choices};
+use super::columns::{self, Choices, Known};
 use super::said;
 
 /// The most statements on a page.
@@ -85,11 +85,20 @@ struct Line {
     booked: Option<Message>,
 }
 
-/// Which statements are shown.
-#[derive(Deserialize)]
+/// What is shown.
+#[derive(Default, Deserialize)]
 pub(super) struct Asked {
     /// Statements below this one.
     before: Option<i64>,
+    /// Which columns the form has; without it those that are remembered.
+    columns: Option<Columns>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Columns {
+    Settings,
+    Remembered,
 }
 
 /// `GET /console/bank`.
@@ -101,20 +110,21 @@ pub(super) async fn show(
 ) -> PageResult {
     desk.needs(&server, AdminRight::ReadAccounts)?;
     let done = desk.said(&after, &desk.money(&server)).await;
-    let before = asked.before.map(StatementNo::new);
-    let draft = columns::fresh(&server, &desk);
-    shown(&server, &desk, before, (draft, None, done, StatusCode::OK)).await
+    shown(&server, &desk, asked, (None, None, done, StatusCode::OK)).await
 }
 
-/// The page with a form, what is wrong with its file, what was done, and the status.
+/// The page with what was sent, what is wrong with its file, what was done, and the status.
 pub(super) async fn shown(
     server: &Server,
     desk: &Desk,
-    before: Option<StatementNo>,
-    (draft, fault, done, status): (Draft, Option<Fault>, Option<Done>, StatusCode),
+    asked: Asked,
+    (sent, fault, done, status): (Option<Draft>, Option<Fault>, Option<Done>, StatusCode),
 ) -> PageResult {
     let (language, t) = (desk.visit.language, desk.visit.messages());
     let (bank, money) = (server.issuer().bank_desk(), desk.money(server));
+    let known = Known::of(server).await?;
+    let draft = sent.unwrap_or_else(|| known.fresh(desk, asked.columns == Some(Columns::Settings)));
+    let before = asked.before.map(StatementNo::new);
     let found = bank.statements(before, STATEMENTS_PER_PAGE).await;
     let found = found.map_err(Refusal::from)?;
     let is_full = found.len() >= STATEMENTS_PER_PAGE as usize;
@@ -129,7 +139,7 @@ pub(super) async fn shown(
         may_change: desk.may(AdminRight::ChangeAccounts),
         limits: t.bank_file_limits(columns::size_max(server), language.number(LINES_MAX as u64)),
         fault,
-        choices: Choices::of(&draft, t),
+        choices: Choices::of(&draft, &known, asked.columns.is_some(), t),
         draft,
         earlier: last.map(|last| format!("/console/bank?before={}", last.no.get())),
         statements: found

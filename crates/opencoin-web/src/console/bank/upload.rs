@@ -1,6 +1,7 @@
 //! The form with which a statement is uploaded.
 //!
-//! CAMT.053 needs nothing but the file. The columns of a table come from the settings and can be changed for one file.
+//! CAMT.053 needs nothing but the file. The columns of a table are those that were typed for the newest booked table, or else
+//! those of the settings, and can be changed.
 
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ use crate::notes::Note;
 use crate::steps::Draft;
 use crate::visit::{Failure, PageResult, see_other};
 
-use super::columns::{self, FIELDS, columns};
-use super::statements::{self, Fault};
+use super::columns::{self, FIELDS, Known};
+use super::statements::{self, Asked, Fault};
 
 /// `POST /console/bank`: stores a statement. Nothing is booked.
 pub(super) async fn store(
@@ -38,9 +39,8 @@ pub(super) async fn store(
         Err(refusal) if refusal.reason == Reason::TooLarge => {
             let text = t.bank_file_too_large(columns::size_max(&server));
             let fault = Fault::of_all(text);
-            let draft = columns::fresh(&server, &desk);
-            let again = (draft, Some(fault), None, StatusCode::PAYLOAD_TOO_LARGE);
-            return statements::shown(&server, &desk, None, again).await;
+            let again = (None, Some(fault), None, StatusCode::PAYLOAD_TOO_LARGE);
+            return statements::shown(&server, &desk, Asked::default(), again).await;
         }
         Err(refusal) => return Err(refusal.into()),
     };
@@ -48,22 +48,21 @@ pub(super) async fn store(
     let _share = upload.share;
     let (mut draft, mut sent) = Draft::of(&upload.fields, &FIELDS)?;
     let format = StatementFormat::detect(&upload.content);
-    let set = server.issuer().bank_desk().settings().columns.clone();
     let columns = match format {
-        StatementFormat::Csv => columns(&mut draft, &set, t),
-        StatementFormat::Camt053 => set,
+        StatementFormat::Csv => Known::of(&server).await?.read(&mut draft, t),
+        StatementFormat::Camt053 => server.issuer().bank_desk().settings().columns.clone(),
     };
     let is_wrong = FIELDS.iter().any(|name| draft.fault(name).is_some());
     if upload.content.is_empty() || is_wrong {
         let fault = is_wrong.then(|| t.bank_wrong_columns().into());
         let fault = fault.unwrap_or_else(|| Message::from(t.bank_no_file()));
         let again = (
-            draft,
+            Some(draft),
             Some(Fault::of_file(fault, String::new())),
             None,
             StatusCode::UNPROCESSABLE_ENTITY,
         );
-        return statements::shown(&server, &desk, None, again).await;
+        return statements::shown(&server, &desk, Asked::default(), again).await;
     }
     let digest = const_hex::encode(Sha256::digest(&upload.content));
     sent.content.push(("file", digest));
@@ -86,8 +85,8 @@ pub(super) async fn store(
     if let Err(refusal) = desk.once(&sent, work).await {
         let fault = fault.ok_or_else(|| Failure::from(refusal.clone()))?;
         let fault = Fault::of_file(fault, printable(&refusal.description));
-        let again = (draft, Some(fault), None, StatusCode::UNPROCESSABLE_ENTITY);
-        return statements::shown(&server, &desk, None, again).await;
+        let again = (Some(draft), Some(fault), None, StatusCode::UNPROCESSABLE_ENTITY);
+        return statements::shown(&server, &desk, Asked::default(), again).await;
     }
     let key = sent.key.as_str();
     let path = match desk.session.note(key).await {
