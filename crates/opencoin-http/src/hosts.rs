@@ -19,6 +19,8 @@ use super::answer;
 
 /// The end of names that every resolver takes for this machine (RFC 6761).
 const LOCAL_END: &str = ".localhost";
+/// The files of pages, which are the same for everybody. The page of a refusal is shown with them.
+const FILES: &str = "/static/";
 
 /// The names of the listener for wallets.
 pub(super) struct PublicHosts {
@@ -90,7 +92,7 @@ pub(super) fn refuse(
     is_own: impl FnOnce(&str) -> bool,
 ) -> Option<Response<Body>> {
     let host = request.headers().get(HOST)?;
-    if host.to_str().is_ok_and(is_own) {
+    if host.to_str().is_ok_and(is_own) || request.uri().path().starts_with(FILES) {
         return None;
     }
     let text = format!(

@@ -25,7 +25,8 @@
 //!    the switch between languages leads there.
 //! 6. **A script** may only make a page more comfortable. It goes into `static/`, finds its elements by attributes `data-...`,
 //!    and writes text (`textContent`), never markup.
-//! 7. **Tests.** Add the page to the tests in `tests/pages`, which send requests to the routers.
+//! 7. **Tests.** Add the page to the tests in `tests/pages`, which send requests to the routers, and to those in
+//!    `tests/tests/pages*.rs` of the workspace, which look at it with a browser.
 
 mod account;
 mod address;

@@ -1,6 +1,8 @@
 //! What happened on an account, in words.
 
 use opencoin_api::{Entry, EntryKind};
+use opencoin_ledger::Reference;
+use opencoin_ledger::bank::line_with_credit_reference;
 use opencoin_text::printable;
 
 use crate::format::{Moment, Money};
@@ -29,6 +31,7 @@ pub(crate) fn what(entry: &Entry, t: Messages) -> Message {
     let has_label = !label.is_empty();
     let other = entry.counterparty.as_deref().map(printable).unwrap_or_default();
     match entry.kind {
+        EntryKind::Credit if is_of_bank_line(&entry.label) => t.account_entry_bank_transfer().into(),
         EntryKind::Credit => t.account_entry_credit(label),
         EntryKind::Debit => t.account_entry_debit(label),
         EntryKind::Transfer if entry.amount < 0 && has_label => t.account_entry_paid_for(other, label),
@@ -41,6 +44,11 @@ pub(crate) fn what(entry: &Entry, t: Messages) -> Message {
         EntryKind::PayoutFailed => t.account_entry_payout_failed().into(),
         EntryKind::Recovered => t.account_entry_recovered().into(),
     }
+}
+
+/// Whether a text is the reference of a line of a bank statement, which is an id and not for people.
+pub(crate) fn is_of_bank_line(text: &str) -> bool {
+    Reference::new(text).is_ok_and(|reference| line_with_credit_reference(&reference).is_some())
 }
 
 #[cfg(test)]
@@ -59,5 +67,20 @@ mod tests {
         };
         let said = what(&entry, Messages::new(Language::En)).plain();
         assert_eq!(said, "Payment to bob: gpj\\u{202e}exe\\u{200b}");
+    }
+    #[test]
+    fn the_id_of_a_line_of_a_bank_is_no_word() {
+        let entry = |label: &str| Entry {
+            id: 1,
+            at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            kind: EntryKind::Credit,
+            amount: 100,
+            counterparty: None,
+            label: label.to_owned(),
+        };
+        let said = |label| what(&entry(label), Messages::new(Language::En)).plain();
+        let of_line = format!("bank line {}", "5a".repeat(16));
+        assert_eq!(said(&of_line), "Paid in by bank transfer");
+        assert_eq!(said("bank line 5"), "Paid in: bank line 5");
     }
 }

@@ -10,7 +10,7 @@ use crate::steps::Steps;
 use crate::{browser, test};
 
 /// The test that compares the picture with the page, and the variable with which it takes a new one.
-const PICTURE_TEST: &str = "pages::the_picture_in_the_readme_is_not_older_than_the_page";
+const PICTURE_TEST: &str = "pages_picture::the_picture_in_the_readme_is_not_older_than_the_page";
 const RENEW: (&str, &str) = ("OPENCOIN_TEST_RENEW_PICTURES", "1");
 
 /// Runs the test that takes it.

@@ -3,7 +3,9 @@
 //! Scripts of a test run beside the policy of a page, which stays in force for everything that the page itself does.
 
 mod hands;
+mod looks;
 mod screen;
+mod walk;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -18,12 +20,16 @@ use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
 pub use hands::{ENTER, TAB};
+pub use looks::Sight;
 pub use screen::{Colours, Screen};
+pub use walk::{SEND, Walk, walk};
 
 /// How long the driver may take for an answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 /// What the driver prints before its port.
 const DRIVER_READY: &str = "started successfully on port ";
+/// Names that lead to this machine, as somebody who owns a name can arrange it.
+const FOREIGN_NAMES: &str = "--host-resolver-rules=MAP *.example 127.0.0.1";
 
 /// A browser. Ends when dropped.
 pub struct Browser {
@@ -32,6 +38,7 @@ pub struct Browser {
     /// The address of the session at the driver.
     session: String,
     axe: String,
+    scripts: Scripts,
 }
 
 /// Whether the scripts of pages run. Those of the test do.
@@ -92,6 +99,7 @@ impl Browser {
             "--no-sandbox",
             "--disable-gpu",
             "--disable-dev-shm-usage",
+            FOREIGN_NAMES,
         ];
         let allowed = match scripts {
             Scripts::Run => 1,
@@ -107,6 +115,7 @@ impl Browser {
             client,
             session: format!("{address}/session"),
             axe: fs::read_to_string(axe).unwrap(),
+            scripts,
         };
         let session = browser.post("", &wanted);
         let id = session["sessionId"].as_str().unwrap();
@@ -117,6 +126,15 @@ impl Browser {
     /// Opens a page and waits until it is loaded.
     pub fn open(&self, url: &str) {
         self.post("/url", &json!({ "url": url }));
+    }
+
+    /// Forgets the cookies of the site whose page is open.
+    pub fn forget(&self) {
+        let _ = self
+            .client
+            .delete(format!("{}/cookie", self.session))
+            .send()
+            .unwrap();
     }
 
     /// Writes a text into the field of this selector.

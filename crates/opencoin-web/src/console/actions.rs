@@ -14,10 +14,10 @@ use serde::Deserialize;
 
 use super::desk::{Bar, Desk, Place};
 use crate::address::Query;
-use crate::format::{Moment, Money, utc};
-use crate::language::Language;
+use crate::format::{Moment, utc};
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, encoded, page};
+use crate::words::is_of_bank_line;
 
 /// The most actions on a page.
 const ACTIONS_PER_PAGE: u32 = 50;
@@ -45,6 +45,8 @@ pub(super) struct ActionLine {
     pub(super) detail: String,
     /// Whether the server has written the detail, in English.
     pub(super) is_english: bool,
+    /// What only support needs: ids, and words of the program.
+    pub(super) technical: String,
 }
 
 /// Which actions are shown.
@@ -90,46 +92,108 @@ pub(super) async fn show(
         bar: desk.bar(&server, Some(Place::Actions)),
         currency: money.name(),
         subject: subject.to_owned(),
-        actions: found
-            .iter()
-            .map(|action| line(action, &money, t, language))
-            .collect(),
+        actions: lines(&server, &desk, &found),
         earlier,
     };
     Ok(page(StatusCode::OK, language, &actions))
 }
 
-pub(super) fn line(action: &RecordedAction, money: &Money, t: Messages, language: Language) -> ActionLine {
-    let detail = action.detail.as_ref();
-    ActionLine {
-        at: Moment::minute(language, utc(action.at)),
-        operator: action.operator.as_str().to_owned(),
-        what: what(action, t),
-        amount: action.amount.map(|amount| money.number(amount.units())),
-        detail: detail.map_or_else(String::new, |detail| printable(detail.as_str())),
-        is_english: is_written_by_server(action),
+/// Actions as lines of a list.
+pub(super) fn lines(server: &Server, desk: &Desk, actions: &[RecordedAction]) -> Vec<ActionLine> {
+    let (language, t, money) = (desk.visit.language, desk.visit.messages(), desk.money(server));
+    let currency = server.issuer().currency();
+    let coins_of = |id: &str| {
+        let mut keys = currency.mint_keys();
+        let key = keys.find(|key| key.ledger_id.to_string() == id)?;
+        Some(money.amount(key.verified.mint_key().denomination))
+    };
+    let line = |action: &RecordedAction| {
+        let detail = action.detail.as_ref();
+        let detail = detail.map_or_else(String::new, |detail| printable(detail.as_str()));
+        let kind = ActionKind::ALL.iter().find(|kind| kind.word() == action.kind);
+        let writing = match kind {
+            Some(_) if is_of_bank_line(&detail) => Writing::ForSupport,
+            Some(kind) => Writing::of(*kind),
+            None => Writing::OfPerson,
+        };
+        let (detail, technical) = match writing {
+            Writing::OfPerson | Writing::OfServer => (detail, String::new()),
+            Writing::OfPersonOnKey => (detail, printable(action.subject.as_str())),
+            Writing::ForSupport => (String::new(), detail),
+        };
+        ActionLine {
+            at: Moment::minute(language, utc(action.at)),
+            operator: action.operator.as_str().to_owned(),
+            what: what(action, t, coins_of),
+            amount: action.amount.map(|amount| money.number(amount.units())),
+            detail,
+            is_english: writing == Writing::OfServer,
+            technical,
+        }
+    };
+    actions.iter().map(line).collect()
+}
+
+/// Who has written the detail of an action, and for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    OfPerson,
+    /// The action is about a key, whose id only support needs.
+    OfPersonOnKey,
+    /// In English.
+    OfServer,
+    /// Ids, and words of the program.
+    ForSupport,
+}
+
+impl Writing {
+    fn of(kind: ActionKind) -> Self {
+        match kind {
+            ActionKind::RevokeKey | ActionKind::PruneKey => Self::OfPersonOnKey,
+            ActionKind::Propose
+            | ActionKind::DeclineProposal
+            | ActionKind::WithdrawProposal
+            | ActionKind::AssignBankLine
+            | ActionKind::ExportPayouts => Self::OfServer,
+            ActionKind::RotateKeys
+            | ActionKind::ChangeDescription
+            | ActionKind::ImportCertificates
+            | ActionKind::GiveUpRequest
+            | ActionKind::DestroyKeys
+            | ActionKind::AuditHolds
+            | ActionKind::AuditBroken
+            | ActionKind::AuditFailed
+            | ActionKind::CreateAdminToken => Self::ForSupport,
+            ActionKind::OpenAccount
+            | ActionKind::ReplaceToken
+            | ActionKind::SetPassword
+            | ActionKind::IssueStartCode
+            | ActionKind::FreezeAccount
+            | ActionKind::ThawAccount
+            | ActionKind::CloseAccount
+            | ActionKind::RemoveService
+            | ActionKind::Credit
+            | ActionKind::Debit
+            | ActionKind::AssignRecovered
+            | ActionKind::TakeRecovered
+            | ActionKind::PayPayout
+            | ActionKind::FailPayout
+            | ActionKind::WrongPassphrase
+            | ActionKind::UploadStatement
+            | ActionKind::BookStatement
+            | ActionKind::SetBankLineAside
+            | ActionKind::WithdrawExport
+            | ActionKind::PayExport
+            | ActionKind::PauseSigning
+            | ActionKind::ResumeSigning
+            | ActionKind::RunAudit
+            | ActionKind::RemoveAdminToken => Self::OfPerson,
+        }
     }
 }
 
-/// Whether the detail of an action is a text of the server, and not that of a person.
-fn is_written_by_server(action: &RecordedAction) -> bool {
-    let kind = ActionKind::ALL.iter().find(|kind| kind.word() == action.kind);
-    matches!(
-        kind,
-        Some(
-            ActionKind::Propose
-                | ActionKind::DeclineProposal
-                | ActionKind::WithdrawProposal
-                | ActionKind::RotateKeys
-                | ActionKind::ImportCertificates
-                | ActionKind::DestroyKeys
-                | ActionKind::ExportPayouts
-        )
-    )
-}
-
-/// What was done, as a sentence.
-fn what(action: &RecordedAction, t: Messages) -> Message {
+/// What was done, as a sentence. `coins_of` has the amount of the coins of a key with this id, if there is such a key.
+fn what(action: &RecordedAction, t: Messages, coins_of: impl Fn(&str) -> Option<String>) -> Message {
     let subject = printable(action.subject.as_str());
     let kind = ActionKind::ALL.iter().find(|kind| kind.word() == action.kind);
     let Some(kind) = kind else {
@@ -154,8 +218,14 @@ fn what(action: &RecordedAction, t: Messages) -> Message {
         ActionKind::Propose => t.proposals_act_propose(subject),
         ActionKind::DeclineProposal => t.proposals_act_decline(subject),
         ActionKind::WithdrawProposal => t.proposals_act_withdraw(subject),
-        ActionKind::RevokeKey => t.console_act_stop_key(short(&subject)),
-        ActionKind::PruneKey => t.console_act_prune_key(short(&subject)),
+        ActionKind::RevokeKey => match coins_of(&subject) {
+            Some(value) => t.console_act_stop_key(value),
+            None => t.console_act_stop_unknown_key().into(),
+        },
+        ActionKind::PruneKey => match coins_of(&subject) {
+            Some(value) => t.console_act_prune_key(value),
+            None => t.console_act_prune_unknown_key().into(),
+        },
         ActionKind::RotateKeys => t.console_act_rotate_keys().into(),
         ActionKind::ChangeDescription => t.console_act_change_description().into(),
         ActionKind::ImportCertificates => t.console_act_import_certificates().into(),
@@ -178,9 +248,4 @@ fn what(action: &RecordedAction, t: Messages) -> Message {
         ActionKind::CreateAdminToken => t.console_act_create_token(subject),
         ActionKind::RemoveAdminToken => t.console_act_remove_token(subject),
     }
-}
-
-/// The beginning of the id of a key, by which people tell keys apart.
-fn short(id: &str) -> String {
-    id.chars().take(8).collect()
 }

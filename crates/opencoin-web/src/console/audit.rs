@@ -12,7 +12,7 @@ use opencoin_issuer::{AdminRight, Refusal};
 use opencoin_ledger::{ActionFilter, ActionSubject};
 use opencoin_text::printable;
 
-use super::actions::{ActionLine, line};
+use super::actions::{ActionLine, lines};
 use super::desk::{After, Bar, Desk, Done, Place};
 use crate::address::Query;
 use crate::format::{Moment, utc};
@@ -98,11 +98,7 @@ pub(super) async fn show(
             )
         }),
         last: last.map(|last| described(last, &desk)),
-        actions: actions
-            .map_err(Refusal::from)?
-            .iter()
-            .map(|action| line(action, &money, t, language))
-            .collect(),
+        actions: lines(&server, &desk, &actions.map_err(Refusal::from)?),
         makes_audits: issuer.makes_audits(),
         may_start: desk.may(AdminRight::ChangeKeys),
         key: desk.new_key(),

@@ -9,7 +9,7 @@ use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, Refusal};
 use opencoin_ledger::ActionFilter;
 
-use super::actions::{ActionLine, line};
+use super::actions::{ActionLine, lines};
 use super::desk::{Bar, Desk, Place};
 use super::waiting::{self, Item};
 use crate::format::Moment;
@@ -46,11 +46,7 @@ pub(super) async fn show(State(server): State<Arc<Server>>, desk: Desk) -> PageR
         currency: money.name(),
         as_of: t.today_as_of(Moment::minute(language, at)),
         waiting,
-        actions: actions
-            .map_err(Refusal::from)?
-            .iter()
-            .map(|action| line(action, &money, t, language))
-            .collect(),
+        actions: lines(&server, &desk, &actions.map_err(Refusal::from)?),
     };
     Ok(page(StatusCode::OK, language, &today))
 }

@@ -141,5 +141,9 @@ async fn a_refusal_is_a_page_for_people_and_a_document_for_programs() {
         let refused = world.get_from(side, path, &foreign).await.with(421);
         refused.has("This address does not belong here");
         is_safe(&refused);
+        // It has the style of the other pages.
+        let (_, style) = refused.text.split_once("rel=\"stylesheet\" href=\"").unwrap();
+        let (style, _) = style.split_once('"').unwrap();
+        world.get_from(side, style, &foreign).await.with(200);
     }
 }
