@@ -3,6 +3,7 @@
 use opencoin_e2e::DemoSite;
 use opencoin_e2e::browser::{self, Browser, Colours, SEND, Screen, Scripts, Sight};
 use reqwest::blocking::Client;
+use serde_json::json;
 
 const LANGUAGES: [&str; 2] = ["en", "de"];
 
@@ -232,5 +233,62 @@ fn the_policy_of_the_pages_stops_a_foreign_script_and_the_test_sees_it() {
         }",
     );
     assert_eq!(refused, "TypeError", "text becomes markup");
+    site.stop();
+}
+
+#[test]
+fn a_look_finds_what_is_not_for_people_and_nothing_else() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.see(&site.public, Sight::ENGLISH);
+    let show = |kind: &str, text: &str| {
+        browser.run(&format!(
+            "const shown = document.getElementById('shown') ?? document.createElement('{kind}');
+            shown.id = 'shown';
+            shown.textContent = {};
+            document.querySelector('main').append(shown)",
+            json!(text)
+        ));
+        browser.words_of_insiders()
+    };
+    for never in [
+        "Your access token",
+        "ocs_7Hq2",
+        "oca_7Hq2",
+        "ock_7Hq2",
+        "It is 08:05 UTC",
+        "2026-03-05T08:05:59Z",
+        "{\"detail\": \"no\"}",
+        "404 Not Found",
+        "Error 500",
+        "The mint key is stopped",
+        "2 blinds were sent",
+        "an unknown denomination",
+        "the CDDC",
+        "the key 5a5a5a5a",
+        "request 3f2b8c10 d41d8cd9",
+        "null",
+        "undefined",
+        "NaN OpenCent",
+        "[object Object]",
+        "coins to redeem",
+    ] {
+        assert_ne!(show("p", never), [""; 0], "{never}");
+    }
+    for fine in [
+        "Paid 404.00 OpenCent",
+        "DE89 3704 0044 0532 0130 00",
+        "OC-ALICE-7K",
+        "1 December 2026, 08:05",
+        "The facade was decade-old, and is renewed.",
+    ] {
+        assert_eq!(show("p", fine), [""; 0], "{fine}");
+    }
+    // What is to be copied, and not to be read.
+    browser.run("document.getElementById('shown').remove()");
+    assert_eq!(show("code", "5a5a5a5a"), [""; 0]);
     site.stop();
 }

@@ -7,10 +7,10 @@ const FOLDED = "details > :not(summary), code, textarea, template, script, style
 // Numbers there are counts and amounts.
 const FIGURES = "table, dl, svg, bdi, time, .amount, .large";
 
-// Each is looked for in the text of the page. `de` belongs to the words of German.
+// Each is looked for in every text of the page.
 const NEVER = [
   /\S*token\S*/i,
-  /\boc[as]_\S*/,
+  /\boc[ask]_\S*/,
   /\S*blind(?:e[dns]|ing|s|et)?\b/i,
   /\S*denominat\S*/i,
   /\bStückelung\S*/i,
@@ -57,7 +57,7 @@ for (const name of ["aria-label", "alt", "placeholder", "data-title", "data-copi
 const isLogIn = location.pathname === "/console/login";
 const found = [];
 for (const { text, isFigure } of texts) {
-  const never = NEVER.filter((pattern) => !(isLogIn && pattern.source.includes("oc[as]_")));
+  const never = NEVER.filter((pattern) => !(isLogIn && pattern.source.includes("oc[ask]_")));
   if (!isFigure) {
     never.push(STATUS);
   }
