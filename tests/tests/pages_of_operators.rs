@@ -143,16 +143,17 @@ fn an_operator_settles_payouts() {
         walk.browser.leave_by(SEND);
         walk.sees("console-payout-paid", &["Payout 2 is paid."]);
         walk.open_console("/payouts/3");
+        walk.send_to("paid", &[("reference", "transfer 18")]);
+        // A colleague has another result meanwhile.
+        let payout = format!("{}/console/payouts/3", walk.site.operator);
+        let question = walk.browser.open_tab(&payout);
         walk.send_to("failed", &[("why", "this account is closed")]);
         walk.sees(
             "console-failed-question",
             &["impossible (this account is closed)?"],
         );
-        // A colleague has another result meanwhile.
-        let payout = format!("{}/console/payouts/3", walk.site.operator);
-        let question = walk.browser.open_tab(&payout);
-        walk.send_to("paid", &[("reference", "transfer 18")]);
         walk.browser.leave_by(SEND);
+        walk.sees("console-payout-failed", &["Payout 3 has failed"]);
         walk.browser.turn_to(&question);
         walk.browser.leave_by(SEND);
         walk.sees(
@@ -161,14 +162,18 @@ fn an_operator_settles_payouts() {
         );
         for (state, words) in [
             ("waiting", "No payout waits."),
-            ("paid", "transfer 18"),
-            ("failed", "None yet."),
+            ("paid", "transfer 17"),
+            ("failed", "this account is closed"),
         ] {
             walk.open_console(&format!("/payouts?state={state}"));
             walk.sees(&format!("console-payouts-{state}"), &[words]);
         }
         walk.open_console("/payouts/2");
         walk.sees("console-payout-settled", &["Reference of the bank: transfer 17"]);
+        walk.log_in("bob");
+        walk.sees("account-payout-failed", &["A payout has failed and came back"]);
+        walk.open("/account/payouts");
+        walk.sees("payouts-failed", &["Failed", "Reason: this account is closed"]);
     });
 }
 
