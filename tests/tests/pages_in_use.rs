@@ -13,6 +13,14 @@ const CONNECTIONS_MAX: usize = 6;
 const SHOWN: &str = "[...document.querySelectorAll('.bar, .foot, .off-paper, button')]
     .filter(element => element.checkVisibility()).length";
 
+/// How many entries the page has.
+const ROWS: &str = "return document.querySelectorAll('[data-by-day] tbody tr:not(.day)').length";
+/// The days that are the titles of entries, and the days of these entries.
+const DAYS: &str = "return [...document.querySelectorAll('[data-by-day] tbody')].map(day => [
+    day.rows[0].innerText,
+    ...new Set([...day.querySelectorAll('td time')].map(time => styles.day.format(new Date(time.dateTime)))),
+])";
+
 fn log_in_by_keyboard(browser: &Browser, site: &DemoSite, name: &str) {
     browser.open(&format!("{}/account/login?lang=en", site.public));
     browser.reach("#name");
@@ -88,11 +96,16 @@ fn seven_tabs_are_live_and_another_page_still_loads() {
     for _ in 0..CONNECTIONS_MAX {
         tabs.push(browser.open_tab(&account));
     }
-    tabs.push(browser.open_tab(&format!("{account}/pay")));
+    tabs.push(browser.open_tab(&format!("{account}/entries")));
+    assert_eq!(browser.run(ROWS), 6);
+    let entries = browser.open_tab(&format!("{account}/pay"));
     browser.fill("#to", "bob");
     browser.fill("#amount", "1.20");
     browser.leave_by("main form button[type=submit]");
     browser.leave_by("main form button[type=submit]");
+    browser.turn_to(&entries);
+    wait_until("the entry of the payment", || browser.run(ROWS) == 7);
+    assert_shows(&browser, "Payment to bob");
     for (place, tab) in tabs.iter().enumerate() {
         browser.turn_to(tab);
         wait_until(&format!("the balance in tab {place}"), || {
@@ -100,6 +113,73 @@ fn seven_tabs_are_live_and_another_page_still_loads() {
         });
     }
     assert_eq!(browser.complaints(), [""; 0]);
+    site.stop();
+}
+
+/// Whoever has just opened an account sees the first money arrive on the pages that were empty.
+#[test]
+fn the_first_entry_of_an_account_appears_by_itself() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.use_screen(Screen::WIDE);
+    browser.open(&format!("{}/console?lang=en", site.operator));
+    browser.fill("#token", &site.token);
+    browser.leave_by("main form button[type=submit]");
+    browser.open(&format!("{}/console/open-account", site.operator));
+    browser.fill("#name", "dave");
+    browser.leave_by("main form button[type=submit]");
+    browser.leave_by("main form button[type=submit]");
+    let code = browser.run("return document.querySelector('main .large code').textContent");
+
+    let _console = browser.open_tab(&format!("{}/account/start?lang=en", site.public));
+    browser.fill("#name", "dave");
+    browser.fill("#code", code.as_str().expect("a start code"));
+    for field in ["#new", "#repeated"] {
+        browser.fill(field, "correct horse battery");
+    }
+    browser.leave_by("main form button[type=submit]");
+    assert_shows(&browser, "Nothing yet.");
+    let overview = browser.open_tab(&format!("{}/account/entries", site.public));
+    assert_shows(&browser, "No entries.");
+
+    let entries = browser.open_tab(&format!("{}/console/accounts/dave/book/credit", site.operator));
+    browser.fill("#amount", "5");
+    browser.fill("#reference", "line 4");
+    browser.leave_by("main form button[type=submit]");
+    browser.leave_by("main form button[type=submit]");
+    for (tab, empty) in [(overview, "Nothing yet."), (entries, "No entries.")] {
+        browser.turn_to(&tab);
+        wait_until("the first entry", || browser.run(ROWS) == 1);
+        assert_shows(&browser, "Paid in: line 4");
+        assert!(!browser.text().contains(empty));
+        assert_eq!(browser.barriers(), [""; 0]);
+    }
+    site.stop();
+}
+
+/// Without scripts the days are those of UTC.
+#[test]
+fn entries_stand_below_the_days_of_the_visitor() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    log_in_by_keyboard(&browser, &site, "alice");
+    for zone in ["America/New_York", "Asia/Tokyo"] {
+        browser.use_zone(zone);
+        browser.open(&format!("{}/account/entries", site.public));
+        let days = browser.run(DAYS);
+        let days = days.as_array().expect("a list of days");
+        assert!(!days.is_empty(), "{zone}");
+        for day in days {
+            let said = day.as_array().expect("a title and the days of entries");
+            assert_eq!((said.len(), &said[0]), (2, &said[1]), "{zone}: {days:?}");
+        }
+    }
     site.stop();
 }
 

@@ -173,6 +173,7 @@ pub(crate) struct Moment {
 enum Precision {
     Day,
     Minute,
+    Clock,
 }
 
 impl Moment {
@@ -194,6 +195,15 @@ impl Moment {
         }
     }
 
+    /// The minute alone, beside its day.
+    pub(crate) fn clock(language: Language, at: DateTime<Utc>) -> Self {
+        Self {
+            at,
+            language,
+            precision: Precision::Clock,
+        }
+    }
+
     /// When it is.
     pub(crate) fn at(&self) -> DateTime<Utc> {
         self.at
@@ -207,9 +217,11 @@ impl Moment {
             Language::En => format!("{day} {} {year}", MONTHS_EN[month]),
             Language::De => format!("{day}. {} {year}", MONTHS_DE[month]),
         };
+        let clock = format!("{:02}:{:02} UTC", self.at.hour(), self.at.minute());
         match self.precision {
             Precision::Day => day,
-            Precision::Minute => format!("{day}, {:02}:{:02} UTC", self.at.hour(), self.at.minute()),
+            Precision::Minute => format!("{day}, {clock}"),
+            Precision::Clock => clock,
         }
     }
 }
@@ -220,6 +232,7 @@ impl fmt::Display for Moment {
         let style = match self.precision {
             Precision::Day => "day",
             Precision::Minute => "minute",
+            Precision::Clock => "clock",
         };
         let text = self.plain();
         write!(

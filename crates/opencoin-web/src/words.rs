@@ -25,6 +25,28 @@ pub(crate) fn line(entry: &Entry, money: &Money, language: Language) -> EntryLin
     }
 }
 
+/// The entries of a day in UTC. A script groups them by the days of the visitor's time zone.
+pub(crate) struct DayOfEntries {
+    pub(crate) day: Moment,
+    pub(crate) entries: Vec<EntryLine>,
+}
+
+/// Entries in the order of their numbers, by day. After a clock was set back, a day may have two groups.
+pub(crate) fn by_day(entries: &[Entry], money: &Money, language: Language) -> Vec<DayOfEntries> {
+    let days = entries.chunk_by(|one, next| one.at.date_naive() == next.at.date_naive());
+    let day = |entries: &[Entry]| DayOfEntries {
+        day: Moment::day(language, entries[0].at),
+        entries: entries
+            .iter()
+            .map(|entry| EntryLine {
+                at: Moment::clock(language, entry.at),
+                ..line(entry, money, language)
+            })
+            .collect(),
+    };
+    days.map(day).collect()
+}
+
 /// What an entry is, as a sentence.
 pub(crate) fn what(entry: &Entry, t: Messages) -> Message {
     let label = printable(&entry.label);

@@ -5,6 +5,7 @@
 const language = document.documentElement.lang;
 const styles = {
   day: new Intl.DateTimeFormat(language, { dateStyle: "long" }),
+  clock: new Intl.DateTimeFormat(language, { timeStyle: "short" }),
   minute: new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }),
 };
 

@@ -1,4 +1,4 @@
-// Shows new entries and the balance while a page is open. All tabs of a browser share one stream: the tab that holds the lock
+// Groups entries by the days of the visitor's time zone, and shows new ones and the balance while a page is open. All tabs of a browser share one stream: the tab that holds the lock
 // reads it and tells the others, because a browser opens only six connections to a server.
 "use strict";
 
@@ -6,7 +6,6 @@
 const HIDDEN_MS_MAX = 5 * 60 * 1000;
 
 const live = document.querySelector("[data-live]");
-const minute = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
 let newest = Number(live?.dataset.liveAfter ?? 0);
 let waits = false;
 let giveUp = () => {};
@@ -20,18 +19,44 @@ function show(news) {
   if (balance && news.balance) {
     balance.textContent = news.balance;
   }
-  const rows = document.querySelector("[data-live-entries]");
-  const template = document.querySelector("template[data-live-entry]");
-  if (!rows || !template) {
+  const table = document.querySelector("[data-by-day]");
+  if (!table) {
     return;
   }
-  const row = template.content.cloneNode(true);
-  const time = row.querySelector("time");
-  time.dateTime = news.at;
-  time.textContent = minute.format(new Date(news.at));
+  const row = made("entry", news.at);
   row.querySelector("[data-live-what]").textContent = news.what;
   row.querySelector("[data-live-amount]").textContent = news.amount;
-  rows.prepend(row);
+  groupByDay(table, [row, ...entriesOf(table)]);
+  document.querySelector("[data-live-table]").hidden = false;
+  document.querySelector("[data-live-none]")?.remove();
+}
+
+// The content of <template data-live-KIND> with a time.
+function made(kind, at) {
+  const element = document.querySelector(`template[data-live-${kind}]`).content.firstElementChild.cloneNode(true);
+  element.querySelector("time").dateTime = at;
+  localise(element);
+  return element;
+}
+
+function entriesOf(table) {
+  return [...table.tBodies].flatMap((day) => [...day.rows].slice(1));
+}
+
+function groupByDay(table, entries) {
+  const days = [];
+  let last;
+  for (const entry of entries) {
+    const at = entry.querySelector("time").dateTime;
+    const day = styles.day.format(new Date(at));
+    if (day !== last) {
+      days.push(made("day", at));
+      last = day;
+    }
+    days.at(-1).append(entry);
+  }
+  [...table.tBodies].forEach((day) => day.remove());
+  table.append(...days);
 }
 
 function read(channel) {
@@ -66,6 +91,8 @@ async function join(name, channel) {
   waits = false;
   live.hidden = true;
 }
+
+document.querySelectorAll("[data-by-day]").forEach((table) => groupByDay(table, entriesOf(table)));
 
 if (live && navigator.locks && window.BroadcastChannel) {
   const name = `opencoin live ${live.dataset.liveName}`;

@@ -21,7 +21,7 @@ use crate::address::Query;
 use crate::format::{Money, money};
 use crate::messages::Messages;
 use crate::visit::{Frame, PageResult, Visit, encoded, page};
-use crate::words::{EntryLine, line, what};
+use crate::words::{DayOfEntries, by_day, what};
 
 /// The most entries on a page.
 const ENTRIES_PER_PAGE: usize = 50;
@@ -35,7 +35,9 @@ struct EntriesPage {
     t: Messages,
     bar: Bar,
     filter: Filter,
-    entries: Vec<EntryLine>,
+    days: Vec<DayOfEntries>,
+    /// The number of the newest entry, if new ones belong on this page.
+    newest: Option<u64>,
     /// The address of the page with older entries.
     older: Option<String>,
     table: String,
@@ -68,6 +70,10 @@ impl Filter {
         let is_found =
             word.is_empty() || has_word(&entry.label) || entry.counterparty.as_deref().is_some_and(has_word);
         is_of_kind && is_found
+    }
+
+    fn admits_all(&self) -> bool {
+        self.q.trim().is_empty() && !["in", "out", "coins", "payouts"].contains(&self.only.as_str())
     }
 
     /// Whether this choice is selected.
@@ -107,13 +113,12 @@ pub(super) async fn show(
         }
     }
     let older = (!cursor.is_at_end()).then(|| format!("/account/entries?{}", filter.query(cursor.before)));
+    let has_all_new_ones = filter.admits_all() && filter.before.is_none();
     let entries = EntriesPage {
         frame: visit.frame(t.account_entries()),
         t,
-        entries: found
-            .iter()
-            .map(|entry| line(entry, &bar.money, language))
-            .collect(),
+        days: by_day(&found, &bar.money, language),
+        newest: has_all_new_ones.then(|| found.first().map_or(0, |entry| entry.id)),
         older,
         table: format!("/account/entries.csv?{}", filter.query(None)),
         filter,

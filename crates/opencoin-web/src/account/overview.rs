@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
+use opencoin_api::Entry;
 use opencoin_bank::Iban;
 use opencoin_http::{Server, shown};
 use opencoin_ledger::{AccountEntry, EntryNo, EntryPage};
@@ -16,7 +17,7 @@ use crate::address::Query;
 use crate::format::Moment;
 use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, Visit, page};
-use crate::words::{EntryLine, line};
+use crate::words::{DayOfEntries, by_day};
 
 /// How many entries the page shows.
 const NEWEST_ENTRIES: u32 = 10;
@@ -31,9 +32,9 @@ struct OverviewPage {
     payment_code: String,
     /// Where money is paid in.
     own_bank: Option<OwnBank>,
-    entries: Vec<EntryLine>,
+    days: Vec<DayOfEntries>,
     /// The number of the newest entry.
-    newest: i64,
+    newest: u64,
 }
 
 /// The operator's account at a bank.
@@ -83,6 +84,7 @@ pub(super) async fn show(
         Some(no) => payment(&server, &holder, EntryNo::new(no)).await?,
         None => None,
     };
+    let entries: Vec<Entry> = newest.items.into_iter().map(shown::entry).collect();
     let overview = OverviewPage {
         frame: visit.frame(bar.account()),
         t,
@@ -94,12 +96,8 @@ pub(super) async fn show(
         }),
         own_bank: OwnBank::of(&server),
         payment_code: opencoin_bank::payment_code::of_account(bar.account()),
-        newest: newest.items.first().map_or(0, |entry| entry.no.get()),
-        entries: newest
-            .items
-            .into_iter()
-            .map(|entry| line(&shown::entry(entry), &bar.money, visit.language))
-            .collect(),
+        newest: entries.first().map_or(0, |entry| entry.id),
+        days: by_day(&entries, &bar.money, visit.language),
         bar,
     };
     Ok(page(StatusCode::OK, visit.language, &overview))

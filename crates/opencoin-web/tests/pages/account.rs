@@ -265,6 +265,13 @@ async fn entries_are_filtered_and_written_as_a_table() {
     all.has("Payment to <bdi>bob</bdi>: <bdi>&#60;script&#62;alert(1)&#60;/script&#62;</bdi>");
     all.has("Paid in: <bdi>opening alice</bdi>");
     all.lacks(SCRIPT);
+    all.has("<tr class=\"day\"><th colspan=\"3\" scope=\"rowgroup\">");
+    // New entries belong on the first page of all entries alone.
+    all.has("data-live-after=\"3\"");
+    for part in ["?q=bob", "?only=out", "?before=3"] {
+        let part = alice.get(&format!("/account/entries{part}")).await.with(200);
+        part.lacks("data-live-after");
+    }
     let found = alice.get("/account/entries?q=BOB&only=out").await;
     found.has("<td class=\"amount\">\u{2212}1.00</td>");
     found.lacks("Paid in:");
