@@ -35,9 +35,13 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/account/programs", get(programs::show))
         .route("/account/programs/pair", post(pairing::pair))
         .route("/account/pair", get(pairing::explain))
+        .route("/account/programs/{id}/remove", get(programs::ask_remove))
         .route("/account/programs/remove", post(programs::remove))
         .route("/account/settings", get(settings::show))
-        .route("/account/settings/logout", post(settings::log_out_everywhere))
+        .route(
+            "/account/settings/logout",
+            get(settings::ask_log_out).post(settings::log_out_everywhere),
+        )
         .route("/account/settings/directory", post(settings::change_directory))
         .route("/account/settings/password", post(settings::change_password))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
@@ -15,6 +16,8 @@ use super::login::logged_out;
 use super::session::{Bar, Holder, Place};
 use crate::address::Query;
 use crate::messages::Messages;
+use crate::site::Site;
+use crate::steps::{About, Draft, Question, ask};
 use crate::visit::{Failure, Frame, PageResult, Visit, page, see_other};
 
 #[derive(Template)]
@@ -121,6 +124,30 @@ pub(super) async fn change_password(
     };
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     form(&server, &visit, &holder, false, Some(fault), status).await
+}
+
+/// `GET /account/settings/logout`: asks whether it is right.
+pub(super) async fn ask_log_out(
+    State(server): State<Arc<Server>>,
+    Extension(site): Extension<Arc<Site>>,
+    visit: Visit,
+    holder: Holder,
+) -> PageResult {
+    let t = visit.messages();
+    let bar = holder.bar(&server, Place::Settings, visit.language).await?;
+    let question = Question {
+        frame: visit.frame(t.account_log_out_everywhere()),
+        t,
+        bar: bar.html(t),
+        form_token: bar.form_token.clone(),
+        text: t.account_log_out_question().into(),
+        explained: t.account_log_out_everywhere_explained().into(),
+        button: t.account_log_out_everywhere(),
+        action: "/account/settings/logout".to_owned(),
+        back: "/account/settings".to_owned(),
+    };
+    let draft = Draft::fresh(site.idempotency_key());
+    Ok(ask(&question, About::default(), &draft))
 }
 
 /// `POST /account/settings/logout`: ends all sessions of pages and of log-ins with the password.

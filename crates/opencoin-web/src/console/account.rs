@@ -37,8 +37,6 @@ struct AccountPage {
     /// Whether it belongs to a key, which has neither password nor programs.
     is_of_key: bool,
     may_change: bool,
-    /// The idempotency key of its forms.
-    key: String,
     entries: Vec<EntryLine>,
     /// The address of the page with older entries.
     older: Option<String>,
@@ -85,7 +83,6 @@ pub(super) async fn show(
         payment_code: opencoin_bank::payment_code::of_account(name.as_str()),
         is_of_key: account.id.is_key_account(),
         may_change: desk.may(AdminRight::ChangeAccounts),
-        key: desk.new_key(),
         older: last.map(|last| format!("/console/accounts/{}?before={last}", name.as_str())),
         entries: entries
             .into_iter()

@@ -21,7 +21,7 @@ use crate::messages::Messages;
 use crate::notes::Note;
 use crate::public::address;
 use crate::sessions::WaitingCode;
-use crate::steps::{SentKey, sent_key};
+use crate::steps::{About, Draft, Question, SentKey, ask, sent_key};
 use crate::visit::{Frame, PageResult, page, see_other};
 
 #[derive(Template)]
@@ -89,6 +89,32 @@ fn start_address(server: &Server, name: &AccountName) -> String {
         site.trim_end_matches('/'),
         name.as_str()
     )
+}
+
+/// `GET /console/accounts/{name}/code/new`: asks whether a new code is wanted.
+pub(super) async fn ask_issue(
+    State(server): State<Arc<Server>>,
+    desk: Desk,
+    Path(name): Path<String>,
+) -> PageResult {
+    desk.needs(&server, AdminRight::ChangeAccounts)?;
+    let t = desk.visit.messages();
+    let name = account_name(&name)?;
+    let profile = server.issuer().cashier().account(&name).await;
+    profile.map_err(Refusal::from)?;
+    let bar = desk.bar(&server, Some(Place::Accounts));
+    let question = Question {
+        frame: desk.visit.frame(name.as_str()),
+        t,
+        bar: bar.html(),
+        form_token: bar.form_token,
+        text: t.console_new_code_question(name.as_str()),
+        explained: t.console_code_explained().into(),
+        button: t.console_new_code(),
+        action: path(&name),
+        back: format!("/console/accounts/{}", name.as_str()),
+    };
+    Ok(ask(&question, About::default(), &Draft::fresh(desk.new_key())))
 }
 
 /// `POST /console/accounts/{name}/code`: issues a code. The one before ends.

@@ -61,6 +61,7 @@ pub(crate) fn router() -> Router<Arc<Server>> {
             "/console/accounts/{name}/code",
             get(codes::show).post(codes::issue),
         )
+        .route("/console/accounts/{name}/code/new", get(codes::ask_issue))
         .route(
             "/console/accounts/{name}/code/handed-over",
             post(codes::hand_over),
@@ -72,6 +73,10 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route(
             "/console/accounts/{name}/status/{status}/confirm",
             post(status::confirm),
+        )
+        .route(
+            "/console/accounts/{name}/programs/{id}/remove",
+            get(programs::ask_remove),
         )
         .route("/console/accounts/{name}/programs/remove", post(programs::remove))
         .route("/console/payouts", get(payouts::show))

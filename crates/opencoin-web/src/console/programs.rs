@@ -8,13 +8,13 @@ use opencoin_http::{Server, shown};
 use opencoin_issuer::accounts::{ServiceStatus, account_name};
 use opencoin_issuer::{AdminRight, CashierError, Refusal};
 
-use super::desk::Desk;
+use super::desk::{Desk, Place};
 use crate::address::Path;
 use crate::language::Language;
 use crate::messages::Messages;
 use crate::notes::Note;
 use crate::programs::{Access, access};
-use crate::steps::{SentKey, sent_key};
+use crate::steps::{About, Draft, Question, SentKey, ask, sent_key};
 use crate::visit::{PageResult, see_other};
 
 /// A program with access.
@@ -31,6 +31,43 @@ pub(super) fn described(service: ServiceStatus, t: Messages, language: Language)
         id: service.id,
         name: service.name,
     }
+}
+
+/// `GET /console/accounts/{name}/programs/{id}/remove`: asks whether it is right.
+pub(super) async fn ask_remove(
+    State(server): State<Arc<Server>>,
+    desk: Desk,
+    Path((name, id)): Path<(String, String)>,
+) -> PageResult {
+    desk.needs(&server, AdminRight::ChangeAccounts)?;
+    let t = desk.visit.messages();
+    let name = account_name(&name)?;
+    let back = format!("/console/accounts/{}", name.as_str());
+    let services = server.issuer().cashier().services(&name).await;
+    let services = services.map_err(Refusal::from)?;
+    let Some(program) = services
+        .into_iter()
+        .map(shown::service)
+        .find(|program| program.id == id)
+    else {
+        return Ok(see_other(&back));
+    };
+    let bar = desk.bar(&server, Some(Place::Accounts));
+    let question = Question {
+        frame: desk.visit.frame(name.as_str()),
+        t,
+        bar: bar.html(),
+        form_token: bar.form_token,
+        text: t.console_program_question(program.name.clone(), name.as_str()),
+        explained: t.account_program_question_explained().into(),
+        button: t.account_program_remove_now(),
+        action: format!("{back}/programs/remove"),
+        back,
+    };
+    let mut draft = Draft::fresh(desk.new_key());
+    draft.fill("id", id);
+    draft.fill("program", program.name);
+    Ok(ask(&question, About::default(), &draft))
 }
 
 /// `POST /console/accounts/{name}/programs/remove`. A program that is gone already is no error.

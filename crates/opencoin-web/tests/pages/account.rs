@@ -314,9 +314,9 @@ async fn a_long_table_ends_with_the_session() {
     assert_eq!(pieces, 2);
     let mut cut = alice.stream("/account/entries.csv", "text/csv").await;
     cut.next().await.unwrap().unwrap();
-    let settings = alice.get("/account/settings").await.with(200);
+    let asked = alice.get("/account/settings/logout").await.with(200);
     alice
-        .submit(&settings, "/account/settings/logout", &[])
+        .submit(&asked, "/account/settings/logout", &[])
         .await
         .with(303);
     let end = cut.next().await.unwrap();
@@ -342,13 +342,18 @@ async fn programs_are_shown_and_removed() {
     page.has("<bdi>phone</bdi>");
     page.has("take out coins");
     page.lacks("read the balance");
+    let question = page.link_to("/remove");
+    let asked = alice.get(&question).await.with(200);
+    asked.has("Remove <bdi>phone</bdi>?");
     for _ in 0..2 {
         alice
-            .submit(&page, "/account/programs/remove", &[])
+            .submit(&asked, "/account/programs/remove", &[])
             .await
             .with(303);
     }
     alice.get("/account/programs").await.has("No program has access.");
+    let gone = alice.get(&question).await.with(303);
+    assert_eq!(gone.header("location"), "/account/programs");
 }
 
 #[tokio::test]
@@ -534,8 +539,10 @@ async fn a_holder_logs_out_everywhere() {
     world.open("alice", 1_000).await;
     let (here, there) = (world.browser("alice").await, world.browser("alice").await);
     let settings = here.get("/account/settings").await.with(200);
+    let asked = here.get(&settings.link_to("/settings/logout")).await.with(200);
+    asked.has("Log out everywhere?");
     let out = here
-        .submit(&settings, "/account/settings/logout", &[])
+        .submit(&asked, "/account/settings/logout", &[])
         .await
         .with(303);
     assert!(out.header("set-cookie").starts_with("__Host-opencoin-account=; "));

@@ -238,8 +238,10 @@ async fn an_account_is_opened_once_and_its_code_is_shown_until_it_is_handed_over
     world.browser("bob").await.get("/account").await.with(200);
 
     let issue = "/console/accounts/bob/code";
+    let asked = desk.get(&account.link_to("/code/new")).await.with(200);
+    asked.has("Make a new start code for <bdi>bob</bdi>?");
     for _ in 0..2 {
-        desk.submit(&account, issue, &[]).await.with(303);
+        desk.submit(&asked, issue, &[]).await.with(303);
     }
     assert_ne!(code(&desk.get(issue).await), codes[0]);
     assert_eq!(world.actions().await.len(), 3, "a code is issued once");

@@ -237,6 +237,17 @@ impl Answer {
     pub(crate) fn lacks(&self, text: &str) {
         assert!(!self.text.contains(text), "{text:?} is there:\n{}", self.text);
     }
+
+    /// The address of the first link that ends like this.
+    #[track_caller]
+    pub(crate) fn link_to(&self, end: &str) -> String {
+        let links = self.text.split("href=\"").skip(1);
+        let mut links = links.filter_map(|link| link.split('"').next());
+        let found = links.find(|link| link.ends_with(end));
+        found
+            .unwrap_or_else(|| panic!("no link to {end}:\n{}", self.text))
+            .to_owned()
+    }
 }
 
 impl World {
