@@ -8,10 +8,18 @@ use serde_json::json;
 const LANGUAGES: [&str; 2] = ["en", "de"];
 
 /// The pages of an account.
-const ACCOUNT_PAGES: [&str; 6] = ["", "/pay", "/entries", "/payouts", "/programs", "/settings"];
+const ACCOUNT_PAGES: [&str; 7] = [
+    "",
+    "/pay",
+    "/entries",
+    "/payouts",
+    "/programs",
+    "/settings",
+    "/settings/logout",
+];
 
 /// The pages of the console, in the order in which they are looked at.
-const CONSOLE_PAGES: [&str; 22] = [
+const CONSOLE_PAGES: [&str; 23] = [
     "",
     "/figures",
     "/figures?period=day",
@@ -20,6 +28,7 @@ const CONSOLE_PAGES: [&str; 22] = [
     "/accounts/alice",
     "/accounts/alice/book/credit",
     "/accounts/alice/status/closed",
+    "/accounts/alice/code/new",
     "/payouts",
     "/payouts?state=paid",
     "/payouts/2",

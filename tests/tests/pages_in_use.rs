@@ -9,6 +9,9 @@ use opencoin_testkit::wait::wait_until;
 /// A browser opens so many connections to a server at most, and each stream keeps one.
 const CONNECTIONS_MAX: usize = 6;
 
+/// More wrong passwords than are taken without a wait.
+const ATTEMPTS_MAX: usize = 12;
+
 /// What is shown of an element.
 const SHOWN: &str = "[...document.querySelectorAll('.bar, .foot, .off-paper, button')]
     .filter(element => element.checkVisibility()).length";
@@ -180,6 +183,35 @@ fn entries_stand_below_the_days_of_the_visitor() {
             assert_eq!((said.len(), &said[0]), (2, &said[1]), "{zone}: {days:?}");
         }
     }
+    site.stop();
+}
+
+/// After too many wrong passwords the button says how long it takes, and can be pressed then.
+#[test]
+fn a_log_in_that_must_wait_counts_down() {
+    let Some(browser) = browser::start_or_skip(Scripts::Run) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = DemoSite::start(folder.path());
+    browser.open(&format!("{}/account/login?lang=en", site.public));
+    let button = |what: &str| {
+        let script = format!("return document.querySelector('main form button[type=submit]').{what}");
+        browser.run(&script)
+    };
+    browser.fill("#name", "alice");
+    for _ in 0..ATTEMPTS_MAX {
+        browser.fill("#password", "wrong");
+        browser.leave_by("main form button[type=submit]");
+        if button("dataset.wait").is_string() {
+            break;
+        }
+    }
+    assert!(button("dataset.wait").is_string(), "no attempt must wait");
+    wait_until("the end of the wait", || button("disabled") == false);
+    assert_eq!(button("textContent"), "Log in");
+    log_in_by_keyboard(&browser, &site, "alice");
+    assert_shows(&browser, "2.93 OpenCent");
     site.stop();
 }
 

@@ -5,7 +5,7 @@
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, Response, Uri};
 use http_body_util::BodyExt;
 use opencoin_issuer::Reason;
@@ -51,6 +51,8 @@ impl Visitor {
         };
         let (head, body) = response.into_parts();
         let id = head.headers.get(REQUEST_ID_HEADER);
+        let retry_after = head.headers.get(RETRY_AFTER);
+        let retry_after_s = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let refused = RefusedVisit {
             method: self.method,
             uri: self.uri,
@@ -59,6 +61,7 @@ impl Visitor {
             reason,
             detail: detail(body).await,
             request_id: id.and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned(),
+            retry_after_s,
             books_set_back: self.books_set_back,
         };
         let mut page = (self.show_refusal)(&refused);

@@ -67,6 +67,8 @@ pub struct RefusedVisit {
     pub detail: String,
     /// The id of the request, which is in the server's log.
     pub request_id: String,
+    /// After how many seconds the visitor may try again, if the answer says so.
+    pub retry_after_s: Option<u64>,
     /// Whether nothing is served because the books were set back.
     pub books_set_back: bool,
 }

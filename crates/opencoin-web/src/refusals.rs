@@ -7,8 +7,11 @@ use opencoin_http::RefusedVisit;
 use opencoin_issuer::Reason;
 
 use crate::headers;
-use crate::messages::Messages;
+use crate::messages::{Message, Messages};
 use crate::visit::{Frame, Visit, page};
+
+/// How long to wait after too many attempts if nothing else is said.
+const RETRY_AFTER_S: u64 = 60;
 
 #[derive(Template)]
 #[template(path = "refusal.html")]
@@ -16,7 +19,7 @@ struct RefusalPage<'refused> {
     frame: Frame,
     t: Messages,
     heading: &'static str,
-    advice: &'static str,
+    advice: Message,
     /// The page to go on with, and its name.
     back: (&'static str, &'static str),
     detail: &'refused str,
@@ -29,9 +32,16 @@ pub(crate) fn show(refused: &RefusedVisit) -> Response<Body> {
     let t = visit.messages();
     // Operators must act on it; nobody else needs to know it.
     let (heading, advice) = if refused.books_set_back && refused.uri.path().starts_with("/console") {
-        (t.refusal_books_set_back(), t.refusal_books_set_back_advice())
+        (
+            t.refusal_books_set_back(),
+            t.refusal_books_set_back_advice().into(),
+        )
+    } else if refused.reason == Reason::TooManyRequests {
+        let seconds = refused.retry_after_s.unwrap_or(RETRY_AFTER_S);
+        (t.refusal_too_many(), t.refusal_too_many_advice(seconds))
     } else {
-        words(t, refused.status, refused.reason)
+        let (heading, advice) = words(t, refused.status, refused.reason);
+        (heading, advice.into())
     };
     let template = RefusalPage {
         frame: visit.frame(heading),
@@ -65,7 +75,6 @@ fn words(t: Messages, status: StatusCode, reason: Reason) -> (&'static str, &'st
                 t.proposals_must_be_another(),
                 t.proposals_must_be_another_advice(),
             ),
-            Reason::TooManyRequests => (t.refusal_too_many(), t.refusal_too_many_advice()),
             Reason::Unavailable => (t.refusal_unavailable(), t.refusal_unavailable_advice()),
             Reason::TooLarge => (t.refusal_too_large(), t.refusal_too_large_advice()),
             Reason::ReferenceConflict => (t.refusal_done_before(), t.refusal_done_before_advice()),
@@ -97,11 +106,35 @@ mod tests {
                 reason: Reason::Unavailable,
                 detail: String::new(),
                 request_id: "1".to_owned(),
+                retry_after_s: None,
                 books_set_back,
             });
             let bytes = to_bytes(page.into_body(), usize::MAX).await.expect("a page");
             let text = String::from_utf8_lossy(&bytes);
             assert!(text.contains(words), "{path} {books_set_back}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_visitor_is_told_how_long_to_wait() {
+        for (retry_after_s, words) in [
+            (Some(7), "Wait <bdi>7</bdi> seconds"),
+            (None, "<bdi>60</bdi> seconds"),
+        ] {
+            let page = show(&RefusedVisit {
+                method: axum::http::Method::GET,
+                uri: "/".parse().expect("a path"),
+                headers: HeaderMap::new(),
+                status: StatusCode::TOO_MANY_REQUESTS,
+                reason: Reason::TooManyRequests,
+                detail: String::new(),
+                request_id: "1".to_owned(),
+                retry_after_s,
+                books_set_back: false,
+            });
+            let bytes = to_bytes(page.into_body(), usize::MAX).await.expect("a page");
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(text.contains(words), "{words}: {text}");
         }
     }
 }

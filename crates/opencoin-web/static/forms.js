@@ -69,7 +69,25 @@ function sendOnce() {
   });
 }
 
+// <button type="submit" data-wait="SECONDS">: can be pressed after that time, and says how long it takes.
+function waitForButtons() {
+  for (const button of document.querySelectorAll("button[data-wait]")) {
+    const label = button.textContent;
+    const end = Date.now() + button.dataset.wait * 1000;
+    const count = () => {
+      const left = Math.ceil((end - Date.now()) / 1000);
+      button.disabled = left > 0;
+      button.textContent = left > 0 ? `${label} (${left})` : label;
+      if (left > 0) {
+        setTimeout(count, 1000);
+      }
+    };
+    count();
+  }
+}
+
 localise(document);
 offerCopies();
 offerPrinting();
 sendOnce();
+waitForButtons();

@@ -1,7 +1,8 @@
 // Keeps parts of a page up to date while somebody looks at it: asks for the page again and puts its new part in place of the
 // old one. A document that the browser has parsed itself runs no scripts and is no markup in a script.
 //
-// <section id="ID" data-fresh="SECONDS">, with an element [data-stale] [hidden] in it, which is shown when that fails.
+// <section id="ID" data-fresh="SECONDS">, with an element [data-stale] [hidden] in it, which is shown when that fails. The part
+// has [data-old] then.
 "use strict";
 
 const ANSWER_MS_MAX = 10 * 1000;
@@ -31,7 +32,10 @@ function takeOver(part, next) {
 
 function keepFresh(part) {
   const again = () => setTimeout(ask, part.dataset.fresh * 1000);
-  const fail = () => part.querySelectorAll("[data-stale]").forEach((note) => (note.hidden = false));
+  const fail = () => {
+    part.querySelectorAll("[data-stale]").forEach((note) => (note.hidden = false));
+    part.dataset.old = "yes";
+  };
   function ask() {
     if (document.hidden || isInUse(part)) {
       again();

@@ -13,7 +13,7 @@ use opencoin_issuer::{Reason, Refusal};
 use super::session::{self, Holder, LOGIN};
 use crate::format::money;
 use crate::forms::Fields;
-use crate::messages::Messages;
+use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, Visit, page, see_other};
 
 /// The part of the query after a session that has ended.
@@ -26,8 +26,24 @@ struct LoginPage<'name> {
     t: Messages,
     currency: String,
     name: &'name str,
-    fault: Option<String>,
+    fault: Option<Fault>,
     has_ended: bool,
+}
+
+/// Why a log-in has failed.
+enum Fault {
+    Wrong,
+    /// For so many seconds no attempt is taken.
+    Wait(u64),
+}
+
+impl Fault {
+    fn text(&self, t: Messages) -> Message {
+        match self {
+            Self::Wrong => t.account_wrong_password().into(),
+            Self::Wait(seconds) => t.account_wait(*seconds),
+        }
+    }
 }
 
 /// `GET /account/login`.
@@ -50,18 +66,14 @@ pub(super) async fn log_in(State(server): State<Arc<Server>>, visit: Visit, body
         .log_in(name, fields.text("password"))
         .await;
     count(&server, &opened);
-    let fault = match opened {
+    let (status, fault) = match opened {
         Ok(session) => return Ok(begun(&session)),
-        Err(refusal) if refusal.reason == Reason::Unauthorized => (
-            StatusCode::UNAUTHORIZED,
-            visit.messages().account_wrong_password().to_owned(),
-        ),
+        Err(refusal) if refusal.reason == Reason::Unauthorized => (StatusCode::UNAUTHORIZED, Fault::Wrong),
         Err(refusal) if refusal.reason == Reason::TooManyRequests => {
-            (StatusCode::TOO_MANY_REQUESTS, too_many(&visit, &refusal))
+            (StatusCode::TOO_MANY_REQUESTS, Fault::Wait(wait_s(&refusal)))
         }
         Err(refusal) => return Err(refusal.into()),
     };
-    let (status, fault) = fault;
     Ok(form(&server, &visit, status, name, Some(fault), false))
 }
 
@@ -84,7 +96,7 @@ fn form(
     visit: &Visit,
     status: StatusCode,
     name: &str,
-    fault: Option<String>,
+    fault: Option<Fault>,
     has_ended: bool,
 ) -> Response<Body> {
     let t = visit.messages();
@@ -99,10 +111,9 @@ fn form(
     page(status, visit.language, &login)
 }
 
-/// The words for too many attempts.
-pub(super) fn too_many(visit: &Visit, refusal: &Refusal) -> String {
-    let seconds = refusal.retry_after_s.unwrap_or(1).into();
-    visit.messages().account_wait(seconds).plain()
+/// For how many seconds no attempt is taken.
+pub(super) fn wait_s(refusal: &Refusal) -> u64 {
+    refusal.retry_after_s.unwrap_or(1).into()
 }
 
 /// The answer to a log-in that has succeeded.

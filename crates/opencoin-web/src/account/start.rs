@@ -11,11 +11,11 @@ use opencoin_http::Server;
 use opencoin_issuer::Reason;
 use serde::Deserialize;
 
-use super::login::{begun, count, too_many};
+use super::login::{begun, count, wait_s};
 use crate::address::Query;
 use crate::format::money;
 use crate::forms::Fields;
-use crate::messages::Messages;
+use crate::messages::{Message, Messages};
 use crate::visit::{Frame, PageResult, Visit, page};
 
 #[derive(Template)]
@@ -25,15 +25,28 @@ struct StartPage<'name> {
     t: Messages,
     currency: String,
     name: &'name str,
+    code_fault: Option<Message>,
     fault: Option<Fault>,
 }
 
 /// What is wrong with the form.
-#[derive(Debug, Clone, PartialEq, Eq)]
 enum Fault {
-    Code(String),
+    Code,
+    /// For so many seconds no attempt is taken.
+    Wait(u64),
     New,
     Repeated,
+}
+
+impl Fault {
+    /// What is wrong with the code, if it is that.
+    fn of_code(&self, t: Messages) -> Option<Message> {
+        match self {
+            Self::Code => Some(t.account_wrong_code().into()),
+            Self::Wait(seconds) => Some(t.account_wait(*seconds)),
+            Self::New | Self::Repeated => None,
+        }
+    }
 }
 
 /// What a link to the page may fill in.
@@ -66,14 +79,8 @@ pub(super) async fn start(State(server): State<Arc<Server>>, visit: Visit, body:
     let (status, fault) = match opened {
         Ok(session) => return Ok(begun(&session)),
         Err(refusal) => match refusal.reason {
-            Reason::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                Fault::Code(visit.messages().account_wrong_code().to_owned()),
-            ),
-            Reason::TooManyRequests => (
-                StatusCode::TOO_MANY_REQUESTS,
-                Fault::Code(too_many(&visit, &refusal)),
-            ),
+            Reason::Unauthorized => (StatusCode::UNAUTHORIZED, Fault::Code),
+            Reason::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, Fault::Wait(wait_s(&refusal))),
             Reason::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, Fault::New),
             _ => return Err(refusal.into()),
         },
@@ -94,6 +101,7 @@ fn form(
         t,
         currency: money(server, visit.language).name(),
         name,
+        code_fault: fault.as_ref().and_then(|fault| fault.of_code(t)),
         fault,
     };
     page(status, visit.language, &start)

@@ -12,6 +12,7 @@ use opencoin_text::printable;
 
 use super::desk::{After, Bar, Desk, Done, Place};
 use super::making::{self, NewKeys};
+use super::timeline::{Scale, TimeLine};
 use super::{signing, stopping};
 use crate::address::Query;
 use crate::format::{Moment, Money};
@@ -47,6 +48,7 @@ struct Value {
     list: Message,
     due: Message,
     is_due: bool,
+    time_line: Option<TimeLine>,
     keys: Vec<KeyLine>,
     /// How many keys have coins that have expired, if any. They are not in the list.
     older: Option<Message>,
@@ -78,6 +80,7 @@ pub(super) async fn show(
     let keys = server.issuer().mint_key_overview().await?;
     let day = |at: DateTime<Utc>| Moment::day(language, at);
     let values = keys.denominations.iter().enumerate();
+    let scale = Scale::of(&keys);
     let page_of_keys = KeysPage {
         frame: desk.visit.frame(t.keys_title()),
         t,
@@ -86,7 +89,7 @@ pub(super) async fn show(
         is_paused: keys.is_signing_paused,
         description: t.keys_description_until(day(keys.description_expires), day(keys.description_due)),
         values: values
-            .map(|(no, (value, own))| of_value(no, *value, own, &keys, &desk, &money))
+            .map(|(no, (value, own))| of_value((no, *value), own, (&keys, scale.as_ref()), &desk, &money))
             .collect(),
         may_change: desk.may(AdminRight::ChangeKeys),
         new_keys: making::new_keys(&server, &keys).await,
@@ -97,10 +100,9 @@ pub(super) async fn show(
 }
 
 fn of_value(
-    no: usize,
-    value: u64,
+    (no, value): (usize, u64),
     own: &[MintKeyOverview],
-    keys: &MintKeysOverview,
+    (keys, scale): (&MintKeysOverview, Option<&Scale>),
     desk: &Desk,
     money: &Money,
 ) -> Value {
@@ -118,6 +120,9 @@ fn of_value(
             Some(due) => t.keys_next_due(Moment::day(language, *due)),
         },
         is_due,
+        time_line: scale
+            .filter(|_| !current.is_empty())
+            .map(|scale| TimeLine::of(scale, &current, t, language)),
         keys: current.into_iter().map(|key| line(key, desk, money)).collect(),
         older: (!older.is_empty()).then(|| t.keys_older(older.len() as u64)),
     }

@@ -26,6 +26,7 @@ mod setup;
 mod signing;
 mod status;
 mod stopping;
+mod timeline;
 mod today;
 mod waiting;
 

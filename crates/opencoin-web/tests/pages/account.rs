@@ -51,7 +51,8 @@ async fn a_wrong_password_is_said_and_then_slowed_down() {
     }
     let wrong = [("name", "alice"), ("password", "wrong")];
     let slowed = browser.post("/account/login", &wrong).await.with(429);
-    slowed.has("Too many wrong passwords.");
+    slowed.has("Too many wrong attempts.");
+    slowed.has("<button type=\"submit\" data-wait=\"");
 }
 
 #[tokio::test]

@@ -46,6 +46,11 @@ async fn the_keys_of_each_value_are_listed_with_what_is_due() {
     for never in ["mint key", "denomination", "oca_"] {
         page.lacks(never);
     }
+    // Each has a bar for the time in which it signs, and one for that in which its coins are valid.
+    let shown = world.server.issuer().mint_key_overview().await.unwrap();
+    for part in ["<rect class=\"signs\" ", "<rect class=\"coins\" "] {
+        assert_eq!(page.text.matches(part).count(), shown.keys().count(), "{part}");
+    }
     desk.get("/console").await.has("Nothing waits for you.");
 
     // Before the last key ends, the first page says from when on nobody gets coins.
