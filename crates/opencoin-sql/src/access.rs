@@ -72,14 +72,15 @@ pub(crate) async fn set_password(
         except = by.as_bytes();
     }
     replace_password(sql, account, password, except).await?;
+    // It would set another password.
+    end_start_code(sql, account).await?;
     if let PasswordSetter::Operator(action) = setter {
         record(sql, action).await?;
     }
     Ok(true)
 }
 
-/// Sets the password. Ends the sessions that a password has opened, except one, and the start code, which would set
-/// another password.
+/// Sets the password. Ends the sessions that a password has opened, except one.
 async fn replace_password(
     sql: &mut dyn Executor,
     account: AccountId,
@@ -91,7 +92,7 @@ async fn replace_password(
         .await?;
     let query = "DELETE FROM sessions WHERE account = $1 AND service_id IS NULL AND token_hash <> $2";
     sql.execute(query, &[account.get().into(), except.into()]).await?;
-    end_start_code(sql, account).await
+    Ok(())
 }
 
 async fn end_start_code(sql: &mut dyn Executor, account: AccountId) -> Result<(), SqlError> {

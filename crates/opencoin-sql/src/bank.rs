@@ -19,6 +19,9 @@ use opencoin_ledger::{
 
 use crate::Runner;
 
+/// The most payouts or lines that are looked up at a time.
+const READ_AT_A_TIME_MAX: usize = 256;
+
 /// Implements [`BankStore`] on the reads and transactions of a store.
 #[derive(Debug, Clone)]
 pub struct SqlBank<R>(pub R);

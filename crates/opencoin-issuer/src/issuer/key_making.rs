@@ -190,10 +190,11 @@ impl From<&Imported> for ImportedKeys {
 impl PendingRequest {
     fn of(request: &SigningRequest, currency: &Currency, now: DateTime<Utc>) -> Self {
         let begin = |key: &MintKeyDraft| (key.denomination, key.sign_coins_not_before.to_utc());
+        let import_by = currency.import_deadline(request);
         Self {
             fingerprint: request.fingerprint(),
-            import_by: currency.import_deadline(request),
-            is_overdue: currency.import_deadline(request).is_some_and(|by| by < now),
+            import_by,
+            is_overdue: import_by.is_some_and(|by| by < now),
             is_in_vain: currency.is_in_vain(request, now),
             mint_keys: request.mint_keys.iter().map(begin).collect(),
             changes_description: request.cdd.is_some(),

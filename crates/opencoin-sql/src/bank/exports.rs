@@ -4,6 +4,7 @@ use opencoin_ledger::bank::{ExportEnd, ExportNo, ExportOutcome, ExportState, New
 use opencoin_ledger::stored::{self, StoredExport};
 use opencoin_ledger::{Action, ActionDetail, IdempotencyKey, PayoutNo};
 
+use super::READ_AT_A_TIME_MAX;
 use crate::actions::record;
 use crate::places::{list, places};
 use crate::{Executor, Row, SqlError, Value, pieces};
@@ -11,8 +12,6 @@ use crate::{Executor, Row, SqlError, Value, pieces};
 const COLUMNS: &str = "no, request, format, message_id, payouts, amount, operator, at, state, ended_at";
 /// The most payouts that one statement of SQL inserts.
 const INSERTED_AT_A_TIME_MAX: usize = 256;
-/// The most payouts that are looked up at a time.
-const READ_AT_A_TIME_MAX: usize = 256;
 
 fn export(row: &mut Row) -> Result<PayoutExport, SqlError> {
     Ok(stored::payout_export(StoredExport {
@@ -166,9 +165,7 @@ pub(super) async fn end(
     end: ExportState,
     action: &Action,
 ) -> Result<ExportEnd, SqlError> {
-    let for_update = sql.dialect().for_update;
-    let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE no = $1 {for_update}");
-    let Some(found) = sql.optional(&query, &[no.get().into()], export).await? else {
+    let Some(found) = locked(sql, no).await? else {
         return Ok(ExportEnd::Unknown);
     };
     match found.state {
@@ -204,9 +201,7 @@ pub(super) async fn end(
 
 /// Records that the payouts of a file are settled. A payout that is settled stays so.
 pub(super) async fn finish(sql: &mut dyn Executor, no: ExportNo) -> Result<ExportEnd, SqlError> {
-    let for_update = sql.dialect().for_update;
-    let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE no = $1 {for_update}");
-    let Some(found) = sql.optional(&query, &[no.get().into()], export).await? else {
+    let Some(found) = locked(sql, no).await? else {
         return Ok(ExportEnd::Unknown);
     };
     match found.state {
@@ -229,6 +224,13 @@ pub(super) async fn settling(sql: &mut dyn Executor, limit: u32) -> Result<Vec<P
     let settling = ExportState::Settling.code();
     let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE state = {settling} ORDER BY no LIMIT $1");
     sql.all(&query, &[i64::from(limit).into()], export).await
+}
+
+/// Locks a file's row.
+async fn locked(sql: &mut dyn Executor, no: ExportNo) -> Result<Option<PayoutExport>, SqlError> {
+    let for_update = sql.dialect().for_update;
+    let query = format!("SELECT {COLUMNS} FROM payout_exports WHERE no = $1 {for_update}");
+    sql.optional(&query, &[no.get().into()], export).await
 }
 
 /// Locks payouts, and returns the first that is paid.

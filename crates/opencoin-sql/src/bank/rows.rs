@@ -5,11 +5,9 @@ use opencoin_ledger::LedgerTime;
 use opencoin_ledger::bank::{BankLineNo, BankLineStateKind, KeptLine, LineCount, StatementLine};
 use opencoin_ledger::stored::{self, StoredKeptLine, StoredStatementLine};
 
+use super::READ_AT_A_TIME_MAX;
 use crate::places::list;
 use crate::{Executor, Row, SqlError, Value, pieces};
-
-/// The most lines that are looked up at a time.
-const READ_AT_A_TIME_MAX: usize = 256;
 
 /// The columns of a line, of the table `s`.
 pub(super) const LINE_COLUMNS: &str = "s.place, s.line, s.ignored, s.amount, s.is_gathered, s.is_return, s.codes, s.bank_account, s.day,

@@ -8,6 +8,7 @@ use opencoin_ledger::bank::{
 use opencoin_ledger::stored::{self, StoredStatement};
 use opencoin_ledger::{AccountId, AccountStatus, Action, LedgerError};
 
+use super::READ_AT_A_TIME_MAX;
 use super::rows::{LINE_COLUMNS, ids, line};
 use crate::actions::record;
 use crate::places::{list_after, places};
@@ -26,8 +27,6 @@ const ALIKE: &str = "SELECT l.day, l.amount, l.bank_account, min(o.no) AS no
     GROUP BY l.day, l.amount, l.bank_account";
 /// The most lines that one statement of SQL inserts.
 const INSERTED_AT_A_TIME_MAX: usize = 64;
-/// The most lines that are looked up at a time.
-const READ_AT_A_TIME_MAX: usize = 256;
 /// The columns of `bank_statement_lines`.
 const LINE_COLUMNS_INSERTED: usize = 18;
 
