@@ -2,8 +2,9 @@
 //!
 //! `locales/LANGUAGE/GROUP.json` has the messages of a group of pages: an object of texts. `{name}` in a text is a
 //! placeholder. A text that depends on a number is an object with the forms `one` and `other`, and its number is
-//! `{count}`. A moment is one of `{time}`, `{day}`, `{date}`, `{due}`, `{from}`, `{until}`, `{begins}`. The message `paid` of the group `account` becomes the method `Messages::account_paid`, with an argument for
-//! each placeholder. The build fails if languages differ in their messages or placeholders.
+//! `{count}`. A moment is one of `{time}`, `{day}`, `{date}`, `{due}`, `{from}`, `{until}`, `{begins}`. The message `paid`
+//! of the group `account` becomes the method `Messages::account_paid`, with an argument for each placeholder. The build
+//! fails if languages differ in their messages or placeholders.
 //!
 //! A static file is served under a name with a part of its hash, so that browsers may keep it for ever.
 

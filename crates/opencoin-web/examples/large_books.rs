@@ -1,5 +1,6 @@
 //! Measures how long the server takes for pages of large books in SQLite: 10,000 accounts, and one with 110,000 entries and
-//! 10,000 payouts that wait. Each page is asked for fifty times. Exits with 1 if the median of a page is longer than docs/PERFORMANCE.md promises.
+//! 10,000 payouts that wait. Each page is asked for fifty times. Exits with 1 if the median of a page is longer than
+//! docs/PERFORMANCE.md promises.
 //!
 //! `cargo run --release -p opencoin-web --example large_books`
 #![expect(clippy::print_stdout, reason = "an example shows its result")]

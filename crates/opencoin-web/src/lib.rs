@@ -8,8 +8,9 @@
 //! 1. **Texts.** Write them into `locales/en/GROUP.json` and `locales/de/GROUP.json`, where GROUP is the part of the site
 //!    (`public`, `account`, `console`, or `common` for what several parts say). The build makes a method of each: the
 //!    text `paid` of the group `account` with the placeholders `{amount}`, `{to}` and `{time}` becomes
-//!    `t.account_paid(amount, to, time)`; `build.rs` says which placeholders are moments. A text with a number has the forms `one` and `other` and the placeholder `{count}`.
-//!    Write whole sentences, never pieces. A missing text or placeholder fails the build, an unused one the lints.
+//!    `t.account_paid(amount, to, time)`; `build.rs` says which placeholders are moments. A text with a number has the
+//!    forms `one` and `other` and the placeholder `{count}`. Write whole sentences, never pieces. A missing text or
+//!    placeholder fails the build, an unused one the lints.
 //! 2. **Template.** `templates/GROUP/NAME.html` extends `layout.html` and fills its blocks `main` and, if it has one, `nav`.
 //!    Its struct has the fields `frame` (from `visit.frame(title)`) and `t` (from `visit.messages()`). Everything is
 //!    escaped. No inline code and no attribute `style`: the policy of `headers.rs` forbids both. Free text from people
@@ -21,8 +22,9 @@
 //!    refuses forms of other sites, and gets the headers of `headers.rs`. The path must be below `/account` on the
 //!    listener for wallets and below `/console` on the operator's, so that `opencoin-http` knows it as a page.
 //! 5. **A form** is sent with POST, carries the token of its session, and is answered with `see_other`, so that a reload
-//!    repeats nothing. What moves money or cannot be undone carries an idempotency key too, and has two steps (`steps.rs`). If there is no page at its path, `visit.rs` says which page has it:
-//!    the switch between languages leads there.
+//!    repeats nothing. What moves money or cannot be undone carries an idempotency key too, and has two steps
+//!    (`steps.rs`). If there is no page at its path, `visit.rs` says which page has it: the switch between languages leads
+//!    there.
 //! 6. **A script** may only make a page more comfortable. It goes into `static/`, finds its elements by attributes `data-...`,
 //!    and writes text (`textContent`), never markup.
 //! 7. **Tests.** Add the page to the tests in `tests/pages`, which send requests to the routers, and to those in
