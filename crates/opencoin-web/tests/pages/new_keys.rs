@@ -289,8 +289,11 @@ async fn keys_of_a_signer_on_another_machine_are_made_and_certified_there() {
     form.has("A signer on another machine has the private keys");
     form.has("opencoin issuer import certificates.json --dir");
     form.lacks("name=\"key\"");
-    for path in ["rotate", "certificates"] {
-        let body = r#"{}"#;
+    for (path, body) in [
+        ("rotate", r#"{}"#),
+        ("certificates", r#"{}"#),
+        ("give-up", r#"{"request": "a fingerprint"}"#),
+    ] {
         let request = Request::post(format!("/v1/admin/keys/{path}")).body(Body::from(body));
         let refused = world.api(request.unwrap(), ALL).await.with(422);
         refused.has("a signer on another machine has the private keys");
