@@ -41,6 +41,7 @@ mod metrics;
 mod nodes;
 mod openapi;
 mod overload;
+mod overview;
 mod pages;
 mod pages_across_origins;
 mod pages_in_use;

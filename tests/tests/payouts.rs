@@ -221,6 +221,16 @@ fn payouts_are_exported_once() {
         ];
         assert_eq!(currency.issuer(&again).json()["id"], 1);
         assert_eq!(std::fs::read_to_string(&out).unwrap(), files[0].1);
+        // Whoever has no key asks for it by its number.
+        let show = |name: &str| {
+            let out = currency.scratch(name);
+            let shown = ["payouts", "show-export", "1", "--out", out.to_str().unwrap()];
+            (currency.issuer_unchecked(&shown), out)
+        };
+        let (shown, out) = show("by-number.xml");
+        assert!(shown.success().stdout.contains("it is in "));
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), files[0].1);
+        let _ = show("by-number.xml").0.refused(1, "exists");
         let _ = currency.issuer(&["payouts", "paid", "1", "--reference", "bank 1"]);
         let _ = currency.issuer(&["payouts", "failed", "2", "--reason", "closed"]);
         let paid: Value = serde_json::from_str(&get("/payouts?state=paid")).unwrap();
@@ -231,6 +241,9 @@ fn payouts_are_exported_once() {
             refused(export("first", &[2, 1], "pain001")),
             (409, "decided".to_owned())
         );
+        let (shown, out) = show("late.xml");
+        let _ = shown.refused(1, "payout 2");
+        assert!(!out.exists());
         assert_eq!(
             currency
                 .issuer(&["payouts", "exports", "--json"])

@@ -96,6 +96,8 @@ pub struct LogOverview {
     /// Since when this server gets no quorum of the witnesses; absent if it has one, or does not ask them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_quorum_since: Option<DateTime<Utc>>,
-    /// What this server has found that auditors and holders should know: `opencoin log status` shows it.
-    pub incidents: u64,
+    /// How much this server has found that auditors and holders should know: `GET /v1/log/incidents` shows it. Absent in
+    /// what `opencoin issuer overview` writes, which asks no server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incidents: Option<u64>,
 }

@@ -35,20 +35,27 @@ impl TokenArgs {
 
 /// Reads the token from the file, else the command line, else the environment.
 pub(crate) fn given(token: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>> {
-    let text = match (token, file) {
-        (_, Some(path)) => {
+    match (token, file) {
+        (Some(token), None) => Ok(Some(read_token(token)?)),
+        (_, file) => of_file_or_variable(file, VARIABLE),
+    }
+}
+
+/// Reads a token from the file, else from this variable of the environment.
+pub(crate) fn of_file_or_variable(file: Option<&Path>, variable: &str) -> Result<Option<Secret>> {
+    let text = match file {
+        Some(path) => {
             let read = || format!("cannot read the token file {}", path.display());
             if let Some(exposure) = exposure(path).with_context(read)? {
                 bail!("{exposure}");
             }
             fs::read_to_string(path).with_context(read)?
         }
-        (Some(token), None) => token.to_owned(),
-        (None, None) => match env::var_os(VARIABLE) {
+        None => match env::var_os(variable) {
             Some(text) => text
                 .into_string()
                 .ok()
-                .with_context(|| format!("{VARIABLE} is not valid UTF-8"))?,
+                .with_context(|| format!("{variable} is not valid UTF-8"))?,
             None => return Ok(None),
         },
     };

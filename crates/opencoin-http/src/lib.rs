@@ -59,6 +59,7 @@ pub mod shown {
         bank_statement, kept_bank_line, statement_preview, table_columns,
     };
     pub use crate::operators::exports::{paid_export, payout_export};
+    pub use crate::operators::overview::overview;
     pub use crate::operators::proposals::proposal;
 }
 

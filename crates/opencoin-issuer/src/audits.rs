@@ -126,9 +126,7 @@ impl Audits {
 
     /// What runs, and how the last audit ended.
     pub(crate) async fn state(&self) -> Result<AuditState, LedgerError> {
-        let filter = ActionFilter::Of(ActionSubject::new(AUDIT_SUBJECT));
-        let actions = self.0.operators.actions(filter, None, ACTIONS_READ).await?;
-        let recorded = actions.into_iter().find_map(EndedAudit::of_action);
+        let recorded = last_recorded(self.0.operators.as_ref()).await?;
         let mut state = self.0.state().clone();
         if let Some(recorded) = recorded
             && state.last.as_ref().is_none_or(|last| last.at < recorded.at)
@@ -219,6 +217,13 @@ impl Inner {
         };
         drop(turn); // only now may the next one start, so that its state is not overwritten
     }
+}
+
+/// How the last audit ended that any process at these books has made.
+pub(crate) async fn last_recorded(operators: &dyn Operators) -> Result<Option<EndedAudit>, LedgerError> {
+    let filter = ActionFilter::Of(ActionSubject::new(AUDIT_SUBJECT));
+    let actions = operators.actions(filter, None, ACTIONS_READ).await?;
+    Ok(actions.into_iter().find_map(EndedAudit::of_action))
 }
 
 impl EndedAudit {

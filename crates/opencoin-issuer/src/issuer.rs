@@ -9,8 +9,8 @@ mod audits;
 mod key_accounts;
 mod key_faults;
 mod key_making;
-mod key_overview;
 mod key_passphrase;
+mod mint_key_orders;
 mod mint_keys;
 mod overview;
 mod requests;
@@ -22,9 +22,7 @@ pub use self::key_making::{
     CERTIFICATES_BYTES_MAX, ImportedKeys, KeyMakingError, KeyMakingState, KeyPlace, MadeKeys, Pending,
     PendingRequest,
 };
-pub use self::key_overview::{MintKeyOverview, MintKeysOverview};
 pub use self::mint_keys::LiveMintKey;
-pub use self::overview::{LogOverview, Overview, UNFINISHED_FILES_MAX, Waiting};
 
 use std::sync::Arc;
 

@@ -22,6 +22,7 @@ mod key_changes;
 pub mod log;
 mod metrics;
 mod operator;
+mod overview;
 mod payout_desk;
 mod proposal_desk;
 mod recoup;
@@ -46,13 +47,16 @@ pub use guard::{Examined, Guard, GuardError, accept_state, examine};
 pub use high_water::{HIGH_WATER_MARK_FILE, HighWaterError, HighWaterMark};
 pub use issuer::{
     Answered, Authorization, CERTIFICATES_BYTES_MAX, ImportedKeys, Issuer, IssuerOptions, KeyAccountList,
-    KeyMakingError, KeyMakingState, KeyPlace, LiveMintKey, LogOverview, MadeKeys, MintKeyOverview,
-    MintKeysOverview, Overview, Pending, PendingRequest, UNFINISHED_FILES_MAX, Waiting,
+    KeyMakingError, KeyMakingState, KeyPlace, LiveMintKey, MadeKeys, Pending, PendingRequest,
 };
 pub use key_changes::KeyChangeError;
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Present};
 pub use opencoin_keys::KeyState;
 pub use operator::{Operator, OperatorError, PrunedMintKey};
+pub use overview::{
+    Denominations, LogOverview, MintKeyOverview, MintKeysOverview, Overview, OverviewSource, Task,
+    UNFINISHED_FILES_MAX, Urgency, Waiting, WaitingSince,
+};
 pub use payout_desk::{
     ActingPayoutDesk, EXPORT_PAYOUTS_MAX, ExportRequest, ExportedFile, PaidExport, PayoutDesk,
     PayoutDeskError,
@@ -61,7 +65,7 @@ pub use proposal_desk::{ActingProposalDesk, DecidedProposal, ProposalDesk, Propo
 pub use recoup::{RECOUP_TRANSACTIONS_MAX, RevokedMintKey};
 pub use refusal::{Reason, Refusal, unavailable};
 pub use restore::{RestoreError, RestoreOptions, Restored, restore};
-pub use samples::{SAMPLE_INTERVAL_S, SAMPLES_AGE_MAX, Sample};
+pub use samples::{SAMPLE_INTERVAL_S, SAMPLE_STEP_S_MAX, SAMPLES_AGE_MAX, Sample};
 pub use second_person::{Asked, SecondPersonLimit};
 pub use signing::Signed;
 pub use store::{

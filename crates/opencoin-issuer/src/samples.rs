@@ -12,6 +12,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// The time between two samples, in seconds.
 pub const SAMPLE_INTERVAL_S: u32 = 10;
+/// The longest step in which samples are read, in seconds.
+pub const SAMPLE_STEP_S_MAX: u32 = 3_600;
 /// How long samples are kept.
 pub const SAMPLES_AGE_MAX: TimeDelta = TimeDelta::days(1);
 /// The most samples that are kept.

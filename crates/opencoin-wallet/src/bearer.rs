@@ -13,16 +13,16 @@ const TOKEN_BYTES_MAX: usize = 1_024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenError {
     /// The text is empty.
-    #[error("the account token is empty")]
+    #[error("the token is empty")]
     Empty,
     /// The text has this many lines. A token is one line.
-    #[error("the account token must be one line, but this has {0}; keep only the line of the token")]
+    #[error("the token must be one line, but this has {0}; keep only the line of the token")]
     SeveralLines(usize),
     /// The text has characters that an HTTP header cannot carry.
-    #[error("the account token has characters other than visible ASCII, for example a space")]
+    #[error("the token has characters other than visible ASCII, for example a space")]
     NotVisibleAscii,
     /// The text is longer than any issuer's token.
-    #[error("the account token is longer than {TOKEN_BYTES_MAX} bytes")]
+    #[error("the token is longer than {TOKEN_BYTES_MAX} bytes")]
     TooLong,
 }
 

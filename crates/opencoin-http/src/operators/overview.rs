@@ -19,10 +19,15 @@ use crate::problems::{Forbidden, Unauthorized, Unavailable};
     responses((status = 200, description = "What waits.", body = AdminOverview), Unauthorized, Forbidden, Unavailable)
 ))]
 pub(crate) async fn show(State(admin): State<Admin>, Looks(operator): Looks) -> HandlerResult {
-    document(StatusCode::OK, &shown(admin.issuer().overview(&operator).await?))
+    document(
+        StatusCode::OK,
+        &overview(admin.issuer().overview(&operator).await?),
+    )
 }
 
-fn shown(overview: Overview) -> AdminOverview {
+/// The overview as operators see it.
+#[must_use]
+pub fn overview(overview: Overview) -> AdminOverview {
     AdminOverview {
         at: overview.at,
         payouts: waiting(overview.payouts),

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 #[cfg(feature = "openapi")]
 use opencoin_api::shapes;
 use opencoin_api::{AdminSample, AdminSamples};
-use opencoin_issuer::{Reason, Refusal, SAMPLE_INTERVAL_S, SAMPLES_AGE_MAX, Sample};
+use opencoin_issuer::{Reason, Refusal, SAMPLE_INTERVAL_S, SAMPLE_STEP_S_MAX, SAMPLES_AGE_MAX, Sample};
 use serde::Deserialize;
 #[cfg(feature = "openapi")]
 use utoipa::IntoParams;
@@ -18,8 +18,6 @@ use crate::problems::{Forbidden, Invalid, Malformed, Unauthorized, Unavailable};
 
 /// The minutes of a request that names none.
 const MINUTES_DEFAULT: u32 = 60;
-/// The longest step, in seconds.
-const STEP_S_MAX: u32 = 3_600;
 
 /// Which samples.
 #[derive(Debug, Deserialize)]
@@ -49,7 +47,7 @@ pub(crate) async fn list(
 ) -> HandlerResult {
     let minutes_max = u32::try_from(SAMPLES_AGE_MAX.num_minutes()).expect("a day");
     let minutes = within("minutes", asked.minutes, MINUTES_DEFAULT, 1..=minutes_max)?;
-    let bounds = SAMPLE_INTERVAL_S..=STEP_S_MAX;
+    let bounds = SAMPLE_INTERVAL_S..=SAMPLE_STEP_S_MAX;
     let step_s = within("step_s", asked.step_s, SAMPLE_INTERVAL_S, bounds)?;
     let samples = admin.issuer().samples(TimeDelta::minutes(minutes.into()), step_s);
     let samples = samples.iter().map(shown).collect();

@@ -5,9 +5,9 @@
 //! carried out, or [`AccountError::Open`].
 
 use opencoin_api::{
-    AccountSummary, Balance, ChangeAccount, ChangePassword, DeclareService, DeclaredService, Directory,
-    Entries, Entry, IDEMPOTENCY_KEY_HEADER, Login, Payout, Payouts, ReplaceServiceKey, RequestPayout,
-    RotatedService, ServiceLogin, ServiceSession, Services, Session, Transfer,
+    AccountSummary, AdminSamples, Balance, ChangeAccount, ChangePassword, DeclareService, DeclaredService,
+    Directory, Entries, Entry, IDEMPOTENCY_KEY_HEADER, Login, Payout, Payouts, ReplaceServiceKey,
+    RequestPayout, RotatedService, ServiceLogin, ServiceSession, Services, Session, Transfer,
 };
 use opencoin_schema::{Cdd, Cddc};
 use opencoin_text::IssuerUrl;
@@ -223,6 +223,16 @@ impl AccountClient {
             ..self.request(Method::POST, &["services", "key"], Repeat::Safe)
         };
         self.exchange(&request).await.map(drop)
+    }
+
+    /// `GET /v1/admin/samples`: figures of the last so many minutes, in steps of so many seconds. It takes the token of an
+    /// operator and the URL of the listener for operators.
+    pub async fn samples(&self, minutes: u32, step_s: u32) -> Result<AdminSamples, AccountError> {
+        self.get(
+            &["admin", "samples"],
+            &[("minutes", minutes.to_string()), ("step_s", step_s.to_string())],
+        )
+        .await
     }
 
     /// Opens the event stream of the entries after this id, without a timeout.

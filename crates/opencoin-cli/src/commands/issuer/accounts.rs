@@ -51,8 +51,11 @@ pub(crate) enum AccountCommand {
     /// Show all accounts of holders with their balances, by name.
     List {
         /// Show the accounts that belong to keys instead, as the public log has them at its last batch.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "frozen")]
         keys: bool,
+        /// Show frozen accounts only.
+        #[arg(long)]
+        frozen: bool,
         #[command(flatten)]
         dir: DirArgs,
     },
@@ -190,8 +193,8 @@ pub(crate) async fn run(command: AccountCommand, output: OutputArgs) -> Result<(
         AccountCommand::Credit(arguments) => pay(arguments, Direction::In, output).await,
         AccountCommand::Debit(arguments) => pay(arguments, Direction::Out, output).await,
         AccountCommand::Show { name, dir } => show(&name, dir, output).await,
-        AccountCommand::List { keys: false, dir } => list(dir, output).await,
-        AccountCommand::List { keys: true, dir } => list_keys(dir, output).await,
+        AccountCommand::List { keys: true, dir, .. } => list_keys(dir, output).await,
+        AccountCommand::List { frozen, dir, .. } => list(frozen, dir, output).await,
         AccountCommand::Token { name, by, dir } => {
             let (cashier, _) = open(dir, Purpose::Change).await?;
             let token = cashier.acting(&by.name()).replace_token(&name).await?;
@@ -296,10 +299,16 @@ async fn show(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()
     )
 }
 
-async fn list(dir: DirArgs, output: OutputArgs) -> Result<()> {
+async fn list(only_frozen: bool, dir: DirArgs, output: OutputArgs) -> Result<()> {
     let (cashier, directory) = open(dir, Purpose::Look).await?;
-    let page =
-        async |last: Option<&Profile>| cashier.accounts(last.map(|last| &last.account.name), PAGE).await;
+    let page = async |last: Option<&Profile>| {
+        let after = last.map(|last| &last.account.name);
+        if only_frozen {
+            cashier.frozen_accounts(after, PAGE).await
+        } else {
+            cashier.accounts(after, PAGE).await
+        }
+    };
     let accounts = all_pages(page).await?;
     let unit = super::unit(&directory)?;
     let value = accounts.iter().map(|Profile { account, listed, .. }| {

@@ -10,10 +10,12 @@ mod bank_columns;
 mod books;
 mod check;
 mod config;
+mod figures;
 mod init;
 mod keys;
 pub(crate) mod log;
 mod migrate;
+mod overview;
 mod pages;
 mod payouts;
 mod proposals;
@@ -76,6 +78,10 @@ enum Command {
     /// Upload, preview and book statements of the bank.
     #[command(subcommand)]
     Bank(bank::BankCommand),
+    /// Show what needs a person now, the most urgent first, with the command that deals with it.
+    Overview(overview::Arguments),
+    /// Show figures of the last while that a running server keeps: requests, refusals, signing, coins in circulation.
+    Figures(figures::Arguments),
     /// Show what operators have done, the newest first.
     Actions(actions::Arguments),
     /// Manage the operators' tokens for the server's `/v1/admin`.
@@ -115,6 +121,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Payouts(command) => payouts::run(command, output).await?,
         Command::Proposals(command) => proposals::run(command, output).await?,
         Command::Bank(command) => bank::run(command, output).await?,
+        Command::Overview(arguments) => overview::run(arguments, output).await?,
+        Command::Figures(arguments) => figures::run(arguments, output).await?,
         Command::Actions(arguments) => actions::run(arguments, output).await?,
         Command::AdminToken(command) => admin_token::run(command, output).await?,
         Command::Openapi => output::exact(openapi_document(Audience::Operator))?,

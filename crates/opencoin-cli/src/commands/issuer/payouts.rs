@@ -2,6 +2,8 @@
 
 mod exports;
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use opencoin_issuer::Asked;
@@ -39,6 +41,9 @@ pub(crate) enum PayoutsCommand {
     ShowExport {
         /// The number of the export.
         id: u32,
+        /// Write the file itself again, for the bank. It must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
         #[command(flatten)]
         dir: DirArgs,
     },
@@ -84,7 +89,7 @@ pub(crate) async fn run(command: PayoutsCommand, output: OutputArgs) -> Result<(
         }
         PayoutsCommand::Export(arguments) => exports::export(*arguments, output).await,
         PayoutsCommand::Exports { dir } => exports::list(&dir, output).await,
-        PayoutsCommand::ShowExport { id, dir } => exports::show(&dir, id, output).await,
+        PayoutsCommand::ShowExport { id, out, dir } => exports::show(&dir, id, out.as_deref(), output).await,
         PayoutsCommand::Withdraw(ending) => exports::withdraw(ending, output).await,
         PayoutsCommand::PaidExport(ending) => exports::paid(ending, output).await,
         PayoutsCommand::Paid {

@@ -1,6 +1,6 @@
 //! `opencoin issuer payouts export`: files of payouts for the bank.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -64,9 +64,7 @@ pub(crate) enum Form {
 
 pub(super) async fn export(arguments: Arguments, output: OutputArgs) -> Result<()> {
     let out = &arguments.out;
-    if out.exists() {
-        bail!("{} exists; name a file that does not", out.display());
-    }
+    refuse_existing(out)?;
     let (desk, unit) = open(&arguments.dir, Purpose::Change).await?;
     let request = ExportRequest {
         key: IdempotencyKey::new(arguments.key)?,
@@ -99,6 +97,13 @@ pub(super) async fn export(arguments: Arguments, output: OutputArgs) -> Result<(
     )
 }
 
+fn refuse_existing(out: &Path) -> Result<()> {
+    if out.exists() {
+        bail!("{} exists; name a file that does not", out.display());
+    }
+    Ok(())
+}
+
 pub(super) async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
     let (desk, unit) = open(dir, Purpose::Look).await?;
     let page = async |last: Option<&PayoutExport>| desk.exports(last.map(|last| last.no), PAGE).await;
@@ -119,10 +124,17 @@ pub(super) async fn list(dir: &DirArgs, output: OutputArgs) -> Result<()> {
     output.show(serde_json::to_value(exports.collect::<Vec<_>>())?, said)
 }
 
-pub(super) async fn show(dir: &DirArgs, id: u32, output: OutputArgs) -> Result<()> {
+/// The file itself is written only as long as the bank may have it.
+pub(super) async fn show(dir: &DirArgs, id: u32, out: Option<&Path>, output: OutputArgs) -> Result<()> {
+    out.map(refuse_existing).transpose()?;
     let (desk, unit) = open(dir, Purpose::Look).await?;
-    let (export, payouts) = desk.export(ExportNo::new(id.into())).await?;
+    let no = ExportNo::new(id.into());
+    let (export, payouts) = desk.export(no).await?;
     let mut said = vec![described(&export, &unit)];
+    if let Some(out) = out {
+        opencoin_private_files::write(out, &desk.file(no).await?.file)?;
+        said.push(format!("it is in {}", out.display()));
+    }
     said.extend(payouts.iter().map(|payout| super::line(payout, &unit)));
     let exported = ExportedPayouts {
         export: shown::payout_export(export),
