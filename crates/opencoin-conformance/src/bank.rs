@@ -166,6 +166,12 @@ pub async fn a_statement_is_stored_once_and_previewed(ledgers: &Pair) {
     );
     let statements = ledgers[0].bank().statements(None, 10).await.unwrap();
     assert_eq!(statements[1..], [preview.statement]);
+    for found in &statements {
+        let same = ledgers[1].bank().statement(found.no).await.unwrap();
+        assert_eq!(same.as_ref(), Some(found));
+    }
+    let unknown = ledgers[1].bank().statement(StatementNo::new(7)).await.unwrap();
+    assert_eq!(unknown, None);
     assert_eq!((statements[1].lines, &statements[1].booked), (5, &None));
     let preview = ledgers[1].bank().preview(gathered).await.unwrap().unwrap();
     assert_eq!(

@@ -13,7 +13,7 @@ mod error;
 mod tests;
 
 pub use columns::ColumnsOf;
-pub use error::BankDeskError;
+pub use error::{BankDeskError, StatementBookingError, StatementUploadError};
 
 use std::sync::Arc;
 
@@ -122,6 +122,15 @@ impl BankDesk {
         Ok(self.store().statements(before, limit).await?)
     }
 
+    /// The statement with this number.
+    ///
+    /// # Errors
+    /// When there is no such statement, or the ledger fails.
+    pub async fn statement(&self, no: StatementNo) -> Result<BankStatement, BankDeskError> {
+        let statement = self.store().statement(no).await?;
+        statement.ok_or(BankDeskError::UnknownStatement(no))
+    }
+
     /// What booking a statement would do now. [`Preview::digest`] names it.
     ///
     /// # Errors
@@ -207,11 +216,11 @@ impl BankDesk {
         ledger_time(self.clock.now())
     }
 
-    fn reading(&self, columns: &BankCsvConfig) -> Result<StatementReading, BankDeskError> {
+    fn reading(&self, columns: &BankCsvConfig) -> Result<StatementReading, StatementUploadError> {
         let reading = self.settings.account.reading(columns, self.divisor);
         reading
-            .map_err(|(key, reason)| BankDeskError::Setting { key, reason })?
-            .ok_or(BankDeskError::NoAccount)
+            .map_err(|(key, reason)| StatementUploadError::Setting { key, reason })?
+            .ok_or(StatementUploadError::NoAccount)
     }
 
     /// Carries out the proposal of another operator to assign a line. Returns whether this was repeated.
@@ -273,7 +282,7 @@ impl ActingBankDesk<'_> {
     ///
     /// # Errors
     /// When the file is not read, the settings lack the operator's account, or the ledger fails.
-    pub async fn upload(&self, file: StatementFile) -> Result<(BankStatement, bool), BankDeskError> {
+    pub async fn upload(&self, file: StatementFile) -> Result<(BankStatement, bool), StatementUploadError> {
         let reading = self.desk.reading(&file.columns)?;
         let name = file.name.clone();
         let format = file
@@ -301,7 +310,11 @@ impl ActingBankDesk<'_> {
     /// # Errors
     /// When booking would do something else now, there is no such statement, lines of it cannot be credited yet, or the
     /// ledger fails. After a failure of the ledger the statement may be booked in part; the same call books the rest.
-    pub async fn book(&self, no: StatementNo, preview: PreviewDigest) -> Result<Booking, BankDeskError> {
+    pub async fn book(
+        &self,
+        no: StatementNo,
+        preview: PreviewDigest,
+    ) -> Result<Booking, StatementBookingError> {
         let action = self.action(ActionKind::BookStatement, &no.get().to_string());
         let above = self.desk.settings.second_person.amount();
         let claim = self.desk.store().claim_statement(no, preview, action, above);
@@ -309,14 +322,14 @@ impl ActingBankDesk<'_> {
         let (statement, repeated) = match claim {
             StatementClaim::Claimed(statement) => (statement, false),
             StatementClaim::Repeated(statement) => (statement, true),
-            StatementClaim::Changed => return Err(BankDeskError::PreviewChanged),
-            StatementClaim::NeedsAnother(lines) => return Err(BankDeskError::NeedsAnother(lines)),
-            StatementClaim::Unknown => return Err(BankDeskError::UnknownStatement(no)),
+            StatementClaim::Changed => return Err(StatementBookingError::PreviewChanged),
+            StatementClaim::NeedsAnother(lines) => return Err(StatementBookingError::NeedsAnother(lines)),
+            StatementClaim::Unknown => return Err(StatementBookingError::UnknownStatement(no)),
         };
         let refused = self.desk.finish().await?;
         let waiting = self.desk.waiting(no).await?;
         if !waiting.is_empty() {
-            return Err(BankDeskError::Waiting(waiting));
+            return Err(StatementBookingError::Waiting(waiting));
         }
         let booked = statement.booked.clone();
         Ok(Booking {
@@ -408,7 +421,7 @@ fn read(
     content: &[u8],
     format: StatementFormat,
     reading: &StatementReading,
-) -> Result<(StatementDigest, [u8; 32], Vec<StatementLine>), BankDeskError> {
+) -> Result<(StatementDigest, [u8; 32], Vec<StatementLine>), StatementUploadError> {
     let lines = statement::read(content, format, reading)?;
     let mut hash = Sha256::new();
     hash.update(b"opencoin bank statement");

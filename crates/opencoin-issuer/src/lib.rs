@@ -40,7 +40,8 @@ pub use admin_scopes::{AdminRight, AdminScope, AuthenticatedOperator};
 pub use admin_tokens::{AdminToken, AdminTokens, AdminTokensError};
 pub use backup::{BackupError, BackupOptions, Manifest, back_up};
 pub use bank_desk::{
-    ActingBankDesk, BankDesk, BankDeskError, BankSettings, Booking, ColumnsOf, StatementFile,
+    ActingBankDesk, BankDesk, BankDeskError, BankSettings, Booking, ColumnsOf, StatementBookingError,
+    StatementFile, StatementUploadError,
 };
 pub use cashier::{ActingCashier, Cashier, CashierError};
 pub use guard::{Examined, Guard, GuardError, accept_state, examine};

@@ -55,6 +55,13 @@ impl<R: Runner> BankStore for SqlBank<R> {
         read.await
     }
 
+    async fn statement(&self, no: StatementNo) -> Result<Option<BankStatement>, LedgerError> {
+        let read = self.0.read("bank statement", no, |sql, no| {
+            Box::pin(statements::by_no(sql, *no, ""))
+        });
+        read.await
+    }
+
     async fn typed_columns(&self) -> Result<Option<String>, LedgerError> {
         let read = self.0.read("columns of the bank's tables", (), |sql, ()| {
             Box::pin(statements::typed_columns(sql))

@@ -35,6 +35,7 @@ mod address;
 mod assets;
 mod console;
 mod cookies;
+mod fault;
 mod files;
 mod format;
 mod forms;

@@ -6,7 +6,7 @@ use opencoin_api::{
 };
 use opencoin_bank::Direction;
 use opencoin_config::BankCsvConfig;
-use opencoin_issuer::{BankDeskError, Refusal};
+use opencoin_issuer::{BankDeskError, Refusal, StatementBookingError, StatementUploadError};
 use opencoin_ledger::Amount;
 use opencoin_ledger::bank::{self, BankLineState, IgnoredLine, KeptLine, Preview, StatementLine, Verdict};
 
@@ -164,6 +164,18 @@ fn ignored(why: IgnoredLine) -> Option<Ignored> {
         IgnoredLine::OtherCurrency => Ignored::OtherCurrency,
         IgnoredLine::Amount => Ignored::Amount,
     })
+}
+
+impl From<StatementUploadError> for Problem {
+    fn from(error: StatementUploadError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+impl From<StatementBookingError> for Problem {
+    fn from(error: StatementBookingError) -> Self {
+        Refusal::from(error).into()
+    }
 }
 
 impl From<BankDeskError> for Problem {

@@ -9,7 +9,7 @@ use opencoin_ledger::{
     OperatorCommand, Refusal,
 };
 
-use super::{BankDesk, BankDeskError};
+use super::BankDesk;
 
 /// How many lines one transaction credits. A larger one would keep other payments waiting.
 const CREDITED_AT_A_TIME_MAX: u32 = 500;
@@ -20,7 +20,7 @@ const FAILED_ALONE_MAX: usize = 8;
 impl BankDesk {
     /// Credits what is claimed and not known to be credited, in the order of the numbers, and marks it. Returns the claims
     /// that were refused for good; their lines are unmatched again.
-    pub(super) async fn finish(&self) -> Result<Vec<ClaimedLine>, BankDeskError> {
+    pub(super) async fn finish(&self) -> Result<Vec<ClaimedLine>, LedgerError> {
         let (mut after, mut refused) = (BankLineNo::BEFORE_ALL, Vec::new());
         loop {
             let claims = self.store().claimed(after, CREDITED_AT_A_TIME_MAX).await?;
@@ -42,11 +42,11 @@ impl BankDesk {
     async fn credited(
         &self,
         claims: Vec<ClaimedLine>,
-    ) -> Result<Vec<(ClaimedLine, ClaimOutcome)>, BankDeskError> {
+    ) -> Result<Vec<(ClaimedLine, ClaimOutcome)>, LedgerError> {
         let error = match self.credit(claims.clone()).await {
             Ok(ended) => return Ok(ended),
             // The database is at fault, and no line.
-            Err(error @ BankDeskError::Ledger(LedgerError::Unavailable(_))) => return Err(error),
+            Err(error @ LedgerError::Unavailable(_)) => return Err(error),
             Err(error) => error,
         };
         let (mut ended, mut failed) = (Vec::new(), 0);
@@ -68,14 +68,15 @@ impl BankDesk {
     }
 
     /// The lines of a statement that are claimed and not known to be credited.
-    pub(super) async fn waiting(&self, no: StatementNo) -> Result<Vec<BankLineId>, BankDeskError> {
+    pub(super) async fn waiting(&self, no: StatementNo) -> Result<Vec<BankLineId>, LedgerError> {
         // Usually nothing waits, and the preview of a large statement takes long.
         let claims = self.store().claimed(BankLineNo::BEFORE_ALL, 1).await?;
         if claims.is_empty() {
             return Ok(Vec::new());
         }
-        let preview = self.preview(no).await?;
-        let waiting = preview.lines.iter().filter_map(|line| match line.verdict {
+        let preview = self.store().preview(no).await?;
+        let lines = preview.into_iter().flat_map(|preview| preview.lines);
+        let waiting = lines.filter_map(|line| match line.verdict {
             Verdict::Decided(BankLineState::Claimed(_)) => line.line.id(),
             _ => None,
         });
@@ -86,7 +87,7 @@ impl BankDesk {
     async fn credit(
         &self,
         claims: Vec<ClaimedLine>,
-    ) -> Result<Vec<(ClaimedLine, ClaimOutcome)>, BankDeskError> {
+    ) -> Result<Vec<(ClaimedLine, ClaimOutcome)>, LedgerError> {
         let at = self.now();
         let commands: Vec<_> = claims.iter().map(|claim| credit(claim, at)).collect();
         let outcomes = self.books.ledger.apply_for_operator(&commands).await?;

@@ -1,4 +1,4 @@
-//! Why the work with a statement failed.
+//! Why the work with a statement or a line failed.
 
 use opencoin_bank::BankLineId;
 use opencoin_bank::statement::StatementError;
@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use crate::refusal::{Reason, Refusal, unavailable};
 
-/// Why the work with a statement failed.
+/// Why a statement was not stored.
 #[derive(Debug, Error)]
-pub enum BankDeskError {
+pub enum StatementUploadError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -28,6 +28,41 @@ pub enum BankDeskError {
         /// The reason.
         reason: String,
     },
+}
+
+/// Why a statement was not booked, or not all of it yet.
+#[derive(Debug, Error)]
+pub enum StatementBookingError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// No statement has this number.
+    #[error("there is no bank statement {}", .0.get())]
+    UnknownStatement(StatementNo),
+    /// Booking would do something else than the preview that the operator has seen.
+    #[error("booking would do something else now; look at the preview again. Nothing was booked")]
+    PreviewChanged,
+    /// The operator who has uploaded the statement does not book it, because of so many lines.
+    #[error(
+        "{0} lines of the statement are above the limit for one person: another operator than the one who uploaded it \
+        must book it. Nothing was booked"
+    )]
+    NeedsAnother(u32),
+    /// Accounts cannot be credited at the moment. The lines stay claimed for them.
+    #[error(
+        "the statement is booked, but {} of its lines are not credited yet, the first of them {}; a server tries again \
+        every minute, and so does the same call",
+        .0.len(), .0.first().map(ToString::to_string).unwrap_or_default()
+    )]
+    Waiting(Vec<BankLineId>),
+}
+
+/// Why a statement or a line was not read, or a line was not decided.
+#[derive(Debug, Error)]
+pub enum BankDeskError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// No statement has this number.
     #[error("there is no bank statement {}", .0.get())]
     UnknownStatement(StatementNo),
@@ -50,22 +85,6 @@ pub enum BankDeskError {
         "the account {0} could not be credited yet; the line is reserved for it, and the next booking tries again"
     )]
     NotYet(AccountName),
-    /// Accounts cannot be credited at the moment. The lines stay claimed for them.
-    #[error(
-        "the statement is booked, but {} of its lines are not credited yet, the first of them {}; a server tries again \
-        every minute, and so does the same call",
-        .0.len(), .0.first().map(ToString::to_string).unwrap_or_default()
-    )]
-    Waiting(Vec<BankLineId>),
-    /// Booking would do something else than the preview that the operator has seen.
-    #[error("booking would do something else now; look at the preview again. Nothing was booked")]
-    PreviewChanged,
-    /// The operator who has uploaded the statement does not book it, because of so many lines.
-    #[error(
-        "{0} lines of the statement are above the limit for one person: another operator than the one who uploaded it \
-        must book it. Nothing was booked"
-    )]
-    NeedsAnother(u32),
     /// Another operator must consent, or consents to something else.
     #[error(transparent)]
     Consent(#[from] LedgerRefusal),
@@ -83,6 +102,32 @@ fn decided(state: &BankLineState) -> String {
     }
 }
 
+impl From<StatementUploadError> for Refusal {
+    fn from(error: StatementUploadError) -> Self {
+        let text = error.to_string();
+        match error {
+            StatementUploadError::Ledger(error) => unavailable(error),
+            StatementUploadError::Statement(_)
+            | StatementUploadError::NoAccount
+            | StatementUploadError::Setting { .. } => Self::new(Reason::Invalid, text),
+        }
+    }
+}
+
+impl From<StatementBookingError> for Refusal {
+    fn from(error: StatementBookingError) -> Self {
+        let text = error.to_string();
+        let reason = match error {
+            StatementBookingError::Ledger(error) => return unavailable(error),
+            StatementBookingError::UnknownStatement(_) => Reason::NotFound,
+            StatementBookingError::PreviewChanged => Reason::PreviewChanged,
+            StatementBookingError::NeedsAnother(_) => Reason::SecondPerson,
+            StatementBookingError::Waiting(_) => Reason::Unavailable,
+        };
+        Self::new(reason, text)
+    }
+}
+
 impl From<BankDeskError> for Refusal {
     fn from(error: BankDeskError) -> Self {
         let text = error.to_string();
@@ -90,18 +135,12 @@ impl From<BankDeskError> for Refusal {
             BankDeskError::Ledger(error) => return unavailable(error),
             BankDeskError::Consent(LedgerRefusal::OtherProposal { .. }) => Reason::Decided,
             BankDeskError::Consent(refusal) => return refusal.into(),
-            BankDeskError::Statement(_)
-            | BankDeskError::NoAccount
-            | BankDeskError::Setting { .. }
-            | BankDeskError::ClosedAccount(_)
-            | BankDeskError::Refused(_) => Reason::Invalid,
+            BankDeskError::ClosedAccount(_) | BankDeskError::Refused(_) => Reason::Invalid,
             BankDeskError::UnknownStatement(_)
             | BankDeskError::UnknownLine(_)
             | BankDeskError::UnknownAccount(_) => Reason::NotFound,
-            BankDeskError::PreviewChanged => Reason::PreviewChanged,
-            BankDeskError::NeedsAnother(_) => Reason::SecondPerson,
             BankDeskError::Decided(_) => Reason::Decided,
-            BankDeskError::NotYet(_) | BankDeskError::Waiting(_) => Reason::Unavailable,
+            BankDeskError::NotYet(_) => Reason::Unavailable,
         };
         Self::new(reason, text)
     }

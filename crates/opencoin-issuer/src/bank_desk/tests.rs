@@ -187,7 +187,7 @@ async fn a_booking_whose_credits_must_wait_does_not_report_success() {
     let no = world.upload(&[&payment_code::of_account("bob")]).await;
     let digest = world.desk.preview(no).await.unwrap().digest();
     for _ in 0..2 {
-        let Err(BankDeskError::Waiting(waiting)) = world.acting().book(no, digest).await else {
+        let Err(StatementBookingError::Waiting(waiting)) = world.acting().book(no, digest).await else {
             panic!("nothing was credited");
         };
         assert_eq!(
@@ -221,7 +221,7 @@ async fn without_an_account_nothing_is_read() {
     };
     let operator = OperatorName::command_line();
     let uploaded = desk.acting(&operator).upload(file).await;
-    assert!(matches!(uploaded, Err(BankDeskError::NoAccount)));
+    assert!(matches!(uploaded, Err(StatementUploadError::NoAccount)));
 }
 
 /// A repeated booking does not say that it has booked what the books refuse.
@@ -318,7 +318,7 @@ async fn a_line_at_which_the_ledger_fails_holds_up_no_other() {
     let no = world.upload(&[&bob, &alice, &alice]).await;
     let digest = world.desk.preview(no).await.unwrap().digest();
     let booked = world.acting().book(no, digest).await;
-    assert!(matches!(booked, Err(BankDeskError::Waiting(waiting)) if waiting.len() == 1));
+    assert!(matches!(booked, Err(StatementBookingError::Waiting(waiting)) if waiting.len() == 1));
     assert_eq!(
         (world.balance("alice").await, world.balance("bob").await),
         (200, 0)

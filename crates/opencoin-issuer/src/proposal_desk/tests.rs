@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::bank_desk::{BankDeskError, BankSettings, StatementFile};
+use crate::bank_desk::{BankSettings, StatementBookingError, StatementFile};
 use crate::cashier::{Cashier, CashierError};
 use crate::refusal::{Reason, Refusal as RequestRefusal};
 use crate::second_person::{Asked, SecondPersonLimit};
@@ -268,7 +268,10 @@ async fn a_made_up_statement_and_a_line_of_it_need_a_second_operator() {
         .book(no, preview.digest())
         .await
         .unwrap_err();
-    assert!(matches!(refused, BankDeskError::NeedsAnother(1)), "{refused}");
+    assert!(
+        matches!(refused, StatementBookingError::NeedsAnother(1)),
+        "{refused}"
+    );
     assert_eq!(RequestRefusal::from(refused).reason, Reason::SecondPerson);
     assert_eq!(world.balance().await, 0);
     bank.acting(&world.ben).book(no, preview.digest()).await.unwrap();

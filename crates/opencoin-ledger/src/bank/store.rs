@@ -34,6 +34,9 @@ pub trait BankStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<BankStatement>, LedgerError>;
 
+    /// The statement with this number.
+    async fn statement(&self, no: StatementNo) -> Result<Option<BankStatement>, LedgerError>;
+
     /// The columns that were typed for the newest booked table; `None` if they were those of the settings. A table that
     /// nobody has booked may have been read in a wrong way.
     async fn typed_columns(&self) -> Result<Option<String>, LedgerError>;

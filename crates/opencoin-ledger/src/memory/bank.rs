@@ -251,6 +251,11 @@ impl BankStore for MemoryLedger {
             .collect())
     }
 
+    async fn statement(&self, no: StatementNo) -> Result<Option<BankStatement>, LedgerError> {
+        let state = self.state();
+        Ok(state.bank.uploaded(no).map(|uploaded| uploaded.statement.clone()))
+    }
+
     async fn typed_columns(&self) -> Result<Option<String>, LedgerError> {
         let state = self.state();
         let booked = state.bank.statements.iter().rev();

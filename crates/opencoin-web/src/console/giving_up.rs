@@ -10,10 +10,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, KeyPlace, Pending, Reason};
-use opencoin_text::printable;
 
 use super::desk::{Bar, Desk, Place};
 use super::making::Waiting;
+use crate::fault::Fault;
 use crate::messages::Messages;
 use crate::notes::Note;
 use crate::steps::{SentKey, sent_key};
@@ -32,8 +32,8 @@ struct GiveUpPage {
     request: Waiting,
     /// Whether only the operator knows that its description was never signed.
     needs_word: bool,
-    /// Why it was not given up, and the same in technical words.
-    fault: Option<(&'static str, Option<String>)>,
+    /// Why it was not given up.
+    fault: Option<Fault>,
     key: String,
 }
 
@@ -41,7 +41,7 @@ async fn give_up_page(
     server: &Server,
     desk: &Desk,
     key: String,
-    fault: Option<(&'static str, Option<String>)>,
+    fault: Option<Fault>,
 ) -> Result<Option<GiveUpPage>, Failure> {
     let t = desk.visit.messages();
     let state = server.issuer().key_making_state().await?;
@@ -93,13 +93,10 @@ pub(super) async fn give_up(State(server): State<Arc<Server>>, desk: Desk, body:
     };
     let t = desk.visit.messages();
     let (status, fault) = match refusal.reason {
-        Reason::PreviewChanged => (StatusCode::CONFLICT, (t.keys_give_up_changed(), None)),
+        Reason::PreviewChanged => (StatusCode::CONFLICT, Fault::new(t.keys_give_up_changed())),
         Reason::Invalid => {
-            let detail = printable(&refusal.description);
-            (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                (t.keys_give_up_refused(), Some(detail)),
-            )
+            let fault = Fault::new(t.keys_give_up_refused());
+            (StatusCode::UNPROCESSABLE_ENTITY, fault.detailed(&refusal))
         }
         _ => return Err(refusal.into()),
     };

@@ -16,12 +16,12 @@ use opencoin_issuer::{
     AdminRight, ImportedKeys, KeyMakingError, KeyMakingState, KeyPlace, MadeKeys, MintKeysOverview, Pending,
     PendingRequest, Reason, Refusal,
 };
-use opencoin_text::printable;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::desk::{After, Bar, Desk, Done, Place};
 use crate::address::Query;
+use crate::fault::Fault;
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
@@ -70,8 +70,8 @@ struct WaitingPage {
     is_unreadable: bool,
     /// Whether requests wait on the machine of the signer.
     is_remote: bool,
-    /// Why a file was not taken, and the same in technical words.
-    fault: Option<(&'static str, String)>,
+    /// Why a file was not taken.
+    fault: Option<Fault>,
     may_change: bool,
     key: String,
 }
@@ -276,7 +276,7 @@ async fn waiting_page(
     server: &Server,
     desk: &Desk,
     key: String,
-    fault: Option<(&'static str, String)>,
+    fault: Option<Fault>,
 ) -> Result<WaitingPage, Failure> {
     let t = desk.visit.messages();
     let KeyMakingState { place, pending, .. } = server.issuer().key_making_state().await?;
@@ -347,7 +347,7 @@ pub(super) async fn bring(
     match desk.once(&sent, work).await {
         Ok(()) => Ok(see_other(&format!("{KEYS}?done={}", sent.key.as_str()))),
         Err(refusal) if matches!(refusal.reason, Reason::Invalid | Reason::TooLarge) => {
-            let fault = Some((t.keys_file_refused(), printable(&refusal.description)));
+            let fault = Some(Fault::new(t.keys_file_refused()).detailed(&refusal));
             let waiting = waiting_page(&server, &desk, sent.key.as_str().to_owned(), fault).await?;
             Ok(page(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -10,20 +10,19 @@ use opencoin_bank::BankLineId;
 use opencoin_http::Server;
 use opencoin_issuer::accounts::{account_name, text};
 use opencoin_issuer::{AdminRight, Asked, BankDeskError, Reason, Refusal};
-use opencoin_ledger::bank::{BankLineNo, BankLineState, KeptLine, PreviewLine, StatementNo, Unmatched};
+use opencoin_ledger::bank::BankLineState;
 use opencoin_ledger::{AccountName, AccountStatus, Reference};
 use opencoin_text::printable;
 
 use crate::address::Path;
 use crate::console::desk::{Bar, Desk, Place};
-use crate::format::{Moment, Money};
-use crate::language::Language;
+use crate::format::Money;
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
 use crate::steps::{self, About, Draft, Question, SentKey, TwoSteps};
 use crate::visit::{Failure, Frame, PageResult, page};
 
-use super::said::{self, LineSaid};
+use super::kept::Kept;
 
 #[derive(Template)]
 #[template(path = "console/bank/line.html")]
@@ -35,11 +34,8 @@ struct LinePage {
     /// The statement that was booked with it.
     statement: i64,
     amount: String,
-    line: LineSaid,
-    /// The whole text, and the account of the other side.
-    text: String,
-    party_account: String,
-    bank_reference: String,
+    /// What the bank says of it: names and values.
+    facts: Vec<(&'static str, String)>,
     state: Message,
     /// What somebody should know before they decide.
     warning: Option<Message>,
@@ -67,54 +63,35 @@ struct Deciding<'a> {
     desk: &'a Desk,
     t: Messages,
     money: Money,
-    line: KeptLine,
+    kept: Kept,
     id: BankLineId,
-    /// Why its statement does not credit it; `None` if the line is decided, or would be credited now.
-    why: Option<Unmatched>,
     verdict: Verdict,
 }
 
 impl<'a> Deciding<'a> {
     async fn of(server: &'a Server, desk: &'a Desk, no: &str, verdict: Verdict) -> Result<Self, Failure> {
-        let unknown = || Refusal::new(Reason::NotFound, "there is no such line");
-        let no: i64 = no.parse().map_err(|_| unknown())?;
-        let before = no.checked_sub(1).map(BankLineNo::new).ok_or_else(unknown)?;
-        let found = server.issuer().bank_desk().lines(None, before, 1).await;
-        let found = found.map_err(Refusal::from)?.into_iter().next();
-        let line = found.filter(|line| line.no.get() == no).ok_or_else(unknown)?;
-        let id = line.line.id().ok_or_else(unknown)?;
-        let why = match line.state {
-            BankLineState::Unmatched => why(server, &line, id).await?,
-            BankLineState::Claimed(_) | BankLineState::Booked(_) | BankLineState::SetAside(_) => None,
-        };
+        let (kept, id) = Kept::numbered(server, no).await?;
         Ok(Self {
             server,
             desk,
             t: desk.visit.messages(),
             money: desk.money(server),
+            kept,
             id,
-            line,
-            why,
             verdict,
         })
     }
 
     fn path(&self) -> String {
-        format!("/console/bank/lines/{}", self.line.no.get())
+        format!("/console/bank/lines/{}", self.kept.line.no.get())
     }
 
     fn units(&self) -> u64 {
-        self.line.amount().map_or(0, opencoin_ledger::Amount::units)
-    }
-
-    /// That the same money may be in the books already.
-    fn warning(&self) -> Option<Message> {
-        let why = self.why.filter(|why| said::is_doubtful(*why))?;
-        Some(said::unmatched(why, &self.line.line, self.t))
+        self.kept.line.amount().map_or(0, opencoin_ledger::Amount::units)
     }
 
     fn title(&self) -> String {
-        self.t.bank_line_number(self.line.no.get()).plain()
+        self.t.bank_line_number(self.kept.line.no.get()).plain()
     }
 }
 
@@ -142,8 +119,8 @@ impl TwoSteps for Deciding<'_> {
     }
 
     async fn check(&self, order: &Order) -> Result<(), Refusal> {
-        if self.line.state != BankLineState::Unmatched {
-            return Err(BankDeskError::Decided(self.line.state.clone()).into());
+        if self.kept.line.state != BankLineState::Unmatched {
+            return Err(BankDeskError::Decided(self.kept.line.state.clone()).into());
         }
         if let Order::Assign(name) = order {
             let profile = self.server.issuer().cashier().account(name).await?;
@@ -156,7 +133,7 @@ impl TwoSteps for Deciding<'_> {
 
     fn question(&self, order: &Order) -> Question {
         let (t, amount) = (self.t, self.money.amount(self.units()));
-        let party = printable(&self.line.line.content.party);
+        let party = printable(&self.kept.line.line.content.party);
         let (text, explained, button, word) = match order {
             Order::Assign(name) => (
                 if party.is_empty() {
@@ -204,8 +181,8 @@ impl TwoSteps for Deciding<'_> {
 
     fn about(&self) -> About {
         About {
-            warning: self.warning(),
-            facts: facts(&self.line, self.desk.visit.language, self.t),
+            warning: self.kept.warning(self.t),
+            facts: self.kept.facts(self.desk.visit.language, self.t),
         }
     }
 
@@ -258,41 +235,23 @@ impl TwoSteps for Deciding<'_> {
             Verdict::Assign => (draft, fresh()),
             Verdict::SetAside => (fresh(), draft),
         };
-        let (line, content) = (&self.line.line, &self.line.line.content);
-        let state = match &self.line.state {
-            BankLineState::Unmatched => match self.why {
-                Some(why) => said::unmatched(why, line, t),
-                None => said::kept(&self.line, t),
-            },
-            decided => said::state(decided, t),
-        };
         let form = LinePage {
             frame: self.desk.visit.frame(self.title()),
             t,
             bar: self.desk.bar(self.server, Some(Place::Bank)),
-            no: self.line.no.get(),
-            statement: self.line.statement.get(),
+            no: self.kept.line.no.get(),
+            statement: self.kept.line.statement.get(),
             amount: self.money.large(self.units()),
-            text: printable(&content.text),
-            party_account: printable(&content.party_account),
-            bank_reference: printable(&content.bank_reference),
-            line: said::line(line, None, &self.money, language),
-            state,
-            warning: self.warning(),
-            may_decide: self.line.state == BankLineState::Unmatched
+            facts: self.kept.facts(language, t),
+            state: self.kept.state(t),
+            warning: self.kept.warning(t),
+            may_decide: self.kept.line.state == BankLineState::Unmatched
                 && self.desk.may(AdminRight::ChangeAccounts),
             assign,
             aside,
         };
         Ok(page(status, language, &form))
     }
-}
-
-/// Why the statement that was booked with a line does not credit it.
-async fn why(server: &Server, line: &KeptLine, id: BankLineId) -> Result<Option<Unmatched>, Refusal> {
-    let bank = server.issuer().bank_desk();
-    let found = bank.preview_lines(line.statement, vec![id]).await?;
-    Ok(found.first().and_then(PreviewLine::why))
 }
 
 fn verdict(word: &str) -> Result<Verdict, Refusal> {
@@ -338,67 +297,4 @@ pub(super) async fn confirm(
     let fields = desk.form(&server, body).await?;
     let form = Deciding::of(&server, &desk, &no, verdict(&word)?).await?;
     steps::confirm(&form, &fields).await
-}
-
-/// What the bank says of a line, besides its amount and its payer.
-fn facts(line: &KeptLine, language: Language, t: Messages) -> Vec<(&'static str, String)> {
-    let content = &line.line.content;
-    let day = content.day.and_time(chrono::NaiveTime::MIN).and_utc();
-    vec![
-        (t.bank_day(), Moment::day(language, day).plain()),
-        (t.bank_text(), printable(&content.text)),
-    ]
-}
-
-/// The line that a proposal credits, for whoever decides the proposal.
-pub(in crate::console) struct ProposedLine {
-    pub(in crate::console) no: i64,
-    pub(in crate::console) statement: i64,
-    pub(in crate::console) state: Message,
-    /// That the same money may be in the books already.
-    pub(in crate::console) warning: Option<Message>,
-    /// What the bank says of it, and who has brought the statement.
-    pub(in crate::console) facts: Vec<(&'static str, String)>,
-}
-
-impl ProposedLine {
-    pub(in crate::console) async fn of(
-        server: &Server,
-        desk: &Desk,
-        id: BankLineId,
-    ) -> Result<Self, Refusal> {
-        let (bank, t) = (server.issuer().bank_desk(), desk.visit.messages());
-        let line = bank.line(id).await?;
-        let (mut warning, state) = (None, said::state(&line.state, t));
-        if line.state == BankLineState::Unmatched {
-            let why = why(server, &line, id).await?;
-            warning = why
-                .filter(|why| said::is_doubtful(*why))
-                .map(|why| said::unmatched(why, &line.line, t));
-        }
-        let after = StatementNo::new(line.statement.get() + 1);
-        let statement = bank.statements(Some(after), 1).await?.into_iter().next();
-        let uploaded_by = statement.filter(|statement| statement.no == line.statement);
-        let content = &line.line.content;
-        let mut facts = facts(&line, desk.visit.language, t);
-        for (name, value) in [
-            (t.bank_party(), &content.party),
-            (t.bank_party_account(), &content.party_account),
-            (t.console_bank_reference(), &content.bank_reference),
-        ] {
-            if !value.is_empty() {
-                facts.push((name, printable(value)));
-            }
-        }
-        if let Some(statement) = uploaded_by {
-            facts.push((t.bank_uploaded_by(), statement.operator.as_str().to_owned()));
-        }
-        Ok(Self {
-            no: line.no.get(),
-            statement: line.statement.get(),
-            state,
-            warning,
-            facts,
-        })
-    }
 }

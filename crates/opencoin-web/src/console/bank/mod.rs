@@ -2,6 +2,7 @@
 
 mod columns;
 mod deciding;
+mod kept;
 mod lines;
 mod preview;
 mod said;
@@ -9,7 +10,7 @@ mod statement;
 mod statements;
 mod upload;
 
-pub(super) use self::deciding::ProposedLine;
+pub(super) use self::kept::ProposedLine;
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_bank::BankLineId;
 use opencoin_http::{Server, shown};
-use opencoin_issuer::{AdminRight, BankDeskError, Reason, Refusal};
+use opencoin_issuer::{AdminRight, Reason, Refusal, StatementBookingError};
 use opencoin_ledger::bank::{Preview, PreviewDigest, StatementNo};
 use opencoin_text::printable;
 use serde::Deserialize;
@@ -238,28 +238,17 @@ pub(super) async fn book(
         let booking = bank.acting(&desk.operator.name).book(number, digest).await;
         let booking = booking.map_err(|error| {
             said = match &error {
-                BankDeskError::PreviewChanged => {
+                StatementBookingError::PreviewChanged => {
                     Some((t.bank_preview_changed().into(), StatusCode::CONFLICT))
                 }
-                BankDeskError::NeedsAnother(_) => {
+                StatementBookingError::NeedsAnother(_) => {
                     Some((t.proposals_must_be_another().into(), StatusCode::FORBIDDEN))
                 }
-                BankDeskError::Waiting(lines) => {
+                StatementBookingError::Waiting(lines) => {
                     let waiting = t.bank_credits_wait(lines.len() as u64);
                     Some((waiting, StatusCode::SERVICE_UNAVAILABLE))
                 }
-                BankDeskError::Ledger(_)
-                | BankDeskError::Statement(_)
-                | BankDeskError::NoAccount
-                | BankDeskError::Setting { .. }
-                | BankDeskError::UnknownStatement(_)
-                | BankDeskError::UnknownLine(_)
-                | BankDeskError::UnknownAccount(_)
-                | BankDeskError::ClosedAccount(_)
-                | BankDeskError::Refused(_)
-                | BankDeskError::NotYet(_)
-                | BankDeskError::Consent(_)
-                | BankDeskError::Decided(_) => None,
+                StatementBookingError::Ledger(_) | StatementBookingError::UnknownStatement(_) => None,
             };
             Refusal::from(error)
         })?;

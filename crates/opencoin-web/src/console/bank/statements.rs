@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::address::Query;
 use crate::console::desk::{After, Bar, Desk, Done, Place};
+use crate::fault::Fault;
 use crate::format::{Moment, Money};
 use crate::messages::{Message, Messages};
 use crate::steps::Draft;
@@ -44,35 +45,6 @@ struct BankPage {
     statements: Vec<Line>,
     /// The address of the page with earlier statements.
     earlier: Option<String>,
-}
-
-/// What is wrong with a file.
-pub(super) struct Fault {
-    text: Message,
-    /// The same for support.
-    detail: String,
-    /// Whether what was typed besides is kept.
-    is_kept: bool,
-}
-
-impl Fault {
-    /// The form was read.
-    pub(super) fn of_file(text: Message, detail: String) -> Self {
-        Self {
-            text,
-            detail,
-            is_kept: true,
-        }
-    }
-
-    /// The form was not read, so nothing of it is kept.
-    pub(super) fn of_all(text: Message) -> Self {
-        Self {
-            text,
-            detail: String::new(),
-            is_kept: false,
-        }
-    }
 }
 
 struct Line {

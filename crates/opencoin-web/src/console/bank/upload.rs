@@ -11,19 +11,20 @@ use axum::http::{HeaderMap, StatusCode};
 use opencoin_bank::statement::{LINES_MAX, StatementError, StatementFormat};
 use opencoin_http::Server;
 use opencoin_issuer::accounts::text;
-use opencoin_issuer::{AdminRight, BankDeskError, Reason, Refusal, StatementFile};
+use opencoin_issuer::{AdminRight, Reason, Refusal, StatementFile, StatementUploadError};
 use opencoin_ledger::{Reference, TEXT_CHARS_MAX};
 use opencoin_text::printable;
 use sha2::{Digest, Sha256};
 
 use crate::console::desk::Desk;
+use crate::fault::Fault;
 use crate::messages::{Message, Messages};
 use crate::notes::Note;
 use crate::steps::Draft;
 use crate::visit::{Failure, PageResult, see_other};
 
 use super::columns::{self, FIELDS, Known};
-use super::statements::{self, Asked, Fault};
+use super::statements::{self, Asked};
 
 /// `POST /console/bank`: stores a statement. Nothing is booked.
 pub(super) async fn store(
@@ -38,7 +39,7 @@ pub(super) async fn store(
         Ok(upload) => upload,
         Err(refusal) if refusal.reason == Reason::TooLarge => {
             let text = t.bank_file_too_large(columns::size_max(&server));
-            let fault = Fault::of_all(text);
+            let fault = Fault::new(text).then(t.bank_send_again());
             let again = (None, Some(fault), None, StatusCode::PAYLOAD_TOO_LARGE);
             return statements::shown(&server, &desk, Asked::default(), again).await;
         }
@@ -58,7 +59,7 @@ pub(super) async fn store(
         let fault = fault.unwrap_or_else(|| Message::from(t.bank_no_file()));
         let again = (
             Some(draft),
-            Some(Fault::of_file(fault, String::new())),
+            Some(Fault::new(fault).then(t.bank_choose_again())),
             None,
             StatusCode::UNPROCESSABLE_ENTITY,
         );
@@ -84,7 +85,7 @@ pub(super) async fn store(
     };
     if let Err(refusal) = desk.once(&sent, work).await {
         let fault = fault.ok_or_else(|| Failure::from(refusal.clone()))?;
-        let fault = Fault::of_file(fault, printable(&refusal.description));
+        let fault = Fault::new(fault).then(t.bank_choose_again()).detailed(&refusal);
         let again = (Some(draft), Some(fault), None, StatusCode::UNPROCESSABLE_ENTITY);
         return statements::shown(&server, &desk, Asked::default(), again).await;
     }
@@ -110,31 +111,20 @@ fn file_name(name: &str) -> Result<Reference, Refusal> {
 
 /// What is wrong with the file, in words. `None`: it is not about the file.
 fn blame(
-    error: &BankDeskError,
+    error: &StatementUploadError,
     (server, format): (&Server, StatementFormat),
     draft: &mut Draft,
     t: Messages,
 ) -> Option<Message> {
     let error = match error {
-        BankDeskError::Statement(error) => error,
-        BankDeskError::NoAccount => return Some(t.bank_no_account().into()),
-        BankDeskError::Setting { key, .. } => {
+        StatementUploadError::Statement(error) => error,
+        StatementUploadError::NoAccount => return Some(t.bank_no_account().into()),
+        StatementUploadError::Setting { key, .. } => {
             let name = FIELDS.iter().find(|name| *name == key)?;
             draft.blame(name, t.bank_wrong_choice());
             return Some(t.bank_wrong_columns().into());
         }
-        BankDeskError::Ledger(_)
-        | BankDeskError::UnknownStatement(_)
-        | BankDeskError::UnknownLine(_)
-        | BankDeskError::UnknownAccount(_)
-        | BankDeskError::ClosedAccount(_)
-        | BankDeskError::Refused(_)
-        | BankDeskError::NotYet(_)
-        | BankDeskError::Waiting(_)
-        | BankDeskError::PreviewChanged
-        | BankDeskError::NeedsAnother(_)
-        | BankDeskError::Consent(_)
-        | BankDeskError::Decided(_) => return None,
+        StatementUploadError::Ledger(_) => return None,
     };
     let is_table = format == StatementFormat::Csv;
     Some(match error {
