@@ -5,10 +5,11 @@
 //! destroys them.
 
 use opencoin_private_files as private_files;
+use opencoin_schema::Cddc;
 use thiserror::Error;
 
 use super::{CertificateLock, Directory, DirectoryError};
-use crate::signing_request::SigningRequest;
+use crate::signing_request::{CddDraft, SigningRequest};
 use crate::vault::{HeldVault, Vault, VaultError};
 
 /// A request that can be given up. Nobody signs it meanwhile on this machine.
@@ -86,8 +87,10 @@ impl Directory {
             None
         };
         if let Some(description) = &request.cdd {
-            // The record may be here although the key is not here any more.
-            if vault.has_signed(description)? {
+            // An import may have been cut off after it stored the description, and the record of the master key may be here
+            // although the key is not here any more.
+            let is_stored = |stored: &Cddc| CddDraft::of(&stored.cdd) == *description;
+            if self.cddcs()?.iter().any(is_stored) || vault.has_signed(description)? {
                 return Err(GiveUpError::DescriptionSigned);
             }
             if held.is_none() && !is_never_signed {
@@ -115,10 +118,47 @@ impl Directory {
 mod tests {
     use std::fs;
 
+    use opencoin_crypto::sign_cddc;
     use opencoin_schema::{Timestamp, text};
+    use opencoin_testkit::keys::private_key;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
 
+    use super::super::{CDDC_FOLDER, MKC_FOLDER};
     use super::*;
     use crate::signing_request::cdd_draft;
+
+    fn description(serial: u64) -> CddDraft {
+        let expiry = Timestamp::from_utc("2030-01-01T00:00:00Z".parse().unwrap());
+        cdd_draft(serial, vec![1], expiry)
+    }
+
+    fn signed(description: CddDraft) -> Cddc {
+        let key = private_key("master");
+        let cdd = description.with_master_key(key.public_key());
+        let signed = sign_cddc(cdd, &key, &mut StdRng::seed_from_u64(1)).unwrap();
+        signed.cddc().clone()
+    }
+
+    /// An import stores the description first, so it is there after an import that was cut off.
+    #[test]
+    fn a_request_whose_description_is_stored_is_not_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path());
+        let lock = directory.lock().unwrap();
+        let first = signed(description(1));
+        let request = SigningRequest::new(Some(first.clone()), Some(description(2)), Vec::new());
+        fs::write(directory.pending_file(), text::compact(&request)).unwrap();
+        fs::create_dir(folder.path().join(CDDC_FOLDER)).unwrap();
+        fs::create_dir(folder.path().join(MKC_FOLDER)).unwrap();
+        let give_up = || directory.check_give_up(&request.fingerprint(), true, &lock);
+        directory.restore_documents(&[first], &[], &lock).unwrap();
+        assert!(give_up().unwrap().is_some());
+        directory
+            .restore_documents(&[signed(description(2))], &[], &lock)
+            .unwrap();
+        assert!(matches!(give_up(), Err(GiveUpError::DescriptionSigned)));
+    }
 
     #[test]
     fn the_request_that_begins_a_currency_is_not_given_up() {
@@ -126,8 +166,7 @@ mod tests {
         let directory = Directory::new(folder.path());
         let lock = directory.lock().unwrap();
         assert!(directory.check_give_up("", false, &lock).unwrap().is_none());
-        let expiry = Timestamp::from_utc("2030-01-01T00:00:00Z".parse().unwrap());
-        let request = SigningRequest::new(None, Some(cdd_draft(1, vec![1], expiry)), Vec::new());
+        let request = SigningRequest::new(None, Some(description(1)), Vec::new());
         fs::write(directory.pending_file(), text::compact(&request)).unwrap();
         let give_up = |fingerprint: &str| directory.check_give_up(fingerprint, true, &lock).unwrap_err();
         assert!(matches!(give_up("0"), GiveUpError::OtherRequest(_)));
