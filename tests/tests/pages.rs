@@ -296,6 +296,9 @@ fn a_look_finds_what_is_not_for_people_and_nothing_else() {
     ] {
         assert_eq!(show("p", fine), [""; 0], "{fine}");
     }
+    // The words of a fingerprint mean nothing.
+    browser.run("document.getElementById('shown').translate = false");
+    assert_eq!(show("p", "token you power prevent"), [""; 0]);
     // What is to be copied, and not to be read.
     browser.run("document.getElementById('shown').remove()");
     assert_eq!(show("code", "5a5a5a5a"), [""; 0]);

@@ -15,10 +15,26 @@ fn an_operator_books_a_statement_and_makes_a_file_for_the_bank() {
         // Where it is still the third of May when the day of the bank begins in UTC.
         walk.browser.use_zone("America/New_York");
         walk.enter_console(&walk.site.token);
+        decide_the_line_of_the_demo(walk);
         upload_what_is_none(walk);
         book_statement(walk);
         make_file(walk);
     });
+}
+
+fn decide_the_line_of_the_demo(walk: &Walk) {
+    walk.sees(
+        "console-today-first",
+        &["One line of a statement matches no account."],
+    );
+    walk.open_console("/bank/lines/4");
+    walk.sees("console-bank-line-demo", &["Dora D.", "pocket money for Carol"]);
+    walk.send_to("assign", &[("account", "carol")]);
+    walk.browser.leave_by(SEND);
+    walk.sees(
+        "console-bank-line-demo-credited",
+        &["The line is credited to carol."],
+    );
 }
 
 fn upload(walk: &Walk, content: &str) {
@@ -66,14 +82,14 @@ fn book_statement(walk: &Walk) {
         &["Booked: one credit", "Nothing twice.", "Booked to alice"],
     );
     for list in ["new", "decided", "unmatched", "taken-back", "ignored"] {
-        walk.open_console(&format!("/bank/statements/1/{list}"));
+        walk.open_console(&format!("/bank/statements/2/{list}"));
         walk.sees(&format!("console-bank-list-{list}"), &["may.csv"]);
     }
     walk.open_console("");
     walk.sees("console-today-lines", &["matches no account"]);
     walk.open_console("/bank/lines");
     walk.sees("console-bank-lines", &["Eve E."]);
-    walk.browser.leave_by("main td a[href='/console/bank/lines/2']");
+    walk.browser.leave_by("main td a[href='/console/bank/lines/6']");
     walk.sees(
         "console-bank-line",
         &["It belongs to an account", "Eve E.", "4 May 2026"],
@@ -94,7 +110,7 @@ fn book_statement(walk: &Walk) {
     );
     walk.open_console("/bank/lines?state=booked");
     walk.sees("console-bank-lines-booked", &["Eve E."]);
-    walk.open_console("/bank/lines/2");
+    walk.open_console("/bank/lines/6");
     walk.sees("console-bank-line-booked", &["Eve E."]);
 }
 

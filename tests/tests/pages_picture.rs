@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 const PICTURE: &str = "docs/public-page.png";
 const PICTURED: &str = "docs/public-page.sources";
 /// What is seen in the picture is made from these files.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "crates/opencoin-cli/src/commands/demo/site/people.rs",
+    "crates/opencoin-cli/src/commands/demo/site/paid_in.rs",
     "crates/opencoin-web/locales/en/common.json",
     "crates/opencoin-web/locales/en/public.json",
     "crates/opencoin-web/src/format.rs",

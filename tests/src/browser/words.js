@@ -2,8 +2,9 @@
 // writes. `arguments[0]`: whether the scripts of the page run.
 "use strict";
 
-// What is folded away is for support, and what is set as code is to be copied.
-const FOLDED = "details > :not(summary), code, textarea, template, script, style, noscript";
+// What is folded away is for support, what is set as code is to be copied, and what is not translated is a fingerprint, whose
+// words mean nothing.
+const SKIPPED = "details > :not(summary), code, textarea, template, script, style, noscript, [translate=no]";
 // Numbers there are counts and amounts.
 const FIGURES = "table, dl, svg, bdi, time, .amount, .large";
 
@@ -43,7 +44,7 @@ const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
   const around = walker.currentNode.parentElement;
   const text = walker.currentNode.data.trim();
-  if (text && !around.closest(FOLDED) && around.checkVisibility()) {
+  if (text && !around.closest(SKIPPED) && around.checkVisibility()) {
     texts.push({ text, isFigure: around.closest(FIGURES) !== null });
   }
 }

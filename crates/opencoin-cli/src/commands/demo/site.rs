@@ -1,5 +1,6 @@
 //! `opencoin demo --serve`: a currency with accounts, coins and payouts, whose pages a browser shows.
 
+mod paid_in;
 mod people;
 
 use std::collections::BTreeSet;
@@ -82,7 +83,7 @@ impl Site {
         let issuer = issuer.with_operators(operators_listener, tokens);
         step(
             OPERATOR,
-            "opens accounts; people get coins, pay each other, and ask for payouts",
+            "opens accounts and books a statement of the bank; people get coins, pay each other, and ask for payouts",
         )?;
         let holders = people::populate(folder, &url, issuer.server().issuer(), &operator).await?;
         Ok(Self {

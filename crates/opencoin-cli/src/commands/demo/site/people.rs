@@ -6,18 +6,19 @@ use anyhow::{Context, Result};
 use opencoin_issuer::accounts::AccountService;
 use opencoin_issuer::{ActingCashier, Cashier, Issuer, NewPassword};
 use opencoin_ledger::{
-    AccountId, AccountName, Amount, IdempotencyKey, OperatorName, PayoutNo, Reference, Settlement,
+    AccountId, AccountName, IdempotencyKey, OperatorName, PayoutNo, Reference, Settlement,
 };
 use opencoin_wallet::{Network, Secret};
 use rand::Rng;
 use rand::rngs::OsRng;
 use zeroize::Zeroizing;
 
+use super::paid_in;
 use crate::commands::demo::public_log;
 use crate::commands::wallet;
 
-/// Who has an account, and what they have paid in.
-const HOLDERS: [(&str, u64); 3] = [("alice", 500), ("bob", 120), ("carol", 240)];
+/// Who has an account.
+const HOLDERS: [&str; 3] = ["alice", "bob", "carol"];
 
 /// What Alice mints, what she gives Bob of it, and what he puts into his account.
 const MINTED: u64 = 137;
@@ -64,13 +65,10 @@ pub(super) async fn populate(
     let cashier = issuer.cashier();
     let acting = cashier.acting(operator);
     let mut holders = Vec::new();
-    for (line, (name, paid_in)) in (1..).zip(HOLDERS) {
-        let holder = open_account(&cashier, &acting, name).await?;
-        let reference = Reference::new(format!("statement 1, line {line}"))?;
-        let paid_in = Amount::new(paid_in)?;
-        acting.credit(&holder.name, paid_in, reference).await?.done();
-        holders.push(holder);
+    for name in HOLDERS {
+        holders.push(open_account(&cashier, &acting, name).await?);
     }
+    paid_in::book(&issuer.bank_desk(), operator).await?;
     pay(issuer.accounts(), &holders).await?;
     ask_for_payouts(issuer.accounts(), &holders, &acting).await?;
     use_coins(folder, url, &holders).await?;
