@@ -22,7 +22,11 @@ async fn the_page_says_what_the_currency_is() {
         page.has(&format!("<a href=\"{link}\">"));
     }
     page.has("Coins that are made today can be spent until");
-    let words = page.text.split("<strong lang=\"en\" translate=\"no\">").nth(1).unwrap();
+    let words = page
+        .text
+        .split("<strong lang=\"en\" translate=\"no\">")
+        .nth(1)
+        .unwrap();
     let words = words.split("</strong>").next().unwrap();
     assert_eq!(words.split(' ').count(), 8, "{words}");
     let again = world.get("/", &[]).await;
