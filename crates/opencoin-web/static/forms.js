@@ -2,7 +2,8 @@
 // without it.
 "use strict";
 
-const language = document.documentElement.lang;
+// The texts are in British English, and so are the times that the server writes.
+const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const styles = {
   day: new Intl.DateTimeFormat(language, { dateStyle: "long" }),
   clock: new Intl.DateTimeFormat(language, { timeStyle: "short" }),

@@ -19,7 +19,7 @@ async fn the_page_says_what_the_currency_is() {
     page.has("opencoin wallet add https://cents.test");
     page.has("No coins yet.");
     for link in ["/account", "/account/start"] {
-        page.has(&format!("<a href=\"{link}\">"));
+        page.has(&format!(" href=\"{link}\">"));
     }
     page.has("Coins that are made today can be spent until");
     let words = page
