@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 /// A currency in which what moves more than 1.00 needs two operators.
 fn currency(database: Database) -> Currency {
-    let limit = vec![("OPENCOIN_ISSUER_ADMIN_SECOND_PERSON_ABOVE", "1".into())];
-    let currency = Currency::make_in(limit, RFC9474, database, &["--divisor", "100"]);
+    let settings = vec![
+        ("OPENCOIN_ISSUER_ADMIN_SECOND_PERSON_ABOVE", "1".into()),
+        ("OPENCOIN_ISSUER_BANK_IBAN", "DE89370400440532013000".into()),
+    ];
+    let currency = Currency::make_in(settings, RFC9474, database, &["--divisor", "100"]);
     let _ = currency.issuer(&["account", "create", "alice"]);
     currency
 }
@@ -35,6 +38,13 @@ fn a_second_name_is_needed_on_the_command_line_and_over_http() {
             (&listed[0]["id"], &listed[0]["state"]),
             (&json!(1), &json!("waiting"))
         );
+        let shown = currency.issuer(&["proposals", "show", "1"]).stdout;
+        assert!(
+            shown.starts_with("proposal 1: 1.01 OpenCent, credit alice"),
+            "{shown}"
+        );
+        let unknown = currency.issuer_unchecked(&["proposals", "show", "2"]);
+        let _ = unknown.refused(1, "there is no proposal 2");
         let own = currency.issuer_unchecked(&["proposals", "approve", "1", "--operator", "ann"]);
         let _ = own.refused(1, "another operator must carry this out");
         assert_eq!(currency.balance("alice"), 100);
@@ -107,4 +117,31 @@ fn the_check_says_who_could_consent() {
         let _ = currency.admin_token(name);
     }
     check("ok");
+}
+
+#[test]
+fn whoever_consents_to_a_line_of_the_bank_is_shown_it() {
+    let currency = currency(Database::Sqlite);
+    let path = currency.scratch("may.csv");
+    std::fs::write(
+        &path,
+        "Day;Name;Text;Amount\n04.05.2026;Eve E.;rent of May;5,00\n",
+    )
+    .unwrap();
+    let columns = ["day=Day", "party=Name", "text=Text", "amount=Amount"];
+    let columns = columns.iter().flat_map(|column| ["--column", column]);
+    let upload = ["bank", "upload", path.to_str().unwrap()];
+    let _ = currency.issuer(&upload.into_iter().chain(columns).collect::<Vec<_>>());
+    let preview = currency.issuer(&["bank", "preview", "1", "--json"]).json();
+    let digest = preview["preview"].as_str().unwrap();
+    let _ = currency.issuer(&["bank", "book", "1", "--preview", digest]);
+    let lines = currency.issuer(&["bank", "lines", "--json"]).json();
+    let line = lines[0]["line"]["id"].as_str().unwrap();
+    let assigned = currency.issuer(&["bank", "assign", line, "alice", "--operator", "ann"]);
+    assert!(assigned.stdout.contains("proposal 1"), "{}", assigned.stdout);
+    let shown = currency.issuer(&["proposals", "show", "1"]).stdout;
+    assert!(
+        shown.contains("5.00") && shown.contains("\"Eve E.\", \"rent of May\""),
+        "{shown}"
+    );
 }

@@ -363,6 +363,11 @@ fn statements_are_booked_on_the_command_line() {
         .iter()
         .map(|line| line["line"]["id"].as_str().unwrap())
         .collect();
+    let shown = world
+        .currency
+        .issuer(&["bank", "show-line", ids[0], "--json"])
+        .json();
+    assert_eq!(shown, lines[0]);
     let assigned = world
         .currency
         .issuer(&["bank", "assign", ids[0], "carol", "--json"])

@@ -183,14 +183,11 @@ impl Cashier {
     /// When the ledger fails.
     pub async fn accounts(
         &self,
+        filter: ProfileFilter,
         after: Option<&AccountName>,
         limit: u32,
     ) -> Result<Vec<Profile>, CashierError> {
-        Ok(self
-            .books
-            .accounts
-            .profiles(ProfileFilter::All, after, limit)
-            .await?)
+        Ok(self.books.accounts.profiles(filter, after, limit).await?)
     }
 
     /// Payouts with numbers above `after`, ascending.
@@ -227,19 +224,6 @@ impl Cashier {
     pub async fn payout(&self, no: PayoutNo) -> Result<Payout, CashierError> {
         let payout = self.books.accounts.payout(no).await?;
         payout.ok_or(CashierError::Refused(Refusal::UnknownPayout))
-    }
-
-    /// Frozen accounts of holders in the order of their names, starting after this name.
-    ///
-    /// # Errors
-    /// When the ledger fails.
-    pub async fn frozen_accounts(
-        &self,
-        after: Option<&AccountName>,
-        limit: u32,
-    ) -> Result<Vec<Profile>, CashierError> {
-        let accounts = &self.books.accounts;
-        Ok(accounts.profiles(ProfileFilter::Frozen, after, limit).await?)
     }
 
     /// What operators have done, the newest first: up to `limit` actions with numbers below `before`, or all.

@@ -53,6 +53,12 @@ impl ProposalDesk {
         }
     }
 
+    /// The desk at which lines of the bank are assigned.
+    #[must_use]
+    pub fn bank(&self) -> &BankDesk {
+        &self.bank
+    }
+
     /// Decides proposals for the operator with this name.
     #[must_use]
     pub fn acting<'a>(&'a self, operator: &'a OperatorName) -> ActingProposalDesk<'a> {

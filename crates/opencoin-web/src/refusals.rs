@@ -20,8 +20,8 @@ struct RefusalPage<'refused> {
     t: Messages,
     heading: &'static str,
     advice: Message,
-    /// The page to go on with, and its name.
-    back: (&'static str, &'static str),
+    /// The page to go on with, and its name. None under a wrong name of this server, where every page is refused.
+    back: Option<(&'static str, &'static str)>,
     detail: &'refused str,
     request_id: &'refused str,
 }
@@ -48,10 +48,10 @@ pub(crate) fn show(refused: &RefusedVisit) -> Response<Body> {
         t,
         heading,
         advice,
-        back: if refused.uri.path().starts_with("/account") {
-            ("/account", t.refusal_to_account())
-        } else {
-            ("/", t.refusal_to_start())
+        back: match refused.uri.path() {
+            _ if refused.status == StatusCode::MISDIRECTED_REQUEST => None,
+            path if path.starts_with("/account") => Some(("/account", t.refusal_to_account())),
+            _ => Some(("/", t.refusal_to_start())),
         },
         detail: &refused.detail,
         request_id: &refused.request_id,

@@ -38,9 +38,14 @@ pub(crate) struct ByName {
 impl ByName {
     /// Parses `after`.
     pub(crate) fn cursor(&self) -> Result<Option<AccountName>, Refusal> {
-        let invalid = |error| Refusal::new(Reason::Invalid, format!("after: {error}"));
-        self.after.as_deref().map(str::parse).transpose().map_err(invalid)
+        name_cursor(self.after.as_deref())
     }
+}
+
+/// Parses the `after` of a list that is ordered by name.
+pub(crate) fn name_cursor(after: Option<&str>) -> Result<Option<AccountName>, Refusal> {
+    let invalid = |error| Refusal::new(Reason::Invalid, format!("after: {error}"));
+    after.map(str::parse).transpose().map_err(invalid)
 }
 
 /// The account with its newest entries.

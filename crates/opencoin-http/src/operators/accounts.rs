@@ -10,11 +10,14 @@ use opencoin_api::{
 use opencoin_api::{AdminProposal, Entries, shapes};
 use opencoin_issuer::accounts::{NewPassword, Page, account_name, page_length, positive, text};
 use opencoin_issuer::{Reason, Refusal};
-use opencoin_ledger::{AccountName, Amount, Profile, Reference};
+use opencoin_ledger::{AccountName, Amount, Profile, ProfileFilter, Reference};
+use serde::Deserialize;
+#[cfg(feature = "openapi")]
+use utoipa::IntoParams;
 
 use super::operator::{Admin, ChangesAccounts, ReadsAccounts};
 use super::proposals::done;
-use crate::accounts::account::ByName;
+use crate::accounts::account::name_cursor;
 use crate::accounts::convert::{self, known_status, moment, secret};
 use crate::accounts::entries::{Range, entries as page_of_entries};
 use crate::json::{
@@ -60,19 +63,42 @@ pub(crate) async fn create(
     document(StatusCode::CREATED, &created)
 }
 
+/// The page of accounts.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(IntoParams))]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+pub(crate) struct OfOperators {
+    /// The name after which the page begins.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::Name>, inline))]
+    after: Option<String>,
+    /// The most accounts of the page.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<shapes::PageLength>, inline))]
+    limit: Option<u32>,
+    /// Only frozen accounts.
+    #[serde(default)]
+    frozen: bool,
+}
+
 /// All accounts, ordered by name.
 #[cfg_attr(feature = "openapi", utoipa::path(
-    get, path = "/v1/admin/accounts", tag = "admin", params(ByName),
+    get, path = "/v1/admin/accounts", tag = "admin", params(OfOperators),
     responses((status = 200, description = "One page.", body = AdminAccounts),
         Malformed, Unauthorized, Forbidden, Invalid, Unavailable)
 ))]
 pub(crate) async fn list(
     State(admin): State<Admin>,
     _: ReadsAccounts,
-    Parameters(page): Parameters<ByName>,
+    Parameters(page): Parameters<OfOperators>,
 ) -> HandlerResult {
-    let (after, limit) = (page.cursor()?, page_length(page.limit)?);
-    let Page { items, is_full } = Page::new(admin.cashier().accounts(after.as_ref(), limit).await?, limit);
+    let (after, limit) = (name_cursor(page.after.as_deref())?, page_length(page.limit)?);
+    let filter = if page.frozen {
+        ProfileFilter::Frozen
+    } else {
+        ProfileFilter::All
+    };
+    let accounts = admin.cashier().accounts(filter, after.as_ref(), limit).await?;
+    let Page { items, is_full } = Page::new(accounts, limit);
     let accounts: Vec<AdminAccount> = items.into_iter().map(shown).collect();
     let last = accounts.last().filter(|_| is_full);
     let after = last.map(|account| account.name.clone());

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use opencoin_http::Server;
 use opencoin_issuer::{AdminRight, Cashier, CashierError, Refusal};
-use opencoin_ledger::{AccountName, AccountStatus, Profile};
+use opencoin_ledger::{AccountName, AccountStatus, Profile, ProfileFilter};
 use serde::Deserialize;
 
 use super::desk::{Bar, Desk, Place};
@@ -115,11 +115,12 @@ async fn find(cashier: &Cashier, filter: &Filter) -> Result<Vec<Profile>, Cashie
     }
     let from = after.or_else(|| begin.clone());
     let rest = ACCOUNTS_PER_PAGE - u32::try_from(found.len()).unwrap_or(ACCOUNTS_PER_PAGE);
-    found.extend(if filter.is_frozen_alone() {
-        cashier.frozen_accounts(from.as_ref(), rest).await?
+    let wanted = if filter.is_frozen_alone() {
+        ProfileFilter::Frozen
     } else {
-        cashier.accounts(from.as_ref(), rest).await?
-    });
+        ProfileFilter::All
+    };
+    found.extend(cashier.accounts(wanted, from.as_ref(), rest).await?);
     found.retain(|profile| {
         let begins = profile.account.name.as_str().starts_with(&typed);
         let has_status = !filter.is_frozen_alone() || profile.account.status == AccountStatus::Frozen;

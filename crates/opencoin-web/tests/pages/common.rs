@@ -140,6 +140,7 @@ async fn a_refusal_is_a_page_for_people_and_a_document_for_programs() {
     ] {
         let refused = world.get_from(side, path, &foreign).await.with(421);
         refused.has("This address does not belong here");
+        assert!(!refused.text.contains("To the start page"), "it is refused, too");
         is_safe(&refused);
         // It has the style of the other pages.
         let (_, style) = refused.text.split_once("rel=\"stylesheet\" href=\"").unwrap();

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use opencoin_issuer::{Asked, Cashier, NewPassword, SecondPersonLimit, Token};
 use opencoin_keys::{Directory, SystemClock};
 use opencoin_ledger::recovered::AssignmentWay;
-use opencoin_ledger::{AccountName, AccountStatus, Amount, OperatorName, Profile, Reference};
+use opencoin_ledger::{AccountName, AccountStatus, Amount, OperatorName, Profile, ProfileFilter, Reference};
 use opencoin_terminal::output::OutputArgs;
 use opencoin_terminal::secret_args::NewPasswordArgs;
 use opencoin_text::AmountText;
@@ -301,13 +301,14 @@ async fn show(name: &AccountName, dir: DirArgs, output: OutputArgs) -> Result<()
 
 async fn list(only_frozen: bool, dir: DirArgs, output: OutputArgs) -> Result<()> {
     let (cashier, directory) = open(dir, Purpose::Look).await?;
+    let filter = if only_frozen {
+        ProfileFilter::Frozen
+    } else {
+        ProfileFilter::All
+    };
     let page = async |last: Option<&Profile>| {
         let after = last.map(|last| &last.account.name);
-        if only_frozen {
-            cashier.frozen_accounts(after, PAGE).await
-        } else {
-            cashier.accounts(after, PAGE).await
-        }
+        cashier.accounts(filter, after, PAGE).await
     };
     let accounts = all_pages(page).await?;
     let unit = super::unit(&directory)?;

@@ -85,6 +85,13 @@ pub(crate) enum BankCommand {
         #[command(flatten)]
         dir: DirArgs,
     },
+    /// Show a line of a booked statement.
+    ShowLine {
+        /// The id of the line.
+        line: BankLineId,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
     /// Credit an unmatched line to an account. Repeating the command changes nothing. A line above the limit waits for a
     /// second operator.
     Assign {
@@ -152,6 +159,10 @@ pub(crate) async fn run(command: BankCommand, output: OutputArgs) -> Result<()> 
             book(StatementNo::new(id.into()), preview, by, &dir, output).await
         }
         BankCommand::Lines { state, dir } => lines(state, &dir, output).await,
+        BankCommand::ShowLine { line, dir } => {
+            let (desk, unit) = open(&dir, Purpose::Look).await?;
+            show_line(desk.line(line).await?, &unit, output)
+        }
         BankCommand::Assign {
             line,
             account,
@@ -383,7 +394,7 @@ async fn lines(state: State, dir: &DirArgs, output: OutputArgs) -> Result<()> {
     output.show(serde_json::to_value(lines.collect::<Vec<_>>())?, said)
 }
 
-fn kept_line(kept: &KeptLine, unit: &CurrencyUnit) -> String {
+pub(super) fn kept_line(kept: &KeptLine, unit: &CurrencyUnit) -> String {
     let id = kept.line.id().map(|id| id.to_string()).unwrap_or_default();
     format!("{id}: {}: {}", described(&kept.line, unit), decided(&kept.state))
 }

@@ -28,6 +28,13 @@ pub(crate) enum ProposalsCommand {
         #[arg(long)]
         all: bool,
     },
+    /// Show one operation that waits or waited for a second operator, and the line of the bank that it is about.
+    Show {
+        /// The number of the proposal.
+        id: u32,
+        #[command(flatten)]
+        dir: DirArgs,
+    },
     /// Carry out the proposal of another operator. Repeating the command changes nothing.
     Approve(Arguments),
     /// Decline the proposal of another operator, or withdraw one's own. Repeating the command changes nothing.
@@ -47,6 +54,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(command: ProposalsCommand, output: OutputArgs) -> Result<()> {
     match command {
         ProposalsCommand::List { dir, all } => list(&dir, all, output).await,
+        ProposalsCommand::Show { id, dir } => show_one(ProposalNo::new(id.into()), &dir, output).await,
         ProposalsCommand::Approve(Arguments { id, by, dir }) => {
             let (desk, unit) = open(&dir, Purpose::Change).await?;
             let no = ProposalNo::new(id.into());
@@ -69,6 +77,17 @@ async fn open(dir: &DirArgs, purpose: Purpose) -> Result<(ProposalDesk, Currency
     let settings = super::bank_settings(&directory.config()?, &unit)?;
     let bank = BankDesk::new(books.clone(), Arc::new(SystemClock), settings, unit.divisor);
     Ok((ProposalDesk::new(books, Arc::new(SystemClock), bank), unit))
+}
+
+async fn show_one(no: ProposalNo, dir: &DirArgs, output: OutputArgs) -> Result<()> {
+    let (desk, unit) = open(dir, Purpose::Look).await?;
+    let proposal = desk.proposal(no).await?;
+    let mut said = vec![line(&proposal, &unit)];
+    if let Some(id) = proposal.proposed.line() {
+        let kept = desk.bank().line(id).await?;
+        said.push(format!("bank line {}", super::bank::kept_line(&kept, &unit)));
+    }
+    output.show(serde_json::to_value(shown::proposal(proposal))?, said)
 }
 
 async fn list(dir: &DirArgs, all: bool, output: OutputArgs) -> Result<()> {

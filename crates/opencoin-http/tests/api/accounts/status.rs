@@ -25,6 +25,17 @@ async fn a_frozen_account_is_read_and_moves_nothing() {
     assert_eq!(set(&world, "alice", "frozen").await.with(200)["status"], "frozen");
     assert_eq!(set(&world, "alice", "frozen").await.with(200)["status"], "frozen");
 
+    for (filter, names) in [
+        ("", vec!["alice", "bob"]),
+        ("?frozen=true", vec!["alice"]),
+        ("?frozen=true&after=alice", vec![]),
+    ] {
+        let listed = world.admin_get(&format!("/v1/admin/accounts{filter}")).await;
+        let listed = &listed.with(200)["accounts"];
+        let listed = listed.as_array().unwrap().iter();
+        let listed: Vec<_> = listed.map(|account| account["name"].as_str().unwrap()).collect();
+        assert_eq!(listed, names, "{filter}");
+    }
     let pay = |to: &str, amount: u64| json!({ "to": to, "amount": amount });
     let refused = world.once("/v1/transfers", &alice, "1", pay("bob", 1)).await;
     refused.fails_with(403, "forbidden");
