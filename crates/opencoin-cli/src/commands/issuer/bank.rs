@@ -13,8 +13,8 @@ use opencoin_http::shown;
 use opencoin_issuer::{Asked, BankDesk, StatementFile};
 use opencoin_keys::SystemClock;
 use opencoin_ledger::bank::{
-    BankLineNo, BankLineState, BankLineStateKind, BankStatement, IgnoredLine, KeptLine, Preview,
-    PreviewDigest, PreviewLine, StatementLine, StatementNo, Unmatched, Verdict,
+    BankLineNo, BankLineStateKind, BankStatement, IgnoredLine, KeptLine, Preview, PreviewDigest, PreviewLine,
+    StatementNo, Unmatched, Verdict,
 };
 use opencoin_ledger::{AccountName, Reference};
 use opencoin_terminal::output::OutputArgs;
@@ -22,6 +22,7 @@ use opencoin_text::printable;
 use serde_json::json;
 
 use super::bank_columns::{self, ColumnArgs};
+use super::bank_lines::{decided, described, kept_line};
 use super::pages::{PAGE, all_pages};
 use super::{Purpose, proposals};
 use crate::currency_unit::CurrencyUnit;
@@ -321,26 +322,6 @@ fn previewed(PreviewLine { line, verdict }: &PreviewLine, unit: &CurrencyUnit) -
     format!("{}: {what}", described(line, unit))
 }
 
-/// Place, day, amount, payer and text of a line.
-fn described(line: &StatementLine, unit: &CurrencyUnit) -> String {
-    let content = &line.content;
-    let amount = match &line.meaning {
-        opencoin_ledger::bank::LineMeaning::Incoming(incoming) => unit.show(incoming.amount.units()),
-        opencoin_ledger::bank::LineMeaning::Ignored(_) => format!("{} {}", content.amount, content.currency),
-    };
-    let (party, text) = (printable(&content.party), printable(&content.text));
-    format!("{} {} {amount} from {party:?}, {text:?}", line.place, content.day)
-}
-
-fn decided(state: &BankLineState) -> String {
-    match state {
-        BankLineState::Unmatched => "unmatched".to_owned(),
-        BankLineState::Claimed(account) => format!("claimed for {}", account.name),
-        BankLineState::Booked(account) => format!("booked to {}", account.name),
-        BankLineState::SetAside(reason) => format!("set aside ({reason})"),
-    }
-}
-
 async fn book(
     no: StatementNo,
     preview: PreviewDigest,
@@ -392,11 +373,6 @@ async fn lines(state: State, dir: &DirArgs, output: OutputArgs) -> Result<()> {
     let said: Vec<String> = lines.iter().map(|line| kept_line(line, &unit)).collect();
     let lines = lines.into_iter().map(shown::kept_bank_line);
     output.show(serde_json::to_value(lines.collect::<Vec<_>>())?, said)
-}
-
-pub(super) fn kept_line(kept: &KeptLine, unit: &CurrencyUnit) -> String {
-    let id = kept.line.id().map(|id| id.to_string()).unwrap_or_default();
-    format!("{id}: {}: {}", described(&kept.line, unit), decided(&kept.state))
 }
 
 fn show_line(line: KeptLine, unit: &CurrencyUnit, output: OutputArgs) -> Result<()> {

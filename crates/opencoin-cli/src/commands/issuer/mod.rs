@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod bank;
 mod bank_columns;
+mod bank_lines;
 mod books;
 mod check;
 mod config;

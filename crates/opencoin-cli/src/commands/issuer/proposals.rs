@@ -85,7 +85,10 @@ async fn show_one(no: ProposalNo, dir: &DirArgs, output: OutputArgs) -> Result<(
     let mut said = vec![line(&proposal, &unit)];
     if let Some(id) = proposal.proposed.line() {
         let kept = desk.bank().line(id).await?;
-        said.push(format!("bank line {}", super::bank::kept_line(&kept, &unit)));
+        said.push(format!(
+            "bank line {}",
+            super::bank_lines::kept_line(&kept, &unit)
+        ));
     }
     output.show(serde_json::to_value(shown::proposal(proposal))?, said)
 }
