@@ -128,6 +128,12 @@ impl Browser {
         self.post("/url", &json!({ "url": url }));
     }
 
+    /// Leaves the page, and forgets what was fetched for it and others.
+    pub fn forget_files(&self) {
+        self.open("about:blank");
+        self.devtools("Network.clearBrowserCache", &json!({}));
+    }
+
     /// Forgets the cookies of the site whose page is open.
     pub fn forget(&self) {
         let _ = self
