@@ -120,7 +120,7 @@ fn said(task: &Task, unit: &CurrencyUnit) -> (String, String) {
             let values = values(lacking, unit);
             let text =
                 format!("no key signs coins of {values} before a server has published it in the public log");
-            (text, "opencoin log status")
+            (text, "opencoin issuer serve")
         }
         Task::NoKey(lacking) => {
             let text = format!("no key signs coins of {}", values(lacking, unit));
