@@ -1,13 +1,13 @@
 //! What holders come to when they use their accounts: each form with its faults, each question, and what was done.
 
-use opencoin_e2e::browser::{SEND, Scripts, Walk, walk};
+use opencoin_e2e::browser::{SEND, Walk, walk, walk_without_scripts};
 
 /// A bank account. The number is the example of the registry of IBANs.
 const DESTINATION: &str = "DE89 3704 0044 0532 0130 00";
 
 #[test]
 fn a_holder_pays_and_asks_for_a_payout_without_scripts() {
-    walk(Scripts::Blocked, |walk| {
+    walk_without_scripts(|walk| {
         let balance = |expected: &str| {
             walk.open("/account");
             walk.sees("plain-account", &[&format!("{expected} OpenCent")]);
@@ -33,7 +33,7 @@ fn a_holder_pays_and_asks_for_a_payout_without_scripts() {
 
 #[test]
 fn holders_are_told_what_is_wrong_with_their_forms() {
-    walk(Scripts::Run, |walk| {
+    walk(|walk| {
         walk.open("/account/start");
         let start = |new, repeated| {
             walk.send(&[
@@ -81,7 +81,7 @@ fn holders_are_told_what_is_wrong_with_their_forms() {
 
 #[test]
 fn a_holder_changes_settings_and_connects_a_wallet() {
-    walk(Scripts::Run, |walk| {
+    walk(|walk| {
         walk.log_in("alice");
         walk.open("/account/pay");
         walk.send(&[("to", "bob"), ("amount", "1.20"), ("label", "rent")]);

@@ -7,7 +7,7 @@ use opencoin_e2e::{Currency, RFC9474, SQLITE, create_master_key, opencoin, wait_
 
 #[test]
 fn an_operator_checks_the_books_and_looks_after_the_keys() {
-    walk(Scripts::Run, |walk| {
+    walk(|walk| {
         walk.enter_console(&walk.site.token);
         check_books(walk);
 

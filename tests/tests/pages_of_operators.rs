@@ -1,7 +1,7 @@
 //! What operators come to when they look after accounts and payouts: each form with its faults, each question, what was
 //! done, and what they are refused.
 
-use opencoin_e2e::browser::{SEND, Scripts, Walk, walk};
+use opencoin_e2e::browser::{SEND, Walk, walk, walk_without_scripts};
 
 /// Credits Alice with more than one operator may alone, so that it waits for another one.
 fn propose(walk: &Walk) {
@@ -13,7 +13,7 @@ fn propose(walk: &Walk) {
 
 #[test]
 fn an_operator_works_without_scripts() {
-    walk(Scripts::Blocked, |walk| {
+    walk_without_scripts(|walk| {
         walk.enter_console(&walk.site.token);
         walk.sees("plain-console", &["2 payouts wait", "operator"]);
 
@@ -55,7 +55,7 @@ fn an_operator_works_without_scripts() {
 
 #[test]
 fn an_operator_looks_after_accounts() {
-    walk(Scripts::Run, |walk| {
+    walk(|walk| {
         walk.open_console("");
         walk.send(&[("token", "a guess")]);
         walk.sees(
@@ -135,7 +135,7 @@ fn look_at_frozen_account(walk: &Walk) {
 
 #[test]
 fn an_operator_settles_payouts() {
-    walk(Scripts::Run, |walk| {
+    walk(|walk| {
         walk.enter_console(&walk.site.token);
         walk.open_console("/payouts/2");
         walk.send_to("paid", &[("reference", "transfer 17")]);
@@ -179,7 +179,7 @@ fn an_operator_settles_payouts() {
 
 #[test]
 fn two_operators_move_what_one_may_not_alone() {
-    walk(Scripts::Run, |walk| {
+    walk(|walk| {
         walk.enter_console(&walk.site.token);
         propose(walk);
         walk.sees(
@@ -212,7 +212,7 @@ fn two_operators_move_what_one_may_not_alone() {
 
 #[test]
 fn operators_read_why_they_are_refused() {
-    walk(Scripts::Run, |walk| {
+    walk(|walk| {
         // The second one is a cashier and nothing else.
         walk.enter_console(&walk.site.second_token);
         walk.sees("console-of-cashier", &["2 payouts wait"]);

@@ -4,14 +4,14 @@
 
 use std::fs;
 
-use opencoin_e2e::browser::{SEND, Scripts, Walk, walk};
+use opencoin_e2e::browser::{SEND, Walk, walk};
 
 /// The form with which a statement is uploaded.
 const UPLOAD: &str = "form[action='/console/bank'] button";
 
 #[test]
 fn an_operator_books_a_statement_and_makes_a_file_for_the_bank() {
-    walk(Scripts::Run, |walk| {
+    walk(|walk| {
         // Where it is still the third of May when the day of the bank begins in UTC.
         walk.browser.use_zone("America/New_York");
         walk.enter_console(&walk.site.token);

@@ -77,8 +77,10 @@ impl Browser {
     /// # Panics
     /// Somebody cannot use it, must scroll to both sides, or reads what is not for people; or the browser complains.
     pub fn look(&self, name: &str, sight: Sight) {
-        let seen = format!("{name}-{}", sight.name());
-        if self.scripts == Scripts::Run {
+        let runs = self.scripts == Scripts::Run;
+        let without = if runs { "" } else { "-without-scripts" };
+        let seen = format!("{name}-{}{without}", sight.name());
+        if runs {
             assert_eq!(self.barriers(), [""; 0], "{seen}: axe finds barriers");
         }
         assert_eq!(self.overhang(), 0, "{seen}: wider than the screen");

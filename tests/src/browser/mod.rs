@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 pub use hands::{ENTER, TAB};
 pub use looks::Sight;
 pub use screen::{Colours, Screen};
-pub use walk::{SEND, Walk, walk};
+pub use walk::{SEND, Walk, walk, walk_without_scripts};
 
 /// How long the driver may take for an answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);

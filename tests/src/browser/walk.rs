@@ -16,13 +16,23 @@ pub struct Walk<'site> {
     pub sight: Sight,
 }
 
-/// Takes a walk through a demo of its own in each language. On a machine without a browser it says that the test was
-/// skipped.
-pub fn walk(scripts: Scripts, take: impl Fn(&Walk)) {
+/// Takes a walk through a demo of its own in each language, and once more in a browser that runs no script. On a machine
+/// without a browser it says that the test was skipped.
+pub fn walk(take: impl Fn(&Walk)) {
+    walk_as(Scripts::Run, &[Sight::ENGLISH, Sight::GERMAN], &take);
+    walk_as(Scripts::Blocked, &[Sight::ENGLISH], &take);
+}
+
+/// As [`walk`], in a browser that runs no script, in each language.
+pub fn walk_without_scripts(take: impl Fn(&Walk)) {
+    walk_as(Scripts::Blocked, &[Sight::ENGLISH, Sight::GERMAN], &take);
+}
+
+fn walk_as(scripts: Scripts, sights: &[Sight], take: &impl Fn(&Walk)) {
     let Some(browser) = start_or_skip(scripts) else {
         return;
     };
-    for sight in [Sight::ENGLISH, Sight::GERMAN] {
+    for &sight in sights {
         let folder = tempfile::tempdir().unwrap();
         let site = DemoSite::start(folder.path());
         browser.see(&site.public, sight);
