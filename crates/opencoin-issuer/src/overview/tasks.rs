@@ -89,8 +89,6 @@ impl Task {
     #[must_use]
     pub const fn urgency(&self) -> Urgency {
         match self {
-            // It begins to sign by itself as soon as a server runs and the log has its quorum.
-            Self::NoKey(lacking) if lacking.awaits_log => Urgency::Soon,
             Self::LogHalted(_)
             | Self::Unsealed(_)
             | Self::AuditBroken(_)

@@ -120,7 +120,7 @@ fn said(task: &Task, unit: &CurrencyUnit) -> (String, String) {
             let values = values(lacking, unit);
             let text =
                 format!("no key signs coins of {values} before a server has published it in the public log");
-            (text, "opencoin issuer serve")
+            (text, "opencoin log status")
         }
         Task::NoKey(lacking) => {
             let text = format!("no key signs coins of {}", values(lacking, unit));
